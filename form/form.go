@@ -1,0 +1,259 @@
+// Package form turns the body of an HTML form's POST into the values that the visitor sent, in the order sent.
+//
+// It reads the two encodings that browsers send, application/x-www-form-urlencoded and multipart/form-data, and the
+// flat JSON object that scripts send instead. Every body is held to [Limits] while it is read, files are skipped, and
+// whatever comes out is valid UTF-8 without NUL. Errors never quote what the visitor sent, so they can be logged.
+package form
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// Errors that [Read] wraps, one for each answer that a server gives.
+var (
+	// ErrUnsupported says that the body is in an encoding that [Read] does not know: the content type is none of the
+	// three, or the charset is not UTF-8. The fitting answer is 415.
+	ErrUnsupported = errors.New("unsupported form encoding")
+	// ErrTooLarge says that the body passed one of the [Limits]. The fitting answer is 413.
+	ErrTooLarge = errors.New("form too large")
+	// ErrMalformed says that the body breaks the rules of its content type, was cut short, or holds text that is not
+	// UTF-8. The fitting answer is 400.
+	ErrMalformed = errors.New("malformed form")
+)
+
+// Limits bound what [Read] accepts. A body that is exactly at a limit is accepted. A limit that is zero or less stands
+// for the one of [DefaultLimits].
+type Limits struct {
+	Body   int64 // bytes of the whole body, as it is sent
+	Fields int   // number of values: a name that occurs twice counts twice, and each file counts as one
+	Name   int   // bytes of one name, decoded
+	Value  int   // bytes of one value, decoded
+}
+
+// DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 100 fields, names of 100 bytes and
+// values of 10 KiB.
+func DefaultLimits() Limits {
+	return Limits{Body: 64 << 10, Fields: 100, Name: 100, Value: 10 << 10}
+}
+
+func (l Limits) withDefaults() Limits {
+	defaults := DefaultLimits()
+	if l.Body <= 0 {
+		l.Body = defaults.Body
+	}
+	if l.Fields <= 0 {
+		l.Fields = defaults.Fields
+	}
+	if l.Name <= 0 {
+		l.Name = defaults.Name
+	}
+	if l.Value <= 0 {
+		l.Value = defaults.Value
+	}
+	return l
+}
+
+// Entry is one name and one value of a form.
+type Entry struct {
+	Name, Value string
+}
+
+// Form is what a visitor sent, in the order sent.
+type Form struct {
+	Entries []Entry  // a name that was sent several times has several entries; no name is empty
+	Files   []string // names of the inputs whose files were skipped, each once; not those where no file was chosen
+}
+
+// Values returns the values of name in the order sent. It is nil when name was not sent, and holds at least one string,
+// which may be empty, when it was.
+func (f *Form) Values(name string) []string {
+	var values []string
+	for _, entry := range f.Entries {
+		if entry.Name == name {
+			values = append(values, entry.Value)
+		}
+	}
+	return values
+}
+
+// First returns the first value of name, or the empty string when name was not sent.
+func (f *Form) First(name string) string {
+	for _, entry := range f.Entries {
+		if entry.Name == name {
+			return entry.Value
+		}
+	}
+	return ""
+}
+
+// Has reports whether name was sent, be it with an empty value.
+func (f *Form) Has(name string) bool {
+	for _, entry := range f.Entries {
+		if entry.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Read reads body as contentType, the request's Content-Type header, says. It takes at most limits.Body bytes from body
+// and one more to notice a longer one. A part of a multipart body has at most 16 headers and 8 KiB of them, whatever the
+// limits. A Content-Encoding is for the caller to undo.
+//
+// The error wraps [ErrUnsupported], [ErrTooLarge] or [ErrMalformed]. When body itself fails, the error wraps that
+// failure instead, with two exceptions: an [*http.MaxBytesError] comes with ErrTooLarge, and a multipart body that
+// fails with [io.ErrUnexpectedEOF] is cut short and thus ErrMalformed.
+func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
+	mediaType, params, err := parseMediaType(contentType)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the content type is missing or unreadable", ErrUnsupported)
+	}
+	if err := checkCharset(params); err != nil {
+		return nil, err
+	}
+	if body == nil {
+		body = http.NoBody
+	}
+	limits = limits.withDefaults()
+	src := &source{r: http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)}
+	c := &collector{limits: limits}
+	switch mediaType {
+	case "application/x-www-form-urlencoded":
+		err = c.readURLEncoded(src)
+	case "multipart/form-data":
+		err = c.readMultipart(src, params["boundary"])
+	case "application/json":
+		err = c.readJSON(src)
+	default:
+		err = fmt.Errorf("%w: the content type is none of application/x-www-form-urlencoded, multipart/form-data and application/json", ErrUnsupported)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &c.form, nil
+}
+
+// maxMediaType bounds a Content-Type header; the ones in use have fewer than 150 bytes.
+const maxMediaType = 1024
+
+// parseMediaType is [mime.ParseMediaType], but where that gives up all parameters for an odd one, it gives up only the
+// odd one and what follows, because the boundary of a multipart body may come before it.
+func parseMediaType(header string) (mediaType string, params map[string]string, err error) {
+	if len(header) > maxMediaType {
+		return "", nil, mime.ErrInvalidMediaParameter
+	}
+	for {
+		mediaType, params, err = mime.ParseMediaType(header)
+		end := strings.LastIndexByte(header, ';')
+		if !errors.Is(err, mime.ErrInvalidMediaParameter) || end < 0 {
+			return mediaType, params, err
+		}
+		header = header[:end]
+	}
+}
+
+func checkCharset(params map[string]string) error {
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return nil
+	}
+	return fmt.Errorf("%w: the charset is not UTF-8; serve the page with the form as UTF-8", ErrUnsupported)
+}
+
+// source is the bounded body. It remembers why it failed, because a parser that gets half a line before the failure may
+// complain about the line instead.
+type source struct {
+	r   io.Reader
+	err error // the first failure, never io.EOF
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *source) readAll() ([]byte, error) {
+	body, err := io.ReadAll(s)
+	if err != nil {
+		return nil, readError(err)
+	}
+	return body, nil
+}
+
+func readError(err error) error {
+	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fmt.Errorf("%w: the body has more than %d bytes: %w", ErrTooLarge, tooLong.Limit, err)
+	}
+	return fmt.Errorf("reading the body of the form: %w", err)
+}
+
+// collector gathers a form's entries within limits.
+type collector struct {
+	limits Limits
+	fields int
+	form   Form
+}
+
+// add keeps a value of a name. Browsers send no input without a name and no field could be mapped to one, so a value
+// without a name is skipped.
+func (c *collector) add(name, value string) error {
+	if name == "" {
+		return nil
+	}
+	if err := c.countField(); err != nil {
+		return err
+	}
+	return c.keep(name, value)
+}
+
+func (c *collector) countField() error {
+	if c.fields == c.limits.Fields {
+		return fmt.Errorf("%w: more than %d values", ErrTooLarge, c.limits.Fields)
+	}
+	c.fields++
+	return nil
+}
+
+func (c *collector) keep(name, value string) error {
+	if err := c.checkName(name); err != nil {
+		return err
+	}
+	if len(value) > c.limits.Value {
+		return c.valueTooLong()
+	}
+	if err := checkText(value); err != nil {
+		return err
+	}
+	c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
+	return nil
+}
+
+func (c *collector) checkName(name string) error {
+	if len(name) > c.limits.Name {
+		return fmt.Errorf("%w: a name has more than %d bytes", ErrTooLarge, c.limits.Name)
+	}
+	return checkText(name)
+}
+
+func (c *collector) valueTooLong() error {
+	return fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
+}
+
+func checkText(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%w: a name or value is not UTF-8; serve the page with the form as UTF-8", ErrMalformed)
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		return fmt.Errorf("%w: a name or value holds a NUL character", ErrMalformed)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package form_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leadwire/caddy-telecrm/form"
+)
+
+// tight are limits that a fuzzer reaches.
+var tight = form.Limits{Body: 2048, Fields: 8, Name: 16, Value: 64}
+
+// readFuzzed reads body and checks what must hold for any body; it returns nil for a body that was refused.
+func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
+	t.Helper()
+	got, err := form.Read(bytes.NewReader(body), contentType, tight)
+	again, errAgain := form.Read(iotest.OneByteReader(bytes.NewReader(body)), contentType, tight)
+	if (err == nil) != (errAgain == nil) || !cmp.Equal(got, again) {
+		t.Fatalf("in one piece: %v, %v; byte by byte: %v, %v", got, err, again, errAgain)
+	}
+	if err != nil {
+		if got != nil || !errors.Is(err, form.ErrMalformed) && !errors.Is(err, form.ErrTooLarge) && !errors.Is(err, form.ErrUnsupported) {
+			t.Fatalf("form %v with error %v", got, err)
+		}
+		return nil
+	}
+	if int64(len(body)) > tight.Body || len(got.Entries)+len(got.Files) > tight.Fields {
+		t.Fatalf("a body of %d bytes with %d entries and %d files passed the limits", len(body), len(got.Entries), len(got.Files))
+	}
+	for _, entry := range got.Entries {
+		checkFuzzedText(t, entry.Name, tight.Name)
+		checkFuzzedText(t, entry.Value, tight.Value)
+		if entry.Name == "" || !got.Has(entry.Name) || !slices.Contains(got.Values(entry.Name), entry.Value) {
+			t.Fatalf("entry %q cannot be looked up", entry)
+		}
+	}
+	for _, name := range got.Files {
+		checkFuzzedText(t, name, tight.Name)
+	}
+	return got
+}
+
+func checkFuzzedText(t *testing.T, text string, limit int) {
+	t.Helper()
+	if len(text) > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		t.Fatalf("%q has more than %d bytes, is not UTF-8 or holds NUL", text, limit)
+	}
+}
+
+// FuzzURLEncoded holds a body against net/url, which reads the same values but for their order.
+func FuzzURLEncoded(f *testing.F) {
+	for _, seed := range []string{
+		"", "name=Asha+Rao&phone=081234+56789", "a=1;b=2", "&&=&a&a=", "a=%C3%A9&b=%E9", "a=%00", "%", "a=%4", "%F0%9F%98%80=1",
+		strings.Repeat("a&", 9), strings.Repeat("n", 17) + "=" + strings.Repeat("v", 65),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := readFuzzed(t, body, urlencoded)
+		if got == nil || bytes.ContainsRune(body, ';') {
+			return
+		}
+		want, err := url.ParseQuery(string(body))
+		if err != nil {
+			t.Fatalf("net/url refuses what was read: %v", err)
+		}
+		delete(want, "")
+		values := url.Values{}
+		for _, entry := range got.Entries {
+			values.Add(entry.Name, entry.Value)
+		}
+		if diff := cmp.Diff(want, values); diff != "" {
+			t.Fatalf("values (-net/url +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzMultipart checks that no form comes without its final boundary, and none with bytes that the body does not hold.
+func FuzzMultipart(f *testing.F) {
+	for _, seed := range []string{
+		"", end, "--b--", part(`name="a"`, "1") + end, part(`name="a"`, "1"), "--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"a\"",
+		part(`name="cv"; filename="cv.pdf"`, "%PDF", "Content-Type: application/pdf") + part(`name="a"`, "") + end,
+		part(`name="cv"; filename*=UTF-8''%e2%82%ac`, "x") + end, part(`name*0="a"; name*1="b"`, "x") + end,
+		part(`name="a"`, "é", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit") + end,
+		part(`name="a"`, "1", "A: 1", " 2", "A: 3") + end, strings.ReplaceAll(part(`name="a"`, "1")+end, "\r\n", "\n"),
+		strings.Repeat(part(`name="a"`, "1"), 9) + end, part(`name="a"`, strings.Repeat("v", 65)) + end,
+	} {
+		f.Add("b", []byte(seed))
+	}
+	f.Add(`"b"; charset=utf-8; odd`, []byte(end))
+	f.Add("b; charset=latin1", []byte(end))
+	f.Fuzz(func(t *testing.T, boundary string, body []byte) {
+		got := readFuzzed(t, body, "multipart/form-data; boundary="+boundary)
+		if got == nil {
+			return
+		}
+		if boundary == "b" && !bytes.Contains(body, []byte("--b--")) {
+			t.Fatal("a form without its final boundary was read")
+		}
+		for _, entry := range got.Entries {
+			if !bytes.Contains(body, []byte(entry.Value)) {
+				t.Fatalf("value %q is not in the body", entry.Value)
+			}
+		}
+	})
+}
+
+// FuzzJSON holds a body against encoding/json, which decodes the same strings when asked for each member as a whole.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", `{"name":"Asha Rao","phone":"081234 56789","tags":["a","b"],"agree":true,"age":4.50,"none":null}`, "\uFEFF{}",
+		`{"a":{}}`, `{"a":[[]]}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d"}`, `{"a":"\u0000"}`, `{"a":1}{}`, `{"":1,"a":[]}`, `[1]`,
+		`{"a":1,"a":2}`, "{\"a\":\"\xe9\"}", `{"a":1E400}`, `{"a":"` + strings.Repeat("v", 65) + `"}`, `{"a":[1,2,3,4,5,6,7,8,9]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := readFuzzed(t, body, jsonObject)
+		if got == nil {
+			return
+		}
+		want := decodeLastMembers(t, bytes.TrimPrefix(body, []byte("\uFEFF")))
+		for name, values := range want {
+			all := got.Values(name)
+			if len(all) < len(values) || !slices.Equal(all[len(all)-len(values):], values) {
+				t.Fatalf("values of %q are %q, want them to end with %q", name, all, values)
+			}
+		}
+		for _, entry := range got.Entries {
+			if _, ok := want[entry.Name]; !ok {
+				t.Fatalf("encoding/json finds no %q", entry.Name)
+			}
+		}
+	})
+}
+
+// decodeLastMembers reads an object the way that encoding/json does, where the last member of a name stands for all.
+func decodeLastMembers(t *testing.T, body []byte) map[string][]string {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var members map[string]any
+	if err := decoder.Decode(&members); err != nil {
+		t.Fatalf("encoding/json refuses what was read: %v", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		t.Fatalf("encoding/json finds more after the object: %v", err)
+	}
+	delete(members, "")
+	texts := map[string][]string{}
+	for name, member := range members {
+		list, isList := member.([]any)
+		if !isList {
+			list = []any{member}
+		}
+		texts[name] = []string{}
+		for _, value := range list {
+			if value == nil {
+				continue
+			}
+			text, isText := value.(string)
+			if !isText {
+				text = marshalFuzzed(t, value)
+			}
+			texts[name] = append(texts[name], text)
+		}
+	}
+	return texts
+}
+
+func marshalFuzzed(t *testing.T, value any) string {
+	t.Helper()
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}

@@ -1,0 +1,220 @@
+package form_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/leadwire/caddy-telecrm/form"
+)
+
+// TestReadLimits holds bodies that are exactly at a limit against bodies that are one above it.
+func TestReadLimits(t *testing.T) {
+	tests := []struct {
+		name, contentType string
+		limits            form.Limits
+		at, above         string
+	}{
+		{"body", urlencoded, form.Limits{Body: 4}, "a=bc", "a=bcd"},
+		{"body of separators", urlencoded, form.Limits{Body: 4}, "&&&&", "&&&&&"},
+		{"fields", urlencoded, form.Limits{Fields: 2}, "a=1&a=2", "a=1&a=2&a=3"},
+		{"fields, skipped ones apart", urlencoded, form.Limits{Fields: 2}, "a=1&&=x&=y&&b=2", "a=1&&=x&b=2&c"},
+		{"name", urlencoded, form.Limits{Name: 3}, "abc=1", "abcd=1"},
+		{"name, decoded", urlencoded, form.Limits{Name: 3}, "%E2%82%AC=1", "%E2%82%ACa=1"},
+		{"value", urlencoded, form.Limits{Value: 3}, "a=123", "a=1234"},
+		{"value, decoded", urlencoded, form.Limits{Value: 3}, "a=%E2%82%AC", "a=%E2%82%AC+"},
+
+		{"body", formData, form.Limits{Body: int64(len(part(`name="a"`, "1") + end))}, part(`name="a"`, "1") + end, part(`name="a"`, "12") + end},
+		{"body with an epilogue", formData, form.Limits{Body: 8}, end + "1", end + "12"},
+		{"body with a preamble", formData, form.Limits{Body: 10}, "1\r\n" + end, "12\r\n" + end},
+		{"body with a file", formData, form.Limits{Body: int64(len(part(`name="a"; filename=""`, "") + end))}, part(`name="a"; filename=""`, "") + end, part(`name="a"; filename=""`, "1") + end},
+		{"fields", formData, form.Limits{Fields: 2}, part(`name="a"`, "1") + part(`name="a"`, "2") + end, strings.Repeat(part(`name="a"`, "1"), 3) + end},
+		{"fields with a file", formData, form.Limits{Fields: 2}, part(`name="a"`, "1") + part(`name="f"; filename="f"`, "") + end, part(`name="a"`, "1") + part(`name="f"; filename="f"`, "") + part(`name="a"`, "1") + end},
+		{"fields that are files not chosen", formData, form.Limits{Fields: 2}, strings.Repeat(part(`name="f"; filename=""`, ""), 2) + end, strings.Repeat(part(`name="f"; filename=""`, ""), 3) + end},
+		{"name", formData, form.Limits{Name: 3}, part(`name="abc"`, "1") + end, part(`name="abcd"`, "1") + end},
+		{"name of a file", formData, form.Limits{Name: 3}, part(`name="abc"; filename="f"`, "1") + end, part(`name="abcd"; filename="f"`, "1") + end},
+		{"value", formData, form.Limits{Value: 3}, part(`name="a"`, "123") + end, part(`name="a"`, "1234") + end},
+		{"value of line breaks", formData, form.Limits{Value: 3}, part(`name="a"`, "\r\n\r") + end, part(`name="a"`, "\r\n\r\n") + end},
+		{"value, files apart", formData, form.Limits{Value: 3}, part(`name="a"; filename="f"`, strings.Repeat("x", 9999)) + end, part(`name="f"; filename="f"`, "1234") + part(`name="a"`, "1234") + end},
+
+		{"body", jsonObject, form.Limits{Body: 7}, `{"a":1}`, `{"a":12}`},
+		{"body with white space", jsonObject, form.Limits{Body: 7}, `{    } `, `{     } `},
+		{"fields", jsonObject, form.Limits{Fields: 2}, `{"a":1,"a":2}`, `{"a":1,"a":2,"a":3}`},
+		{"fields in an array", jsonObject, form.Limits{Fields: 2}, `{"a":[1,2]}`, `{"a":[1,2,3]}`},
+		{"fields, absent ones apart", jsonObject, form.Limits{Fields: 2}, `{"a":null,"b":[null,1],"c":[],"d":2,"":3}`, `{"a":null,"b":[null,1],"c":2,"d":3}`},
+		{"name", jsonObject, form.Limits{Name: 3}, `{"abc":1}`, `{"abcd":1}`},
+		{"name, decoded", jsonObject, form.Limits{Name: 3}, `{"\u20ac":1}`, `{"\u20aca":1}`},
+		{"value", jsonObject, form.Limits{Value: 3}, `{"a":"123"}`, `{"a":"1234"}`},
+		{"value, decoded", jsonObject, form.Limits{Value: 3}, `{"a":"\u20ac"}`, `{"a":"\u20ac1"}`},
+		{"value in an array", jsonObject, form.Limits{Value: 3}, `{"a":["123"]}`, `{"a":["1","1234"]}`},
+		{"number", jsonObject, form.Limits{Value: 3}, `{"a":123}`, `{"a":1234}`},
+		{"boolean", jsonObject, form.Limits{Value: 4}, `{"a":true}`, `{"a":false}`},
+	}
+	for _, test := range tests {
+		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
+			if _, err := form.Read(strings.NewReader(test.at), test.contentType, test.limits); err != nil {
+				t.Errorf("at the limit: %v", err)
+			}
+			got, err := form.Read(strings.NewReader(test.above), test.contentType, test.limits)
+			wantRefused(t, got, err, form.ErrTooLarge)
+		})
+	}
+}
+
+func TestReadDefaultLimits(t *testing.T) {
+	pairs := func(n int) string { return strings.TrimSuffix(strings.Repeat("a=1&", n), "&") }
+	tests := []struct{ name, at, above string }{
+		{"body", strings.Repeat("&", 64<<10), strings.Repeat("&", 64<<10+1)},
+		{"fields", pairs(100), pairs(101)},
+		{"name", strings.Repeat("n", 100), strings.Repeat("n", 101)},
+		{"value", "a=" + strings.Repeat("v", 10<<10), "a=" + strings.Repeat("v", 10<<10+1)},
+	}
+	for _, test := range tests {
+		for _, limits := range []form.Limits{{}, {Body: -1, Fields: -1, Name: -1, Value: -1}, form.DefaultLimits()} {
+			t.Run(fmt.Sprintf("%s of %+v", test.name, limits), func(t *testing.T) {
+				if _, err := form.Read(strings.NewReader(test.at), urlencoded, limits); err != nil {
+					t.Errorf("at the limit: %v", err)
+				}
+				got, err := form.Read(strings.NewReader(test.above), urlencoded, limits)
+				wantRefused(t, got, err, form.ErrTooLarge)
+			})
+		}
+	}
+}
+
+func TestReadLargestLimits(t *testing.T) {
+	limits := form.Limits{Body: math.MaxInt64, Fields: math.MaxInt, Name: math.MaxInt, Value: math.MaxInt}
+	bodies := map[string]string{
+		urlencoded: "a=1",
+		formData:   part(`name="a"`, "1") + end,
+		jsonObject: `{"a":"1"}`,
+	}
+	for contentType, body := range bodies {
+		got, err := form.Read(strings.NewReader(body), contentType, limits)
+		if err != nil {
+			t.Fatalf("%s: %v", contentType, err)
+		}
+		wantEntries(t, got, entries("a", "1"))
+	}
+}
+
+// endless reads as its head and then as its tail again and again, and counts what was taken.
+type endless struct {
+	head, tail string
+	taken      int64
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for n := 0; n < len(p); {
+		if e.head == "" {
+			e.head = e.tail
+		}
+		copied := copy(p[n:], e.head)
+		e.head = e.head[copied:]
+		n += copied
+	}
+	e.taken += int64(len(p))
+	return len(p), nil
+}
+
+func TestReadTakesNoMoreThanTheBodyLimit(t *testing.T) {
+	tests := []struct{ name, contentType, head, tail string }{
+		{"separators", urlencoded, "", "&"},
+		{"one value", urlencoded, "a=", "1"},
+		{"preamble", formData, "", "\n"},
+		{"boundary", formData, "--b", " "},
+		{"header", formData, "--b\r\nContent-Disposition: form-data; name=\"", "a"},
+		{"file", formData, strings.TrimSuffix(part(`name="f"; filename="f"`, ""), "\r\n"), "x"},
+		{"epilogue", formData, end, "x"},
+		{"white space", jsonObject, "", " "},
+		{"one string", jsonObject, `{"a":"`, "1"},
+	}
+	for _, test := range tests {
+		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
+			for _, limit := range []int64{1, 100, 4096, 5000, 64 << 10} {
+				body := &endless{head: test.head, tail: test.tail}
+				got, err := form.Read(body, test.contentType, form.Limits{Body: limit, Name: math.MaxInt, Value: math.MaxInt})
+				if body.taken > limit+1 {
+					t.Errorf("took %d bytes with a limit of %d", body.taken, limit)
+				}
+				// A line as long as the multipart reader's buffer is broken before it is too long.
+				if test.name == "boundary" && limit >= 4096 {
+					wantRefused(t, got, err, form.ErrMalformed)
+				} else {
+					wantRefused(t, got, err, form.ErrTooLarge)
+				}
+			}
+		})
+	}
+}
+
+func TestReadStopsFloodOfPartsEarly(t *testing.T) {
+	const fields, readAhead = 10, 4096
+	for _, disposition := range []string{`name="a"`, `name="f"; filename="f"`, `name="f"; filename=""`} {
+		flood := part(disposition, "")
+		body := &endless{tail: flood}
+		got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Fields: fields})
+		wantRefused(t, got, err, form.ErrTooLarge)
+		if most := int64((fields+1)*len(flood) + readAhead); body.taken > most {
+			t.Errorf("%s: took %d bytes to notice, want at most %d", disposition, body.taken, most)
+		}
+	}
+}
+
+func TestReadStopsLongValueEarly(t *testing.T) {
+	head := strings.TrimSuffix(part(`name="a"`, ""), "\r\n")
+	body := &endless{head: head, tail: "x"}
+	got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Value: 100})
+	wantRefused(t, got, err, form.ErrTooLarge)
+	if most := int64(len(head) + 100 + 4096); body.taken > most {
+		t.Errorf("took %d bytes to notice, want at most %d", body.taken, most)
+	}
+}
+
+// TestReadAllocatesWithinBounds feeds bodies that are built to cost more memory than they have bytes.
+func TestReadAllocatesWithinBounds(t *testing.T) {
+	const mebibyte = 1 << 20
+	full := func(head, repeated string) string {
+		return head + strings.Repeat(repeated, (64<<10-len(head)-len(end))/len(repeated))
+	}
+	var headers strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&headers, "%x:\r\n", i)
+	}
+	tests := []struct {
+		name, contentType, body string
+		limits                  form.Limits
+		most                    uint64
+	}{
+		{"separators", urlencoded, full("", "&"), form.Limits{}, mebibyte / 2},
+		{"names alone", urlencoded, full("", "a&"), form.Limits{}, mebibyte / 2},
+		{"escapes", urlencoded, full("a=", "%41"), form.Limits{}, mebibyte / 2},
+		{"empty parts", formData, full("", part(`name="a"`, "")) + end, form.Limits{}, mebibyte / 2},
+		{"file of 8 MiB", formData, part(`name="f"; filename="f"`, strings.Repeat("x", 8*mebibyte)) + end, form.Limits{Body: 16 * mebibyte}, mebibyte / 2},
+		{"distinct headers", formData, "--b\r\n" + headers.String() + "\r\n\r\n" + end, form.Limits{}, 4 * mebibyte},
+		{"parameters", formData, full("--b\r\nContent-Disposition: form-data", ";a=1") + "\r\n\r\n" + end, form.Limits{}, mebibyte / 2},
+		{"depth", jsonObject, full(`{"a":`, "["), form.Limits{}, mebibyte / 2},
+		{"depth at once", jsonObject, full("", "["), form.Limits{}, mebibyte / 2},
+		{"absent values", jsonObject, full("{", `"":[],`) + `"a":null}`, form.Limits{}, 2 * mebibyte},
+		{"half escapes", jsonObject, full(`{"a":"`, `\u`), form.Limits{}, mebibyte / 2},
+		{"surrogate pairs", jsonObject, full(`{"a":"`, `\ud83d\ude00`) + `"}`, form.Limits{}, mebibyte},
+	}
+	for _, test := range tests {
+		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
+			body := bytes.NewReader([]byte(test.body))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := form.Read(body, test.contentType, test.limits)
+			runtime.ReadMemStats(&after)
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > test.most {
+				t.Errorf("a body of %d bytes made it allocate %d, want at most %d (error: %v)", len(test.body), allocated, test.most, err)
+			}
+			if body.Len() == len(test.body) {
+				t.Error("nothing was read")
+			}
+		})
+	}
+}

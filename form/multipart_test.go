@@ -1,0 +1,165 @@
+package form_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/leadwire/caddy-telecrm/form"
+)
+
+// end is the final boundary of a body whose boundary is "b".
+const end = "--b--\r\n"
+
+// part returns a part of a body whose boundary is "b": its Content-Disposition parameters, its content and further
+// header lines.
+func part(disposition, content string, headers ...string) string {
+	head := "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n"
+	for _, header := range headers {
+		head += header + "\r\n"
+	}
+	return head + "\r\n" + content + "\r\n"
+}
+
+func TestReadMultipart(t *testing.T) {
+	tests := []struct {
+		name, body string
+		want       []form.Entry
+		files      []string
+	}{
+		{"no parts", end, nil, nil},
+		{"order and repeats", part(`name="b"`, "1") + part(`name="a"`, "2") + part(`name="b"`, "3") + end, entries("b", "1", "a", "2", "b", "3"), nil},
+		{"empty value", part(`name="note"`, "") + end, entries("note", ""), nil},
+		{"value with line breaks", part(`name="note"`, "one\r\ntwo\r\n\r\n") + end, entries("note", "one\r\ntwo\r\n\r\n"), nil},
+		{"value that looks like a boundary", part(`name="note"`, "--bc\r\n--b-x\r\n--\r\n") + end, entries("note", "--bc\r\n--b-x\r\n--\r\n"), nil},
+		{"value is not unescaped", part(`name="note"`, "a+b%20c=3D") + end, entries("note", "a+b%20c=3D"), nil},
+		{"UTF-8 name and value", part(`name="città"`, "Malmö 😀") + end, entries("città", "Malmö 😀"), nil},
+		{"quoted name", part(`name="a\"b"`, "1") + part(`name="a%22b"`, "2") + end, entries(`a"b`, "1", "a%22b", "2"), nil},
+		{"name as a token", part(`name=a`, "1") + end, entries("a", "1"), nil},
+		{"name with stars", part(`name="a*b"`, "1") + part(`name="filename*"`, "2") + end, entries("a*b", "1", "filename*", "2"), nil},
+		{"name that says filename", part(`name="; filename=x"`, "1") + end, entries("; filename=x", "1"), nil},
+		{"header names in any case", strings.ReplaceAll(part(`NAME="a"`, "1"), "Content-Disposition: form", "content-disposition:Form") + end, entries("a", "1"), nil},
+		{"text part with a charset", part(`name="a"`, "é", "Content-Type: text/plain; charset=UTF-8") + end, entries("a", "é"), nil},
+		{"text part with odd parameters", part(`name="a"`, "é", "Content-Type: text/plain; odd") + end, entries("a", "é"), nil},
+		{"part of another type", part(`name="a"`, `{"b":1}`, "Content-Type: application/json") + end, entries("a", `{"b":1}`), nil},
+		{"transfer encodings that change nothing", part(`name="a"`, "1", "Content-Transfer-Encoding: 8bit") + part(`name="b"`, "2", "Content-Transfer-Encoding: Binary") + end, entries("a", "1", "b", "2"), nil},
+		{"preamble and epilogue", "preamble\r\n" + part(`name="a"`, "1") + end + "epilogue --b\r\n", entries("a", "1"), nil},
+		{"no line break at the end", part(`name="a"`, "1") + "--b--", entries("a", "1"), nil},
+		{"no line break after no parts", "--b--", nil, nil},
+		{"spaces after boundaries", strings.ReplaceAll(part(`name="a"`, "1"), "--b\r\n", "--b \t\r\n") + "--b-- \r\n", entries("a", "1"), nil},
+		{"line feeds alone", strings.ReplaceAll(part(`name="a"`, "1")+end, "\r\n", "\n"), entries("a", "1"), nil},
+
+		{"file", part(`name="a"`, "1") + part(`name="cv"; filename="cv.pdf"`, "%PDF\x00\xff", "Content-Type: application/pdf") + part(`name="b"`, "2") + end, entries("a", "1", "b", "2"), []string{"cv"}},
+		{"file input without a file", part(`name="cv"; filename=""`, "", "Content-Type: application/octet-stream") + end, nil, nil},
+		{"several files of one input", part(`name="cv"; filename="1"`, "") + part(`name="cv"; filename="2"`, "") + end, nil, []string{"cv"}},
+		{"files of several inputs", part(`name="cv"; filename="1"`, "") + part(`name="photo"; filename="2"`, "") + end, nil, []string{"cv", "photo"}},
+		{"file named in UTF-8", part(`name="cv"; filename*=UTF-8''%e2%82%ac.pdf`, "x") + end, nil, []string{"cv"}},
+		{"file named in another charset", part(`name="cv"; filename*=ISO-8859-1''%a3.pdf`, "x") + end, nil, []string{"cv"}},
+		{"file with a broken extended name", part(`name="cv"; FileName*=x`, "x") + end, nil, []string{"cv"}},
+		{"file with a name in pieces", part(`name="cv"; filename*0=a; filename*1=.pdf`, "x") + end, nil, []string{"cv"}},
+		{"file with pieces of another charset", part(`name="cv"; filename*1=b`, "x") + end, nil, []string{"cv"}},
+		{"file with names that differ in a star", part(`name="cv"; filename.=a; filename*=b`, "x") + end, nil, []string{"cv"}},
+		{"file with both names", part(`name="cv"; filename="e.pdf"; filename*=UTF-8''%e2%82%ac.pdf`, "x") + end, nil, []string{"cv"}},
+		{"file with an empty extended name", part(`name="cv"; filename*=UTF-8''`, "") + end, nil, nil},
+		{"file with a transfer encoding", part(`name="cv"; filename="1"`, "eA==", "Content-Transfer-Encoding: base64") + end, nil, []string{"cv"}},
+		{"text file in another charset", part(`name="cv"; filename="1"`, "\xe9", "Content-Type: text/plain; charset=iso-8859-1") + end, nil, []string{"cv"}},
+		{"file with line breaks and dashes", part(`name="cv"; filename="1"`, "\r\n--\r\n--c\r\n\r\n") + part(`name="a"`, "1") + end, entries("a", "1"), []string{"cv"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantEntries(t, got, test.want)
+			if diff := cmp.Diff(test.files, got.Files, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReadMultipartRefused(t *testing.T) {
+	field := part(`name="`+private+`"`, private)
+	raw := func(headers string) string { return "--b\r\n" + headers + "\r\n\r\n" + private + "\r\n" + end }
+	tests := []struct {
+		name, body string
+		want       error
+	}{
+		{"no body", "", form.ErrMalformed},
+		{"no boundary at all", private, form.ErrMalformed},
+		{"another boundary", strings.ReplaceAll(field+end, "--b", "--c"), form.ErrMalformed},
+		{"preamble of one long line", strings.Repeat(private, 1000) + "\r\n" + field + end, form.ErrMalformed},
+		{"no final boundary", field, form.ErrMalformed},
+		{"boundary instead of the final one", field + "--b\r\n", form.ErrMalformed},
+		{"half a final boundary", field + "--b-", form.ErrMalformed},
+		{"final boundary with a tail", field + "--b--" + private + "\r\n", form.ErrMalformed},
+		{"text instead of a boundary", field + "--b" + private + end, form.ErrMalformed},
+		{"headers instead of a boundary", "Content-Disposition: form-data; name=\"a\"\r\n\r\n" + private + "\r\n", form.ErrMalformed},
+		{"part without headers", raw(""), form.ErrMalformed},
+		{"part without a disposition", raw("Content-Type: text/plain"), form.ErrMalformed},
+		{"part with two dispositions", part(`name="a"`, private, `Content-Disposition: form-data; name="b"`) + end, form.ErrMalformed},
+		{"another disposition", raw(`Content-Disposition: attachment; name="` + private + `"`), form.ErrMalformed},
+		{"empty disposition", raw("Content-Disposition:"), form.ErrMalformed},
+		{"no name", raw("Content-Disposition: form-data"), form.ErrMalformed},
+		{"empty name", part(`name=""`, private) + end, form.ErrMalformed},
+		{"file without a name", part(`filename="`+private+`"`, "x") + end, form.ErrMalformed},
+		{"unfinished quote", part(`name="`+private, "1") + end, form.ErrMalformed},
+		{"two names", part(`name="a"; name="`+private+`"`, "1") + end, form.ErrMalformed},
+		{"name of another charset", part(`name*=ISO-8859-1''`+private, "1") + end, form.ErrMalformed},
+		{"name is not UTF-8", part("name=\"\xe9\"", private) + end, form.ErrMalformed},
+		{"name with an escaped NUL", part("name*=utf-8''a%00b", private) + end, form.ErrMalformed},
+		{"name with a NUL", part("name=\"a\x00b\"", private) + end, form.ErrMalformed},
+		{"file input whose name is not UTF-8", part("name=\"\xe9\"; filename=\"x\"", private) + end, form.ErrMalformed},
+		{"value is not UTF-8", part(`name="a"`, private+"\xe9") + end, form.ErrMalformed},
+		{"value with a NUL", part(`name="a"`, private+"\x00") + end, form.ErrMalformed},
+		{"header without a colon", raw(private), form.ErrMalformed},
+		{"header that begins with a space", raw(" " + private + ": 1"), form.ErrMalformed},
+		{"header with a control character", raw("Content-Disposition: form-data; name=\"" + private + "\x01\""), form.ErrMalformed},
+		{"base64", part(`name="a"`, private, "Content-Transfer-Encoding: base64") + end, form.ErrMalformed},
+		{"quoted-printable", part(`name="a"`, private+"=3D", "Content-Transfer-Encoding: Quoted-Printable") + end, form.ErrMalformed},
+		{"unknown transfer encoding", part(`name="a"`, "1", "Content-Transfer-Encoding: "+private) + end, form.ErrMalformed},
+		{"unreadable content type", part(`name="a"`, "1", "Content-Type: text/"+private+"/") + end, form.ErrMalformed},
+		{"multipart in a part", part(`name="a"`, "--c\r\n\r\n--c--", "Content-Type: multipart/mixed; boundary=c") + end, form.ErrMalformed},
+		{"another charset", part(`name="a"`, private, "Content-Type: text/plain; charset=iso-8859-1") + end, form.ErrUnsupported},
+		{"another charset and odd parameters", part(`name="a"`, private, "Content-Type: text/plain; charset=utf-16; odd") + end, form.ErrUnsupported},
+		{"a header too many", part(`name="a"`, private, lines("A-Header: 1", 16)...) + end, form.ErrMalformed},
+		{"a flood of one header", part(`name="a"`, private, lines("A:", 12_000)...) + end, form.ErrMalformed},
+		{"a flood in one header", part(`name="a"`+strings.Repeat("; a=1", 10_000), private) + end, form.ErrMalformed},
+		{"a flood of continued lines", part(`name="a";`, private, lines(" ", 10_000)...) + end, form.ErrMalformed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{})
+			wantRefused(t, got, err, test.want)
+		})
+	}
+}
+
+func TestReadMultipartTakesAsManyHeadersAsAllowed(t *testing.T) {
+	body := part(`name="a"`, "1", lines("A-Header: 1", 15)...) + end
+	got, err := form.Read(strings.NewReader(body), formData, form.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEntries(t, got, entries("a", "1"))
+}
+
+// TestReadMultipartCutShort cuts a body after each of its bytes: until the final boundary is whole there is no form.
+func TestReadMultipartCutShort(t *testing.T) {
+	body := part(`name="a"`, "1") + part(`name="cv"; filename="x"`, "y") + part(`name="b"`, "2") + "--b--"
+	for length := range len(body) {
+		got, err := form.Read(strings.NewReader(body[:length]), formData, form.Limits{})
+		wantRefused(t, got, err, form.ErrMalformed)
+		if t.Failed() {
+			t.Fatalf("with %d bytes of %d", length, len(body))
+		}
+	}
+}
+
+// lines returns n times the same header line.
+func lines(line string, n int) []string {
+	return strings.Split(strings.TrimSuffix(strings.Repeat(line+"\n", n), "\n"), "\n")
+}

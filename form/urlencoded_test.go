@@ -1,0 +1,66 @@
+package form_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/leadwire/caddy-telecrm/form"
+)
+
+func TestReadURLEncoded(t *testing.T) {
+	tests := []struct {
+		name, body string
+		want       []form.Entry
+	}{
+		{"empty body", "", nil},
+		{"order and repeats", "b=1&a=2&b=3", entries("b", "1", "a", "2", "b", "3")},
+		{"plus and escapes", "full+name=Asha+Rao%2B&note=%c3%A9", entries("full name", "Asha Rao+", "note", "é")},
+		{"no equals sign", "agree", entries("agree", "")},
+		{"empty value", "note=", entries("note", "")},
+		{"equals sign in the value", "sum=1=1", entries("sum", "1=1")},
+		{"escaped separators", "a%26b%3Dc=%26%3D", entries("a&b=c", "&=")},
+		{"empty pairs", "&&a=1&&b=2&", entries("a", "1", "b", "2")},
+		{"separators alone", "&&&", nil},
+		{"empty names", "=1&a=2&=", entries("a", "2")},
+		{"semicolon is data", "a=1;b=2&c;d=3", entries("a", "1;b=2", "c;d", "3")},
+		{"line breaks are kept", "note=one%0D%0Atwo\nthree", entries("note", "one\r\ntwo\nthree")},
+		{"unescaped UTF-8", "città=Malmö", entries("città", "Malmö")},
+		{"other scripts", "name=%E0%A4%86%E0%A4%B6%E0%A4%BE&mood=%F0%9F%98%80", entries("name", "आशा", "mood", "😀")},
+		{"byte order mark is data", "\uFEFFa=1", entries("\uFEFFa", "1")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantEntries(t, got, test.want)
+		})
+	}
+}
+
+func TestReadURLEncodedMalformed(t *testing.T) {
+	tests := []struct{ name, body string }{
+		{"percent sign at the end of a value", "a=" + private + "%"},
+		{"half an escape", "a=" + private + "%4"},
+		{"not hexadecimal in a value", "a=%" + private},
+		{"not hexadecimal in a name", private + "%zz=1"},
+		{"bad escape of a value without a name", "=" + private + "%zz"},
+		{"escape across a separator", private + "=%4&1=2"},
+		{"windows-1252 value", private + "=caf%E9"},
+		{"windows-1252 name", "caf%E9=" + private},
+		{"raw bytes", private + "=\xff\xfe"},
+		{"overlong encoding", private + "=%C0%AF"},
+		{"surrogate", private + "=%ED%A0%80"},
+		{"NUL in a value", private + "=a%00b"},
+		{"NUL in a name", "a%00b=" + private},
+		{"raw NUL", private + "=a\x00b"},
+		{"the last of many", "a=1&b=2&" + private + "=%"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{})
+			wantRefused(t, got, err, form.ErrMalformed)
+		})
+	}
+}
