@@ -1,0 +1,195 @@
+package sandbox
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	apiPrefix = "/autoupdate/v2/enterprise/"
+	maxBody   = 1 << 20
+	typeJSON  = "application/json"
+	typeHTML  = "text/html; charset=utf-8"
+)
+
+// Codes of the error envelope. See https://docs.telecrm.in/sync-api/overview.
+const (
+	codeInvalidLead   = "INVALID_LEAD"
+	codeNotAuthorized = "NOT_AUTHORIZED"
+	codeLeadExists    = "LEAD_ALREADY_EXISTS"
+)
+
+var errBodyTooLarge = fmt.Errorf("the request body is larger than %d bytes", maxBody)
+
+// answer is a complete HTTP answer, so that it can be made long before it is written, or never be written.
+type answer struct {
+	status      int
+	contentType string
+	header      http.Header
+	body        []byte
+	leadID      string // of the lead that making this answer stored
+}
+
+// apiRequest is an API request whose body has been read.
+type apiRequest struct {
+	*http.Request
+	body    []byte
+	bodyErr error
+}
+
+func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
+	fault := s.nextFault()
+	req := readRequest(r)
+	var ans answer
+	if fault.Store {
+		ans = s.handle(req)
+	}
+	if !s.wait(r.Context(), fault.Delay) {
+		cutConnection()
+	}
+	if !fault.Store && !fault.Drop && fault.Status == 0 {
+		ans = s.handle(req)
+	}
+	if fault.Status != 0 {
+		ans = fault.answer(ans.leadID)
+	}
+	if !s.wait(r.Context(), s.cfg.Latency) || fault.Drop {
+		cutConnection()
+	}
+	ans.write(w)
+}
+
+// cutConnection ends the request without an answer, in the way net/http provides for it.
+func cutConnection() {
+	panic(http.ErrAbortHandler)
+}
+
+func readRequest(r *http.Request) apiRequest {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		err = errBodyTooLarge
+	}
+	return apiRequest{Request: r, body: body, bodyErr: err}
+}
+
+// handle is the API's normal behaviour. An unknown path or method is answered with HTML, as the live service is known to
+// do: nothing behind the gateway saw the request.
+func (s *Sandbox) handle(r apiRequest) answer {
+	enterprise, resource, ok := splitPath(r.URL)
+	if !ok || resource != "lead" {
+		if s.pageHandler(r.URL.Path) != nil {
+			return methodNotAllowed("GET, HEAD")
+		}
+		return htmlAnswer(http.StatusNotFound)
+	}
+	if r.Method != http.MethodPost {
+		return methodNotAllowed("POST")
+	}
+	if refusal, ok := s.authorize(r, enterprise); !ok {
+		return refusal
+	}
+	if refusal, ok := checkBody(r); !ok {
+		return refusal
+	}
+	return s.createLead(r.body)
+}
+
+// splitPath takes the enterprise id and the resource out of /autoupdate/v2/enterprise/{enterpriseId}/{resource...}.
+func splitPath(u *url.URL) (enterprise, resource string, ok bool) {
+	rest, ok := strings.CutPrefix(u.EscapedPath(), apiPrefix)
+	if !ok {
+		return "", "", false
+	}
+	escaped, resource, ok := strings.Cut(rest, "/")
+	if !ok {
+		return "", "", false
+	}
+	enterprise, err := url.PathUnescape(escaped)
+	return enterprise, resource, err == nil
+}
+
+// authorize checks token and enterprise. Both faults have one status and one code, see
+// https://docs.telecrm.in/authentication; only the message tells them apart.
+func (s *Sandbox) authorize(r apiRequest, enterprise string) (answer, bool) {
+	sent := r.Header.Values("Authorization")
+	want := "Bearer " + s.cfg.Token
+	if len(sent) != 1 || subtle.ConstantTimeCompare([]byte(sent[0]), []byte(want)) != 1 {
+		return errorAnswer(http.StatusUnauthorized, codeNotAuthorized, "Invalid access token."), false
+	}
+	if enterprise != s.cfg.EnterpriseID {
+		return errorAnswer(http.StatusUnauthorized, codeNotAuthorized, unknownEnterprise(enterprise)), false
+	}
+	return answer{}, true
+}
+
+func unknownEnterprise(id string) string {
+	return fmt.Sprintf("Enterprise with id %q not found or invalid access token.", id)
+}
+
+func checkBody(r apiRequest) (answer, bool) {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset, hasCharset := params["charset"]
+	switch {
+	case err != nil || mediaType != typeJSON || (hasCharset && !strings.EqualFold(charset, "utf-8")):
+		return errorAnswer(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE",
+			"Content-Type must be application/json."), false
+	case errors.Is(r.bodyErr, errBodyTooLarge):
+		return errorAnswer(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request body is too large."), false
+	case r.bodyErr != nil:
+		return errorAnswer(http.StatusBadRequest, codeInvalidLead, "The request body was cut short."), false
+	}
+	return answer{}, true
+}
+
+type errorBody struct {
+	Error errorDetail `json:"error"`
+}
+
+type errorDetail struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// errorAnswer is the documented error envelope. See https://docs.telecrm.in/sync-api/overview.
+func errorAnswer(status int, code, message string) answer {
+	return jsonAnswer(status, errorBody{errorDetail{Code: code, Message: message}})
+}
+
+func jsonAnswer(status int, v any) answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return answer{status: http.StatusInternalServerError, contentType: "text/plain; charset=utf-8", body: []byte(err.Error())}
+	}
+	return answer{status: status, contentType: typeJSON, body: body}
+}
+
+func htmlAnswer(status int) answer {
+	body := fmt.Sprintf("<!DOCTYPE html>\n<html lang=\"en\"><title>%[1]d %[2]s</title><h1>%[1]d %[2]s</h1></html>\n",
+		status, http.StatusText(status))
+	return answer{status: status, contentType: typeHTML, body: []byte(body)}
+}
+
+func methodNotAllowed(allow string) answer {
+	ans := htmlAnswer(http.StatusMethodNotAllowed)
+	ans.header = http.Header{"Allow": {allow}}
+	return ans
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", a.contentType)
+	for name, values := range a.header {
+		h[name] = values
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client may be gone, which is its right
+}

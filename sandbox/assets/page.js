@@ -1,0 +1,58 @@
+"use strict";
+
+// Adds leads to the page as they arrive. The server renders them; without this script a reload shows the same.
+(() => {
+  const list = document.getElementById("leads");
+  const empty = document.getElementById("empty");
+  const count = document.getElementById("count");
+  const state = document.getElementById("state");
+  const news = document.getElementById("news");
+  const limit = Number(list.dataset.limit);
+  let cursor = list.dataset.cursor;
+
+  function show(word, live) {
+    state.hidden = false;
+    state.textContent = word;
+    state.classList.toggle("live", live);
+  }
+
+  function recount() {
+    count.textContent = String(list.childElementCount);
+    empty.hidden = list.childElementCount > 0;
+  }
+
+  function add(event) {
+    cursor = event.lastEventId;
+    const lead = JSON.parse(event.data);
+    if (document.getElementById("lead-" + lead.id)) return;
+    const fragment = document.createElement("template");
+    fragment.innerHTML = lead.html;
+    const item = fragment.content.firstElementChild;
+    item.classList.add("new");
+    list.prepend(item);
+    while (list.childElementCount > limit) list.lastElementChild.remove();
+    recount();
+    news.textContent = "New lead: " + lead.title;
+  }
+
+  function reset(event) {
+    cursor = event.lastEventId;
+    list.replaceChildren();
+    recount();
+  }
+
+  // The browser reopens a stream that broke off, but gives up on one that was answered with an error, as happens while
+  // a server restarts.
+  function listen() {
+    const source = new EventSource("events?after=" + encodeURIComponent(cursor));
+    source.addEventListener("open", () => show("Live", true));
+    source.addEventListener("lead", add);
+    source.addEventListener("reset", reset);
+    source.addEventListener("error", () => {
+      show("Reconnecting", false);
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    });
+  }
+
+  listen();
+})();

@@ -1,0 +1,199 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault is what one API request meets instead of, or on top of, the normal behaviour.
+type Fault struct {
+	// Status is the HTTP status to answer with, 200 to 599. 0 means the normal handling, after Delay and before Drop; Body,
+	// ContentType and Header then mean nothing.
+	Status int
+	// Body is the answer's body. "{lead_id}" in it becomes the id of the lead that Store stored, else a new id.
+	Body string
+	// ContentType of the answer. Empty means application/json.
+	ContentType string
+	// Header is added to the answer, replacing headers of the same name.
+	Header http.Header
+	// Delay passes before answering. It ends early when the client goes away, which then gets no answer, or when the
+	// sandbox closes.
+	Delay time.Duration
+	// Store handles the request normally first, before Delay, so that a lead is stored that the client may never learn of.
+	// Without it, a Status or Drop keeps the request from being acted on, and so does a client that gives up during Delay.
+	Store bool
+	// Drop reads the request and then cuts the connection without an answer.
+	Drop bool
+}
+
+// Names of the faults that Faults returns.
+const (
+	// 2xx answers that differ from the usual 201; the lead is stored.
+	FaultNullLists     = "201 with null lists"
+	FaultNoLists       = "201 without lists"
+	FaultRemarks       = "201 with remarks and an ignored action"
+	FaultStatus200     = "200 instead of 201"
+	FaultNoLeadID      = "201 without lead_id"
+	FaultEmptyBody     = "201 with an empty body"
+	FaultHTML2xx       = "200 with HTML"
+	FaultErrorIn2xx    = "200 with an error"
+	FaultTruncatedJSON = "201 with truncated JSON"
+
+	// Refusals; the lead is not stored.
+	FaultInvalidLead         = "400 INVALID_LEAD"
+	FaultBadRequest          = "400 BAD_REQUEST"
+	FaultUnauthorizedToken   = "401 naming the token"
+	FaultUnauthorizedAccount = "401 naming the enterprise"
+	FaultUnauthorizedString  = "401 with a string error"
+	FaultPaymentRequired     = "402 BUY_LICENSE"
+	FaultForbidden           = "403 without code"
+	FaultLicenseExpired      = "403 ENTERPRISE_LICENSE_EXPIRED"
+	FaultNotFoundJSON        = "404 ENTERPRISE_NOT_FOUND"
+	FaultNotFoundHTML        = "404 with HTML"
+	FaultMethodHTML          = "405 with HTML"
+	FaultConflict            = "409 LEAD_ALREADY_EXISTS"
+	FaultTooLarge            = "413"
+	FaultUnsupportedMedia    = "415"
+	FaultRedirect            = "307 redirect"
+
+	// Troubles that pass; the lead is not stored.
+	FaultRequestTimeout   = "408"
+	FaultRateLimited      = "429 without Retry-After"
+	FaultRateLimitedAfter = "429 with Retry-After"
+	FaultServerError      = "500"
+	FaultBadGatewayHTML   = "502 with HTML"
+	FaultUnavailable      = "503 with Retry-After"
+	FaultDropped          = "dropped"
+	FaultSlow             = "slow"
+
+	// Ambiguous attempts: the lead is stored and the client does not get to know.
+	FaultServerErrorAfterStore = "500 after the lead was stored"
+	FaultDroppedAfterStore     = "dropped after the lead was stored"
+	FaultSlowAfterStore        = "slow after the lead was stored"
+)
+
+// slowDelay is longer than any client should wait.
+const slowDelay = 2 * time.Minute
+
+// Faults returns a fault for every answer that a client of TeleCRM should be ready for, by the names above. The map and
+// what is in it are the caller's to change. The shapes that TeleCRM does not document, such as a 429's body or the status
+// of an expired licence, are guesses; a client does well not to look closely at them.
+//
+// FaultRedirect points to a path of the sandbox itself, so a client that follows it shows in Requests.
+func Faults() map[string]Fault {
+	return map[string]Fault{
+		FaultNullLists:     stored(201, `{"lead_id":"{lead_id}","actions":null,"remarks":null}`),
+		FaultNoLists:       stored(201, `{"lead_id":"{lead_id}"}`),
+		FaultRemarks:       stored(201, remarksBody),
+		FaultStatus200:     stored(200, `{"lead_id":"{lead_id}","actions":[],"remarks":[]}`),
+		FaultNoLeadID:      stored(201, `{"actions":[],"remarks":[]}`),
+		FaultEmptyBody:     stored(201, ""),
+		FaultHTML2xx:       {Status: 200, Body: string(htmlAnswer(200).body), ContentType: typeHTML, Store: true},
+		FaultErrorIn2xx:    refused(200, codeInvalidLead, "Lead could not be created."),
+		FaultTruncatedJSON: stored(201, `{"lead_id":"64c1f0aa`),
+
+		FaultInvalidLead:         refused(400, codeInvalidLead, "The lead identifier phone is missing."),
+		FaultBadRequest:          refused(400, "BAD_REQUEST", "The request is not valid."),
+		FaultUnauthorizedToken:   refused(401, codeNotAuthorized, "Invalid access token."),
+		FaultUnauthorizedAccount: refused(401, codeNotAuthorized, unknownEnterprise("66aa00")),
+		FaultUnauthorizedString:  {Status: 401, Body: `{"error":"Unauthorized"}`},
+		FaultPaymentRequired:     refused(402, "BUY_LICENSE", "No licence is left."),
+		FaultForbidden:           {Status: 403, Body: `{"message":"Forbidden"}`},
+		FaultLicenseExpired:      refused(403, "ENTERPRISE_LICENSE_EXPIRED", "The licence of this enterprise has expired."),
+		FaultNotFoundJSON:        refused(404, "ENTERPRISE_NOT_FOUND", "Enterprise not found."),
+		FaultNotFoundHTML:        html(404),
+		FaultMethodHTML:          html(405),
+		FaultConflict:            refused(409, codeLeadExists, "Lead with phone 918123456789 already exists."),
+		FaultTooLarge:            refused(413, "PAYLOAD_TOO_LARGE", "The request body is too large."),
+		FaultUnsupportedMedia:    refused(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json."),
+		FaultRedirect:            {Status: 307, Header: http.Header{"Location": {"/moved"}}},
+
+		FaultRequestTimeout:   refused(408, "REQUEST_TIMEOUT", "The request took too long."),
+		FaultRateLimited:      refused(429, "TOO_MANY_REQUESTS", "Too many requests."),
+		FaultRateLimitedAfter: retryAfter(refused(429, "TOO_MANY_REQUESTS", "Too many requests.")),
+		FaultServerError:      refused(500, "INTERNAL_SERVER_ERROR", "Something went wrong."),
+		FaultBadGatewayHTML:   html(502),
+		FaultUnavailable:      retryAfter(refused(503, "SERVICE_UNAVAILABLE", "Please come back later.")),
+		FaultDropped:          {Drop: true},
+		FaultSlow:             {Delay: slowDelay},
+
+		FaultServerErrorAfterStore: alsoStored(refused(500, "INTERNAL_SERVER_ERROR", "Something went wrong.")),
+		FaultDroppedAfterStore:     {Drop: true, Store: true},
+		FaultSlowAfterStore:        {Delay: slowDelay, Store: true},
+	}
+}
+
+const remarksBody = `{"lead_id":"{lead_id}","actions":[{"action_id":null,"status":"IGNORED"}],"remarks":[` +
+	`{"field":"fields.rating","status":"IGNORED","remark":"Rating must be between 1 and 5"},` +
+	`{"field":"actions[0].type","status":"IGNORED","remark":"Action type does not exist"}]}`
+
+func stored(status int, body string) Fault {
+	return Fault{Status: status, Body: body, Store: true}
+}
+
+func refused(status int, code, message string) Fault {
+	return Fault{Status: status, Body: string(errorAnswer(status, code, message).body)}
+}
+
+func html(status int) Fault {
+	return Fault{Status: status, Body: string(htmlAnswer(status).body), ContentType: typeHTML}
+}
+
+// retryAfter asks for one second, the shortest wait that the header can ask for.
+func retryAfter(f Fault) Fault {
+	f.Header = http.Header{"Retry-After": {"1"}}
+	return f
+}
+
+func alsoStored(f Fault) Fault {
+	f.Store = true
+	return f
+}
+
+// nextFault counts the request and says what it meets. The zero Fault is the normal behaviour.
+func (s *Sandbox) nextFault() Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests++
+	if len(s.faults) > 0 {
+		next := s.faults[0]
+		s.faults = s.faults[1:]
+		return next
+	}
+	before := int(float64(s.shared) * s.cfg.FailShare)
+	s.shared++
+	if int(float64(s.shared)*s.cfg.FailShare) > before {
+		return shareFault(s.cfg.FailStatus)
+	}
+	return Fault{}
+}
+
+func shareFault(status int) Fault {
+	code := strings.ToUpper(strings.ReplaceAll(http.StatusText(status), " ", "_"))
+	if status == http.StatusUnauthorized {
+		code = codeNotAuthorized
+	}
+	return refused(status, code, "The sandbox was told to let this request fail.")
+}
+
+func (f Fault) answer(leadID string) answer {
+	if f.Status < 200 || f.Status > 599 {
+		return errorAnswer(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR",
+			fmt.Sprintf("The injected fault's status %d is not between 200 and 599.", f.Status))
+	}
+	if leadID == "" {
+		leadID = newID()
+	}
+	ans := answer{
+		status:      f.Status,
+		contentType: f.ContentType,
+		header:      f.Header,
+		body:        []byte(strings.ReplaceAll(f.Body, "{lead_id}", leadID)),
+	}
+	if ans.contentType == "" {
+		ans.contentType = typeJSON
+	}
+	return ans
+}
