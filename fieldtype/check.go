@@ -1,0 +1,133 @@
+package fieldtype
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// Check reports what in the rules can never work, so that it is found when the configuration is read and not when a
+// visitor submits. It returns every finding, joined with [errors.Join], or nil.
+func (r Rules) Check() error {
+	if !r.Type.known() {
+		return fmt.Errorf("unknown field type %q: use one of %s", r.Type, knownWords())
+	}
+	findings := []error{r.checkCountry(), r.checkPattern(), r.checkBounds()}
+	findings = append(findings, r.checkOptions()...)
+	findings = append(findings, r.checkDefault())
+	return errors.Join(findings...)
+}
+
+func (r Rules) checkCountry() error {
+	switch {
+	case r.Country == "" && r.Type == Phone:
+		return errors.New("a phone field needs a country for numbers typed without a country code: " +
+			`set one, such as "country IN"`)
+	case r.Country == "" || phonenumbers.GetSupportedRegions()[strings.ToUpper(r.Country)]:
+		return nil
+	default:
+		return fmt.Errorf("unknown country %q: use an ISO 3166 code of two letters, such as IN", r.Country)
+	}
+}
+
+func (r Rules) checkPattern() error {
+	if r.Pattern == nil || r.Type == Tags || r.Type.isString() {
+		return nil
+	}
+	return fmt.Errorf("a %s field cannot have a pattern: it is sent converted, not as typed", r.Type)
+}
+
+func (r Rules) checkBounds() error {
+	for _, bound := range []*float64{r.Min, r.Max} {
+		if bound == nil {
+			continue
+		}
+		if err := r.checkBound(*bound); err != nil {
+			return err
+		}
+	}
+	if r.Min != nil && r.Max != nil && *r.Min > *r.Max {
+		return fmt.Errorf("min %v is greater than max %v: no value can be both", *r.Min, *r.Max)
+	}
+	return r.checkReachable()
+}
+
+func (r Rules) checkBound(bound float64) error {
+	switch {
+	case r.Type != Number && r.Type != Money && r.Type != Tags && !r.Type.isString():
+		return fmt.Errorf("a %s field cannot have min or max: only numbers, money, text and tags can", r.Type)
+	case math.IsNaN(bound) || math.IsInf(bound, 0):
+		return fmt.Errorf("min and max must be finite numbers, not %v", bound)
+	case r.Type != Number && bound < 0:
+		return fmt.Errorf("min and max of a %s field cannot be negative, as %v is", r.Type, bound)
+	case r.Type != Number && r.Type != Money && bound != math.Trunc(bound):
+		return fmt.Errorf("min and max of a %s field count whole things: %v is not a whole number", r.Type, bound)
+	default:
+		return nil
+	}
+}
+
+// checkReachable finds bounds on a count that no value can keep.
+func (r Rules) checkReachable() error {
+	if r.Type == Number || r.Type == Money {
+		return nil
+	}
+	if r.Max != nil && *r.Max == 0 {
+		return errors.New("max 0 refuses every value: leave the field out instead")
+	}
+	if r.Type == Tags && len(r.Options) > 0 && r.Min != nil && *r.Min > float64(len(r.Options)) {
+		return fmt.Errorf("min %v asks for more tags than the %d options", *r.Min, len(r.Options))
+	}
+	return nil
+}
+
+func (r Rules) checkOptions() []error {
+	var findings []error
+	seen := make(map[string]bool, len(r.Options))
+	for _, option := range r.Options {
+		key := foldKey(option)
+		switch {
+		case key == "":
+			findings = append(findings, errors.New("an option is blank: remove it, fields that may be empty are not required"))
+			continue
+		case seen[key]:
+			findings = append(findings, fmt.Errorf("option %q is there twice: case and spacing do not tell options apart",
+				option))
+			continue
+		}
+		seen[key] = true
+		if err := r.checkOption(option); err != nil {
+			findings = append(findings, err)
+		}
+	}
+	return findings
+}
+
+// checkOption converts the option as if it were free text; how many tags there must be is not about one of them.
+func (r Rules) checkOption(option string) error {
+	alone := r
+	alone.Options = nil
+	if r.Type == Tags {
+		alone.Type, alone.Min, alone.Max = Text, nil, nil
+	}
+	if _, err := alone.Convert([]string{option}); err != nil {
+		return fmt.Errorf("option %q can never be sent: %w", option, err)
+	}
+	return nil
+}
+
+func (r Rules) checkDefault() error {
+	if r.Default == "" {
+		return nil
+	}
+	if values, _ := r.present([]string{r.Default}); len(values) == 0 {
+		return errors.New("the default is blank: remove it")
+	}
+	if _, err := r.Convert([]string{r.Default}); err != nil {
+		return fmt.Errorf("default %q does not convert: %w", r.Default, err)
+	}
+	return nil
+}

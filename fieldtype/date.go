@@ -1,0 +1,192 @@
+package fieldtype
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// A year outside these is a slip of the finger, such as 0202.
+	firstYear, lastYear = 1900, 2199
+	// longestDateText leaves room for nanoseconds and a zone.
+	longestDateText = 48
+)
+
+var (
+	isoDate = regexp.MustCompile(`^(\d{4})-(\d{2})(?:-(\d{2})(?:[t ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?` +
+		`(?:(z)|([+-])(\d{2}):(\d{2}))?)?)?$`)
+	isoWeek     = regexp.MustCompile(`^(\d{4})-w(\d{2})$`)
+	epochMillis = regexp.MustCompile(`^\d{13}$`)
+	yearFirst   = regexp.MustCompile(`^(\d{4})/(\d{1,2})/(\d{1,2})$`)
+	yearLast    = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4})$`)
+	dayMonth    = regexp.MustCompile(`^(\d{1,2})(?:st|nd|rd|th)?[ -]([a-z]{3,9})\.?,?[ -](\d{4})$`)
+	monthDay    = regexp.MustCompile(`^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
+)
+
+// parseDate reads a date or a moment and returns milliseconds since 1970-01-01T00:00:00Z, the only form of a date that
+// does not depend on the workspace's settings (https://docs.telecrm.in/concepts/field-types). A date begins at midnight
+// in loc. It takes what browsers send for the date, datetime-local, month and week inputs, RFC 3339, epoch milliseconds,
+// and dates as people write them in English, if the order of day and month is beyond doubt.
+func parseDate(text string, loc *time.Location) (milliseconds int64, ok bool) {
+	if len(text) > longestDateText*utf8.UTFMax {
+		return 0, false
+	}
+	t, ok := readMoment(plainDateText(text), loc)
+	if !ok {
+		return 0, false
+	}
+	if year := t.In(loc).Year(); year < firstYear || year > lastYear {
+		return 0, false
+	}
+	return t.UnixMilli(), true
+}
+
+// plainDateText writes the digits of any script in ASCII, letters in lower case, and runs of white space as one space.
+func plainDateText(text string) string {
+	return strings.ToLower(strings.Join(strings.Fields(strings.Map(asciiDigit, text)), " "))
+}
+
+func readMoment(s string, loc *time.Location) (time.Time, bool) {
+	if m := isoDate.FindStringSubmatch(s); m != nil {
+		return readISO(m, loc)
+	}
+	if m := isoWeek.FindStringSubmatch(s); m != nil {
+		return readWeek(number(m[1]), number(m[2]), loc)
+	}
+	if epochMillis.MatchString(s) {
+		n, err := strconv.ParseInt(s, 10, 64)
+		return time.UnixMilli(n), err == nil
+	}
+	w, ok := readWritten(s)
+	if !ok {
+		return time.Time{}, false
+	}
+	return w.in(loc)
+}
+
+// readWritten reads dates as people write them.
+func readWritten(s string) (wall, bool) {
+	if m := yearFirst.FindStringSubmatch(s); m != nil {
+		return wall{year: number(m[1]), month: number(m[2]), day: number(m[3])}, true
+	}
+	if m := yearLast.FindStringSubmatch(s); m != nil && m[2] == m[4] {
+		return dayOrMonthFirst(number(m[1]), number(m[3]), number(m[5]))
+	}
+	if m := dayMonth.FindStringSubmatch(s); m != nil {
+		month, ok := monthNamed(m[2])
+		return wall{year: number(m[3]), month: month, day: number(m[1])}, ok
+	}
+	if m := monthDay.FindStringSubmatch(s); m != nil {
+		month, ok := monthNamed(m[1])
+		return wall{year: number(m[3]), month: month, day: number(m[2])}, ok
+	}
+	return wall{}, false
+}
+
+// dayOrMonthFirst decides which is which, and refuses to where both could be the month.
+func dayOrMonthFirst(first, second, year int) (wall, bool) {
+	switch {
+	case first == second, first > 12:
+		return wall{year: year, month: second, day: first}, true
+	case second > 12:
+		return wall{year: year, month: first, day: second}, true
+	default:
+		return wall{}, false
+	}
+}
+
+func monthNamed(name string) (month int, ok bool) {
+	if name == "sept" {
+		return int(time.September), true
+	}
+	for m := time.January; m <= time.December; m++ {
+		if full := strings.ToLower(m.String()); name == full || name == full[:3] {
+			return int(m), true
+		}
+	}
+	return 0, false
+}
+
+func readISO(m []string, loc *time.Location) (time.Time, bool) {
+	w := wall{year: number(m[1]), month: number(m[2]), day: 1}
+	if m[3] != "" {
+		w.day = number(m[3])
+	}
+	w.hour, w.minute, w.second = number(m[4]), number(m[5]), number(m[6])
+	w.nanosecond = number((m[7] + "000000000")[:9])
+	switch {
+	case m[8] != "":
+		loc = time.UTC
+	case m[9] != "":
+		hours, minutes := number(m[10]), number(m[11])
+		if hours > 23 || minutes > 59 {
+			return time.Time{}, false
+		}
+		offset := (hours*60 + minutes) * 60
+		if m[9] == "-" {
+			offset = -offset
+		}
+		loc = time.FixedZone("", offset)
+	}
+	return w.in(loc)
+}
+
+// readWeek returns the Monday of an ISO 8601 week.
+func readWeek(year, week int, loc *time.Location) (time.Time, bool) {
+	// The fourth of January is always in the first week.
+	fourth := time.Date(year, time.January, 4, 0, 0, 0, 0, time.UTC)
+	sinceMonday := (int(fourth.Weekday()) + 6) % 7
+	monday := fourth.AddDate(0, 0, 7*(week-1)-sinceMonday)
+	if y, w := monday.ISOWeek(); y != year || w != week {
+		return time.Time{}, false
+	}
+	return wall{year: monday.Year(), month: int(monday.Month()), day: monday.Day()}.in(loc)
+}
+
+// wall is what a calendar and a clock on the wall show.
+type wall struct{ year, month, day, hour, minute, second, nanosecond int }
+
+func (w wall) date(loc *time.Location) time.Time {
+	return time.Date(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, w.nanosecond, loc)
+}
+
+// in returns the moment at which the wall shows w in loc. It fails if no calendar or clock shows w. Where clocks are
+// put back and show w twice, it is the first time; where they are put forward over w, it is as long after the change as
+// w is past it, so that a day without midnight begins at its first moment and not on the day before.
+func (w wall) in(loc *time.Location) (time.Time, bool) {
+	shown := w.date(time.UTC)
+	if shown.Day() != w.day || int(shown.Month()) != w.month || w.hour > 23 || w.minute > 59 || w.second > 59 {
+		return time.Time{}, false
+	}
+	t := w.date(loc)
+	if shows(t).Before(shown) {
+		_, before := t.Zone()
+		return shown.Add(-time.Duration(before) * time.Second), true
+	}
+	if start, _ := t.ZoneBounds(); !start.IsZero() {
+		_, before := start.Add(-time.Nanosecond).Zone()
+		earlier := shown.Add(-time.Duration(before) * time.Second).In(loc)
+		if earlier.Before(t) && shows(earlier).Equal(shown) {
+			return earlier, true
+		}
+	}
+	return t, true
+}
+
+// shows returns what the wall shows at t, as if it were UTC.
+func shows(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.Add(time.Duration(offset) * time.Second).UTC()
+}
+
+// number reads the few digits a pattern has matched; "" is 0.
+func number(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return n
+}

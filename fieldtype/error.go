@@ -1,0 +1,123 @@
+package fieldtype
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Code names what is wrong with a field; the words are part of the JSON answers.
+type Code string
+
+// The field codes.
+const (
+	// RequiredMissing means that the post did not have the input at all.
+	RequiredMissing Code = "REQUIRED_FIELD_MISSING"
+	// RequiredEmpty means that the input was sent with nothing but blanks.
+	RequiredEmpty Code = "REQUIRED_FIELD_EMPTY"
+	// TypeEmail means that the text is not an e-mail address.
+	TypeEmail Code = "TYPE_EMAIL"
+	// TypePhone means that the text is not a phone number, or not one of a possible length.
+	TypePhone Code = "TYPE_PHONE"
+	// TypeNumeric means that the text is not a number, or can be read as two different ones.
+	TypeNumeric Code = "TYPE_NUMERIC"
+	// TypeDate means that the text is not a date, or can be read as two different ones.
+	TypeDate Code = "TYPE_DATE"
+	// TypeURL means that the text is not the address of a web page or file.
+	TypeURL Code = "TYPE_URL"
+	// NotAnOption means that the text is none of the accepted options.
+	NotAnOption Code = "NOT_AN_OPTION"
+	// PatternMismatch means that the text does not match the pattern.
+	PatternMismatch Code = "PATTERN"
+	// TooShort means too few characters, or too few tags.
+	TooShort Code = "TOO_SHORT"
+	// TooLong means too many characters, or too many tags.
+	TooLong Code = "TOO_LONG"
+	// TooSmall means a number below the minimum.
+	TooSmall Code = "TOO_SMALL"
+	// TooLarge means a number above the maximum.
+	TooLarge Code = "TOO_LARGE"
+	// Refused means that TeleCRM did not take the value. This package never reports it.
+	Refused Code = "REFUSED"
+)
+
+// Codes returns every field code.
+func Codes() []Code {
+	return []Code{
+		RequiredMissing, RequiredEmpty, TypeEmail, TypePhone, TypeNumeric, TypeDate, TypeURL,
+		NotAnOption, PatternMismatch, TooShort, TooLong, TooSmall, TooLarge, Refused,
+	}
+}
+
+// Error is a field error that the visitor can correct.
+type Error struct {
+	// Code says what is wrong.
+	Code Code
+	// Type is the type of the field.
+	Type Type
+	// Limit is the bound that was passed, for [TooShort] and [TooLong] in characters or tags, for [TooSmall] and
+	// [TooLarge] as a value. It is 0 for the other codes.
+	Limit float64
+}
+
+// Error describes the mistake for a log. It never contains what the visitor typed.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s field: %s (%s)", e.Type, e.complaint(), e.Code)
+}
+
+func (e *Error) complaint() string {
+	limit := strconv.FormatFloat(e.Limit, 'f', -1, 64)
+	unit := "characters"
+	if e.Type == Tags {
+		unit = "tags"
+	}
+	switch e.Code {
+	case RequiredMissing:
+		return "required, and the form did not send it"
+	case RequiredEmpty:
+		return "required, and sent empty"
+	case TypeEmail:
+		return "not an e-mail address"
+	case TypePhone:
+		return "not a complete phone number"
+	case TypeNumeric:
+		return "not a number that can be read in only one way"
+	case TypeDate:
+		return "not a date that can be read in only one way"
+	case TypeURL:
+		return "not a web address"
+	case NotAnOption:
+		return "not one of the options"
+	case PatternMismatch:
+		return "does not match the pattern"
+	case TooShort:
+		return "fewer than " + limit + " " + unit
+	case TooLong:
+		return "more than " + limit + " " + unit
+	case TooSmall:
+		return "less than " + limit
+	case TooLarge:
+		return "greater than " + limit
+	case Refused:
+		return "refused by the CRM"
+	}
+	return "not acceptable"
+}
+
+// typeCode is the code for text that does not convert to the type.
+func typeCode(t Type) Code {
+	switch t {
+	case Email, Assignee:
+		return TypeEmail
+	case Phone:
+		return TypePhone
+	case Number, Money, Rating:
+		return TypeNumeric
+	case Date:
+		return TypeDate
+	case Website, MediaLink:
+		return TypeURL
+	case Text, Dropdown, Tags, Status, LostReason:
+		return PatternMismatch
+	}
+	return PatternMismatch
+}

@@ -1,0 +1,96 @@
+// Package fieldtype turns the text of an HTML form field into the JSON value that a TeleCRM field of a given type
+// wants, or into a field error that the visitor can correct.
+//
+// Forms deliver nothing but strings, and TeleCRM drops a field whose JSON type or spelling is not the one it expects
+// (https://docs.telecrm.in/concepts/field-types), so every value is converted here, and nothing is guessed: text that
+// can be read in two ways is an error.
+package fieldtype
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Type is a TeleCRM field type, by the word the configuration uses for it.
+type Type string
+
+// The types TeleCRM documents on https://docs.telecrm.in/concepts/field-types.
+const (
+	// Text is any text, sent as a string.
+	Text Type = "text"
+	// Email is an e-mail address, sent as a string.
+	Email Type = "email"
+	// Phone is a phone number, sent as a string of digits that begins with the country calling code.
+	Phone Type = "phone"
+	// Number is a decimal number, sent as a JSON number.
+	Number Type = "number"
+	// Date is a day or a moment, sent as milliseconds since 1970-01-01T00:00:00Z.
+	Date Type = "date"
+	// Dropdown is the label of one option, sent as a string.
+	Dropdown Type = "dropdown"
+	// Tags is any number of labels, sent as an array of strings.
+	Tags Type = "tags"
+	// Money is an amount in the workspace's currency, sent as a string such as "2499.5".
+	Money Type = "money"
+	// Website is an http or https URL, sent as a string.
+	Website Type = "website"
+	// MediaLink is the http or https URL of a file, sent as a string.
+	MediaLink Type = "medialink"
+	// Assignee is the e-mail address of a team member, sent as a string.
+	Assignee Type = "assignee"
+	// Rating is a whole number from 1 to 5, sent as a JSON number.
+	Rating Type = "rating"
+	// Status is the label of a stage of the pipeline, sent as a string.
+	Status Type = "status"
+	// LostReason is the label of a reason why a lead was lost, sent as a string.
+	LostReason Type = "lost_reason"
+)
+
+// Types returns every type, in the order in which the documentation lists them.
+func Types() []Type {
+	return []Type{
+		Text, Email, Phone, Number, Date, Dropdown, Tags, Money, Website, MediaLink, Assignee, Rating, Status, LostReason,
+	}
+}
+
+// Parse returns the type that a configuration word stands for. The error for an unknown word lists the known ones.
+func Parse(word string) (Type, error) {
+	if t := Type(word); t.known() {
+		return t, nil
+	}
+	return "", fmt.Errorf("unknown field type %q: use one of %s", word, knownWords())
+}
+
+// Of returns the type of a field that the configuration names without a type. The standard fields phone, email,
+// rating, status and assignee know theirs; any other field, name included, is [Text].
+func Of(apiName string) Type {
+	switch apiName {
+	case "phone", "email", "rating", "status", "assignee":
+		return Type(apiName)
+	default:
+		return Text
+	}
+}
+
+func (t Type) known() bool { return slices.Contains(Types(), t) }
+
+// isString tells whether the value of a single field is a string that keeps what was typed, so that counting its
+// characters or matching a pattern against it means something to the person who typed it.
+func (t Type) isString() bool {
+	switch t {
+	case Text, Email, Dropdown, Website, MediaLink, Assignee, Status, LostReason:
+		return true
+	case Phone, Number, Date, Tags, Money, Rating:
+		return false
+	}
+	return false
+}
+
+func knownWords() string {
+	words := make([]string, 0, len(Types()))
+	for _, t := range Types() {
+		words = append(words, string(t))
+	}
+	return strings.Join(words, ", ")
+}

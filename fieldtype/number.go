@@ -1,0 +1,247 @@
+package fieldtype
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// mostDigits is what a float64, and so any JSON reader, keeps exactly.
+	mostDigits = 15
+	// longestNumberText leaves room for separators; anything longer has too many digits.
+	longestNumberText = 64
+	// largestExponent is more than mostDigits can use.
+	largestExponent = 64
+)
+
+// decimal is a number in canonical form: whole has no leading zeros but is never empty, fraction has no trailing ones.
+type decimal struct {
+	negative        bool
+	whole, fraction string
+}
+
+// String returns the number in plain decimal form, which is also valid JSON.
+func (d decimal) String() string {
+	s := d.whole
+	if d.fraction != "" {
+		s += "." + d.fraction
+	}
+	if d.negative {
+		s = "-" + s
+	}
+	return s
+}
+
+// float returns the nearest float64. Decimals of at most 15 digits keep their order among float64s, so comparing them
+// with bounds this way is exact.
+func (d decimal) float() float64 {
+	f, err := strconv.ParseFloat(d.String(), 64)
+	if err != nil {
+		return 0 // unreachable: String is plain decimal and far from the limits of a float64
+	}
+	return f
+}
+
+// readDecimal reads a number the way [Rules.Convert] describes.
+func readDecimal(text, country string) (decimal, bool) {
+	if len(text) > longestNumberText*utf8.UTFMax {
+		return decimal{}, false
+	}
+	s := plainNumberText(text)
+	negative := strings.HasPrefix(s, "-")
+	if negative || strings.HasPrefix(s, "+") {
+		s = s[1:]
+	}
+	var (
+		whole, fraction string
+		ok              bool
+	)
+	if mantissa, exponent, found := strings.Cut(strings.ToLower(s), "e"); found {
+		whole, fraction, ok = shiftPoint(mantissa, exponent)
+	} else {
+		whole, fraction, ok = splitSeparators(s, country)
+	}
+	if !ok {
+		return decimal{}, false
+	}
+	return canonical(negative, whole, fraction)
+}
+
+func canonical(negative bool, whole, fraction string) (decimal, bool) {
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	significant := strings.TrimLeft(whole+fraction, "0")
+	if len(significant) > mostDigits || len(fraction) > mostDigits {
+		return decimal{}, false
+	}
+	if whole == "" {
+		whole = "0"
+	}
+	return decimal{negative: negative && significant != "", whole: whole, fraction: fraction}, true
+}
+
+// plainNumberText writes the digits, signs and separators of any script in ASCII. Runes that no number has are kept,
+// and fail to be digits later.
+func plainNumberText(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch r {
+		case '−', '－', '﹣':
+			return '-'
+		case '＋', '﹢':
+			return '+'
+		case '٫', '．':
+			return '.'
+		case '，':
+			return ','
+		case '’', '‘', '٬', '＇':
+			return '\''
+		}
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		return asciiDigit(r)
+	}, text))
+}
+
+// shiftPoint reads the exponent form that browsers may send for <input type=number>.
+func shiftPoint(mantissa, exponent string) (whole, fraction string, ok bool) {
+	n, err := strconv.Atoi(exponent)
+	if err != nil || n < -largestExponent || n > largestExponent {
+		return "", "", false
+	}
+	whole, fraction, ok = splitPoint(mantissa, ".")
+	if !ok {
+		return "", "", false
+	}
+	digits := whole + fraction
+	point := len(whole) + n
+	switch {
+	case point < 0:
+		return "", strings.Repeat("0", -point) + digits, true
+	case point > len(digits):
+		return digits + strings.Repeat("0", point-len(digits)), "", true
+	default:
+		return digits[:point], digits[point:], true
+	}
+}
+
+// splitSeparators takes a number apart, and refuses one whose separators could mean two things.
+func splitSeparators(s, country string) (whole, fraction string, ok bool) {
+	commas, dots := strings.Count(s, ","), strings.Count(s, ".")
+	switch {
+	case strings.Contains(s, " "):
+		return splitGrouped(s, " ", lastSeparator(s))
+	case strings.Contains(s, "'"):
+		return splitGrouped(s, "'", lastSeparator(s))
+	case commas > 0 && dots > 0:
+		point := lastSeparator(s)
+		group := ","
+		if point == "," {
+			group = "."
+		}
+		return splitGrouped(s, group, point)
+	case commas > 1:
+		return splitGrouped(s, ",", "")
+	case dots > 1:
+		return splitGrouped(s, ".", "")
+	case commas == 1 && len(s)-strings.Index(s, ",") == len(",000"):
+		if !writesDecimalPoint(country) {
+			return "", "", false
+		}
+		return splitGrouped(s, ",", "")
+	case commas == 1:
+		if country == "" || writesDecimalPoint(country) {
+			return "", "", false
+		}
+		return splitPoint(s, ",")
+	default:
+		return splitPoint(s, ".")
+	}
+}
+
+// lastSeparator returns the comma or dot that comes last, or "".
+func lastSeparator(s string) string {
+	if at := strings.LastIndexAny(s, ",."); at >= 0 {
+		return s[at : at+1]
+	}
+	return ""
+}
+
+// splitPoint takes a number without groups apart. ".5" is fine, as it is in HTML; "5." is not.
+func splitPoint(s, point string) (whole, fraction string, ok bool) {
+	whole, fraction, found := strings.Cut(s, point)
+	if !found {
+		return whole, "", allDigits(whole)
+	}
+	return whole, fraction, allDigits(fraction) && (whole == "" || allDigits(whole))
+}
+
+// splitGrouped takes a number with groups apart; point is "" if it has no fraction.
+func splitGrouped(s, group, point string) (whole, fraction string, ok bool) {
+	if point != "" {
+		at := strings.Index(s, point)
+		s, fraction = s[:at], s[at+1:]
+		if !allDigits(fraction) {
+			return "", "", false
+		}
+	}
+	groups := strings.Split(s, group)
+	if !wellGrouped(groups, group == ",") {
+		return "", "", false
+	}
+	return strings.Join(groups, ""), fraction, true
+}
+
+// wellGrouped accepts 1 234 567 and, where Indian grouping is possible, 12,34,567.
+func wellGrouped(groups []string, indian bool) bool {
+	if len(groups) < 2 || strings.HasPrefix(groups[0], "0") {
+		return false
+	}
+	for _, g := range groups {
+		if !allDigits(g) {
+			return false
+		}
+	}
+	first, middle, last := groups[0], groups[1:len(groups)-1], groups[len(groups)-1]
+	all := func(size int) bool {
+		return !slices.ContainsFunc(middle, func(g string) bool { return len(g) != size })
+	}
+	western := len(first) <= 3 && all(3)
+	return len(last) == 3 && (western || indian && len(first) <= 2 && all(2))
+}
+
+// decimalPointCountries write 1,500.25 and nothing else in daily life. Countries where both ways are common, such as
+// Canada, South Africa and Switzerland, are not among them, so that "1,500" is asked about there.
+const decimalPointCountries = "AE AU BD BH BN BT BW CN GB GH HK IE IL IN JM JP KE KR KW LK MM MT MV MX MY NG NP NZ OM " +
+	"PH PK PR QA SA SG TH TW TZ UG US ZM ZW"
+
+func writesDecimalPoint(country string) bool {
+	return len(country) == 2 && strings.Contains(decimalPointCountries, country)
+}
+
+// asciiDigit maps a decimal digit of any script to the ASCII one; other runes stay as they are.
+func asciiDigit(r rune) rune {
+	if r <= unicode.MaxASCII || !unicode.Is(unicode.Nd, r) {
+		return r
+	}
+	// Unicode keeps the ten digits of a script together, from zero on, so every run of digits begins with a zero.
+	zero := r
+	for unicode.Is(unicode.Nd, zero-1) {
+		zero--
+	}
+	return '0' + (r-zero)%10
+}
+
+func isASCIIDigit(r rune) bool { return '0' <= r && r <= '9' }
+
+// allDigits tells whether s is one or more ASCII digits.
+func allDigits(s string) bool {
+	for _, r := range s {
+		if !isASCIIDigit(r) {
+			return false
+		}
+	}
+	return s != ""
+}

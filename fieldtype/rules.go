@@ -1,0 +1,265 @@
+package fieldtype
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Rules say what a field accepts and how it is sent. The zero value of every field but Type means "no rule". Rules are
+// never changed by their methods, so one value may serve any number of goroutines.
+type Rules struct {
+	// Type is the type of the TeleCRM field.
+	Type Type
+	// Required makes a missing or blank value without a default an error.
+	Required bool
+	// Country is an ISO 3166 alpha-2 code in either case. Phone numbers typed without a country code belong to it, and
+	// it decides what "1,500" means; see [Rules.Convert].
+	Country string
+	// Location is the time zone of dates typed without one; nil is UTC.
+	Location *time.Location
+	// Options are the only values accepted, if any. Text is compared without regard to case and to the amount of
+	// white space, and the option's exact label is what is sent. For numbers, phones and dates the converted values
+	// are compared.
+	Options []string
+	// Pattern must match the whole converted text, each tag for [Tags]; nil matches any.
+	Pattern *regexp.Regexp
+	// Min and Max are inclusive bounds: of the value for [Number] and [Money], of the number of characters for types
+	// that keep text, of the number of tags for [Tags]. Other types cannot have them.
+	Min, Max *float64
+	// Default is used when nothing, or nothing but blanks, was sent. It is converted like what a visitor sends.
+	Default string
+}
+
+// Value is what one field sends.
+type Value struct {
+	// JSON is a string, a [json.Number], an int64 or a []string. Nil means: leave the field out.
+	JSON any
+	// Note says what could not be sent as it was typed; "" if nothing. It never contains what the visitor typed.
+	Note string
+}
+
+const (
+	noteLastUsed    = "several values were sent, the last one was used"
+	noteExtension   = "the phone extension was not sent"
+	noteCurrency    = "the currency was not sent"
+	noteControls    = "control characters were left out"
+	noteInvalidUTF8 = "invalid UTF-8 was replaced"
+)
+
+// Convert turns what the visitor sent for one input into the value of the field. Nil or empty sent means that the
+// input was not in the post. The error is always an [*Error].
+//
+// White space and invisible characters around a value are dropped, and a value of nothing else counts as empty: the
+// field is left out, or has its default. When an input is sent several times, [Tags] take every value, [Text] joins
+// the distinct ones with ", ", and every other type takes the last one that is not blank, because a form's hidden
+// fallback input comes before its checkbox.
+//
+// Numbers are read in the digits of any script. "1234.5" is always a decimal point. Group separators are accepted
+// where they can mean nothing else: both separators present ("1,234.50", "1.234,50"), one repeated in well-formed
+// groups ("12,34,567", "1.234.567"), or spaces and apostrophes between groups of three. "1,500" is one thousand five
+// hundred in a Country that writes a decimal point, "1,5" is one and a half in one that does not, and anything else
+// is [TypeNumeric]. Numbers have at most 15 digits and are sent in plain decimal form without trailing zeros; so is
+// money, which is never negative and has at most 4 decimals.
+//
+// Tags typed into a text input are split at commas, unless there are Options, whose labels may contain commas.
+func (r Rules) Convert(sent []string) (Value, error) {
+	values, note := r.present(sent)
+	if len(values) == 0 {
+		values, note = r.present([]string{r.Default})
+	}
+	if len(values) == 0 {
+		return Value{}, r.absent(sent)
+	}
+	value, failure := r.convert(values)
+	if failure != nil {
+		return Value{}, failure
+	}
+	value.Note = joinNotes(note, value.Note)
+	return value, nil
+}
+
+func (r Rules) absent(sent []string) error {
+	switch {
+	case !r.Required:
+		return nil
+	case len(sent) == 0:
+		return r.fail(RequiredMissing)
+	default:
+		return r.fail(RequiredEmpty)
+	}
+}
+
+func (r Rules) fail(code Code) *Error { return &Error{Code: code, Type: r.Type} }
+
+// present returns the values that are not blank, cleaned the way the type allows.
+func (r Rules) present(sent []string) (values []string, note string) {
+	for _, s := range sent {
+		if !utf8.ValidString(s) {
+			s, note = strings.ToValidUTF8(s, "\uFFFD"), joinNotes(note, noteInvalidUTF8)
+		}
+		switch {
+		case r.Type == Tags && len(r.Options) == 0:
+			for tag := range strings.SplitSeq(s, ",") {
+				values = appendPresent(values, oneLine(tag))
+			}
+		case r.Type == Tags:
+			values = appendPresent(values, oneLine(s))
+		case keepsLayout(r.Type):
+			cleaned, dropped := cleanText(s)
+			if dropped {
+				note = joinNotes(note, noteControls)
+			}
+			values = appendPresent(values, cleaned)
+		default:
+			values = appendPresent(values, trimInvisible(s))
+		}
+	}
+	return values, note
+}
+
+func appendPresent(values []string, s string) []string {
+	if s == "" {
+		return values
+	}
+	return append(values, s)
+}
+
+func (r Rules) convert(values []string) (Value, *Error) {
+	switch r.Type {
+	case Tags:
+		return r.tags(values)
+	case Text:
+		return r.joined(values)
+	case Email, Phone, Number, Date, Dropdown, Money, Website, MediaLink, Assignee, Rating, Status, LostReason:
+	}
+	last := values[len(values)-1]
+	value, failure := r.single(last)
+	if failure != nil {
+		return Value{}, failure
+	}
+	for _, other := range values {
+		if other != last {
+			value.Note = joinNotes(noteLastUsed, value.Note)
+			break
+		}
+	}
+	return value, nil
+}
+
+// single converts the one value of a field that has no more than one.
+func (r Rules) single(text string) (Value, *Error) {
+	value, failure := r.parse(text)
+	if failure != nil {
+		return Value{}, failure
+	}
+	if len(r.Options) > 0 && !r.Type.isString() && !r.isOption(value.JSON) {
+		return Value{}, r.fail(NotAnOption)
+	}
+	return value, nil
+}
+
+// parse converts text by the type alone, with the bounds but without the options of types that are not strings.
+func (r Rules) parse(text string) (Value, *Error) {
+	var (
+		value Value
+		ok    bool
+	)
+	switch r.Type {
+	case Phone:
+		value, ok = phoneValue(text, strings.ToUpper(r.Country))
+	case Number:
+		return r.number(text)
+	case Money:
+		return r.money(text)
+	case Rating:
+		return r.rating(text)
+	case Date:
+		var milliseconds int64
+		milliseconds, ok = parseDate(text, r.location())
+		value.JSON = milliseconds
+	case Text, Email, Dropdown, Tags, Website, MediaLink, Assignee, Status, LostReason:
+		return r.text(text)
+	default:
+		return r.text(text)
+	}
+	if !ok {
+		return Value{}, r.fail(typeCode(r.Type))
+	}
+	return value, nil
+}
+
+// isOption compares converted values, which are all of comparable types here.
+func (r Rules) isOption(value any) bool {
+	for _, option := range r.Options {
+		if accepted, failure := r.parse(trimInvisible(option)); failure == nil && accepted.JSON == value {
+			return true
+		}
+	}
+	return false
+}
+
+func (r Rules) location() *time.Location {
+	if r.Location == nil {
+		return time.UTC
+	}
+	return r.Location
+}
+
+// within checks a length or a value against Min and Max.
+func (r Rules) within(n float64, below, above Code) *Error {
+	switch {
+	case r.Min != nil && n < *r.Min:
+		return &Error{Code: below, Type: r.Type, Limit: *r.Min}
+	case r.Max != nil && n > *r.Max:
+		return &Error{Code: above, Type: r.Type, Limit: *r.Max}
+	}
+	return nil
+}
+
+func (r Rules) number(text string) (Value, *Error) {
+	d, ok := readDecimal(text, strings.ToUpper(r.Country))
+	if !ok {
+		return Value{}, r.fail(TypeNumeric)
+	}
+	return Value{JSON: json.Number(d.String())}, r.within(d.float(), TooSmall, TooLarge)
+}
+
+func (r Rules) money(text string) (Value, *Error) {
+	d, note, ok := readMoney(text, strings.ToUpper(r.Country))
+	if !ok {
+		return Value{}, r.fail(TypeNumeric)
+	}
+	return Value{JSON: d.String(), Note: note}, r.within(d.float(), TooSmall, TooLarge)
+}
+
+// TeleCRM's ratings are whole numbers in this range; see https://docs.telecrm.in/concepts/field-types.
+const lowestRating, highestRating = 1, 5
+
+func (r Rules) rating(text string) (Value, *Error) {
+	d, ok := readDecimal(text, strings.ToUpper(r.Country))
+	if !ok || d.fraction != "" {
+		return Value{}, r.fail(TypeNumeric)
+	}
+	switch n := d.float(); {
+	case n < lowestRating:
+		return Value{}, &Error{Code: TooSmall, Type: r.Type, Limit: lowestRating}
+	case n > highestRating:
+		return Value{}, &Error{Code: TooLarge, Type: r.Type, Limit: highestRating}
+	default:
+		return Value{JSON: int64(n)}, nil
+	}
+}
+
+func joinNotes(first, second string) string {
+	switch {
+	case first == "" || first == second:
+		return second
+	case second == "":
+		return first
+	default:
+		return first + "; " + second
+	}
+}

@@ -1,0 +1,187 @@
+package fieldtype
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// keepsLayout tells whether the line breaks and inner white space of a value mean something.
+func keepsLayout(t Type) bool {
+	return t == Text || t == Dropdown || t == Status || t == LostReason
+}
+
+// isInvisible tells whether a rune draws nothing: white space, controls, and marks that only steer how others look.
+func isInvisible(r rune) bool {
+	switch {
+	case isEmptySpace(r):
+		return true
+	case r == 0x061C, r >= 0x200C && r <= 0x200F, r >= 0x202A && r <= 0x202E, r >= 0x2061 && r <= 0x206F:
+		return true
+	}
+	return false
+}
+
+// isEmptySpace is isInvisible without the joiners and direction marks, which may belong to the letter before them: a
+// Malayalam or Sinhala name can end in a joiner.
+func isEmptySpace(r rune) bool {
+	switch r {
+	case 0x00AD, 0x180E, 0x200B, 0x2060, 0x2800, 0x3164, 0xFEFF, 0xFFA0:
+		return true
+	}
+	return unicode.IsSpace(r) || unicode.IsControl(r)
+}
+
+func trimInvisible(s string) string { return strings.TrimFunc(s, isInvisible) }
+
+// cleanText trims s, makes every line break a line feed, and drops the control characters that no keyboard types and
+// that databases choke on.
+func cleanText(s string) (cleaned string, dropped bool) {
+	if trimInvisible(s) == "" {
+		return "", false
+	}
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	s = strings.Map(func(r rune) rune {
+		switch r {
+		case '\r', '\v', '\f', 0x0085:
+			return '\n'
+		case '\n', '\t':
+			return r
+		}
+		if unicode.IsControl(r) {
+			dropped = true
+			return -1
+		}
+		return r
+	}, s)
+	return strings.TrimFunc(s, isEmptySpace), dropped
+}
+
+// oneLine trims s and makes every run of white space one space; other control characters go too.
+func oneLine(s string) string {
+	s, _ = cleanText(s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// text converts one value of a type that is sent as a string.
+func (r Rules) text(text string) (Value, *Error) {
+	if len(r.Options) > 0 {
+		label, ok := optionLabels(r.Options)[foldKey(text)]
+		if !ok {
+			return Value{}, r.fail(NotAnOption)
+		}
+		return Value{JSON: label}, r.fits(label)
+	}
+	ok := true
+	switch r.Type {
+	case Email, Assignee:
+		text, ok = parseEmail(text)
+	case Website:
+		text, ok = parseURL(text, schemeOptional)
+	case MediaLink:
+		text, ok = parseURL(text, schemeRequired)
+	case Text, Phone, Number, Date, Dropdown, Tags, Money, Rating, Status, LostReason:
+	}
+	if !ok {
+		return Value{}, r.fail(typeCode(r.Type))
+	}
+	return Value{JSON: text}, r.fits(text)
+}
+
+// fits checks text against the pattern and the bounds of its length.
+func (r Rules) fits(text string) *Error {
+	if r.Pattern != nil && !matchesWhole(r.Pattern, text) {
+		return r.fail(PatternMismatch)
+	}
+	return r.within(float64(utf8.RuneCountInString(text)), TooShort, TooLong)
+}
+
+// matchesWhole tells whether some match of the pattern spans all of the text. The longest of the leftmost matches is
+// such a one if there is any, whereas the match Go prefers may stop early: "a|ab" prefers "a" in "ab".
+func matchesWhole(pattern *regexp.Regexp, text string) bool {
+	longest := *pattern
+	longest.Longest()
+	at := longest.FindStringIndex(text)
+	return at != nil && at[0] == 0 && at[1] == len(text)
+}
+
+// joined converts every value of a text field and joins the distinct ones.
+func (r Rules) joined(values []string) (Value, *Error) {
+	if len(r.Options) > 0 {
+		labels := optionLabels(r.Options)
+		for i, v := range values {
+			label, ok := labels[foldKey(v)]
+			if !ok {
+				return Value{}, r.fail(NotAnOption)
+			}
+			values[i] = label
+		}
+	}
+	text := strings.Join(distinct(values, func(s string) string { return s }), ", ")
+	if failure := r.fits(text); failure != nil {
+		return Value{}, failure
+	}
+	return Value{JSON: text}, nil
+}
+
+func (r Rules) tags(values []string) (Value, *Error) {
+	labels := optionLabels(r.Options)
+	tags := make([]string, 0, len(values))
+	for _, v := range values {
+		if len(r.Options) > 0 {
+			label, ok := labels[foldKey(v)]
+			if !ok {
+				return Value{}, r.fail(NotAnOption)
+			}
+			v = label
+		}
+		if r.Pattern != nil && !matchesWhole(r.Pattern, v) {
+			return Value{}, r.fail(PatternMismatch)
+		}
+		tags = append(tags, v)
+	}
+	tags = distinct(tags, foldKey)
+	if failure := r.within(float64(len(tags)), TooShort, TooLong); failure != nil {
+		return Value{}, failure
+	}
+	return Value{JSON: tags}, nil
+}
+
+// distinct returns the values with the first of each key kept.
+func distinct(values []string, key func(string) string) []string {
+	seen := make(map[string]bool, len(values))
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool {
+		k := key(v)
+		if seen[k] {
+			return true
+		}
+		seen[k] = true
+		return false
+	})
+}
+
+// optionLabels maps the fold key of every option to its exact label.
+func optionLabels(options []string) map[string]string {
+	labels := make(map[string]string, len(options))
+	for _, option := range options {
+		if key := foldKey(option); labels[key] == "" {
+			labels[key] = option
+		}
+	}
+	return labels
+}
+
+// foldKey returns the same string for texts that differ only in case, in the sense of [strings.EqualFold], in the
+// amount of white space, or in invisible characters at their ends.
+func foldKey(s string) string {
+	s = strings.Join(strings.Fields(trimInvisible(s)), " ")
+	return strings.Map(func(r rune) rune {
+		smallest := r
+		for folded := unicode.SimpleFold(r); folded != r; folded = unicode.SimpleFold(folded) {
+			smallest = min(smallest, folded)
+		}
+		return smallest
+	}, s)
+}
