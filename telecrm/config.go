@@ -1,0 +1,103 @@
+package telecrm
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of a [Config].
+const (
+	DefaultBaseURL = "https://next.telecrm.in/autoupdate/v2"
+	DefaultTimeout = 10 * time.Second
+)
+
+// Config says how to reach one TeleCRM workspace.
+type Config struct {
+	// Token is a Sync token; required. Async tokens are refused by the API
+	// (https://docs.telecrm.in/authentication).
+	Token Token
+
+	// EnterpriseID is the workspace's id; required. It is not a secret.
+	EnterpriseID string
+
+	// BaseURL is the root of the Sync API; default [DefaultBaseURL]. It
+	// must be https, except for localhost and loopback addresses.
+	BaseURL string
+
+	// Timeout bounds one request, the reading of its answer included; default
+	// [DefaultTimeout]. Waiting for the pace is bounded by the context alone.
+	Timeout time.Duration
+
+	// Pace spreads the requests; default none.
+	Pace Pace `json:"-"`
+
+	// Transport carries the requests; default a clone of
+	// [http.DefaultTransport].
+	Transport http.RoundTripper `json:"-"`
+
+	// Now is the clock that a Retry-After date is held against; default
+	// [time.Now].
+	Now func() time.Time `json:"-"`
+}
+
+// Errors that [New] wraps.
+var (
+	ErrToken        = errors.New("token cannot be used")
+	ErrEnterpriseID = errors.New("enterprise id cannot be used")
+	ErrBaseURL      = errors.New("base url cannot be used")
+)
+
+func checkToken(token Token) error {
+	switch {
+	case token == "":
+		return fmt.Errorf("%w: it is empty", ErrToken)
+	case strings.ContainsFunc(string(token), isNotGraphicASCII):
+		return fmt.Errorf("%w: it holds a space, a line break or a letter outside ASCII; copy it again", ErrToken)
+	}
+	return nil
+}
+
+func checkEnterpriseID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("%w: it is empty", ErrEnterpriseID)
+	case strings.Contains(id, ":"):
+		return fmt.Errorf("%w: it holds a colon, as tokens do; the id is the 24 characters that TeleCRM shows beside them", ErrEnterpriseID)
+	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || strings.ContainsFunc(id, isNotGraphicASCII):
+		return fmt.Errorf("%w: it holds a character that no id has; copy it again", ErrEnterpriseID)
+	}
+	return nil
+}
+
+func isNotGraphicASCII(r rune) bool { return r <= ' ' || r > '~' }
+
+func parseBaseURL(raw string) (*url.URL, error) {
+	base, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		// The parser's own error quotes the URL, in which a password may be.
+		return nil, fmt.Errorf("%w: it is not a URL", ErrBaseURL)
+	case base.Hostname() == "" || base.Scheme != "https" && base.Scheme != "http":
+		return nil, fmt.Errorf("%w: it must begin with https:// and a host", ErrBaseURL)
+	case base.Scheme == "http" && !isLoopback(base.Hostname()):
+		return nil, fmt.Errorf("%w: it must be https, or token and leads would travel in clear", ErrBaseURL)
+	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return nil, fmt.Errorf("%w: it must have no user, query or fragment", ErrBaseURL)
+	}
+	return base, nil
+}
+
+// isLoopback does not trust the names below localhost: a resolver may look
+// them up elsewhere.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

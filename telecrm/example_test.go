@@ -1,0 +1,62 @@
+package telecrm_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+
+	"golang.org/x/time/rate"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+func ExampleClient_CreateLead() {
+	// A stand-in for TeleCRM. It takes the lead, but not its rating.
+	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{
+			"lead_id": "64c1f0aa12bb34cc56dd78ee",
+			"actions": [{"action_id": "64c1f0aa12bb34cc56dd78ef", "status": "CREATED"}],
+			"remarks": [{"field": "fields.rating", "status": "IGNORED", "remark": "Rating must be between 1 and 5"}]
+		}`)
+	}))
+	defer crm.Close()
+
+	client, err := telecrm.New(telecrm.Config{
+		Token:        "a-sync-token",
+		EnterpriseID: "66aa00bb11cc22dd33ee44ff",
+		BaseURL:      crm.URL,
+		Pace:         rate.NewLimiter(1, 5), // one a second, five at once
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+
+	answer := client.CreateLead(context.Background(), telecrm.Lead{
+		Fields: map[string]any{
+			"phone":  "918123456789",
+			"name":   "Ravi Menon",
+			"rating": 7,
+		},
+		Actions: []telecrm.Action{
+			{Type: "1042", Fields: map[string]any{"note": "Asked for a call after 5 pm"}},
+		},
+	})
+	switch answer.Verdict {
+	case telecrm.Created:
+		fmt.Println("lead", answer.LeadID)
+		for _, remark := range answer.Remarks {
+			fmt.Println("not stored:", remark.Field)
+		}
+	case telecrm.Duplicate, telecrm.Rejected, telecrm.Hold, telecrm.Retry:
+		fmt.Println(answer.Reason())
+	}
+	// Output:
+	// lead 64c1f0aa12bb34cc56dd78ee
+	// not stored: fields.rating
+}

@@ -1,0 +1,113 @@
+package telecrm_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// FuzzCreateLead checks what holds for every answer. The seeds are in
+// testdata/fuzz.
+func FuzzCreateLead(f *testing.F) {
+	f.Fuzz(func(t *testing.T, status int, retryAfter, body string) {
+		client := newClient(t, telecrm.Config{
+			Transport: transport(func(req *http.Request) (*http.Response, error) {
+				return respond(req, status, http.Header{"Retry-After": {retryAfter}}, body), nil
+			}),
+		})
+		answer := client.CreateLead(context.Background(), invented())
+		if answer.Status != status {
+			t.Errorf("status is %d, want %d", answer.Status, status)
+		}
+		checkVerdict(t, answer, body)
+		checkBounds(t, answer)
+		if again := client.CreateLead(context.Background(), invented()); again.Reason() != answer.Reason() {
+			t.Errorf("the same answer was read as %v and as %v", answer, again)
+		}
+	})
+}
+
+func checkVerdict(t *testing.T, answer telecrm.Answer, body string) {
+	t.Helper()
+	known := []telecrm.Verdict{telecrm.Created, telecrm.Rejected, telecrm.Duplicate, telecrm.Hold, telecrm.Retry}
+	if !slices.Contains(known, answer.Verdict) {
+		t.Errorf("verdict is %d", int(answer.Verdict))
+	}
+	success := answer.Status >= 200 && answer.Status < 300
+	switch answer.Verdict {
+	case telecrm.Created:
+		if !success {
+			t.Error("created, although the status is no success")
+		}
+		if strings.TrimSpace(body) != "" && !json.Valid([]byte(body)) && len(body) <= telecrm.MaxAnswerBytes {
+			t.Error("created, although the answer is not JSON")
+		}
+	case telecrm.Retry:
+		if success && !answer.Ambiguous {
+			t.Error("a success that is to be retried is not ambiguous")
+		}
+	case telecrm.Rejected, telecrm.Duplicate, telecrm.Hold:
+	}
+	if answer.Verdict != telecrm.Retry && (answer.Ambiguous || answer.Err != nil) {
+		t.Errorf("%v is ambiguous (%t) or has an error", answer, answer.Ambiguous)
+	}
+	if answer.Confirmed() != (answer.Verdict == telecrm.Created && answer.LeadID != "") {
+		t.Errorf("Confirmed() = %t for %v of lead %q", answer.Confirmed(), answer, answer.LeadID)
+	}
+}
+
+var (
+	codePattern = regexp.MustCompile(`^([A-Z][A-Z0-9_]{0,63})?$`)
+	idPattern   = regexp.MustCompile(`^[!-~]{0,128}$`)
+)
+
+// checkBounds checks that everything kept of an answer is short and on one
+// line.
+func checkBounds(t *testing.T, answer telecrm.Answer) {
+	t.Helper()
+	if answer.RetryAfter < 0 || answer.RetryAfter > 24*time.Hour {
+		t.Errorf("retry after %v", answer.RetryAfter)
+	}
+	if !codePattern.MatchString(answer.Code) {
+		t.Errorf("code is %q", answer.Code)
+	}
+	if len(answer.Actions) > 200 || len(answer.Remarks) > 201 {
+		t.Errorf("%d actions and %d remarks", len(answer.Actions), len(answer.Remarks))
+	}
+	ids := []string{answer.LeadID}
+	texts := []string{answer.Message}
+	for _, action := range answer.Actions {
+		ids = append(ids, action.ID)
+		texts = append(texts, action.Status)
+	}
+	for _, remark := range answer.Remarks {
+		if remark == (telecrm.Remark{}) {
+			t.Error("a remark says nothing")
+		}
+		texts = append(texts, remark.Field, remark.Status, remark.Text)
+	}
+	for _, id := range ids {
+		if !idPattern.MatchString(id) {
+			t.Errorf("id is %q", id)
+		}
+	}
+	isBreak := func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) && r != ' ' }
+	for _, text := range texts {
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 301 || strings.ContainsFunc(text, isBreak) {
+			t.Errorf("text is %q", text)
+		}
+	}
+	if reason := answer.Reason(); len(reason) > 300 || strings.ContainsFunc(reason, isBreak) || fmt.Sprint(answer) != reason {
+		t.Errorf("reason is %q", reason)
+	}
+}

@@ -1,0 +1,82 @@
+package telecrm
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// Lead is what create-lead sends
+// (https://docs.telecrm.in/sync-api/leads/create).
+type Lead struct {
+	// Fields are the values by field API name. They must hold the
+	// workspace's lead identifier, and each must be of the JSON type that
+	// its field wants (https://docs.telecrm.in/concepts/field-types).
+	Fields map[string]any `json:"fields"`
+
+	// Actions are written to the new lead's timeline in the same call.
+	Actions []Action `json:"actions,omitempty"`
+}
+
+// ActionPayment is the Type of the built-in payment action.
+const ActionPayment = "PAYMENT"
+
+// Action is an entry of a lead's timeline
+// (https://docs.telecrm.in/concepts/actions).
+type Action struct {
+	// Type is a custom action's bare numeric code, such as "1042", or
+	// [ActionPayment].
+	Type string
+
+	// Fields are the values by the keys of the action's definition. Those of
+	// a payment are status, currency, amount and, optionally, paymentid.
+	Fields map[string]any
+}
+
+// MarshalJSON puts a payment's values beside its type, where the API wants
+// them, and those of a custom action under "fields".
+func (a Action) MarshalJSON() ([]byte, error) {
+	flat := map[string]any{"type": a.Type}
+	if a.Type == ActionPayment {
+		maps.Copy(flat, a.Fields)
+		flat["type"] = a.Type
+		return json.Marshal(flat)
+	}
+	fields := a.Fields
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	flat["fields"] = fields
+	return json.Marshal(flat)
+}
+
+// PaymentStatuses returns the statuses that a payment can have
+// (https://docs.telecrm.in/concepts/actions).
+func PaymentStatuses() []string {
+	return []string{"PENDING", "COMPLETED", "FAILED", "REFUNDED", "CANCELLED", "PROCESSING"}
+}
+
+// PaymentCurrencies returns the currencies that a payment can be in
+// (https://docs.telecrm.in/concepts/actions).
+func PaymentCurrencies() []string {
+	return []string{"INR", "USD", "PKR", "AED", "QAR", "SAR", "MYR", "AUD", "CAD", "SGD", "XOF"}
+}
+
+// PaymentKeys returns the keys of a payment's Fields that must be there.
+func PaymentKeys() []string {
+	return []string{"status", "currency", "amount"}
+}
+
+// CheckActionType returns an error unless the Sync API can take the action
+// type: a bare numeric code or [ActionPayment].
+func CheckActionType(actionType string) error {
+	if actionType == ActionPayment {
+		return nil
+	}
+	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
+	if actionType == "" || strings.ContainsFunc(actionType, isNoDigit) {
+		return fmt.Errorf("action type %q is neither a bare numeric code such as 1042 (without ACTION_) nor %s", actionType, ActionPayment)
+	}
+	return nil
+}

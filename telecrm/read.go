@@ -1,0 +1,281 @@
+package telecrm
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Codes of the error envelope that decide a verdict. Those about one lead are
+// documented at https://docs.telecrm.in/sync-api/leads/create, the
+// account-wide ones at https://docs.telecrm.in/authentication and
+// https://docs.telecrm.in/sync-api/enterprise/metadata.
+const (
+	CodeInvalidLead        = "INVALID_LEAD"
+	CodeBadRequest         = "BAD_REQUEST"
+	CodeLeadAlreadyExists  = "LEAD_ALREADY_EXISTS"
+	CodeNotAuthorized      = "NOT_AUTHORIZED"
+	CodeEnterpriseNotFound = "ENTERPRISE_NOT_FOUND"
+	CodeLicenseExpired     = "ENTERPRISE_LICENSE_EXPIRED"
+	CodeBuyLicense         = "BUY_LICENSE"
+)
+
+// read makes an answer of what came back. readErr is why body may be cut off.
+func read(status int, body []byte, readErr error) Answer {
+	answer := Answer{Status: status}
+	var doc document
+	isJSON := json.Unmarshal(body, &doc) == nil
+	if isJSON {
+		wrong := doc.failure()
+		answer.Code, answer.Message = wrong.code, wrong.message
+		answer.LeadID = cmp.Or(id(doc.LeadID), wrong.leadID)
+		answer.Actions = actionResults(doc.Actions)
+		answer.Remarks = remarks(doc.Remarks)
+	} else {
+		answer.Message = clip(string(body))
+	}
+	answer.Verdict = verdict(status, answer.Code)
+
+	success := status >= 200 && status < 300
+	switch {
+	case !success:
+	case isJSON && doc.failed():
+		// A success that carries an error is not one; only a code that says
+		// what it means is believed.
+		answer.Verdict = errorVerdict(answer.Code)
+	case answer.LeadID != "":
+	case readErr != nil:
+		answer.Verdict = Retry
+		answer.Err = fmt.Errorf("reading answer: %w", readErr)
+	case !isJSON && len(bytes.TrimSpace(body)) > 0:
+		answer.Verdict = Retry
+		answer.Err = fmt.Errorf("reading answer: %w", errBroken)
+	}
+	if answer.Verdict == Retry {
+		answer.Ambiguous = success || status >= 500 || status == http.StatusRequestTimeout
+	}
+	return answer
+}
+
+// verdict judges an answer by its status and, where that is not enough, its
+// code.
+func verdict(status int, code string) Verdict {
+	if errorVerdict(code) == Hold {
+		return Hold
+	}
+	switch {
+	case status >= 200 && status < 300:
+		return Created
+	case status < 400:
+		// A redirect: the base URL is not the API's.
+		return Hold
+	case status >= 500:
+		return Retry
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired:
+		return Hold
+	case http.StatusForbidden:
+		if code == CodeInvalidLead {
+			return Rejected
+		}
+		return Hold
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		// The path holds nothing of the lead, so no other lead would fare
+		// better.
+		return Hold
+	case http.StatusConflict:
+		return Duplicate
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return Retry
+	}
+	return Rejected
+}
+
+// errorVerdict judges by the code alone.
+func errorVerdict(code string) Verdict {
+	switch code {
+	case CodeNotAuthorized, CodeEnterpriseNotFound, CodeLicenseExpired, CodeBuyLicense:
+		return Hold
+	case CodeInvalidLead, CodeBadRequest:
+		return Rejected
+	case CodeLeadAlreadyExists:
+		return Duplicate
+	}
+	return Retry
+}
+
+// document is any of the API's answers. Its parts stay raw because their
+// shapes differ between the documents and the service.
+type document struct {
+	LeadID  json.RawMessage `json:"lead_id"`
+	Actions json.RawMessage `json:"actions"`
+	Remarks json.RawMessage `json:"remarks"`
+	Error   json.RawMessage `json:"error"`
+	Errors  json.RawMessage `json:"errors"`
+	Message json.RawMessage `json:"message"`
+	Code    json.RawMessage `json:"code"`
+}
+
+// failed reports whether a success carries an error, in either of the keys
+// that errors were seen in.
+func (d document) failed() bool {
+	return present(d.Error) || id(d.LeadID) == "" && len(list(d.Errors)) > 0
+}
+
+// failure is what an answer says about an error.
+type failure struct {
+	code, message string
+
+	// leadID is of the lead that has the identifier already. No answer is
+	// documented to hold it.
+	leadID string
+}
+
+// failure finds what went wrong in the shapes that were seen: error as an
+// object or a string, a message beside it, a list of errors.
+func (d document) failure() failure {
+	beside := failure{code: codeWord(text(d.Code)), message: clip(text(d.Message))}
+	for _, raw := range append(list(d.Error), list(d.Errors)...) {
+		if s := text(raw); s != "" {
+			return failure{code: beside.code, message: clip(s)}
+		}
+		var object struct {
+			Code    json.RawMessage `json:"code"`
+			Message json.RawMessage `json:"message"`
+			LeadID  json.RawMessage `json:"lead_id"`
+		}
+		if present(raw) && json.Unmarshal(raw, &object) == nil {
+			return failure{
+				code:    cmp.Or(codeWord(text(object.Code)), beside.code),
+				message: cmp.Or(clip(text(object.Message)), beside.message),
+				leadID:  id(object.LeadID),
+			}
+		}
+	}
+	return beside
+}
+
+// maxItems bounds the actions and the remarks that are read of an answer: each
+// may become a line in a log.
+const maxItems = 200
+
+func actionResults(raw json.RawMessage) []ActionResult {
+	items := list(raw)
+	if len(items) == 0 {
+		return nil
+	}
+	items = items[:min(len(items), maxItems)]
+	results := make([]ActionResult, 0, len(items))
+	for _, item := range items {
+		var parts struct {
+			ID     json.RawMessage `json:"action_id"`
+			Status json.RawMessage `json:"status"`
+		}
+		// An item that is no object stays in its place as one that was not
+		// stored: the places say which action is meant.
+		_ = json.Unmarshal(item, &parts)
+		results = append(results, ActionResult{ID: id(parts.ID), Status: clip(text(parts.Status))})
+	}
+	return results
+}
+
+func remarks(raw json.RawMessage) []Remark {
+	items := slices.DeleteFunc(list(raw), func(item json.RawMessage) bool { return !present(item) })
+	if len(items) == 0 {
+		return nil
+	}
+	kept := items[:min(len(items), maxItems)]
+	made := make([]Remark, 0, len(kept)+1)
+	for _, item := range kept {
+		made = append(made, remark(item))
+	}
+	if more := len(items) - len(kept); more > 0 {
+		made = append(made, Remark{Text: fmt.Sprintf("%d more remarks were left out", more)})
+	}
+	return made
+}
+
+func remark(raw json.RawMessage) Remark {
+	var parts struct {
+		Field  json.RawMessage `json:"field"`
+		Status json.RawMessage `json:"status"`
+		Remark json.RawMessage `json:"remark"`
+	}
+	_ = json.Unmarshal(raw, &parts)
+	r := Remark{Field: clip(text(parts.Field)), Status: clip(text(parts.Status)), Text: clip(text(parts.Remark))}
+	if r == (Remark{}) {
+		// Something was remarked; that it cannot be read is no reason to
+		// keep quiet about it.
+		r.Text = cmp.Or(clip(text(raw)), "the remark could not be read")
+	}
+	return r
+}
+
+func present(raw json.RawMessage) bool {
+	return len(raw) > 0 && string(raw) != "null"
+}
+
+// list returns the items of a JSON array; a value that is no array is its own
+// only item, unless it is an empty one.
+func list(raw json.RawMessage) []json.RawMessage {
+	switch string(raw) {
+	case "", "null", "false", `""`, "{}":
+		return nil
+	}
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return []json.RawMessage{raw}
+	}
+	return items
+}
+
+// id returns an id as a string if it is one that can stand in a path and in a
+// log, else "".
+func id(raw json.RawMessage) string {
+	s := text(raw)
+	if len(s) > 128 || strings.ContainsFunc(s, isNotGraphicASCII) {
+		return ""
+	}
+	return s
+}
+
+// text returns a JSON string's or number's text, or "".
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil {
+		return n.String()
+	}
+	return ""
+}
+
+// codeWord keeps a code only if it looks like one, because codes are logged.
+// A number does not: it could be a phone's.
+func codeWord(s string) string {
+	isUpper := func(r rune) bool { return r >= 'A' && r <= 'Z' }
+	isCode := func(r rune) bool { return r == '_' || isUpper(r) || r >= '0' && r <= '9' }
+	if s == "" || len(s) > 64 || !isUpper(rune(s[0])) || strings.ContainsFunc(s, func(r rune) bool { return !isCode(r) }) {
+		return ""
+	}
+	return s
+}
+
+// clip makes foreign text fit to keep: one line of at most 300 characters.
+func clip(s string) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+	if runes := []rune(s); len(runes) > 300 {
+		return string(runes[:300]) + "…"
+	}
+	return s
+}

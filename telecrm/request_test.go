@@ -1,0 +1,213 @@
+package telecrm_test
+
+import (
+	"context"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// sent is a request as it arrived.
+type sent struct {
+	Method, Host, Path string
+	Header             http.Header
+	Body               string
+}
+
+// recorder returns a transport that keeps what it is given and answers that
+// the lead was created.
+func recorder(got *[]sent) transport {
+	return func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		*got = append(*got, sent{
+			Method: req.Method,
+			Host:   req.URL.Scheme + "://" + req.URL.Host,
+			Path:   req.URL.RequestURI(),
+			Header: req.Header,
+			Body:   string(body),
+		})
+		return respond(req, 201, http.Header{}, `{"lead_id":"1"}`), nil
+	}
+}
+
+func TestCreateLeadSends(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		lead telecrm.Lead
+		body string
+	}{
+		{
+			name: "fields of every JSON type",
+			lead: telecrm.Lead{Fields: map[string]any{
+				"phone":        "918123456789",
+				"name":         "Ravi Menon",
+				"interests":    []string{"Solar", "Rooftop"},
+				"rating":       3,
+				"area":         156.5,
+				"submitted_at": int64(1767240000000),
+			}},
+			body: `{"fields":{"area":156.5,"interests":["Solar","Rooftop"],"name":"Ravi Menon","phone":"918123456789","rating":3,"submitted_at":1767240000000}}`,
+		},
+		{
+			name: "text as it was typed",
+			lead: telecrm.Lead{Fields: map[string]any{"phone": "12015550123", "note": "\"5 < 6\" & ப\n\u2028"}},
+			body: `{"fields":{"note":"\"5 \u003c 6\" \u0026 ப\n\u2028","phone":"12015550123"}}`,
+		},
+		{
+			name: "custom action",
+			lead: telecrm.Lead{
+				Fields:  map[string]any{"phone": "447400123456"},
+				Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Call after 5 pm", "at": 7}}},
+			},
+			body: `{"fields":{"phone":"447400123456"},"actions":[{"fields":{"at":7,"note":"Call after 5 pm"},"type":"1042"}]}`,
+		},
+		{
+			name: "custom actions without fields",
+			lead: telecrm.Lead{
+				Fields:  map[string]any{"phone": "447400123456"},
+				Actions: []telecrm.Action{{Type: "1042"}, {Type: "7", Fields: map[string]any{}}},
+			},
+			body: `{"fields":{"phone":"447400123456"},"actions":[{"fields":{},"type":"1042"},{"fields":{},"type":"7"}]}`,
+		},
+		{
+			name: "payment, flat",
+			lead: telecrm.Lead{
+				Fields: map[string]any{"phone": "918123456789"},
+				Actions: []telecrm.Action{{
+					Type:   telecrm.ActionPayment,
+					Fields: map[string]any{"status": "PENDING", "currency": "INR", "amount": "2499", "paymentid": "inv-7"},
+				}},
+			},
+			body: `{"fields":{"phone":"918123456789"},"actions":[{"amount":"2499","currency":"INR","paymentid":"inv-7","status":"PENDING","type":"PAYMENT"}]}`,
+		},
+		{
+			name: "payment whose fields would change its type",
+			lead: telecrm.Lead{
+				Fields:  map[string]any{"phone": "918123456789"},
+				Actions: []telecrm.Action{{Type: telecrm.ActionPayment, Fields: map[string]any{"type": "1042"}}},
+			},
+			body: `{"fields":{"phone":"918123456789"},"actions":[{"type":"PAYMENT"}]}`,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var got []sent
+			client := newClient(t, telecrm.Config{Transport: recorder(&got)})
+			// Maps are walked in a random order; the bytes must not show it.
+			for range 20 {
+				client.CreateLead(context.Background(), tc.lead)
+			}
+			want := sent{
+				Method: "POST",
+				Host:   "https://next.telecrm.in",
+				Path:   "/autoupdate/v2/enterprise/" + testEnterprise + "/lead",
+				Header: http.Header{
+					"Authorization": {"Bearer " + testToken},
+					"Content-Type":  {"application/json"},
+					"Accept":        {"application/json"},
+					"User-Agent":    {"caddy-telecrm"},
+				},
+				Body: tc.body,
+			}
+			if len(got) != 20 {
+				t.Fatalf("%d requests were sent, want 20", len(got))
+			}
+			for _, one := range got {
+				if diff := cmp.Diff(want, one); diff != "" {
+					t.Fatalf("request (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// What arrives, with what the transport adds.
+func TestCreateLeadArrives(t *testing.T) {
+	t.Parallel()
+	const body = `{"fields":{"email":"ravi@example.org","name":"Ravi Menon","phone":"918123456789"}}`
+	arrived := make(chan sent, 1)
+	base := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("reading request: %v", err)
+		}
+		if r.ContentLength != int64(len(body)) {
+			t.Errorf("Content-Length is %d, want %d", r.ContentLength, len(body))
+		}
+		arrived <- sent{Method: r.Method, Path: r.RequestURI, Body: string(text)}
+	})
+	client := newClient(t, telecrm.Config{BaseURL: base + "/autoupdate/v2/"})
+	client.CreateLead(context.Background(), invented())
+	want := sent{Method: "POST", Path: "/autoupdate/v2/enterprise/" + testEnterprise + "/lead", Body: body}
+	if diff := cmp.Diff(want, <-arrived); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestCreateLeadThatHasNoJSON(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]any{
+		"not a number": math.NaN(),
+		"a function":   func() {},
+		"deep inside":  []any{map[string]any{"x": make(chan int)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []sent
+			client := newClient(t, telecrm.Config{Transport: recorder(&got)})
+			answer := client.CreateLead(context.Background(), telecrm.Lead{Fields: map[string]any{"phone": "918123456789", "x": value}})
+			if answer.Verdict != telecrm.Rejected || answer.Err == nil || answer.Ambiguous {
+				t.Errorf("answer is %v, want rejected with an error", answer)
+			}
+			if len(got) != 0 {
+				t.Errorf("%d requests were sent", len(got))
+			}
+		})
+	}
+}
+
+func TestCheckActionType(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"1", "1042", "007", telecrm.ActionPayment} {
+		if err := telecrm.CheckActionType(good); err != nil {
+			t.Errorf("CheckActionType(%q): %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "ACTION_1042", "payment", "PAYMENT ", "10 42", "-1", "1.5", "१०४२", "SYSTEM_NOTE"} {
+		if err := telecrm.CheckActionType(bad); err == nil {
+			t.Errorf("CheckActionType(%q) found no fault", bad)
+		} else if !strings.Contains(err.Error(), "1042") {
+			t.Errorf("CheckActionType(%q) shows no example of a good one: %v", bad, err)
+		}
+	}
+}
+
+func TestPaymentListsBelongToTheCaller(t *testing.T) {
+	t.Parallel()
+	for name, list := range map[string]func() []string{
+		"statuses":   telecrm.PaymentStatuses,
+		"currencies": telecrm.PaymentCurrencies,
+		"keys":       telecrm.PaymentKeys,
+	} {
+		first := list()
+		if len(first) == 0 {
+			t.Errorf("%s: none", name)
+			continue
+		}
+		before := first[0]
+		first[0] = "changed"
+		if after := list()[0]; after != before {
+			t.Errorf("%s: a caller's change shows up for the next one: %q", name, after)
+		}
+	}
+}
