@@ -81,7 +81,7 @@ func TestConvertURL(t *testing.T) {
 		{"https://asha@example.org", fieldtype.TypeURL},
 		{"https://asha:secret@example.org", fieldtype.TypeURL},
 		{`https://example.org\@example.com`, fieldtype.TypeURL},
-		{"https://localhost", fieldtype.TypeURL},
+		{"https://localhost", "https://localhost"},
 		{"https://", fieldtype.TypeURL},
 		{"https:///x", fieldtype.TypeURL},
 		{"https://example.org:", fieldtype.TypeURL},

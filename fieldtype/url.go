@@ -83,6 +83,10 @@ func canonicalHost(host string) (canonical string, ok bool) {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
 		return ip.String(), true
 	}
+	if strings.EqualFold(host, "localhost") {
+		// A site that is being tried out has no other name.
+		return "localhost", true
+	}
 	return asciiDomain(host)
 }
 

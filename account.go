@@ -1,0 +1,194 @@
+package caddytelecrm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // time zones for hosts that have no database of their own
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Account says how to reach one TeleCRM workspace, and how values that are
+// typed without a country or a time zone are meant.
+type Account struct {
+	// The Sync token (in TeleCRM: Settings, Website and API). Write
+	// `{env.NAME}` or `{file./path}`: the placeholder is resolved when the
+	// config is loaded and the secret stays out of the config. A token
+	// written out is accepted with a warning. Required.
+	Token string `json:"token,omitempty"`
+
+	// The workspace's id. Placeholders as in token. Required.
+	EnterpriseID string `json:"enterprise_id,omitempty"`
+
+	// The root of the Sync API. It must be https, except on loopback
+	// addresses. Default: `https://next.telecrm.in/autoupdate/v2`
+	BaseURL string `json:"base_url,omitempty"`
+
+	// The API name of the workspace's lead identifier, which every lead must
+	// hold. Default: `phone`
+	Identifier string `json:"identifier,omitempty"`
+
+	// The ISO 3166 code of the country that phone numbers typed without a
+	// country code belong to, such as `IN`. Required if any field is a phone.
+	Country string `json:"country,omitempty"`
+
+	// The IANA name of the time zone that dates are meant in, such as
+	// `Asia/Kolkata`. Default: `UTC`
+	TimeZone string `json:"time_zone,omitempty"`
+
+	// The pace of everything this account sends, as
+	// `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
+	CRMRate string `json:"crm_rate,omitempty"`
+
+	// How long one request to TeleCRM may take. Default: `10s`
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+}
+
+// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync
+// API is said to allow.
+const defaultCRMRate = "3600/h 5"
+
+// connects reports whether a says anything about how to reach TeleCRM, as
+// against how typed values are meant.
+func (a Account) connects() bool {
+	a.Country, a.TimeZone = "", ""
+	return a != Account{}
+}
+
+// account is an [Account] in use.
+type account struct {
+	name       string
+	identifier string
+	country    string
+	location   *time.Location
+	client     *telecrm.Client
+}
+
+// resolve expands the placeholders of a and fills in its defaults. It warns
+// about a token that is written out.
+func (a Account) resolve(repl *caddy.Replacer, logger *zap.Logger) (Account, error) {
+	if a.Token == "" || a.EnterpriseID == "" {
+		return a, errors.New("token and enterprise_id are required")
+	}
+	if !strings.Contains(a.Token, "{") {
+		logger.Warn("the token is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
+	}
+	for _, setting := range []struct {
+		name  string
+		value *string
+	}{
+		{"token", &a.Token},
+		{"enterprise_id", &a.EnterpriseID},
+		{"base_url", &a.BaseURL},
+		{"identifier", &a.Identifier},
+		{"country", &a.Country},
+		{"time_zone", &a.TimeZone},
+		{"crm_rate", &a.CRMRate},
+	} {
+		if *setting.value == "" {
+			continue
+		}
+		expanded, err := repl.ReplaceOrErr(*setting.value, true, true)
+		if err != nil {
+			return a, fmt.Errorf("%s: %w; set it before Caddy starts", setting.name, err)
+		}
+		*setting.value = strings.TrimSpace(expanded)
+	}
+	if a.Identifier == "" {
+		a.Identifier = "phone"
+	}
+	if a.CRMRate == "" {
+		a.CRMRate = defaultCRMRate
+	}
+	return a, nil
+}
+
+// open makes an account of resolved settings. It opens no connection.
+func (a Account) open(name string) (*account, error) {
+	pace, err := parseRate(a.CRMRate)
+	if err != nil {
+		return nil, fmt.Errorf("crm_rate: %w", err)
+	}
+	location, err := loadLocation(a.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	client, err := telecrm.New(telecrm.Config{
+		Token:        telecrm.Token(a.Token),
+		EnterpriseID: a.EnterpriseID,
+		BaseURL:      a.BaseURL,
+		Timeout:      time.Duration(a.Timeout),
+		Pace:         pace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &account{
+		name:       name,
+		identifier: a.Identifier,
+		country:    a.Country,
+		location:   location,
+		client:     client,
+	}, nil
+}
+
+// meaning returns acct with the country and the time zone of a form in place
+// of its own.
+func (acct account) meaning(country, timeZone string) (*account, error) {
+	if country != "" {
+		acct.country = country
+	}
+	if timeZone != "" {
+		location, err := loadLocation(timeZone)
+		if err != nil {
+			return nil, err
+		}
+		acct.location = location
+	}
+	return &acct, nil
+}
+
+func loadLocation(timeZone string) (*time.Location, error) {
+	if strings.EqualFold(timeZone, "local") {
+		return nil, errors.New("time_zone: write an IANA name such as Asia/Kolkata")
+	}
+	location, err := time.LoadLocation(timeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w; write an IANA name such as Asia/Kolkata", err)
+	}
+	return location, nil
+}
+
+// parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
+func parseRate(text string) (*rate.Limiter, error) {
+	const form = "write <n>/<s|m|h> [<burst>], such as 3600/h 5"
+	var (
+		n, burst uint32 = 0, 5
+		unit     string
+	)
+	words := strings.Fields(text)
+	switch len(words) {
+	case 2:
+		if _, err := fmt.Sscanf(words[1]+"\n", "%d\n", &burst); err != nil || burst == 0 {
+			return nil, fmt.Errorf("the burst is not a whole number above 0; %s", form)
+		}
+	case 1:
+	default:
+		return nil, errors.New(form)
+	}
+	if _, err := fmt.Sscanf(words[0]+"\n", "%d/%s\n", &n, &unit); err != nil || n == 0 {
+		return nil, errors.New(form)
+	}
+	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if !known {
+		return nil, errors.New(form)
+	}
+	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), int(burst)), nil
+}

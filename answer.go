@@ -1,0 +1,216 @@
+package caddytelecrm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// The placeholders that a redirect's target may hold.
+const (
+	placeholderID          = "{telecrm.id}"
+	placeholderErrorFields = "{telecrm.error.fields}"
+)
+
+// Codes of errors that are about the form as a whole, in JSON answers beside
+// the field codes.
+const (
+	codeMalformed   = "MALFORMED"
+	codeTooLarge    = "FORM_TOO_LARGE"
+	codeNotAForm    = "NOT_A_FORM"
+	codeUnavailable = "UNAVAILABLE"
+)
+
+// failure is what an error answer says, in whichever form it is given.
+type failure struct {
+	status   int
+	code     string // for the form as a whole; empty if problems say it all
+	message  string // for the form as a whole; empty if problems say it all
+	problems []*problem
+}
+
+// answerThanks sends the visitor to the thank-you page. A person whom TeleCRM
+// already knows gets the very same answer as a new one, or anybody could ask
+// who is a customer.
+func (h *Handler) answerThanks(w http.ResponseWriter, r *http.Request, s *submission) error {
+	target := strings.ReplaceAll(h.ThankYou, placeholderID, s.id)
+	if !s.json {
+		http.Redirect(w, r, target, http.StatusSeeOther)
+		return nil
+	}
+	return writeJSON(w, http.StatusOK, successBody{
+		OK: true, Success: true, Code: http.StatusOK, Status: "success",
+		Message: page.Thanks(), Next: target, Redirect: target, RedirectURL: target, ID: s.id,
+	})
+}
+
+// answerInvalid asks the visitor to correct what they typed.
+func (h *Handler) answerInvalid(w http.ResponseWriter, r *http.Request, s *submission, problems []*problem) error {
+	s.settle(outcomeInvalid)
+	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: problems})
+}
+
+// answerRefused asks the visitor to look at the identifier again, because
+// that is what TeleCRM refuses leads for. Where no input gives it, nothing
+// they could correct would help.
+func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, s *submission) error {
+	refused := &fieldtype.Error{Code: fieldtype.Refused}
+	for _, f := range h.mapping.fields {
+		if f.Name == h.mapping.identifier {
+			return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: []*problem{f.problem(refused)}})
+		}
+	}
+	for _, setting := range h.mapping.settings {
+		if setting.Name == h.mapping.identifier && len(setting.inputs) > 0 {
+			return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: []*problem{setting.identifierProblem(refused)}})
+		}
+	}
+	return h.answerUnavailable(w, r, s)
+}
+
+// answerUnavailable tells the visitor that the lead was not taken, and gives
+// them back what they typed.
+func (h *Handler) answerUnavailable(w http.ResponseWriter, r *http.Request, s *submission) error {
+	return h.answerFailure(w, r, s, failure{
+		status:  http.StatusServiceUnavailable,
+		code:    codeUnavailable,
+		message: page.FormMessage(codeUnavailable),
+	})
+}
+
+// answerUnreadable tells the visitor that the form did not arrive whole.
+func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *submission, err error) error {
+	status, result := errorStatus(err)
+	s.settle(result)
+	code := map[outcome]string{outcomeTooLarge: codeTooLarge, outcomeNotAForm: codeNotAForm, outcomeMalformed: codeMalformed}[result]
+	if status == http.StatusUnsupportedMediaType {
+		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
+	}
+	return h.answerFailure(w, r, s, failure{status: status, code: code, message: page.FormMessage(code)})
+}
+
+// answerFailure gives an error answer in the form that was asked for, or else
+// the one that is configured.
+func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
+	s.repl.Set("telecrm.error.summary", f.summary())
+	s.repl.Set("telecrm.error.fields", strings.Join(f.inputs(), ","))
+	if s.json {
+		return writeJSON(w, f.status, f.body())
+	}
+	switch h.Errors {
+	case errorsHandle:
+		return caddyhttp.Error(f.status, errors.New(f.reason()))
+	case errorsRedirect:
+		target := strings.ReplaceAll(h.ErrorsRedirect, placeholderID, s.id)
+		target = strings.ReplaceAll(target, placeholderErrorFields, url.QueryEscape(strings.Join(f.inputs(), ",")))
+		http.Redirect(w, r, target, http.StatusSeeOther)
+		return nil
+	}
+	return h.writePage(w, r, s, f)
+}
+
+// inputs lists the inputs to correct.
+func (f failure) inputs() []string {
+	names := make([]string, 0, len(f.problems))
+	for _, p := range f.problems {
+		if p.input != "" {
+			names = append(names, p.input)
+		}
+	}
+	return names
+}
+
+// summary is the whole failure in words for the visitor.
+func (f failure) summary() string {
+	sentences := make([]string, 0, len(f.problems)+1)
+	if f.message != "" {
+		sentences = append(sentences, f.message)
+	}
+	for _, p := range f.problems {
+		sentences = append(sentences, p.words())
+	}
+	return strings.Join(sentences, " ")
+}
+
+// reason is the failure in words for the log.
+func (f failure) reason() string {
+	if f.code != "" {
+		return "form not accepted: " + f.code
+	}
+	parts := make([]string, 0, len(f.problems))
+	for _, p := range f.problems {
+		parts = append(parts, fmt.Sprintf("%s of %s", p.code, p.input))
+	}
+	return "form not accepted: " + strings.Join(parts, ", ")
+}
+
+// successBody and failureBody are read by the client libraries of several
+// form services, hence the many names for the same thing.
+type successBody struct {
+	OK          bool   `json:"ok"`
+	Success     bool   `json:"success"`
+	Code        int    `json:"code"`
+	Status      string `json:"status"`
+	Message     string `json:"message"`
+	Next        string `json:"next"`
+	Redirect    string `json:"redirect"`
+	RedirectURL string `json:"redirectUrl"`
+	ID          string `json:"id"`
+}
+
+type failureBody struct {
+	OK      bool         `json:"ok"`
+	Success bool         `json:"success"`
+	Code    int          `json:"code"`
+	Status  string       `json:"status"`
+	Error   string       `json:"error"`
+	Message string       `json:"message"`
+	Errors  []inputError `json:"errors"`
+}
+
+// inputError is one error. Without a field it is about the form as a whole.
+type inputError struct {
+	Field   string `json:"field,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (f failure) body() failureBody {
+	list := make([]inputError, 0, len(f.problems)+1)
+	if f.code != "" {
+		list = append(list, inputError{Code: f.code, Message: f.message})
+	}
+	for _, p := range f.problems {
+		list = append(list, inputError{Field: p.input, Code: string(p.code), Message: p.words()})
+	}
+	summary := f.summary()
+	return failureBody{Code: f.status, Status: "error", Error: summary, Message: summary, Errors: list}
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) error {
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(body); err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("encoding answer: %w", err))
+	}
+	return write(w, status, "application/json; charset=utf-8", &buf)
+}
+
+// write sends a whole answer. A visitor who has gone is nobody's error.
+func write(w http.ResponseWriter, status int, contentType string, body *bytes.Buffer) error {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, _ = body.WriteTo(w)
+	return nil
+}

@@ -1,0 +1,226 @@
+package caddytelecrm
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("telecrm", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("telecrm", httpcaddyfile.Before, "templates")
+}
+
+// parseDirective reads the telecrm directive. Its matcher goes into the
+// handler rather than into the route, where it would see only what earlier
+// directives such as try_files made of the URI.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcherSet, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if matcherSet != nil {
+		handler.MatchRaw = caddyhttp.RawMatcherSets{matcherSet}
+	}
+	return h.NewRoute(nil, handler), nil
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	telecrm [<matcher>] {
+//	    account    <name>
+//	    # ... or the account's own words (see the global option), except that
+//	    # country and time_zone may accompany a name.
+//
+//	    form       <name>
+//	    field      <api_name> [<input> [<type>]] {
+//	        required [<message>]
+//	        label    <text>
+//	        country  <code>
+//	        options  <label>...
+//	        pattern  <regexp> [<message>]
+//	        min      <n>
+//	        max      <n>
+//	        default  <value>
+//	    }
+//	    set        <api_name> <value> [<type>]
+//	    action     <code>|PAYMENT {
+//	        field  ...
+//	        set    ...
+//	    }
+//	    unmapped   <api_name>
+//
+//	    deliver    now [<budget>]
+//	    thank_you  <path or URL>
+//	    errors     page | handle | redirect <path or URL>
+//	    max_body   <size>
+//	}
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("telecrm takes one matcher and a block; %q is too much", d.Val())
+	}
+	words := []word{
+		text("account", &h.AccountName),
+		text("form", &h.Form),
+		fieldWord(&h.Fields),
+		setWord(&h.Set),
+		{name: "action", many: true, read: h.readAction},
+		text("unmapped", &h.Unmapped),
+		{name: "deliver", read: h.readDeliver},
+		text("thank_you", &h.ThankYou),
+		{name: "errors", read: h.readErrors},
+		size("max_body", &h.MaxBody),
+	}
+	return readBlock(d, "telecrm", append(words, accountWords(&h.Account)...))
+}
+
+func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Errf("deliver takes: now [<budget>]")
+	}
+	if args[0] != deliverNow {
+		return d.Errf("unknown word %q after deliver; the known word is: %s", args[0], deliverNow)
+	}
+	h.Deliver = deliverNow
+	if len(args) == 2 {
+		return readDuration(d, "the budget of deliver now", args[1], &h.Budget)
+	}
+	return nil
+}
+
+func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 2 && args[0] == errorsRedirect:
+		h.ErrorsRedirect = args[1]
+	case len(args) == 1 && args[0] == errorsRedirect:
+		return d.Errf("errors redirect takes a path or URL")
+	case len(args) == 1 && (args[0] == errorsPage || args[0] == errorsHandle):
+	default:
+		return d.Errf("errors takes one of: page, handle, redirect <path or URL>")
+	}
+	h.Errors = args[0]
+	return nil
+}
+
+func (h *Handler) readAction(d *caddyfile.Dispenser) error {
+	var action Action
+	if !d.AllArgs(&action.Code) {
+		return d.Errf("action takes one code, such as 1042, or PAYMENT")
+	}
+	err := readBlock(d, "action", []word{fieldWord(&action.Fields), setWord(&action.Set)})
+	if err != nil {
+		return err
+	}
+	h.Actions = append(h.Actions, action)
+	return nil
+}
+
+func fieldWord(into *[]Field) word {
+	return word{name: "field", many: true, read: func(d *caddyfile.Dispenser) error {
+		var f Field
+		switch args := d.RemainingArgs(); len(args) {
+		case 3:
+			f.Type = args[2]
+			fallthrough
+		case 2:
+			f.Input = args[1]
+			fallthrough
+		case 1:
+			f.Name = args[0]
+		default:
+			return d.Errf("field takes: <api_name> [<input> [<type>]]")
+		}
+		err := readBlock(d, "field", []word{
+			{name: "required", read: f.readRequired},
+			text("label", &f.Label),
+			text("country", &f.Country),
+			{name: "options", read: f.readOptions},
+			{name: "pattern", read: f.readPattern},
+			bound("min", &f.Min),
+			bound("max", &f.Max),
+			text("default", &f.Default),
+		})
+		if err != nil {
+			return err
+		}
+		*into = append(*into, f)
+		return nil
+	}}
+}
+
+func (f *Field) readRequired(d *caddyfile.Dispenser) error {
+	f.Required = true
+	args := d.RemainingArgs()
+	if len(args) > 1 {
+		return d.Errf("required takes at most one message; put it in quotes")
+	}
+	if len(args) == 1 {
+		f.RequiredMessage = args[0]
+	}
+	return nil
+}
+
+func (f *Field) readOptions(d *caddyfile.Dispenser) error {
+	f.Options = d.RemainingArgs()
+	if len(f.Options) == 0 {
+		return d.Errf("options takes one or more labels; put those with spaces in quotes")
+	}
+	return nil
+}
+
+func (f *Field) readPattern(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Errf("pattern takes: <regexp> [<message>]")
+	}
+	f.Pattern = args[0]
+	if len(args) == 2 {
+		f.PatternMessage = args[1]
+	}
+	return nil
+}
+
+func bound(name string, into **float64) word {
+	return word{name: name, read: func(d *caddyfile.Dispenser) error {
+		var arg string
+		if !d.AllArgs(&arg) {
+			return d.Errf("%s takes one number", name)
+		}
+		n, err := strconv.ParseFloat(arg, 64)
+		if err != nil || n-n != 0 { // n-n is not 0 for infinities and NaN
+			return d.Errf("%s: %q is not a number", name, arg)
+		}
+		*into = &n
+		return nil
+	}}
+}
+
+func setWord(into *[]Setting) word {
+	return word{name: "set", many: true, read: func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		if len(args) < 2 || len(args) > 3 {
+			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")
+		}
+		s := Setting{Name: args[0], Value: args[1]}
+		if len(args) == 3 {
+			s.Type = args[2]
+		}
+		*into = append(*into, s)
+		return nil
+	}}
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

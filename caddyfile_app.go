@@ -1,0 +1,97 @@
+package caddytelecrm
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("telecrm", parseGlobalOption)
+}
+
+// parseGlobalOption reads the telecrm global option. Written more than once,
+// as snippets and imports may do, its accounts add up.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if previous, ok := existing.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(previous.Value, app); err != nil {
+			return nil, fmt.Errorf("reading the earlier telecrm option: %w", err)
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "telecrm", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	telecrm {
+//	    account [<name>] {
+//	        token         <secret>
+//	        enterprise_id <id>
+//	        base_url      <url>
+//	        identifier    <api_name>
+//	        country       <ISO 3166 code>
+//	        time_zone     <IANA name>
+//	        crm_rate      <n>/<s|m|h> [<burst>]
+//	        timeout       <duration>
+//	    }
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.Errf("the telecrm option takes a block; %q is too much", d.Val())
+	}
+	return readBlock(d, "the telecrm option", []word{
+		{name: "account", many: true, read: a.readAccount},
+	})
+}
+
+func (a *App) readAccount(d *caddyfile.Dispenser) error {
+	name := defaultAccount
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+	case 1:
+		name = args[0]
+	default:
+		return d.Errf("account takes at most one name")
+	}
+	if _, exists := a.Accounts[name]; exists {
+		return d.Errf("account %s is written twice", name)
+	}
+	settings := new(Account)
+	if err := readBlock(d, "account", accountWords(settings)); err != nil {
+		return err
+	}
+	if settings.Token == "" || settings.EnterpriseID == "" {
+		return d.Errf("account %s needs token and enterprise_id", name)
+	}
+	if a.Accounts == nil {
+		a.Accounts = make(map[string]*Account)
+	}
+	a.Accounts[name] = settings
+	return nil
+}
+
+// accountWords are the words that say how to reach TeleCRM, in the global
+// option and in a form's own block.
+func accountWords(a *Account) []word {
+	return []word{
+		text("token", &a.Token),
+		text("enterprise_id", &a.EnterpriseID),
+		text("base_url", &a.BaseURL),
+		text("identifier", &a.Identifier),
+		text("country", &a.Country),
+		text("time_zone", &a.TimeZone),
+		joined("crm_rate", &a.CRMRate),
+		duration("timeout", &a.Timeout),
+	}
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,189 @@
+package caddytelecrm
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+var update = flag.Bool("update", false, "rewrite the JSON of the adapt fixtures")
+
+const separator = "----------"
+
+// Each fixture holds a Caddyfile and, below a line of dashes, the JSON that it
+// adapts to, or the error that adapting it, or loading the result, gives.
+func TestAdapt(t *testing.T) {
+	t.Setenv("TELECRM_TOKEN", testToken)
+	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, file := range fixtures {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, found := strings.Cut(string(content), separator)
+			if !found {
+				t.Fatal("the fixture has no line of dashes")
+			}
+			want = strings.TrimSpace(want)
+			if formatted := caddyfile.Format([]byte(input)); !bytes.Equal(bytes.TrimSpace(formatted), []byte(strings.TrimSpace(input))) {
+				t.Errorf("the Caddyfile is not formatted; it should be:\n%s", formatted)
+			}
+			adapted, err := adapt(input)
+			if strings.HasPrefix(want, "{") {
+				checkAdapted(t, file, input, want, adapted, err)
+				return
+			}
+			if err == nil {
+				err = load(t, adapted)
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v\nwant one that holds\n%s", err, want)
+			}
+		})
+	}
+}
+
+func adapt(input string) ([]byte, error) {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
+	return adapted, err
+}
+
+// checkAdapted compares the JSON, and proves it the other way round: what
+// loads is the same as what was adapted.
+func checkAdapted(t *testing.T, file, input, want string, adapted []byte, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, adapted, "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		content := strings.TrimSpace(input) + "\n" + separator + "\n" + pretty.String() + "\n"
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, pretty.String()); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if err := load(t, adapted); err != nil {
+		t.Errorf("the JSON does not load: %v", err)
+	}
+	checkSameJSON(t, adapted)
+}
+
+// load provisions and validates the config, as `caddy validate` does.
+func load(t *testing.T, adapted []byte) error {
+	t.Helper()
+	var config caddy.Config
+	if err := caddy.StrictUnmarshalJSON(adapted, &config); err != nil {
+		return err
+	}
+	return caddy.Validate(&config)
+}
+
+// checkSameJSON reads every handler of ours and writes it again.
+func checkSameJSON(t *testing.T, adapted []byte) {
+	t.Helper()
+	var config any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatal(err)
+	}
+	walk(config, func(object map[string]any) {
+		if object["handler"] != "telecrm" {
+			return
+		}
+		delete(object, "handler")
+		raw, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h Handler
+		if err := caddy.StrictUnmarshalJSON(raw, &h); err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(again, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(object, got); diff != "" {
+			t.Errorf("read and written again (-before +after):\n%s", diff)
+		}
+	})
+}
+
+func walk(value any, visit func(map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+		visit(v)
+	case []any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+	}
+}
+
+// FuzzCaddyfile feeds the directive's parser: whatever a block holds, it is
+// read or refused, and what was read survives JSON.
+func FuzzCaddyfile(f *testing.F) {
+	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range fixtures {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(content), separator)
+		if _, block, ok := strings.Cut(input, "\ttelecrm "); ok {
+			f.Add("telecrm " + block)
+		}
+	}
+	f.Add("telecrm {\n field \"\" \"\" \"\" {\n options \"\"\n min 1e999\n }\n}")
+	f.Fuzz(func(t *testing.T, input string) {
+		tokens, err := caddyfile.Tokenize([]byte(input), "Caddyfile")
+		if err != nil || len(tokens) == 0 {
+			return
+		}
+		var h Handler
+		if h.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)) != nil {
+			return
+		}
+		raw, err := json.Marshal(h)
+		if err != nil {
+			t.Fatalf("what was read has no JSON: %v", err)
+		}
+		var again Handler
+		if err := caddy.StrictUnmarshalJSON(raw, &again); err != nil {
+			t.Fatalf("the JSON is not read again: %v", err)
+		}
+	})
+}

@@ -1,0 +1,293 @@
+package caddytelecrm_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+const (
+	secretToken  = "99999999-8888-7777-1700000000000:66666666-5555-4444"
+	enterpriseID = "66aa00bb11cc22dd33ee44ff"
+)
+
+// binary builds the real Caddy once for all tests of this file.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "caddy-telecrm")
+	if err != nil {
+		return "", err
+	}
+	return caddyproc.Build(dir)
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// server is a running Caddy with a stand-in for TeleCRM that the test owns.
+type server struct {
+	*caddyproc.Process
+	crm    *sandbox.Sandbox
+	site   string // the site's root URL
+	admin  string // the admin endpoint's address
+	config string // the Caddyfile's path
+	global string // its global block
+}
+
+// serve runs a Caddy whose one site holds the given Caddyfile lines.
+func serve(t *testing.T, site string) *server {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	crm, err := sandbox.New(sandbox.Config{Token: secretToken, EnterpriseID: enterpriseID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := &http.Server{Addr: "127.0.0.1:" + caddyproc.FreePort(t), Handler: crm, ReadHeaderTimeout: time.Second}
+	go func() { _ = listener.ListenAndServe() }()
+	t.Cleanup(func() { _ = listener.Close() })
+
+	dir := t.TempDir()
+	s := &server{
+		crm:    crm,
+		site:   "http://127.0.0.1:" + caddyproc.FreePort(t),
+		admin:  "127.0.0.1:" + caddyproc.FreePort(t),
+		config: filepath.Join(dir, "Caddyfile"),
+	}
+	s.global = fmt.Sprintf(`{
+	admin %s
+	debug
+	grace_period 5s
+	telecrm {
+		account {
+			token {env.TELECRM_TEST_TOKEN}
+			enterprise_id %s
+			base_url http://%s/autoupdate/v2
+			country IN
+			crm_rate 1000/s 1000
+		}
+	}
+}
+`, s.admin, enterpriseID, listener.Addr)
+	s.write(t, site)
+	s.Process = caddyproc.Start(t, path, s.config, dir, s.site+"/", "TELECRM_TEST_TOKEN="+secretToken)
+	return s
+}
+
+// write writes the Caddyfile anew, for a reload.
+func (s *server) write(t *testing.T, site string) {
+	t.Helper()
+	content := s.global + strings.TrimPrefix(s.site, "http://127.0.0.1") + " {\n" + site + "\n}\n"
+	if err := os.WriteFile(s.config, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// post posts a form and returns status, headers and body.
+func (s *server) post(t *testing.T, path string, values url.Values) (*http.Response, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, strings.NewReader(values.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+var ravi = url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56789"}}
+
+const enquiry = `
+	telecrm /contact {
+		field name
+		field phone
+		thank_you /thank-you
+	}`
+
+// The directive finds its form wherever people put it.
+func TestPlacesInACaddyfile(t *testing.T) {
+	for _, test := range []struct {
+		name, path, site string
+	}{
+		{"clean URLs by try_files", "/contact", "root * example/site\ntry_files {path}.html {path}\nfile_server" + enquiry},
+		{"inside handle", "/contact", "root * example/site\nhandle /contact {\ntry_files {path}.html" + enquiry + "\nfile_server\n}"},
+		{"inside handle_path", "/site/contact", "handle_path /site/* {" + enquiry + "\n}"},
+		{"inside route", "/contact", "route {" + enquiry + "\nrespond 404\n}"},
+		{"a named matcher", "/contact/", "@contact path /contact /contact/" + strings.Replace(enquiry, "/contact", "@contact", 1)},
+		{"no matcher", "/any/where", strings.Replace(enquiry, "/contact ", "", 1)},
+		{"behind templates and encode", "/contact", "encode\ntemplates\nroot * example/site\nfile_server" + enquiry},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := serve(t, test.site)
+			resp, body := s.post(t, test.path, ravi)
+			if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/thank-you" {
+				t.Fatalf("status %d to %q: %s", resp.StatusCode, resp.Header.Get("Location"), body)
+			}
+			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
+				t.Errorf("leads %v", leads)
+			}
+			if strings.HasPrefix(test.path, "/any") {
+				return
+			}
+			if resp, _ := s.post(t, "/elsewhere", ravi); resp.StatusCode == http.StatusSeeOther {
+				t.Error("a post to another path was taken")
+			}
+		})
+	}
+}
+
+// The site's own error page can say what is wrong.
+func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
+	s := serve(t, strings.Replace(enquiry, "field name", "errors handle\nfield name", 1)+`
+	handle_errors {
+		respond "{err.status_code}: {telecrm.error.summary} ({telecrm.error.fields})"
+	}`)
+	resp, body := s.post(t, "/contact", url.Values{"phone": {"12"}})
+	want := "422: Enter a phone number in “Phone”. If it is from another country, begin with + and the country code. (phone)"
+	if resp.StatusCode != http.StatusUnprocessableEntity || body != want {
+		t.Errorf("status %d, body %q, want %q", resp.StatusCode, body, want)
+	}
+}
+
+// A CRM that is slow, refuses the token or is gone keeps the visitor no longer
+// than the budget and takes nothing that they typed away.
+func TestCRMThatFails(t *testing.T) {
+	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1))
+	for name, fault := range map[string]sandbox.Fault{
+		"slow":    {Delay: time.Minute},
+		"down":    {Drop: true},
+		"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.crm.Inject(fault)
+			start := time.Now()
+			resp, body := s.post(t, "/contact", ravi)
+			if resp.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("status %d, want 503", resp.StatusCode)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("took %v for a budget of 300ms", took)
+			}
+			for _, kept := range []string{`value="Zenobia Quartermaine"`, `value="081234 56789"`} {
+				if !strings.Contains(body, kept) {
+					t.Errorf("the page lacks %s", kept)
+				}
+			}
+		})
+	}
+}
+
+// Neither the running config nor anything that Caddy prints, at debug level
+// too, shows the token or the visitor.
+func TestRunningServerShowsNoSecret(t *testing.T) {
+	s := serve(t, enquiry)
+	s.post(t, "/contact", ravi)
+	s.crm.Inject(sandbox.Faults()[sandbox.FaultUnauthorizedAccount])
+	s.post(t, "/contact", url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56780"}})
+	config := get(t, "http://"+s.admin+"/config/")
+	if !strings.Contains(config, "{env.TELECRM_TEST_TOKEN}") {
+		t.Errorf("the config does not hold the placeholder: %s", config)
+	}
+	adapted, err := s.Run(t.Context(), "adapt", "--config", s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, text := range map[string]string{"log": s.Log(), "config": config, "adapt": adapted} {
+		for _, secret := range []string{secretToken, "Quartermaine", "81234 5678", "812345678"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%q shows in the %s:\n%s", secret, place, text)
+			}
+		}
+	}
+}
+
+func get(t *testing.T, address string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// validate and adapt work beside a running server while the CRM is down; a
+// literal token is warned about; a refused reload leaves the running config
+// alone, and an accepted one takes over.
+func TestCommandsBesideARunningServer(t *testing.T) {
+	s := serve(t, enquiry)
+	s.crm.Inject(sandbox.Fault{Drop: true}, sandbox.Fault{Drop: true})
+	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || !strings.Contains(output, "Valid configuration") {
+		t.Fatalf("validate: %v\n%s", err, output)
+	}
+	if s.crm.Requests() != 0 {
+		t.Errorf("validate sent %d requests to the CRM", s.crm.Requests())
+	}
+
+	global := s.global
+	s.global = strings.Replace(global, "{env.TELECRM_TEST_TOKEN}", "literal-token", 1)
+	s.write(t, enquiry)
+	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || !strings.Contains(output, "the token is written out in the config") || strings.Contains(output, "literal-token") {
+		t.Errorf("validate with a literal token: %v\n%s", err, output)
+	}
+	s.global = global
+
+	s.write(t, strings.Replace(enquiry, "field name", "feild name", 1))
+	output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin)
+	if err == nil || !strings.Contains(output, `unknown word \"feild\" in telecrm; known words are: account, form, field,`) {
+		t.Errorf("reload with a mistake: %v\n%s", err, output)
+	}
+	s.write(t, strings.Replace(enquiry, "field phone", "field phone {\ncountry Atlantis\n}", 1))
+	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err == nil {
+		t.Errorf("reload with an unknown country was accepted:\n%s", output)
+	}
+	s.crm.Reset()
+	if resp, _ := s.post(t, "/contact", ravi); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d after refused reloads", resp.StatusCode)
+	}
+
+	s.write(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
+	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err != nil {
+		t.Fatalf("reload: %v\n%s", err, output)
+	}
+	if resp, _ := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); resp.Header.Get("Location") != "/other" {
+		t.Errorf("redirected to %q after the reload", resp.Header.Get("Location"))
+	}
+}

@@ -1,0 +1,282 @@
+// Package caddytelecrm makes leads in TeleCRM of the forms on sites that
+// Caddy serves.
+//
+// It registers the app `telecrm`, which holds the accounts, the handler
+// `http.handlers.telecrm`, which takes a form's POST, and the handler
+// `http.handlers.telecrm_sandbox`, a stand-in for TeleCRM to try forms with.
+package caddytelecrm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/form"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// The ways to tell a visitor about an error.
+const (
+	errorsPage     = "page"
+	errorsHandle   = "handle"
+	errorsRedirect = "redirect"
+)
+
+// Defaults of a [Handler].
+const (
+	deliverNow     = "now"
+	defaultBudget  = 3 * time.Second
+	defaultMaxBody = 64 << 10
+)
+
+// Handler takes the POST of an HTML form, makes a lead of it in TeleCRM and
+// sends the visitor to the thank-you page, or shows what to correct. All
+// other requests go to the next handler untouched.
+//
+// The form may come as `application/x-www-form-urlencoded`,
+// `multipart/form-data` (files are skipped) or a flat JSON object. Scripts
+// that ask for JSON are answered in JSON.
+//
+// It sets these placeholders on the requests that it handles:
+//
+// Placeholder | Description
+// ------------|------------
+// `{telecrm.id}` | the submission's id, the same as in the log
+// `{telecrm.form}` | the form's name
+// `{telecrm.outcome}` | `created`, `known`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
+// `{telecrm.lead_id}` | the id of the created lead in TeleCRM
+// `{telecrm.error.summary}` | what is wrong, in words for the visitor
+// `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
+//
+// None of them holds what the visitor typed.
+type Handler struct {
+	// Which POSTs to take, as in a route's own `match`; default: all. Each
+	// set is tried on the request as it is and, if a handler before this one
+	// rewrote the URI, on the URI that the visitor asked for: so a form that
+	// posts to its own clean URL works beside `try_files {path}.html`.
+	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// The name of the account, of those in the `telecrm` app, that the leads
+	// go to. Default: `default`
+	AccountName string `json:"account,omitempty"`
+
+	// An account's settings can be written here instead. `country` and
+	// `time_zone` may also accompany `account`, and count for this form only.
+	Account
+
+	// The form's name in logs. Default: the path in `match`, or `form`.
+	Form string `json:"form,omitempty"`
+
+	// Which inputs become which fields of the lead. One field, or one of
+	// `set`, must be the account's identifier; as a field it is always
+	// required.
+	Fields []Field `json:"fields,omitempty"`
+
+	// Values that do not come from one input alone.
+	Set []Setting `json:"set,omitempty"`
+
+	// Entries for the new lead's timeline.
+	Actions []Action `json:"actions,omitempty"`
+
+	// The API name of a text field that gets everything else the form sent,
+	// one `label: value` a line.
+	Unmapped string `json:"unmapped,omitempty"`
+
+	// When to deliver: `now`, while the visitor waits. Default: `now`
+	Deliver string `json:"deliver,omitempty"`
+
+	// How long the visitor waits for TeleCRM at most. Default: `3s`
+	Budget caddy.Duration `json:"budget,omitempty"`
+
+	// Where the visitor goes when all is well: a path, or an http(s) URL. It
+	// may hold `{telecrm.id}`. Required.
+	ThankYou string `json:"thank_you,omitempty"`
+
+	// How to tell the visitor about an error: `page` shows a built-in page
+	// with what they typed and what to correct; `handle` hands the error to
+	// the site's error routes; `redirect` sends them to `errors_redirect`.
+	// Default: `page`
+	Errors string `json:"errors,omitempty"`
+
+	// The path or URL for `"errors": "redirect"`. It may hold
+	// `{telecrm.error.fields}` and `{telecrm.id}`.
+	ErrorsRedirect string `json:"errors_redirect,omitempty"`
+
+	// The largest body to read, in bytes, files included. Default: 65536
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	matchers caddyhttp.MatcherSets
+	account  *account
+	mapping  *mapping
+	limits   form.Limits
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.telecrm",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision fills in defaults, finds the account and compiles the mapping.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.fillDefaults()
+
+	matchers, err := ctx.LoadModule(h, "MatchRaw")
+	if err != nil {
+		return fmt.Errorf("loading match: %w", err)
+	}
+	if err := h.matchers.FromInterface(matchers); err != nil {
+		return fmt.Errorf("loading match: %w", err)
+	}
+
+	app, err := ctx.App("telecrm")
+	if err != nil {
+		return fmt.Errorf("loading telecrm app: %w", err)
+	}
+	h.account, err = h.findAccount(app.(*App))
+	if err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+	h.mapping, err = newMapping(h.Fields, h.Set, h.Actions, h.Unmapped, h.account)
+	if err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+
+	repl := caddy.NewReplacer()
+	h.ThankYou = repl.ReplaceKnown(h.ThankYou, "")
+	h.ErrorsRedirect = repl.ReplaceKnown(h.ErrorsRedirect, "")
+	h.limits = form.DefaultLimits()
+	h.limits.Body = h.MaxBody
+	return nil
+}
+
+func (h *Handler) fillDefaults() {
+	if h.Form == "" {
+		h.Form = h.matchedPath()
+	}
+	if h.Deliver == "" {
+		h.Deliver = deliverNow
+	}
+	if h.Budget == 0 {
+		h.Budget = caddy.Duration(defaultBudget)
+	}
+	if h.Errors == "" {
+		h.Errors = errorsPage
+	}
+	if h.MaxBody == 0 {
+		h.MaxBody = defaultMaxBody
+	}
+}
+
+// matchedPath is the form's name for want of another: the configured path,
+// because the requested one is the visitor's and would let anyone make up
+// names.
+func (h *Handler) matchedPath() string {
+	for _, set := range h.MatchRaw {
+		var paths []string
+		if raw, ok := set["path"]; ok && json.Unmarshal(raw, &paths) == nil && len(paths) > 0 {
+			return paths[0]
+		}
+	}
+	return "form"
+}
+
+// findAccount returns the account that the form names or describes.
+func (h *Handler) findAccount(app *App) (*account, error) {
+	if h.connects() {
+		if h.AccountName != "" {
+			return nil, errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
+		}
+		return app.inlineAccount(h.Account)
+	}
+	name := h.AccountName
+	if name == "" {
+		name = defaultAccount
+	}
+	acct, err := app.account(name)
+	if err != nil {
+		return nil, err
+	}
+	repl := caddy.NewReplacer()
+	return acct.meaning(repl.ReplaceAll(h.Country, ""), repl.ReplaceAll(h.TimeZone, ""))
+}
+
+// Validate reports settings that cannot work.
+func (h *Handler) Validate() error {
+	if err := h.validate(); err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+	return nil
+}
+
+func (h *Handler) validate() error {
+	switch {
+	case h.Deliver != deliverNow:
+		return fmt.Errorf("deliver %q is unknown; the known way is: now", h.Deliver)
+	case h.Budget < 0:
+		return errors.New("the budget of deliver now is negative")
+	case h.MaxBody < 0:
+		return errors.New("max_body is negative")
+	case h.ThankYou == "":
+		return errors.New("thank_you is required: the path or URL of the page to show when all is well")
+	}
+	if err := checkTarget(h.ThankYou, placeholderID); err != nil {
+		return fmt.Errorf("thank_you: %w", err)
+	}
+	switch h.Errors {
+	case errorsPage, errorsHandle:
+		if h.ErrorsRedirect != "" {
+			return fmt.Errorf("errors_redirect is set although errors is %s", h.Errors)
+		}
+	case errorsRedirect:
+		if err := checkTarget(h.ErrorsRedirect, placeholderID, placeholderErrorFields); err != nil {
+			return fmt.Errorf("errors redirect: %w", err)
+		}
+	default:
+		return fmt.Errorf("errors %q is unknown; known ways are: page, handle, redirect", h.Errors)
+	}
+	return nil
+}
+
+// checkTarget reports whether target can be redirected to: a path on this
+// site or an absolute URL, with none but the allowed placeholders.
+func checkTarget(target string, allowed ...string) error {
+	for _, placeholder := range allowed {
+		target = strings.ReplaceAll(target, placeholder, "x")
+	}
+	if strings.ContainsAny(target, "{}") {
+		return fmt.Errorf("of the placeholders that are known per request it may only hold %s", strings.Join(allowed, ", "))
+	}
+	u, err := url.Parse(target)
+	switch {
+	case err != nil || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }):
+		return errors.New("it is not a path or a URL")
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(target, "/"):
+		return nil
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+		return nil
+	}
+	return errors.New("it must be a path that begins with / or a URL that begins with https://")
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,75 @@
+package caddytelecrm
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// wantsJSON reports whether the answer should be JSON: the request is a
+// script's, it prefers JSON to HTML, or it sends JSON and does not prefer
+// HTML.
+func wantsJSON(r *http.Request) bool {
+	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
+		return true
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	asJSON, asHTML := rankOf(accept, "application", "json"), rankOf(accept, "text", "html")
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == "application/json" {
+		return !asHTML.above(asJSON)
+	}
+	return asJSON.above(asHTML)
+}
+
+// rank is how much an Accept header wants a media type.
+type rank struct {
+	quality   float64
+	precision int // 0 no range, 1 */*, 2 type/*, 3 type/subtype
+}
+
+// above orders by quality, and where that is the same prefers the type that
+// is named more precisely: scripts send "application/json, */*".
+func (a rank) above(b rank) bool {
+	if a.quality != b.quality {
+		return a.quality > b.quality
+	}
+	return a.quality > 0 && a.precision > b.precision
+}
+
+// rankOf finds the most precise range of accept that covers the media type
+// (RFC 9110, section 12.5.1). Without an Accept header every type ranks the
+// same.
+func rankOf(accept, mainType, subtype string) rank {
+	var best rank
+	for part := range strings.SplitSeq(accept, ",") {
+		mediaRange, params, _ := strings.Cut(part, ";")
+		precision := 0
+		switch strings.ToLower(strings.TrimSpace(mediaRange)) {
+		case mainType + "/" + subtype:
+			precision = 3
+		case mainType + "/*":
+			precision = 2
+		case "*/*":
+			precision = 1
+		}
+		if precision > best.precision {
+			best = rank{quality: qualityOf(params), precision: precision}
+		}
+	}
+	return best
+}
+
+func qualityOf(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil || !(q >= 0 && q <= 1) {
+				return 0
+			}
+			return q
+		}
+	}
+	return 1
+}

@@ -1,0 +1,103 @@
+package page
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"io"
+)
+
+// Builtin is the page for a form whose own page is not at hand: what is
+// wrong, and the form again with what was typed.
+type Builtin struct {
+	Action   string    // where the form posts to
+	Back     string    // the page that the form is on; empty if not known
+	Message  string    // about the form as a whole; may be empty
+	Controls []Control // what the visitor sees and can change
+	Hidden   []Pair    // what else was sent
+}
+
+// Pair is a name and a value.
+type Pair struct{ Name, Value string }
+
+// Control is one question of the form.
+type Control struct {
+	ID       string
+	Name     string
+	Label    string
+	Kind     Kind
+	Required bool
+	// Autocomplete is the HTML autocomplete token; may be empty.
+	Autocomplete string
+	Values       []string // what was typed or chosen
+	Options      []string // for the kinds that have them
+	Error        string   // what to do about it; empty if it is right
+}
+
+// Kind is a way to ask.
+type Kind string
+
+// The kinds. The value of those that are an <input> is its type.
+const (
+	Line       Kind = "text"
+	Email      Kind = "email"
+	Tel        Kind = "tel"
+	URL        Kind = "url"
+	LongText   Kind = "textarea"
+	Select     Kind = "select"
+	Checkboxes Kind = "checkboxes"
+)
+
+// Value is the typed value of a control that has one.
+func (c Control) Value() string {
+	if len(c.Values) == 0 {
+		return ""
+	}
+	return c.Values[len(c.Values)-1]
+}
+
+// Chosen reports whether option was chosen.
+func (c Control) Chosen(option string) bool {
+	for _, value := range c.Values {
+		if value == option {
+			return true
+		}
+	}
+	return false
+}
+
+// Failed lists the controls that have an error.
+func (b Builtin) Failed() []Control {
+	failed := make([]Control, 0, len(b.Controls))
+	for _, c := range b.Controls {
+		if c.Error != "" {
+			failed = append(failed, c)
+		}
+	}
+	return failed
+}
+
+// Style is the page's style sheet, which stands inside it.
+func (Builtin) Style() template.CSS { return template.CSS(builtinStyle) }
+
+//go:embed builtin.css
+var builtinStyle string
+
+//go:embed builtin.html
+var builtinHTML string
+
+var builtinTemplate = template.Must(template.New("builtin").Parse(builtinHTML))
+
+// BuiltinPolicy is the Content-Security-Policy under which the page works: it
+// runs no script and loads nothing. Where the form posts to, and so where the
+// answer redirects to, is left open.
+func BuiltinPolicy() string {
+	sum := sha256.Sum256([]byte(builtinStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'"
+}
+
+// Write writes the page to w.
+func (b Builtin) Write(w io.Writer) error {
+	return builtinTemplate.Execute(w, b)
+}

@@ -1,0 +1,43 @@
+package caddytelecrm
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// problem is something that the visitor can correct.
+type problem struct {
+	input   string // the input's name; empty if it is no single one
+	label   string
+	code    fieldtype.Code
+	kind    fieldtype.Type
+	limit   float64
+	options []string
+	message string // the operator's own words, if any
+}
+
+// newProblem makes a problem of a field error.
+func newProblem(input, label string, err error) *problem {
+	p := &problem{input: input, label: label, code: fieldtype.Refused}
+	if fieldErr, ok := errors.AsType[*fieldtype.Error](err); ok {
+		p.code, p.kind, p.limit = fieldErr.Code, fieldErr.Type, fieldErr.Limit
+	}
+	return p
+}
+
+// words are what the visitor is told to do.
+func (p *problem) words() string {
+	if p.message != "" {
+		return p.message
+	}
+	return page.Message(page.Fault{
+		Code:    string(p.code),
+		Type:    string(p.kind),
+		Label:   p.label,
+		Limit:   strconv.FormatFloat(p.limit, 'f', -1, 64),
+		Choices: len(p.options) > 0,
+	})
+}
