@@ -69,7 +69,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("telecrm takes one matcher and a block; %q is too much", d.Val())
 	}
-	words := []word{
+	return readBlock(d, "telecrm", append([]word{
 		text("account", &h.AccountName),
 		text("form", &h.Form),
 		fieldWord(&h.Fields),
@@ -80,8 +80,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		text("thank_you", &h.ThankYou),
 		{name: "errors", read: h.readErrors},
 		size("max_body", &h.MaxBody),
-	}
-	return readBlock(d, "telecrm", append(words, accountWords(&h.Account)...))
+	}, accountWords(&h.Account)...))
 }
 
 func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {

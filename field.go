@@ -106,22 +106,13 @@ func (f Field) bind(acct *account, standard bool) (*boundField, error) {
 			return nil, fmt.Errorf("field %s: pattern: %w", f.Name, err)
 		}
 	}
-	if err := checkRules(rules); err != nil {
+	if err := rules.Check(); err != nil {
 		return nil, fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	if kind == fieldtype.Dropdown && len(f.Options) == 0 {
 		return nil, fmt.Errorf("field %s: a dropdown that visitors fill in must list its options, because TeleCRM makes a new option of any text that it does not know", f.Name)
 	}
 	return &boundField{Field: f, kind: kind, rules: rules}, nil
-}
-
-// checkRules puts the setting to write in front of the general complaint
-// about a phone without a country.
-func checkRules(rules fieldtype.Rules) error {
-	if rules.Type == fieldtype.Phone && rules.Country == "" {
-		return errors.New("a phone needs a country for numbers typed without a country code: set country in the account, the form or the field")
-	}
-	return rules.Check()
 }
 
 func typeOf(apiName, word string, standard bool) (fieldtype.Type, error) {
@@ -147,10 +138,10 @@ func (f *boundField) convert(posted *form.Form) (fieldtype.Value, *problem) {
 func (f *boundField) problem(err error) *problem {
 	p := newProblem(f.Input, f.Label, err)
 	p.options = f.Options
-	switch p.code {
-	case fieldtype.RequiredMissing, fieldtype.RequiredEmpty:
+	if p.code == fieldtype.RequiredMissing || p.code == fieldtype.RequiredEmpty {
 		p.message = f.RequiredMessage
-	case fieldtype.PatternMismatch:
+	}
+	if p.code == fieldtype.PatternMismatch {
 		p.message = f.PatternMessage
 	}
 	return p

@@ -100,8 +100,15 @@ func (s *server) write(t *testing.T, site string) {
 	}
 }
 
-// post posts a form and returns status, headers and body.
-func (s *server) post(t *testing.T, path string, values url.Values) (*http.Response, string) {
+// answer is what a visitor's browser gets.
+type answer struct {
+	status   int
+	location string
+	body     string
+}
+
+// post posts a form and does not follow where it leads.
+func (s *server) post(t *testing.T, path string, values url.Values) answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -114,12 +121,12 @@ func (s *server) post(t *testing.T, path string, values url.Values) (*http.Respo
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header.Get("Location"), string(body)}
 }
 
 var ravi = url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56789"}}
@@ -146,9 +153,8 @@ func TestPlacesInACaddyfile(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, test.site)
-			resp, body := s.post(t, test.path, ravi)
-			if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/thank-you" {
-				t.Fatalf("status %d to %q: %s", resp.StatusCode, resp.Header.Get("Location"), body)
+			if got := s.post(t, test.path, ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
+				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
 			}
 			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
 				t.Errorf("leads %v", leads)
@@ -156,7 +162,7 @@ func TestPlacesInACaddyfile(t *testing.T) {
 			if strings.HasPrefix(test.path, "/any") {
 				return
 			}
-			if resp, _ := s.post(t, "/elsewhere", ravi); resp.StatusCode == http.StatusSeeOther {
+			if s.post(t, "/elsewhere", ravi).status == http.StatusSeeOther {
 				t.Error("a post to another path was taken")
 			}
 		})
@@ -169,10 +175,10 @@ func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
 	handle_errors {
 		respond "{err.status_code}: {telecrm.error.summary} ({telecrm.error.fields})"
 	}`)
-	resp, body := s.post(t, "/contact", url.Values{"phone": {"12"}})
+	got := s.post(t, "/contact", url.Values{"phone": {"12"}})
 	want := "422: Enter a phone number in “Phone”. If it is from another country, begin with + and the country code. (phone)"
-	if resp.StatusCode != http.StatusUnprocessableEntity || body != want {
-		t.Errorf("status %d, body %q, want %q", resp.StatusCode, body, want)
+	if got.status != http.StatusUnprocessableEntity || got.body != want {
+		t.Errorf("status %d, body %q, want %q", got.status, got.body, want)
 	}
 }
 
@@ -188,15 +194,15 @@ func TestCRMThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.crm.Inject(fault)
 			start := time.Now()
-			resp, body := s.post(t, "/contact", ravi)
-			if resp.StatusCode != http.StatusServiceUnavailable {
-				t.Errorf("status %d, want 503", resp.StatusCode)
+			got := s.post(t, "/contact", ravi)
+			if got.status != http.StatusServiceUnavailable {
+				t.Errorf("status %d, want 503", got.status)
 			}
 			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("took %v for a budget of 300ms", took)
 			}
 			for _, kept := range []string{`value="Zenobia Quartermaine"`, `value="081234 56789"`} {
-				if !strings.Contains(body, kept) {
+				if !strings.Contains(got.body, kept) {
 					t.Errorf("the page lacks %s", kept)
 				}
 			}
@@ -240,7 +246,7 @@ func get(t *testing.T, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -279,15 +285,15 @@ func TestCommandsBesideARunningServer(t *testing.T) {
 		t.Errorf("reload with an unknown country was accepted:\n%s", output)
 	}
 	s.crm.Reset()
-	if resp, _ := s.post(t, "/contact", ravi); resp.StatusCode != http.StatusSeeOther {
-		t.Errorf("status %d after refused reloads", resp.StatusCode)
+	if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther {
+		t.Errorf("status %d after refused reloads", got.status)
 	}
 
 	s.write(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
 	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err != nil {
 		t.Fatalf("reload: %v\n%s", err, output)
 	}
-	if resp, _ := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); resp.Header.Get("Location") != "/other" {
-		t.Errorf("redirected to %q after the reload", resp.Header.Get("Location"))
+	if got := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); got.location != "/other" {
+		t.Errorf("redirected to %q after the reload", got.location)
 	}
 }

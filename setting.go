@@ -55,7 +55,7 @@ func (s Setting) bind(acct *account, standard bool) (*boundSetting, error) {
 // bindAs checks s under the given rules and converts it, if it is constant,
 // once and for all.
 func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
-	if err := checkRules(rules); err != nil {
+	if err := rules.Check(); err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)
 	}
 	bound := &boundSetting{

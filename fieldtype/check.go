@@ -15,10 +15,7 @@ func (r Rules) Check() error {
 	if !r.Type.known() {
 		return fmt.Errorf("unknown field type %q: use one of %s", r.Type, knownWords())
 	}
-	findings := []error{r.checkCountry(), r.checkPattern(), r.checkBounds()}
-	findings = append(findings, r.checkOptions()...)
-	findings = append(findings, r.checkDefault())
-	return errors.Join(findings...)
+	return errors.Join(r.checkCountry(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
 }
 
 func (r Rules) checkCountry() error {

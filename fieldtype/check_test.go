@@ -9,19 +9,17 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 )
 
-func bound(n float64) *float64 { return &n }
-
 func TestCheckAccepts(t *testing.T) {
 	t.Parallel()
 	letters := regexp.MustCompile(`[A-Z]+`)
 	for name, rules := range map[string]fieldtype.Rules{
-		"text":                 {Type: fieldtype.Text, Pattern: letters, Min: bound(2), Max: bound(2), Default: "AB"},
+		"text":                 {Type: fieldtype.Text, Pattern: letters, Min: new(float64(2)), Max: new(float64(2)), Default: "AB"},
 		"phone in lower case":  {Type: fieldtype.Phone, Country: "in", Default: "081234 56789"},
 		"phone options":        {Type: fieldtype.Phone, Country: "US", Options: []string{"201-555-0123"}},
-		"negative bounds":      {Type: fieldtype.Number, Min: bound(-2.5), Max: bound(-1), Default: "-2"},
-		"money":                {Type: fieldtype.Money, Min: bound(0.5), Default: "1"},
-		"tags":                 {Type: fieldtype.Tags, Min: bound(1), Max: bound(2), Default: "VIP, North"},
-		"tag options":          {Type: fieldtype.Tags, Min: bound(2), Options: []string{"VIP, gold", "North"}},
+		"negative bounds":      {Type: fieldtype.Number, Min: new(-2.5), Max: new(float64(-1)), Default: "-2"},
+		"money":                {Type: fieldtype.Money, Min: new(0.5), Default: "1"},
+		"tags":                 {Type: fieldtype.Tags, Min: new(float64(1)), Max: new(float64(2)), Default: "VIP, North"},
+		"tag options":          {Type: fieldtype.Tags, Min: new(float64(2)), Options: []string{"VIP, gold", "North"}},
 		"option is default":    {Type: fieldtype.Dropdown, Options: []string{"Website", "Walk in"}, Default: "walk  IN"},
 		"number options":       {Type: fieldtype.Number, Options: []string{"10", "20"}, Default: "20.0"},
 		"required with option": {Type: fieldtype.Status, Required: true, Options: []string{"Fresh"}},
@@ -49,22 +47,22 @@ func TestCheckRefuses(t *testing.T) {
 		{"three letters", fieldtype.Rules{Type: fieldtype.Number, Country: "IND"}, "unknown country"},
 		{"pattern on number", fieldtype.Rules{Type: fieldtype.Number, Pattern: regexp.MustCompile(`1`)}, "pattern"},
 		{"pattern on phone", fieldtype.Rules{Type: fieldtype.Phone, Country: "IN", Pattern: regexp.MustCompile(`1`)}, "pattern"},
-		{"min on date", fieldtype.Rules{Type: fieldtype.Date, Min: bound(1)}, "cannot have min"},
-		{"max on rating", fieldtype.Rules{Type: fieldtype.Rating, Max: bound(4)}, "cannot have min or max"},
-		{"max on phone", fieldtype.Rules{Type: fieldtype.Phone, Country: "IN", Max: bound(4)}, "cannot have min or max"},
-		{"min above max", fieldtype.Rules{Type: fieldtype.Number, Min: bound(2), Max: bound(1)}, "greater than max"},
-		{"not a number", fieldtype.Rules{Type: fieldtype.Number, Min: bound(math.NaN())}, "finite"},
-		{"infinite", fieldtype.Rules{Type: fieldtype.Number, Max: bound(math.Inf(1))}, "finite"},
-		{"negative length", fieldtype.Rules{Type: fieldtype.Text, Min: bound(-1)}, "negative"},
-		{"negative money", fieldtype.Rules{Type: fieldtype.Money, Max: bound(-1)}, "negative"},
-		{"fractional length", fieldtype.Rules{Type: fieldtype.Email, Max: bound(1.5)}, "whole"},
-		{"fractional tags", fieldtype.Rules{Type: fieldtype.Tags, Max: bound(1.5)}, "whole"},
-		{"no room", fieldtype.Rules{Type: fieldtype.Text, Max: bound(0)}, "max 0"},
-		{"more tags than options", fieldtype.Rules{Type: fieldtype.Tags, Min: bound(2), Options: []string{"a"}}, "more tags"},
+		{"min on date", fieldtype.Rules{Type: fieldtype.Date, Min: new(float64(1))}, "cannot have min"},
+		{"max on rating", fieldtype.Rules{Type: fieldtype.Rating, Max: new(float64(4))}, "cannot have min or max"},
+		{"max on phone", fieldtype.Rules{Type: fieldtype.Phone, Country: "IN", Max: new(float64(4))}, "cannot have min or max"},
+		{"min above max", fieldtype.Rules{Type: fieldtype.Number, Min: new(float64(2)), Max: new(float64(1))}, "greater than max"},
+		{"not a number", fieldtype.Rules{Type: fieldtype.Number, Min: new(math.NaN())}, "finite"},
+		{"infinite", fieldtype.Rules{Type: fieldtype.Number, Max: new(math.Inf(1))}, "finite"},
+		{"negative length", fieldtype.Rules{Type: fieldtype.Text, Min: new(float64(-1))}, "negative"},
+		{"negative money", fieldtype.Rules{Type: fieldtype.Money, Max: new(float64(-1))}, "negative"},
+		{"fractional length", fieldtype.Rules{Type: fieldtype.Email, Max: new(1.5)}, "whole"},
+		{"fractional tags", fieldtype.Rules{Type: fieldtype.Tags, Max: new(1.5)}, "whole"},
+		{"no room", fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(0))}, "max 0"},
+		{"more tags than options", fieldtype.Rules{Type: fieldtype.Tags, Min: new(float64(2)), Options: []string{"a"}}, "more tags"},
 		{"blank option", fieldtype.Rules{Type: fieldtype.Dropdown, Options: []string{"a", "\u200b "}}, "blank"},
 		{"duplicate option", fieldtype.Rules{Type: fieldtype.Dropdown, Options: []string{"Walk in", " walk  IN"}}, "twice"},
 		{"option of another type", fieldtype.Rules{Type: fieldtype.Number, Options: []string{"ten"}}, "never be sent"},
-		{"option too long", fieldtype.Rules{Type: fieldtype.Text, Max: bound(2), Options: []string{"abc"}}, "never be sent"},
+		{"option too long", fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(2)), Options: []string{"abc"}}, "never be sent"},
 		{"option is no address", fieldtype.Rules{Type: fieldtype.Assignee, Options: []string{"Asha"}}, "never be sent"},
 		{"default is no option", fieldtype.Rules{Type: fieldtype.Status, Options: []string{"Fresh"}, Default: "New"}, "default"},
 		{"default of another type", fieldtype.Rules{Type: fieldtype.Date, Default: "01/06/2026"}, "default"},
@@ -83,7 +81,7 @@ func TestCheckRefuses(t *testing.T) {
 func TestCheckReportsEverything(t *testing.T) {
 	t.Parallel()
 	err := fieldtype.Rules{
-		Type: fieldtype.Phone, Pattern: regexp.MustCompile(`x`), Min: bound(1), Options: []string{""},
+		Type: fieldtype.Phone, Pattern: regexp.MustCompile(`x`), Min: new(float64(1)), Options: []string{""},
 	}.Check()
 	if err == nil {
 		t.Fatal("no error")

@@ -49,7 +49,7 @@ func TestConvertEmpty(t *testing.T) {
 		t.Run(string(typ), func(t *testing.T) {
 			t.Parallel()
 			optional := fieldtype.Rules{Type: typ, Country: "IN"}
-			required := fieldtype.Rules{Type: typ, Country: "IN", Required: true, Min: bound(3)}
+			required := fieldtype.Rules{Type: typ, Country: "IN", Required: true, Min: new(float64(3))}
 			if got := outcome(t, optional); got != nil {
 				t.Errorf("optional and missing: %v", got)
 			}
@@ -125,10 +125,10 @@ func TestConvertText(t *testing.T) {
 
 func TestConvertTextLengthCountsCharacters(t *testing.T) {
 	t.Parallel()
-	checkConversions(t, fieldtype.Rules{Type: fieldtype.Text, Min: bound(2), Max: bound(3)}, []conversion{
+	checkConversions(t, fieldtype.Rules{Type: fieldtype.Text, Min: new(float64(2)), Max: new(float64(3))}, []conversion{
 		{"é", fieldtype.TooShort}, {"é ", fieldtype.TooShort}, {"éé", "éé"}, {"🙂🙂🙂", "🙂🙂🙂"}, {"abcd", fieldtype.TooLong},
 	})
-	_, err := fieldtype.Rules{Type: fieldtype.Text, Max: bound(3)}.Convert([]string{"abcd"})
+	_, err := fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(3))}.Convert([]string{"abcd"})
 	if failure, ok := errors.AsType[*fieldtype.Error](err); !ok || failure.Limit != 3 {
 		t.Errorf("got %v, want limit 3", err)
 	}
@@ -195,7 +195,7 @@ func TestConvertTags(t *testing.T) {
 		{"🙂,-1\n2", []string{"🙂", "-1 2"}},
 		{",", nil},
 	})
-	rules := fieldtype.Rules{Type: fieldtype.Tags, Options: []string{"VIP, gold", "North"}, Max: bound(1)}
+	rules := fieldtype.Rules{Type: fieldtype.Tags, Options: []string{"VIP, gold", "North"}, Max: new(float64(1))}
 	checkConversions(t, rules, []conversion{
 		{"vip, GOLD", []string{"VIP, gold"}},
 		{"VIP", fieldtype.NotAnOption},
@@ -206,7 +206,7 @@ func TestConvertTags(t *testing.T) {
 	if got := outcome(t, rules, "north", "NORTH"); !cmp.Equal(got, []string{"North"}) {
 		t.Errorf("the same one twice: %v", got)
 	}
-	if got := outcome(t, fieldtype.Rules{Type: fieldtype.Tags, Min: bound(2)}, "a"); got != fieldtype.TooShort {
+	if got := outcome(t, fieldtype.Rules{Type: fieldtype.Tags, Min: new(float64(2))}, "a"); got != fieldtype.TooShort {
 		t.Errorf("one of at least two: %v", got)
 	}
 }

@@ -105,7 +105,7 @@ func TestConvertNumber(t *testing.T) {
 
 func TestConvertNumberBounds(t *testing.T) {
 	t.Parallel()
-	rules := fieldtype.Rules{Type: fieldtype.Number, Min: bound(-1.5), Max: bound(0.1)}
+	rules := fieldtype.Rules{Type: fieldtype.Number, Min: new(-1.5), Max: new(0.1)}
 	checkConversions(t, rules, []conversion{
 		{"-1.5", json.Number("-1.5")},
 		{"0.1", json.Number("0.1")},
@@ -116,7 +116,7 @@ func TestConvertNumberBounds(t *testing.T) {
 
 func TestConvertMoney(t *testing.T) {
 	t.Parallel()
-	checkConversions(t, fieldtype.Rules{Type: fieldtype.Money, Country: "IN", Max: bound(1e9)}, []conversion{
+	checkConversions(t, fieldtype.Rules{Type: fieldtype.Money, Country: "IN", Max: new(1e9)}, []conversion{
 		{"24999", "24999"},
 		{"2499.50", "2499.5"},
 		{"1.2345", "1.2345"},
@@ -162,8 +162,15 @@ func TestConvertMoneyNotesAForeignCurrency(t *testing.T) {
 		country, text string
 		foreign       bool
 	}{
-		{"IN", "500", false}, {"IN", "₹500", false}, {"IN", "Rs.500", false}, {"in", "500 inr", false},
-		{"IN", "$500", true}, {"IN", "USD 500", true}, {"US", "$500", false}, {"US", "₹500", true}, {"DE", "500 €", false},
+		{"IN", "500", false},
+		{"IN", "₹500", false},
+		{"IN", "Rs.500", false},
+		{"in", "500 inr", false},
+		{"IN", "$500", true},
+		{"IN", "USD 500", true},
+		{"US", "$500", false},
+		{"US", "₹500", true},
+		{"DE", "500 €", false},
 		{"", "₹500", true},
 	} {
 		value, err := fieldtype.Rules{Type: fieldtype.Money, Country: tt.country}.Convert([]string{tt.text})
@@ -234,8 +241,15 @@ func TestNumberGroupingRoundTrip(t *testing.T) {
 			group, point string
 			indian       bool
 		}{
-			{",", ".", false}, {",", ".", true}, {".", ",", false}, {" ", ",", false}, {" ", ".", false},
-			{"\u00a0", ",", false}, {"\u202f", ",", false}, {"'", ".", false}, {"’", ".", false},
+			{",", ".", false},
+			{",", ".", true},
+			{".", ",", false},
+			{" ", ",", false},
+			{" ", ".", false},
+			{"\u00a0", ",", false},
+			{"\u202f", ",", false},
+			{"'", ".", false},
+			{"’", ".", false},
 		}).Draw(t, "style")
 		country := rapid.SampledFrom([]string{"", "IN", "DE", "CH"}).Draw(t, "country")
 		digits := strconv.FormatInt(whole, 10)

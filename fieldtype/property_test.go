@@ -173,8 +173,8 @@ func TestNothingTypedIsInErrorsOrNotes(t *testing.T) {
 			for _, rules := range []fieldtype.Rules{
 				{Type: typ, Country: "IN"},
 				{Type: typ, Country: "IN", Options: []string{"a"}},
-				{Type: typ, Country: "IN", Pattern: regexp.MustCompile(`-`), Max: bound(1)},
-				{Type: typ, Country: "IN", Max: bound(1)},
+				{Type: typ, Country: "IN", Pattern: regexp.MustCompile(`-`), Max: new(float64(1))},
+				{Type: typ, Country: "IN", Max: new(float64(1))},
 			} {
 				value, err := rules.Convert([]string{"Xyzzy", secret})
 				said := fmt.Sprintf("%s %v %+v %#v", value.Note, err, err, err)

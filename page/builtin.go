@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"slices"
 )
 
 // Builtin is the page for a form whose own page is not at hand: what is
@@ -59,12 +60,7 @@ func (c Control) Value() string {
 
 // Chosen reports whether option was chosen.
 func (c Control) Chosen(option string) bool {
-	for _, value := range c.Values {
-		if value == option {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Values, option)
 }
 
 // Failed lists the controls that have an error.

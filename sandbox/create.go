@@ -95,7 +95,6 @@ func parseCreate(body []byte) (createRequest, error) {
 	}
 	var req createRequest
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		ok := true
 		switch key {
 		case "fields":
 			req.fields, ok = object[key].(map[string]any)

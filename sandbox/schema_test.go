@@ -78,7 +78,7 @@ func TestParseSchemaErrors(t *testing.T) {
 		{"kind", "{\n\"identifier\": 5}", "line 2"},
 		{"trailing", with(`"members":[]`) + "{}", "after the JSON object"},
 		{"unknown key", with(`"feilds":[]`), `"feilds"`},
-		{"unknown field key", fields(`{"api_name":"a","type":"TEXT","lenght":5}`), `"lenght"`},
+		{"unknown field key", fields(`{"api_name":"a","type":"TEXT","length_":5}`), `"length_"`},
 		{"no identifier", `{"fields":[{"api_name":"name","type":"TEXT"}]}`, `"identifier" is missing`},
 		{"identifier not a field", `{"identifier":"x","fields":[{"api_name":"name","type":"TEXT"}]}`, `"x" is not one of the fields`},
 		{"identifier type", `{"identifier":"r","fields":[{"api_name":"r","type":"RATING"}]}`, "only PHONE, EMAIL and TEXT"},
