@@ -1,0 +1,80 @@
+package browsertest
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+func TestCallbackFormLeavesTheFileBehind(t *testing.T) {
+	for name, size := range map[string]int{"small file": 1 << 10, "photo of a phone": 3 << 20} {
+		t.Run(name, func(t *testing.T) {
+			s, b := startSite(t), openTab(t)
+			s.log.keepOut("Ravi", "918123456789", "081234", "ravi-bill", "kilowatt")
+			bill := filepath.Join(t.TempDir(), "ravi-bill.png")
+			if err := os.WriteFile(bill, bytes.Repeat([]byte("kilowatt"), size/8), 0o600); err != nil {
+				t.Fatalf("writing a file to choose: %v", err)
+			}
+			b.open(s.pages)
+			fillCallback(b, "Ravi", "08123456789")
+			b.do(chromedp.SetUploadFiles(chromedp.CSS(byName("bill")), []string{bill}))
+			if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
+				t.Fatalf("after the form came %s with status %d", b.path(), status)
+			}
+			checkCallbackLead(t, s)
+			eventually(t, stopTimeout, "the log to tell of the file", func() bool {
+				return strings.Contains(s.log.String(), `"skipped_files":["bill"]`)
+			}, s.log.String)
+		})
+	}
+}
+
+func TestErrorPageLeadsBackToTheForm(t *testing.T) {
+	s, b := startSite(t), openTab(t)
+	b.open(s.pages)
+	fillCallback(b, "Ravi", "12345")
+	for range 2 {
+		b.witness.expect(s.pages+"/callback", http.StatusUnprocessableEntity)
+		if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
+			t.Fatalf("the answer to a wrong form has status %d", status)
+		}
+		if got := evaluate[string](b, `document.querySelector(".back a").pathname`); got != "/" {
+			t.Errorf("the link back leads to %s, where the form is not", got)
+		}
+	}
+	b.fill(byName("phone"), "08123456789")
+	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
+		t.Fatalf("after the corrected form came %s with status %d", b.path(), status)
+	}
+	checkCallbackLead(t, s)
+}
+
+func fillCallback(b *tab, name, phone string) {
+	b.t.Helper()
+	b.do(
+		chromedp.SendKeys(chromedp.CSS(byName("name")), name),
+		chromedp.SendKeys(chromedp.CSS(byName("phone")), phone),
+	)
+}
+
+// checkCallbackLead expects Ravi's lead and nothing in it but what he typed.
+func checkCallbackLead(t *testing.T, s *site) {
+	t.Helper()
+	want := sandbox.Lead{
+		Fields:     map[string]any{"name": "Ravi", "phone": "918123456789", "source": "Website"},
+		Actions:    []sandbox.Action{},
+		Remarks:    []sandbox.Remark{},
+		NewOptions: []string{},
+	}
+	if diff := cmp.Diff(want, withoutIDs(t, s.onlyLead(t))); diff != "" {
+		t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,171 @@
+package browsertest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+// awkward is text that a page must take care to show as it is: the line break at its beginning is one that a textarea
+// swallows, and the rest would end it.
+const awkward = "\n</textarea><script>window.injected = true</script>\n\"double\" 'single' & &amp; 🙂 नमस्ते {env.HOME}"
+
+func TestErrorPageIsCorrectedAndSentAgain(t *testing.T) {
+	t.Run("scripts off", func(t *testing.T) {
+		s, b := startSite(t), openTab(t)
+		b.withoutScripts()
+		correctAndSendAgain(t, s, b)
+	})
+	// With scripts on, one that came in with the visitor's text could run.
+	t.Run("scripts on", func(t *testing.T) {
+		s, b := startSite(t), openTab(t)
+		correctAndSendAgain(t, s, b)
+	})
+}
+
+func correctAndSendAgain(t *testing.T, s *site, b *tab) {
+	t.Helper()
+	s.log.keepOut("Anjali", "anjali", "81234 56789", "नमस्ते")
+	b.open(s.pages + "/contact")
+	b.do(
+		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
+		chromedp.SendKeys(chromedp.CSS(byName("email")), "anjali at example.org"),
+		chromedp.SendKeys(chromedp.CSS(byName("message")), awkward),
+		chromedp.Click(chromedp.CSS(byName("interests")+`[value="Financing"]`)),
+		chromedp.Click(chromedp.CSS(byName("interests")+`[value="Maintenance"]`)),
+	)
+	b.choose(byName("topics"), "Pricing", "Warranty")
+	b.set(byName("visit_date"), "2027-01-15")
+	typed := b.sends()
+
+	b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
+	if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
+		t.Fatalf("the answer to a wrong form has status %d", status)
+	}
+	if leads := s.leads(t); len(leads) > 0 {
+		t.Errorf("a wrong form made %d leads", len(leads))
+	}
+	checkErrorPage(b, "name", "phone", "email", "consent")
+	if diff := cmp.Diff(typed, b.sends()); diff != "" {
+		t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
+	}
+	if got := evaluate[string](b, `document.querySelector("textarea").value`); got != awkward {
+		t.Errorf("the text area keeps %q, not %q", got, awkward)
+	}
+
+	b.fill(byName("name"), "Anjali Menon")
+	b.fill(byName("phone"), "081234 56789")
+	b.fill(byName("email"), "anjali@example.org")
+	b.agree()
+	began := time.Now()
+	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
+		t.Fatalf("after the corrected form came %s with status %d", b.path(), status)
+	}
+	got := s.onlyLead(t)
+	checkSubmittedAt(t, got.Fields, began)
+	if diff := cmp.Diff(correctedEnquiry(s), withoutIDs(t, got)); diff != "" {
+		t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+	}
+}
+
+// agree gives consent on the error page, be it by a box to tick or by a word to write.
+func (b *tab) agree() {
+	b.t.Helper()
+	consent := byName("consent")
+	if evaluate[string](b, "document.querySelector("+quote(consent)+").type") == "checkbox" {
+		b.do(chromedp.Click(chromedp.CSS(consent)))
+		return
+	}
+	b.fill(consent, "yes")
+}
+
+// correctedEnquiry is the lead of a form that was sent, corrected and sent again.
+func correctedEnquiry(s *site) sandbox.Lead {
+	contactPage := s.pages + "/contact"
+	return sandbox.Lead{
+		Fields: map[string]any{
+			"name":       "Anjali Menon",
+			"phone":      "918123456789",
+			"email":      "anjali@example.org",
+			"rating":     json.Number("3"),
+			"contact_by": "Phone",
+			"interests":  []any{"Financing", "Maintenance"},
+			"visit_date": millis(time.Date(2027, time.January, 15, 0, 0, 0, 0, kolkata)),
+			"message":    strings.TrimSpace(awkward),
+			"consent":    "yes",
+			"source":     "Website",
+			"page_url":   contactPage,
+			"more":       "Page: contact\nTopics: Pricing, Warranty",
+		},
+		Actions: []sandbox.Action{{
+			Type:   "1042",
+			Fields: map[string]any{"note": strings.TrimSpace(awkward), "page": contactPage},
+		}},
+		Remarks:    []sandbox.Remark{},
+		NewOptions: []string{},
+	}
+}
+
+func TestFormIsKeptWhileTheCRMIsDown(t *testing.T) {
+	s := startSite(t, "http://localhost:8081/autoupdate/v2", unreachableCRM)
+	s.log.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
+	b := openTab(t)
+	b.open(s.pages + "/contact")
+	fillEnquiry(b)
+	typed := b.sends()
+
+	b.witness.expect(s.pages+"/contact", http.StatusServiceUnavailable)
+	if status := b.press(submitButton); status != http.StatusServiceUnavailable {
+		t.Fatalf("without a CRM the answer has status %d", status)
+	}
+	checkErrorPage(b)
+	if diff := cmp.Diff(typed, b.sends()); diff != "" {
+		t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
+	}
+	text := evaluate[string](b, `document.body.innerText`)
+	for _, jargon := range []string{"CRM", "503", "upstream", "token", "dial"} {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(jargon)) {
+			t.Errorf("the visitor gets to read %q", jargon)
+		}
+	}
+}
+
+// checkErrorPage expects the error page, with errors about these inputs in this order and the way to each of them.
+func checkErrorPage(b *tab, wrong ...string) {
+	b.t.Helper()
+	if got := evaluate[string](b, "document.title"); got != "Error: There is a problem" {
+		b.t.Errorf("the title is %q", got)
+	}
+	if got := evaluate[string](b, "document.activeElement.className"); got != "summary" {
+		b.t.Errorf("the focus is on the element of class %q, not on the summary", got)
+	}
+	if got := evaluate[string](b, "String(window.injected)"); got != "undefined" {
+		b.t.Errorf("a script from the visitor's text has run: %s", got)
+	}
+	if got := evaluate[[]string](b, `Array.from(document.querySelectorAll("[for], [aria-describedby], [aria-labelledby]"),
+		e => e.htmlFor || e.getAttribute("aria-describedby") || e.getAttribute("aria-labelledby"))
+		.filter(id => !document.getElementById(id))`); len(got) > 0 {
+		b.t.Errorf("elements refer to %q, which the page does not have", got)
+	}
+
+	links := evaluate[[]string](b, `Array.from(document.querySelectorAll(".summary a"), a => a.getAttribute("href"))`)
+	focused := make([]string, 0, len(links))
+	for _, link := range links {
+		b.do(chromedp.Click(chromedp.CSS(`.summary a[href="` + link + `"]`)))
+		focused = append(focused, evaluate[string](b, "document.activeElement.name || document.activeElement.outerHTML"))
+	}
+	if diff := cmp.Diff(append([]string{}, wrong...), focused); diff != "" {
+		b.t.Errorf("the summary's links do not lead to what is wrong (-want +focused):\n%s", diff)
+	}
+	invalid := evaluate[[]string](b, `Array.from(document.querySelectorAll('form [aria-invalid="true"]'), e => e.name)`)
+	if diff := cmp.Diff(append([]string{}, wrong...), invalid); diff != "" {
+		b.t.Errorf("other controls are marked as wrong (-want +marked):\n%s", diff)
+	}
+}
