@@ -23,9 +23,43 @@ const (
 // Codes of the error envelope. See https://docs.telecrm.in/sync-api/overview.
 const (
 	codeInvalidLead   = "INVALID_LEAD"
+	codeBadRequest    = "BAD_REQUEST"
 	codeNotAuthorized = "NOT_AUTHORIZED"
 	codeLeadExists    = "LEAD_ALREADY_EXISTS"
 )
+
+// Op is an operation of the API.
+type Op string
+
+// The operations.
+const (
+	OpCreate Op = "create"
+	OpSearch Op = "search"
+)
+
+// operations are named by what follows the enterprise id in the path.
+var operations = map[string]Op{
+	"lead":        OpCreate,
+	"lead/search": OpSearch,
+}
+
+// refusal is the code that a request of this operation is refused with when it makes no sense.
+func (op Op) refusal() string {
+	if op == OpCreate {
+		return codeInvalidLead
+	}
+	return codeBadRequest
+}
+
+// operationOf returns the operation that a request asks for, authorised or not; "" if there is none at that path or it has
+// another method.
+func operationOf(r *http.Request) Op {
+	if r.Method != http.MethodPost {
+		return ""
+	}
+	_, resource, _ := splitPath(r.URL)
+	return operations[resource]
+}
 
 var errBodyTooLarge = fmt.Errorf("the request body is larger than %d bytes", maxBody)
 
@@ -46,7 +80,7 @@ type apiRequest struct {
 }
 
 func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
-	fault := s.nextFault()
+	fault := s.nextFault(operationOf(r))
 	req := readRequest(r)
 	var ans answer
 	if fault.Store {
@@ -64,6 +98,8 @@ func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if !s.wait(r.Context(), s.cfg.Latency) || fault.Drop {
 		cutConnection()
 	}
+	// Clients compare a lead's time of creation with the server's clock, so both must be the same one.
+	w.Header().Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	ans.write(w)
 }
 
@@ -83,8 +119,9 @@ func readRequest(r *http.Request) apiRequest {
 // handle is the API's normal behaviour. An unknown path or method is answered with HTML, as the live service is known to
 // do: nothing behind the gateway saw the request.
 func (s *Sandbox) handle(r apiRequest) answer {
-	enterprise, resource, ok := splitPath(r.URL)
-	if !ok || resource != "lead" {
+	enterprise, resource, _ := splitPath(r.URL)
+	op, ok := operations[resource]
+	if !ok {
 		if s.pageHandler(r.URL.Path) != nil {
 			return methodNotAllowed("GET, HEAD")
 		}
@@ -96,13 +133,17 @@ func (s *Sandbox) handle(r apiRequest) answer {
 	if refusal, ok := s.authorize(r, enterprise); !ok {
 		return refusal
 	}
-	if refusal, ok := checkBody(r); !ok {
+	if refusal, ok := checkBody(r, op); !ok {
 		return refusal
+	}
+	if op == OpSearch {
+		return s.searchLeads(r.URL.RawQuery, r.body)
 	}
 	return s.createLead(r.body)
 }
 
-// splitPath takes the enterprise id and the resource out of /autoupdate/v2/enterprise/{enterpriseId}/{resource...}.
+// splitPath takes the enterprise id and the resource out of /autoupdate/v2/enterprise/{enterpriseId}/{resource...}. The
+// resource is empty if ok is false.
 func splitPath(u *url.URL) (enterprise, resource string, ok bool) {
 	rest, ok := strings.CutPrefix(u.EscapedPath(), apiPrefix)
 	if !ok {
@@ -113,7 +154,10 @@ func splitPath(u *url.URL) (enterprise, resource string, ok bool) {
 		return "", "", false
 	}
 	enterprise, err := url.PathUnescape(escaped)
-	return enterprise, resource, err == nil
+	if err != nil {
+		return "", "", false
+	}
+	return enterprise, resource, true
 }
 
 // authorize checks token and enterprise. Both faults have one status and one code, see
@@ -134,7 +178,7 @@ func unknownEnterprise(id string) string {
 	return fmt.Sprintf("Enterprise with id %q not found or invalid access token.", id)
 }
 
-func checkBody(r apiRequest) (answer, bool) {
+func checkBody(r apiRequest, op Op) (answer, bool) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, hasCharset := params["charset"]
 	switch {
@@ -144,7 +188,7 @@ func checkBody(r apiRequest) (answer, bool) {
 	case errors.Is(r.bodyErr, errBodyTooLarge):
 		return errorAnswer(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request body is too large."), false
 	case r.bodyErr != nil:
-		return errorAnswer(http.StatusBadRequest, codeInvalidLead, "The request body was cut short."), false
+		return errorAnswer(http.StatusBadRequest, op.refusal(), "The request body was cut short."), false
 	}
 	return answer{}, true
 }

@@ -48,6 +48,15 @@ func TestRefusals(t *testing.T) {
 		{"empty path", path(""), 404, html},
 		{"get", method(http.MethodGet), 405, html},
 		{"put", method(http.MethodPut), 405, html},
+		{"search for nobody's resource", path(searchPath + "/x"), 404, html},
+		{"search of an unknown enterprise", path("/autoupdate/v2/enterprise/66aa00/lead/search"), 401, "NOT_AUTHORIZED"},
+		{"search without a token", func(r *http.Request) { path(searchPath)(r); header("Authorization")(r) }, 401, "NOT_AUTHORIZED"},
+		{"search without content type", func(r *http.Request) { path(searchPath)(r); header("Content-Type")(r) }, 415, "UNSUPPORTED_MEDIA_TYPE"},
+		{"search by get", func(r *http.Request) { path(searchPath)(r); method(http.MethodGet)(r) }, 405, html},
+		{"search cut short", func(r *http.Request) {
+			path(searchPath)(r)
+			r.Body = io.NopCloser(iotest.ErrReader(errors.New("gone")))
+		}, 400, "BAD_REQUEST"},
 		{"post to the page", path("/"), 405, html},
 		{"post to leads.json", path("/leads.json"), 405, html},
 

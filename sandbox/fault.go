@@ -3,12 +3,15 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Fault is what one API request meets instead of, or on top of, the normal behaviour.
 type Fault struct {
+	// Op is the operation whose requests can meet the fault. Empty means every API request, also one for no operation.
+	Op Op
 	// Status is the HTTP status to answer with, 200 to 599. 0 means the normal handling, after Delay and before Drop; Body,
 	// ContentType and Header then mean nothing.
 	Status int
@@ -22,6 +25,7 @@ type Fault struct {
 	// sandbox closes.
 	Delay time.Duration
 	// Store handles the request normally first, before Delay, so that a lead is stored that the client may never learn of.
+	// A search stores nothing; it counts as one that Search.IndexSearches knows.
 	// Without it, a Status or Drop keeps the request from being acted on, and so does a client that gives up during Delay.
 	Store bool
 	// Drop reads the request and then cuts the connection without an answer.
@@ -81,6 +85,8 @@ const slowDelay = 2 * time.Minute
 // what is in it are the caller's to change. The shapes that TeleCRM does not document, such as a 429's body or the status
 // of an expired licence, are guesses; a client does well not to look closely at them.
 //
+// The 2xx answers are those to a create; for a search they are broken ones.
+//
 // FaultRedirect points to a path of the sandbox itself, so a client that follows it shows in Requests.
 func Faults() map[string]Fault {
 	return map[string]Fault{
@@ -95,7 +101,7 @@ func Faults() map[string]Fault {
 		FaultTruncatedJSON: stored(201, `{"lead_id":"64c1f0aa`),
 
 		FaultInvalidLead:         refused(400, codeInvalidLead, "The lead identifier phone is missing."),
-		FaultBadRequest:          refused(400, "BAD_REQUEST", "The request is not valid."),
+		FaultBadRequest:          refused(400, codeBadRequest, "The request is not valid."),
 		FaultUnauthorizedToken:   refused(401, codeNotAuthorized, "Invalid access token."),
 		FaultUnauthorizedAccount: refused(401, codeNotAuthorized, unknownEnterprise("66aa00")),
 		FaultUnauthorizedString:  {Status: 401, Body: `{"error":"Unauthorized"}`},
@@ -123,6 +129,12 @@ func Faults() map[string]Fault {
 		FaultDroppedAfterStore:     {Drop: true, Store: true},
 		FaultSlowAfterStore:        {Delay: slowDelay, Store: true},
 	}
+}
+
+// On returns the fault for the requests of one operation only.
+func (f Fault) On(op Op) Fault {
+	f.Op = op
+	return f
 }
 
 const remarksBody = `{"lead_id":"{lead_id}","actions":[{"action_id":null,"status":"IGNORED"}],"remarks":[` +
@@ -153,13 +165,15 @@ func alsoStored(f Fault) Fault {
 }
 
 // nextFault counts the request and says what it meets. The zero Fault is the normal behaviour.
-func (s *Sandbox) nextFault() Fault {
+func (s *Sandbox) nextFault(op Op) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests++
-	if len(s.faults) > 0 {
-		next := s.faults[0]
-		s.faults = s.faults[1:]
+	s.operations[op]++
+	meets := func(f Fault) bool { return f.Op == "" || f.Op == op }
+	if i := slices.IndexFunc(s.faults, meets); i >= 0 {
+		next := s.faults[i]
+		s.faults = slices.Delete(s.faults, i, i+1)
 		return next
 	}
 	before := int(float64(s.shared) * s.cfg.FailShare)

@@ -88,6 +88,32 @@ func TestInjectOrderAndCount(t *testing.T) {
 	}
 }
 
+// TestFaultsOfOneOperation: a request takes the first fault that is for it, and leaves the others in their order.
+func TestFaultsOfOneOperation(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	status := func(n int) sandbox.Fault { return sandbox.Fault{Status: n} }
+	s.Inject(status(501).On(sandbox.OpSearch), status(502).On(sandbox.OpCreate), status(503), status(504).On(sandbox.OpSearch))
+	got := []int{
+		create(t, s, phoneBody(1)).Code, create(t, s, phoneBody(1)).Code, create(t, s, phoneBody(1)).Code,
+		search(t, s, `{}`).Code, search(t, s, `{}`).Code, search(t, s, `{}`).Code,
+	}
+	if diff := cmp.Diff([]int{502, 503, 201, 501, 504, 200}, got); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+	s.Inject(status(505).On(sandbox.OpCreate), status(506))
+	r := newRequest(t, phoneBody(1))
+	r.Method = http.MethodGet
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != 506 {
+		t.Errorf("a request for no operation met %d, want 506", w.Code)
+	}
+	if s.Requests() != 7 || s.Creates() != 3 || s.Searches() != 3 {
+		t.Errorf("%d requests, %d creates, %d searches, want 7, 3 and 3", s.Requests(), s.Creates(), s.Searches())
+	}
+}
+
 func TestDrop(t *testing.T) {
 	t.Parallel()
 	for name, leads := range map[string]int{sandbox.FaultDropped: 0, sandbox.FaultDroppedAfterStore: 1} {

@@ -71,6 +71,7 @@ type record struct {
 	lead       Lead
 	seq        uint64 // 1 for the first lead of an era
 	identifier string // normalised
+	missed     int    // searches that should have found it
 }
 
 // store holds the leads. Sandbox.mu guards it.

@@ -6,18 +6,19 @@
 //
 // Served today:
 //
-//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead   create a lead
-//	GET  /                                               the page
-//	GET  /events                                         the page's live updates, as server-sent events
-//	GET  /leads.json                                     the leads in order of arrival, as JSON
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead          create a lead
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/search   find leads
+//	GET  /                                                      the page
+//	GET  /events                                                the page's live updates, as server-sent events
+//	GET  /leads.json                                            the leads in order of arrival, as JSON
 //
 // The page and leads.json ask for no token and show everything, so the sandbox belongs on a laptop, never in front of
 // real visitors' data. All of the page's URLs are relative: a path prefix that was stripped before the request got here
 // does no harm.
 //
-// The rules come from https://docs.telecrm.in/sync-api/leads/create, https://docs.telecrm.in/concepts/field-types,
-// https://docs.telecrm.in/concepts/lead-identifier and https://docs.telecrm.in/concepts/actions. Where those are silent,
-// the comment at the rule says what was chosen.
+// The rules come from https://docs.telecrm.in/sync-api/leads/create, https://docs.telecrm.in/sync-api/leads/search,
+// https://docs.telecrm.in/concepts/field-types, https://docs.telecrm.in/concepts/lead-identifier and
+// https://docs.telecrm.in/concepts/actions. Where those are silent, the comment at the rule says what was chosen.
 package sandbox
 
 import (
@@ -51,8 +52,27 @@ type Config struct {
 	// KeepLeads is how many leads are kept at most; the oldest is forgotten first, and its identifier becomes free again.
 	// 0 keeps all of them.
 	KeepLeads int
-	// Now is the clock behind Lead.CreatedAt. Nil means time.Now.
+	// Now is the clock behind Lead.CreatedAt, Search.IndexDelay and the Date of API answers. Nil means time.Now.
 	Now func() time.Time
+	// Search says in what searches differ from the usual.
+	Search Search
+}
+
+// Search holds what is not known of TeleCRM's searches, or known to vary. The zero value finds every lead at once, but a
+// phone number only by all of its digits.
+type Search struct {
+	// NormalizePhones lets a search find a phone number in every spelling that a create would take for the same. Without it
+	// only the digits with the calling code find it, with or without a + before them.
+	NormalizePhones bool
+	// HideIDs leaves the id out of the rows, as on https://docs.telecrm.in/sync-api/leads/examples.
+	HideIDs bool
+	// Twins shows every lead twice, the second time under another id.
+	Twins bool
+	// IndexDelay is how long after its creation a lead is not found, by Config.Now.
+	IndexDelay time.Duration
+	// IndexSearches is how many searches that should find a lead do not, before one does. A search within IndexDelay does
+	// not count.
+	IndexSearches int
 }
 
 // Sandbox is an in-memory CRM. It is safe for concurrent use. Make one with New, and call Close when done with it.
@@ -63,11 +83,12 @@ type Sandbox struct {
 	closing sync.Once
 	closed  chan struct{}
 
-	mu       sync.Mutex
-	requests int
-	shared   int // requests that FailShare was asked about
-	faults   []Fault
-	store    store
+	mu         sync.Mutex
+	requests   int
+	operations map[Op]int // requests by operation
+	shared     int        // requests that FailShare was asked about
+	faults     []Fault
+	store      store
 }
 
 // New makes a sandbox. It returns an error that names the setting when one is missing or makes no sense.
@@ -86,10 +107,11 @@ func New(cfg Config) (*Sandbox, error) {
 		cfg.Now = time.Now
 	}
 	return &Sandbox{
-		cfg:    cfg,
-		schema: schema,
-		closed: make(chan struct{}),
-		store:  newStore(cfg.KeepLeads),
+		cfg:        cfg,
+		schema:     schema,
+		closed:     make(chan struct{}),
+		operations: make(map[Op]int),
+		store:      newStore(cfg.KeepLeads),
 	}, nil
 }
 
@@ -105,6 +127,10 @@ func (c Config) validate() error {
 		return fmt.Errorf("latency %v is negative", c.Latency)
 	case c.KeepLeads < 0:
 		return fmt.Errorf("keeping %d leads is impossible: use 0 to keep all", c.KeepLeads)
+	case c.Search.IndexDelay < 0:
+		return fmt.Errorf("index delay %v is negative", c.Search.IndexDelay)
+	case c.Search.IndexSearches < 0:
+		return fmt.Errorf("an index after %d searches is impossible: use 0 for one at once", c.Search.IndexSearches)
 	case !(c.FailShare >= 0 && c.FailShare <= 1): // NaN too
 		return fmt.Errorf("fail share %v is not between 0 and 1", c.FailShare)
 	case c.FailShare > 0 && (c.FailStatus < 300 || c.FailStatus > 599):
@@ -144,7 +170,20 @@ func (s *Sandbox) Requests() int {
 	return s.requests
 }
 
-// Inject queues faults. Each one is used up by one following API request, in order, and goes before Config.FailShare.
+// Creates returns how many of the Requests were for creating a lead, refused and failed ones included.
+func (s *Sandbox) Creates() int { return s.count(OpCreate) }
+
+// Searches returns how many of the Requests were for finding leads, refused and failed ones included.
+func (s *Sandbox) Searches() int { return s.count(OpSearch) }
+
+func (s *Sandbox) count(op Op) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.operations[op]
+}
+
+// Inject queues faults. Each one is used up by one following API request, in order, and goes before Config.FailShare. A
+// request passes over the faults of another Fault.Op, which stay in their place.
 func (s *Sandbox) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,11 +193,12 @@ func (s *Sandbox) Inject(faults ...Fault) {
 	}
 }
 
-// Reset forgets the leads, the queued faults and the count of requests. Open pages are emptied.
+// Reset forgets the leads, the queued faults and the counts of requests. Open pages are emptied.
 func (s *Sandbox) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests, s.shared, s.faults = 0, 0, nil
+	clear(s.operations)
 	s.store.clear()
 }
 

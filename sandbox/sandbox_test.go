@@ -83,6 +83,8 @@ func TestNewRefusesConfig(t *testing.T) {
 		{"no enterprise", "enterprise id", func(c *sandbox.Config) { c.EnterpriseID = "" }},
 		{"negative latency", "latency", func(c *sandbox.Config) { c.Latency = -1 }},
 		{"negative keep", "keeping", func(c *sandbox.Config) { c.KeepLeads = -1 }},
+		{"negative index delay", "index delay", func(c *sandbox.Config) { c.Search.IndexDelay = -1 }},
+		{"negative index searches", "index", func(c *sandbox.Config) { c.Search.IndexSearches = -1 }},
 		{"share above 1", "share", func(c *sandbox.Config) { c.FailShare, c.FailStatus = 1.5, 500 }},
 		{"share not a number", "share", func(c *sandbox.Config) { c.FailShare, c.FailStatus = math.NaN(), 500 }},
 		{"share without status", "status", func(c *sandbox.Config) { c.FailShare = 0.5 }},
@@ -184,9 +186,10 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
 	create(t, s, phoneBody(1))
+	search(t, s, `{}`)
 	s.Inject(sandbox.Faults()[sandbox.FaultServerError])
 	s.Reset()
-	if s.Requests() != 0 || len(s.Leads()) != 0 {
+	if s.Requests()+s.Creates()+s.Searches() != 0 || len(s.Leads()) != 0 {
 		t.Errorf("after Reset: %d requests, %d leads", s.Requests(), len(s.Leads()))
 	}
 	if w := create(t, s, phoneBody(1)); w.Code != http.StatusCreated {

@@ -147,3 +147,12 @@ func retryAfter(header string, now time.Time) time.Duration {
 	}
 	return 0
 }
+
+// date reads a Date header; zero if it holds none.
+func date(header string) time.Time {
+	at, err := http.ParseTime(header)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
+}

@@ -24,11 +24,12 @@ type Pace interface {
 
 // Client talks to one workspace. It is safe for concurrent use.
 type Client struct {
-	leadURL string
-	timeout time.Duration
-	pace    Pace
-	now     func() time.Time
-	http    *http.Client
+	leadURL   string
+	searchURL string
+	timeout   time.Duration
+	pace      Pace
+	now       func() time.Time
+	http      *http.Client
 
 	// authorize puts the token into a request. The token lives in a function
 	// because fmt prints the unexported fields of a struct that holds a
@@ -62,11 +63,13 @@ func New(c Config) (*Client, error) {
 		c.Transport = newTransport()
 	}
 	bearer := "Bearer " + string(c.Token)
+	leads := base.JoinPath("enterprise", c.EnterpriseID, "lead")
 	return &Client{
-		leadURL: base.JoinPath("enterprise", c.EnterpriseID, "lead").String(),
-		timeout: c.Timeout,
-		pace:    c.Pace,
-		now:     c.Now,
+		leadURL:   leads.String(),
+		searchURL: fmt.Sprintf("%s?skip=0&limit=%d", leads.JoinPath("search"), searchLimit),
+		timeout:   c.Timeout,
+		pace:      c.Pace,
+		now:       c.Now,
 		http: &http.Client{
 			Transport: c.Transport,
 			// A redirect would carry the lead, and perhaps the token, to a
@@ -96,7 +99,7 @@ func (c *Client) CreateLead(ctx context.Context, lead Lead) Answer {
 		// The encoder's own error may quote a value.
 		return Answer{Verdict: Rejected, Err: errors.New("encoding lead: a value has no JSON form")}
 	}
-	return c.post(ctx, c.leadURL, body)
+	return readCreated(c.post(ctx, c.leadURL, body))
 }
 
 // CloseIdleConnections closes the connections that no request is using.
@@ -109,14 +112,26 @@ func (Client) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "telecrm.Client")
 }
 
-func (c *Client) post(ctx context.Context, target string, body []byte) Answer {
+// reply is what came back of one request.
+type reply struct {
+	unanswered error // why nothing did; nil if something did
+	ambiguous  bool  // unanswered, and the request may have been carried out
+
+	status     int
+	body       []byte
+	bodyErr    error // why body may be cut off
+	retryAfter time.Duration
+	date       time.Time // by the server's clock; zero if it did not tell
+}
+
+func (c *Client) post(ctx context.Context, target string, body []byte) reply {
 	if c.pace != nil {
 		if err := c.pace.Wait(ctx); err != nil {
-			return Answer{Verdict: Retry, Err: fmt.Errorf("waiting for a turn under the account's pace: %w", err)}
+			return reply{unanswered: fmt.Errorf("waiting for a turn under the account's pace: %w", err)}
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return Answer{Verdict: Retry, Err: fmt.Errorf("sending request: %w", err)}
+		return reply{unanswered: fmt.Errorf("sending request: %w", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -124,7 +139,7 @@ func (c *Client) post(ctx context.Context, target string, body []byte) Answer {
 	var went progress
 	req, err := http.NewRequestWithContext(went.follow(ctx), http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
-		return Answer{Verdict: Retry, Err: fmt.Errorf("building request: %w", withoutURL(err))}
+		return reply{unanswered: fmt.Errorf("building request: %w", withoutURL(err))}
 	}
 	c.authorize(req.Header)
 	req.Header.Set("Content-Type", "application/json")
@@ -133,16 +148,20 @@ func (c *Client) post(ctx context.Context, target string, body []byte) Answer {
 
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{Verdict: Retry, Ambiguous: went.out(), Err: fmt.Errorf("sending request: %w", went.loggable(err))}
+		return reply{unanswered: fmt.Errorf("sending request: %w", went.loggable(err)), ambiguous: went.out()}
 	}
 	defer resp.Body.Close()
 	text, err := readCapped(resp.Body)
 	if err != nil {
 		err = went.loggable(err)
 	}
-	answer := read(resp.StatusCode, text, err)
-	answer.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), c.now())
-	return answer
+	return reply{
+		status:     resp.StatusCode,
+		body:       text,
+		bodyErr:    err,
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), c.now()),
+		date:       date(resp.Header.Get("Date")),
+	}
 }
 
 // readCapped reads at most [MaxAnswerBytes]. It returns what came even if it

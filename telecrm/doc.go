@@ -24,6 +24,15 @@
 //	case telecrm.Retry: // later
 //	}
 //
+// After an attempt that ended without an answer, [Duplicate] may mean that the
+// lead there is the very one that was sent. [Client.FindLeads] shows when it
+// was created:
+//
+//	kind := telecrm.PhoneIdentifier
+//	found := client.FindLeads(ctx, "phone", kind.Spellings("918123456789"))
+//	for _, lead := range found.Leads {
+//		if kind.Same(lead.Identifier, "918123456789") { // lead.ID, lead.CreatedOn
+//
 // The client never retries by itself, never follows a redirect, reads at most
 // [MaxAnswerBytes] of an answer, and shows its token in no error and no
 // formatted value.

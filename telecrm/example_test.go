@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -59,4 +60,50 @@ func ExampleClient_CreateLead() {
 	// Output:
 	// lead 64c1f0aa12bb34cc56dd78ee
 	// not stored: fields.rating
+}
+
+// After a create that may have succeeded unseen, a duplicate can be our own
+// lead: it is if it was not created before the attempt.
+func ExampleClient_FindLeads() {
+	attempt := time.Date(2026, time.January, 1, 4, 0, 0, 0, time.UTC)
+
+	// A stand-in for TeleCRM that has the lead.
+	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{
+			"data": [{
+				"id": "64c1f0aa12bb34cc56dd78ee",
+				"status": "Fresh",
+				"fields": {"phone": "+918123456789", "created_on": 1767240001234}
+			}],
+			"total_count": 1, "skip": 0, "limit": 10
+		}`)
+	}))
+	defer crm.Close()
+
+	client, err := telecrm.New(telecrm.Config{
+		Token:        "a-sync-token",
+		EnterpriseID: "66aa00bb11cc22dd33ee44ff",
+		BaseURL:      crm.URL,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+
+	const sent = "918123456789"
+	kind := telecrm.PhoneIdentifier
+	found := client.FindLeads(context.Background(), "phone", kind.Spellings(sent))
+	if !found.OK() {
+		fmt.Println(found.Reason()) // found.Failure.Verdict says what to do
+		return
+	}
+	for _, lead := range found.Leads {
+		if kind.Same(lead.Identifier, sent) {
+			fmt.Println(lead.ID, "is ours:", !lead.CreatedOn.Before(attempt))
+		}
+	}
+	// Output:
+	// 64c1f0aa12bb34cc56dd78ee is ours: true
 }

@@ -111,3 +111,53 @@ func checkBounds(t *testing.T, answer telecrm.Answer) {
 		t.Errorf("reason is %q", reason)
 	}
 }
+
+// FuzzFindLeads checks what holds for every answer to a search.
+func FuzzFindLeads(f *testing.F) {
+	f.Fuzz(func(t *testing.T, status int, date, body string) {
+		client := newClient(t, telecrm.Config{
+			Transport: transport(func(req *http.Request) (*http.Response, error) {
+				return respond(req, status, http.Header{"Date": {date}}, body), nil
+			}),
+		})
+		got := findInvented(context.Background(), client)
+		if again := findInvented(context.Background(), client); again.Reason() != got.Reason() {
+			t.Errorf("the same answer was read as %v and as %v", got, again)
+		}
+		if !got.OK() {
+			checkSearchFailure(t, got, status)
+			return
+		}
+		if status < 200 || status >= 300 || !json.Valid([]byte(body)) {
+			t.Errorf("%v, although the answer has status %d or is not JSON", got, status)
+		}
+		if len(got.Leads) > 10 {
+			t.Errorf("%d leads", len(got.Leads))
+		}
+		for _, lead := range got.Leads {
+			if !idPattern.MatchString(lead.ID) {
+				t.Errorf("id is %q", lead.ID)
+			}
+			if on := lead.CreatedOn; !on.IsZero() && (on.Year() < 2001 || on.Year() > 9999) {
+				t.Errorf("created on %v", on)
+			}
+		}
+	})
+}
+
+func checkSearchFailure(t *testing.T, got telecrm.Found, status int) {
+	t.Helper()
+	failure := *got.Failure
+	if failure.Status != status || len(got.Leads) != 0 || got.More {
+		t.Errorf("%v of HTTP %d comes with %d leads, more %t", got, status, len(got.Leads), got.More)
+	}
+	switch failure.Verdict {
+	case telecrm.Retry, telecrm.Hold, telecrm.Rejected:
+	case telecrm.Created, telecrm.Duplicate:
+		t.Errorf("verdict is %v", failure.Verdict)
+	}
+	if failure.Ambiguous || failure.LeadID != "" || failure.Actions != nil || failure.Remarks != nil {
+		t.Errorf("the failure %v tells of a create", got)
+	}
+	checkBounds(t, failure)
+}

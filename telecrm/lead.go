@@ -1,7 +1,9 @@
 package telecrm
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -78,5 +80,27 @@ func CheckActionType(actionType string) error {
 	if actionType == "" || strings.ContainsFunc(actionType, isNoDigit) {
 		return fmt.Errorf("action type %q is neither a bare numeric code such as 1042 (without ACTION_) nor %s", actionType, ActionPayment)
 	}
+	return nil
+}
+
+// UnmarshalJSON reads what [Action.MarshalJSON] writes.
+func (a *Action) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var flat map[string]any
+	if err := decoder.Decode(&flat); err != nil {
+		return fmt.Errorf("decoding action: %w", err)
+	}
+	actionType, ok := flat["type"].(string)
+	if !ok {
+		return errors.New("decoding action: it has no type")
+	}
+	a.Type = actionType
+	if actionType == ActionPayment {
+		delete(flat, "type")
+		a.Fields = flat
+		return nil
+	}
+	a.Fields, _ = flat["fields"].(map[string]any)
 	return nil
 }

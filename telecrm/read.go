@@ -25,42 +25,66 @@ const (
 	CodeBuyLicense         = "BUY_LICENSE"
 )
 
-// read makes an answer of what came back. readErr is why body may be cut off.
-func read(status int, body []byte, readErr error) Answer {
-	answer := Answer{Status: status}
-	var doc document
-	isJSON := json.Unmarshal(body, &doc) == nil
-	if isJSON {
-		wrong := doc.failure()
-		answer.Code, answer.Message = wrong.code, wrong.message
-		answer.LeadID = cmp.Or(id(doc.LeadID), wrong.leadID)
-		answer.Actions = actionResults(doc.Actions)
-		answer.Remarks = remarks(doc.Remarks)
-	} else {
-		answer.Message = clip(string(body))
+// readCreated makes an answer of what came back of a create.
+func readCreated(r reply) Answer {
+	answer, doc := read(r)
+	if r.unanswered != nil {
+		answer.Ambiguous = r.ambiguous
+		return answer
 	}
-	answer.Verdict = verdict(status, answer.Code)
-
-	success := status >= 200 && status < 300
-	switch {
-	case !success:
-	case isJSON && doc.failed():
-		// A success that carries an error is not one; only a code that says
-		// what it means is believed.
-		answer.Verdict = errorVerdict(answer.Code)
-	case answer.LeadID != "":
-	case readErr != nil:
-		answer.Verdict = Retry
-		answer.Err = fmt.Errorf("reading answer: %w", readErr)
-	case !isJSON && len(bytes.TrimSpace(body)) > 0:
-		answer.Verdict = Retry
-		answer.Err = fmt.Errorf("reading answer: %w", errBroken)
+	if answer.Verdict == Created && answer.LeadID == "" {
+		if err := r.unreadable(doc); err != nil {
+			answer.Verdict = Retry
+			answer.Err = fmt.Errorf("reading answer: %w", err)
+		}
 	}
 	if answer.Verdict == Retry {
-		answer.Ambiguous = success || status >= 500 || status == http.StatusRequestTimeout
+		answer.Ambiguous = succeeded(r.status) || r.status >= 500 || r.status == http.StatusRequestTimeout
 	}
 	return answer
 }
+
+// read judges what came back and takes from it what any answer can hold. The
+// document is nil if it is not JSON. A verdict of Created means no more than
+// that the request succeeded.
+func read(r reply) (Answer, *document) {
+	if r.unanswered != nil {
+		return Answer{Verdict: Retry, Err: r.unanswered}, nil
+	}
+	answer := Answer{Status: r.status, RetryAfter: r.retryAfter}
+	var doc document
+	if json.Unmarshal(r.body, &doc) != nil {
+		answer.Message = clip(string(r.body))
+		answer.Verdict = verdict(r.status, "")
+		return answer, nil
+	}
+	wrong := doc.failure()
+	answer.Code, answer.Message = wrong.code, wrong.message
+	answer.LeadID = cmp.Or(id(doc.LeadID), wrong.leadID)
+	answer.Actions = actionResults(doc.Actions)
+	answer.Remarks = remarks(doc.Remarks)
+	answer.Verdict = verdict(r.status, answer.Code)
+	if succeeded(r.status) && doc.failed() {
+		// A success that carries an error is not one; only a code that says
+		// what it means is believed.
+		answer.Verdict = errorVerdict(answer.Code)
+	}
+	return answer, &doc
+}
+
+// unreadable says why a body is not known to its end; nil if it is. An empty
+// one says nothing and is complete.
+func (r reply) unreadable(doc *document) error {
+	if r.bodyErr != nil {
+		return r.bodyErr
+	}
+	if doc == nil && len(bytes.TrimSpace(r.body)) > 0 {
+		return errBroken
+	}
+	return nil
+}
+
+func succeeded(status int) bool { return status >= 200 && status < 300 }
 
 // verdict judges an answer by its status and, where that is not enough, its
 // code.
@@ -69,7 +93,7 @@ func verdict(status int, code string) Verdict {
 		return Hold
 	}
 	switch {
-	case status >= 200 && status < 300:
+	case succeeded(status):
 		return Created
 	case status < 400:
 		// A redirect: the base URL is not the API's.
@@ -120,6 +144,10 @@ type document struct {
 	Errors  json.RawMessage `json:"errors"`
 	Message json.RawMessage `json:"message"`
 	Code    json.RawMessage `json:"code"`
+
+	// Of a search.
+	Data       json.RawMessage `json:"data"`
+	TotalCount json.RawMessage `json:"total_count"`
 }
 
 // failed reports whether a success carries an error, in either of the keys

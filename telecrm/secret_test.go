@@ -187,6 +187,15 @@ func TestErrorsHideSecrets(t *testing.T) {
 				checkHides(t, everyVerb(answer.Err), testToken, misplaced)
 				checkHides(t, everyLog(t, answer.Err), testToken, misplaced)
 			}
+			result := findInvented(tc.ctx, newClient(t, tc.config))
+			if result.OK() {
+				t.Fatalf("result is %v, want a fault", result)
+			}
+			checkHides(t, everyVerb(result), secrets...)
+			if err := result.Failure.Err; err != nil {
+				checkHides(t, everyVerb(err), testToken, misplaced)
+				checkHides(t, everyLog(t, err), testToken, misplaced)
+			}
 		})
 	}
 }
