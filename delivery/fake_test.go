@@ -1,0 +1,329 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// memory is an outbox that is not durable, for tests of what the engine does
+// with one. The real ones have a conformance test.
+type memory struct {
+	mu      sync.Mutex
+	entries map[string]outbox.Entry
+	taken   map[string]bool
+	broken  error // what every write answers
+}
+
+func newMemory() *memory {
+	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool)}
+}
+
+func (m *memory) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = err
+}
+
+// reopen is what a restart does: attempts that were not settled may have been
+// carried out, and are due.
+func (m *memory) reopen(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.taken {
+		e := m.entries[id]
+		e.DueAt = now
+		if e.AmbiguousSince.IsZero() {
+			e.AmbiguousSince = e.BegunAt
+		}
+		m.entries[id] = e
+	}
+	clear(m.taken)
+}
+
+func (m *memory) Append(_ context.Context, e outbox.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return m.broken
+	}
+	if _, exists := m.entries[e.ID]; exists {
+		return outbox.ErrExists
+	}
+	m.entries[e.ID] = e
+	return nil
+}
+
+func (m *memory) waiting(account string) []outbox.Entry {
+	var list []outbox.Entry
+	for id, e := range m.entries {
+		if e.Account == account && e.State == outbox.Waiting && !m.taken[id] {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b outbox.Entry) int { return a.DueAt.Compare(b.DueAt) })
+	return list
+}
+
+func (m *memory) Take(_ context.Context, account string, due, now time.Time, limit int, busy func(string) bool) ([]outbox.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return nil, m.broken
+	}
+	var list []outbox.Entry
+	for _, e := range m.waiting(account) {
+		if e.DueAt.After(due) || len(list) == limit {
+			break
+		}
+		if busy(e.Identifier) {
+			e.DueAt = now.Add(time.Second)
+			m.entries[e.ID] = e
+			continue
+		}
+		e.Attempts++
+		e.BegunAt = now
+		m.entries[e.ID] = e
+		m.taken[e.ID] = true
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+func (m *memory) NextDue(_ context.Context, account string) (time.Time, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.waiting(account)
+	if len(list) == 0 {
+		return time.Time{}, false, nil
+	}
+	return list[0].DueAt, true, nil
+}
+
+func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return m.broken
+	}
+	if !m.taken[id] {
+		return outbox.ErrState
+	}
+	delete(m.taken, id)
+	e := m.entries[id]
+	e.State, e.DueAt, e.Reason, e.LeadID = s.State, s.DueAt, s.Reason, s.LeadID
+	e.AmbiguousSince, e.FailingSince, e.SettledAt = s.AmbiguousSince, s.FailingSince, s.At
+	if s.Uncounted {
+		e.Attempts--
+	}
+	m.entries[id] = e
+	return nil
+}
+
+func (m *memory) Get(_ context.Context, id string) (outbox.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.entries[id]
+	if !ok {
+		return e, outbox.ErrNotFound
+	}
+	return e, nil
+}
+
+func (m *memory) Counts(context.Context) ([]outbox.Count, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	counts := make(map[outbox.Count]int)
+	for _, e := range m.entries {
+		counts[outbox.Count{Account: e.Account, State: e.State}]++
+	}
+	list := make([]outbox.Count, 0, len(counts))
+	for count, n := range counts {
+		count.Entries = n
+		list = append(list, count)
+	}
+	return list, nil
+}
+
+func (m *memory) Expire(_ context.Context, state outbox.State, before time.Time, _ int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	removed := 0
+	for id, e := range m.entries {
+		if e.State == state && e.SettledAt.Before(before) {
+			delete(m.entries, id)
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+func (m *memory) Retry(context.Context, string, time.Time) error { return errors.ErrUnsupported }
+func (m *memory) Erase(context.Context, string) error            { return errors.ErrUnsupported }
+func (m *memory) Compact(context.Context) error                  { return nil }
+func (m *memory) Close() error                                   { return nil }
+
+func (m *memory) List(context.Context, outbox.Filter) ([]outbox.Entry, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// fakeCRM answers by a script and notes what it was asked.
+type fakeCRM struct {
+	create func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer
+	find   func(n int) telecrm.Found
+
+	mu       sync.Mutex
+	creates  []call
+	searches []time.Time
+}
+
+type call struct {
+	at    time.Time
+	phone string
+}
+
+func (f *fakeCRM) CreateLead(ctx context.Context, lead telecrm.Lead) telecrm.Answer {
+	f.mu.Lock()
+	phone, _ := lead.Fields["phone"].(string)
+	f.creates = append(f.creates, call{time.Now(), phone})
+	n := len(f.creates)
+	f.mu.Unlock()
+	return f.create(ctx, n, lead)
+}
+
+func (f *fakeCRM) FindLeads(context.Context, string, []string) telecrm.Found {
+	f.mu.Lock()
+	f.searches = append(f.searches, time.Now())
+	n := len(f.searches)
+	f.mu.Unlock()
+	return f.find(n)
+}
+
+func (f *fakeCRM) calls() []call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.creates)
+}
+
+func created(context.Context, int, telecrm.Lead) telecrm.Answer {
+	return telecrm.Answer{Verdict: telecrm.Created, Status: 201, LeadID: "64c1f0aa12bb34cc56dd78ee"}
+}
+
+// answers gives the answers one after the other, and the last one ever after.
+func answers(list ...telecrm.Answer) func(context.Context, int, telecrm.Lead) telecrm.Answer {
+	return func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
+		return list[min(n, len(list))-1]
+	}
+}
+
+var (
+	down      = telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New("connection refused")}
+	lost      = telecrm.Answer{Verdict: telecrm.Retry, Ambiguous: true, Err: errors.New("connection reset")}
+	revoked   = telecrm.Answer{Verdict: telecrm.Hold, Status: 401, Code: telecrm.CodeNotAuthorized}
+	rejected  = telecrm.Answer{Verdict: telecrm.Rejected, Status: 400, Code: telecrm.CodeInvalidLead}
+	duplicate = telecrm.Answer{Verdict: telecrm.Duplicate, Status: 409, Code: telecrm.CodeLeadAlreadyExists}
+	ok        = created(context.Background(), 0, telecrm.Lead{})
+)
+
+// rig is an engine with an outbox and a CRM.
+type rig struct {
+	t      *testing.T
+	store  *memory
+	crm    *fakeCRM
+	engine *Engine
+	config Config
+
+	mu      sync.Mutex
+	settled []outbox.Settlement
+	events  []string
+}
+
+func newRig(t *testing.T, crm *fakeCRM) *rig {
+	t.Helper()
+	r := &rig{t: t, store: newMemory(), crm: crm}
+	r.config = Config{
+		Accounts:      []Account{r.account("default", crm)},
+		RetryFor:      72 * time.Hour,
+		KeepDelivered: 7 * 24 * time.Hour,
+		KeepParked:    90 * 24 * time.Hour,
+		Hooks: Hooks{
+			Settled: func(_ outbox.Entry, s outbox.Settlement, _ telecrm.Answer) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.settled = append(r.settled, s)
+			},
+			Held:     func(account, _ string) { r.event("held " + account) },
+			Resumed:  func(account string) { r.event("resumed " + account) },
+			Orphaned: func(account string, n int) { r.event(fmt.Sprintf("orphaned %s %d", account, n)) },
+		},
+	}
+	r.start()
+	return r
+}
+
+func (r *rig) account(name string, crm *fakeCRM) Account {
+	return Account{Name: name, Client: crm, Key: "a", Identifier: "phone", IdentifierKind: telecrm.PhoneIdentifier, Rate: 1000, Burst: 1000}
+}
+
+func (r *rig) start() {
+	r.engine = New(r.store)
+	r.engine.Configure(r.config)
+}
+
+func (r *rig) event(e string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+func (r *rig) seen() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+func (r *rig) stop() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	if err := r.engine.Stop(ctx); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// submit submits a lead and returns its id.
+func (r *rig) submit(phone string, wait time.Duration) (string, Outcome) {
+	r.t.Helper()
+	return r.submitTo("default", phone, wait)
+}
+
+func (r *rig) submitTo(account, phone string, wait time.Duration) (string, Outcome) {
+	r.t.Helper()
+	r.store.mu.Lock()
+	id := fmt.Sprintf("01900000-0000-7000-8000-%012d", len(r.store.entries)+1)
+	r.store.mu.Unlock()
+	outcome, err := r.engine.Submit(context.Background(), Submission{
+		ID: id, Account: account, Form: "enquiry",
+		Lead: telecrm.Lead{Fields: map[string]any{"phone": phone}},
+	}, wait)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return id, outcome
+}
+
+func (r *rig) entry(id string) outbox.Entry {
+	r.t.Helper()
+	e, err := r.store.Get(context.Background(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return e
+}

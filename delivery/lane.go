@@ -1,0 +1,279 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// widest is how many attempts of one account may be under way at once.
+const widest = 256
+
+// lane delivers the leads of one account.
+type lane struct {
+	name   string
+	engine *Engine
+	pace   *rate.Limiter
+	wake   chan struct{} // holds one signal that there may be something to do
+
+	mu       sync.Mutex
+	account  *Account // nil while it is not configured
+	underWay int
+	busy     map[string]bool         // identifiers of attempts under way
+	waiters  map[string]chan Outcome // by entry id
+	window   int                     // how many attempts may be under way now
+	failures int                     // attempts in a row that TeleCRM did not take
+	pause    time.Duration           // the last pause of the lane's own choosing
+	paused   time.Time               // when TeleCRM may be asked again
+	hold     hold
+}
+
+// hold is the state of a held lane.
+type hold struct {
+	reason  string // empty: not held
+	since   time.Time
+	every   time.Duration // the wait before the next probe
+	probeAt time.Time
+	probing bool
+}
+
+func (h hold) on() bool { return h.reason != "" }
+
+func newLane(e *Engine, account Account) *lane {
+	return &lane{
+		name:    account.Name,
+		engine:  e,
+		pace:    rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
+		wake:    make(chan struct{}, 1),
+		busy:    make(map[string]bool),
+		waiters: make(map[string]chan Outcome),
+		window:  1,
+	}
+}
+
+// configure puts account in place of the one before; nil stops the lane until
+// there is one again. What the pace has counted stays counted. It reports
+// whether the lane was held and is no more.
+func (l *lane) configure(account *Account) (resumed bool) {
+	l.mu.Lock()
+	if account != nil {
+		now := l.engine.now()
+		l.pace.SetLimitAt(now, rate.Limit(account.Rate))
+		l.pace.SetBurstAt(now, account.Burst)
+		if l.account == nil || l.account.Key != account.Key {
+			resumed = l.hold.on()
+			l.hold, l.paused, l.pause, l.failures = hold{}, time.Time{}, 0, 0
+		}
+	}
+	l.account = account
+	l.mu.Unlock()
+	l.signal()
+	return resumed
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run begins attempts as they fall due, until the engine stops, and then
+// waits for those under way.
+func (l *lane) run() {
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.engine.running.Done():
+			return
+		case <-l.wake:
+		case <-timer.C:
+		}
+		wait := l.begin(&attempts)
+		timer.Reset(wait)
+	}
+}
+
+// idle is how long a lane sleeps that has nothing due; whoever adds something
+// wakes it.
+const idle = time.Hour
+
+// storeTrouble is how long a lane leaves an outbox alone that did not work.
+const storeTrouble = time.Second
+
+// begin begins the attempts that may begin now, and returns how long to wait
+// before there may be more.
+func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
+	for {
+		now := l.engine.now()
+		account, places, wait := l.places(now)
+		if places == 0 {
+			return wait
+		}
+		due, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
+		if err != nil {
+			return l.storeFailed("looking for what is due", err)
+		}
+		if !waiting {
+			return idle
+		}
+		if wait := due.Sub(now); wait > 0 && wait < farthestDue {
+			return wait
+		}
+		// What lies beyond every plan was written under another time of day,
+		// before the machine's clock was set back: it is due too.
+		entries, err := l.engine.store.Take(l.engine.running, l.name, laterOf(now, due), now, places, l.busyBatch())
+		if err != nil {
+			return l.storeFailed("recording that attempts begin", err)
+		}
+		if len(entries) == 0 {
+			return storeTrouble
+		}
+		l.pace.ReserveN(l.engine.now(), len(entries))
+		for _, entry := range entries {
+			l.occupy(entry)
+			attempts.Go(func() { l.attempt(account, entry) })
+		}
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// places is how many attempts may begin now, or how long to wait before one
+// may.
+func (l *lane) places(now time.Time) (account *Account, places int, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil {
+		return nil, 0, idle
+	}
+	if now.Before(l.paused) {
+		return nil, 0, l.paused.Sub(now)
+	}
+	places = l.window - l.underWay
+	if l.hold.on() {
+		if l.hold.probing {
+			return nil, 0, idle
+		}
+		if now.Before(l.hold.probeAt) {
+			return nil, 0, l.hold.probeAt.Sub(now)
+		}
+		places = 1
+	}
+	if places <= 0 {
+		// An attempt that ends wakes the lane.
+		return nil, 0, idle
+	}
+	tokens := l.pace.TokensAt(now)
+	if tokens < 1 {
+		wait := time.Duration((1 - tokens) / float64(l.pace.Limit()) * float64(time.Second))
+		return nil, 0, max(wait, time.Millisecond)
+	}
+	return l.account, min(places, int(tokens)), 0
+}
+
+func (l *lane) storeFailed(doing string, err error) time.Duration {
+	if l.engine.running.Err() == nil {
+		l.engine.settings().Logger.Error(doing, zap.String("account", l.name), zap.Error(err))
+	}
+	return storeTrouble
+}
+
+// busyBatch tells which entries may not be taken together: those whose
+// identifier has an attempt under way, or another entry in the same batch.
+func (l *lane) busyBatch() func(identifier string) bool {
+	batch := make(map[string]bool)
+	return func(identifier string) bool {
+		if identifier == "" {
+			return false
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.busy[identifier] || batch[identifier] {
+			return true
+		}
+		batch[identifier] = true
+		return false
+	}
+}
+
+// occupy notes that an attempt begins.
+func (l *lane) occupy(entry outbox.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay++
+	if entry.Identifier != "" {
+		l.busy[entry.Identifier] = true
+	}
+	if l.hold.on() {
+		l.hold.probing = true
+	}
+}
+
+// vacate notes that an attempt has ended.
+func (l *lane) vacate(entry outbox.Entry) {
+	l.mu.Lock()
+	l.underWay--
+	delete(l.busy, entry.Identifier)
+	l.mu.Unlock()
+	l.signal()
+}
+
+// tell tells whoever waits for the entry's outcome.
+func (l *lane) tell(id string, outcome Outcome) {
+	l.mu.Lock()
+	waiter := l.waiters[id]
+	delete(l.waiters, id)
+	l.mu.Unlock()
+	if waiter != nil {
+		waiter <- outcome // has room for the one outcome
+	}
+}
+
+// settle records what became of an attempt. An outbox that does not work is
+// tried again until it does: without the record the next process would have
+// to find out what became of the lead.
+func (l *lane) settle(entry outbox.Entry, s outbox.Settlement) {
+	for {
+		err := l.engine.store.Settle(context.WithoutCancel(l.engine.sending), entry.ID, s)
+		if err == nil {
+			return
+		}
+		l.engine.settings().Logger.Error("recording what became of an attempt",
+			zap.String("account", l.name), zap.String("id", entry.ID), zap.Error(err))
+		if !retryable(err) {
+			return
+		}
+		select {
+		case <-l.engine.running.Done():
+			return
+		case <-time.After(storeTrouble):
+		}
+	}
+}
+
+func (l *lane) status() (Status, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Status{
+		Account:     l.name,
+		Held:        l.hold.on(),
+		HeldReason:  l.hold.reason,
+		HeldSince:   l.hold.since,
+		PausedUntil: l.paused,
+		UnderWay:    l.underWay,
+	}, l.account != nil
+}
