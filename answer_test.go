@@ -212,7 +212,7 @@ func TestErrorsPageKeepsWhatWasTyped(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, answerBlock)
 	const hostile = "\"><script>alert(1)</script>\n</textarea>& {env.HOME}"
 	r := postForm(url.Values{
-		"name": {""}, "tel": {"12"}, "email": {"ravi@example.org"}, "product": {"battery"}, "interests": {"Subsidy"},
+		"name": {""}, "tel": {"12"}, "email": {"ravi@example.org"}, "product": {"battery"}, "interests": {"subsidy"},
 		"message": {hostile}, "extra": {hostile}, "g-recaptcha-response": {"used-up"},
 	})
 	r.URL.RawQuery = "utm_source=ad"
@@ -231,7 +231,7 @@ func TestErrorsPageKeepsWhatWasTyped(t *testing.T) {
 		`<a href="#q2">Enter a phone number in “Tel”.`,
 		`name="tel" type="tel" value="12" autocomplete="tel" required aria-invalid="true" aria-describedby="q2-error"`,
 		`name="email" type="email" value="ravi@example.org"`,
-		`<option value="battery" selected>`,
+		`<option value="Battery" selected>`,
 		`name="interests" value="Subsidy" checked`,
 		`<textarea id="q6" name="message" rows="6">` + "\n" + `&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;` + "\n" + `&lt;/textarea&gt;&amp; {env.HOME}</textarea>`,
 		`<input type="hidden" name="extra" value="`,

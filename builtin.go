@@ -27,6 +27,7 @@ func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submissio
 		}
 	}
 	var buf bytes.Buffer
+	buf.Grow(8 << 10)
 	if err := builtin.Write(&buf); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
@@ -122,15 +123,11 @@ func autocompleteOf(f *boundField) string {
 
 // fitted changes the kind of a control that could not show its values.
 func fitted(c page.Control) page.Control {
-	unlisted := slices.ContainsFunc(c.Values, func(v string) bool { return v != "" && !slices.Contains(c.Options, v) })
 	switch {
 	case c.Kind == page.Line && strings.ContainsAny(c.Value(), "\r\n"):
 		c.Kind = page.LongText
 	case c.Kind == page.Line && len(c.Values) > 1:
 		c.Values = []string{strings.Join(c.Values, ", ")}
-	case c.Kind == page.Select && unlisted && c.Error == "":
-		// An answer that was accepted although it is written differently.
-		c.Options = append(slices.Clone(c.Options), c.Values...)
 	}
 	return c
 }

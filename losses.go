@@ -11,6 +11,9 @@ import (
 
 // losses are what of a created lead TeleCRM did not store, fit for logs.
 func losses(answer telecrm.Answer, lead telecrm.Lead) []remark {
+	if len(answer.Remarks) == 0 && len(answer.Actions) == 0 {
+		return nil
+	}
 	values := longTexts(lead)
 	var list []remark
 	for _, r := range answer.Remarks {

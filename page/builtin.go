@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Builtin is the page for a form whose own page is not at hand: what is
@@ -58,9 +59,11 @@ func (c Control) Value() string {
 	return c.Values[len(c.Values)-1]
 }
 
-// Chosen reports whether option was chosen.
+// Chosen reports whether option was chosen, in whatever case and spacing it
+// was sent.
 func (c Control) Chosen(option string) bool {
-	return slices.Contains(c.Values, option)
+	fold := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	return slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(fold(v), fold(option)) })
 }
 
 // Failed lists the controls that have an error.
@@ -88,9 +91,13 @@ var builtinTemplate = template.Must(template.New("builtin").Parse(builtinHTML))
 // BuiltinPolicy is the Content-Security-Policy under which the page works: it
 // runs no script and loads nothing. Where the form posts to, and so where the
 // answer redirects to, is left open.
-func BuiltinPolicy() string {
+func BuiltinPolicy() string { return builtinPolicy }
+
+var builtinPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'"
+
+func styleHash() string {
 	sum := sha256.Sum256([]byte(builtinStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'"
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // Write writes the page to w.

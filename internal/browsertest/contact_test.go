@@ -26,7 +26,7 @@ func TestContactFormMakesALead(t *testing.T) {
 	for name, scripts := range map[string]bool{"scripts on": true, "scripts off": false} {
 		t.Run(name, func(t *testing.T) {
 			s := startSite(t)
-			s.log.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
+			s.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
 			b := openTab(t)
 			if !scripts {
 				b.withoutScripts()

@@ -32,7 +32,7 @@ func TestErrorPageIsCorrectedAndSentAgain(t *testing.T) {
 
 func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 	t.Helper()
-	s.log.keepOut("Anjali", "anjali", "81234 56789", "नमस्ते")
+	s.keepOut("Anjali", "anjali", "81234 56789", "नमस्ते")
 	b.open(s.pages + "/contact")
 	b.do(
 		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
@@ -115,7 +115,7 @@ func correctedEnquiry(s *site) sandbox.Lead {
 
 func TestFormIsKeptWhileTheCRMIsDown(t *testing.T) {
 	s := startSite(t, "http://localhost:8081/autoupdate/v2", unreachableCRM)
-	s.log.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
+	s.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
 	b := openTab(t)
 	b.open(s.pages + "/contact")
 	fillEnquiry(b)

@@ -13,11 +13,44 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
+
+const (
+	buildTimeout = 10 * time.Minute // for a machine that has compiled none of Caddy yet
+	startTimeout = 30 * time.Second
+	stopTimeout  = 10 * time.Second
+	pollInterval = 20 * time.Millisecond
+)
+
+// BuildAndRun is for the TestMain of a package whose tests all need the
+// binary: it builds it, stores its path in binary, runs the tests and returns
+// the code to exit with.
+func BuildAndRun(m *testing.M, binary *string) int {
+	code, err := buildAndRun(m, binary)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func buildAndRun(m *testing.M, binary *string) (code int, err error) {
+	dir, err := os.MkdirTemp("", "caddyproc")
+	if err != nil {
+		return 0, fmt.Errorf("making a folder for the binary: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	*binary, err = Build(dir)
+	if err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
 
 // Build builds cmd/caddy into dir and returns the binary's path.
 func Build(dir string) (string, error) {
@@ -25,8 +58,10 @@ func Build(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
 	binary := filepath.Join(dir, "caddy")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/caddy")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/caddy")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building caddy: %w\n%s", err, output)
@@ -61,14 +96,16 @@ func FreePort(t testing.TB) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// Process is a running Caddy.
+// Process is a running Caddy. One goroutine at a time may use it.
 type Process struct {
 	Env []string // what it was started with, for commands beside it
 
-	binary string
-	cmd    *exec.Cmd
-	log    buffer
-	exited chan struct{}
+	binary  string
+	cmd     *exec.Cmd
+	log     buffer
+	exited  chan struct{}
+	err     error // how it ended, once exited is closed
+	stopped bool  // by the test
 }
 
 // Start runs `caddy run --config config` in the module's top folder, with its
@@ -94,16 +131,17 @@ func Start(t testing.TB, binary, config, home, ready string, env ...string) *Pro
 	}
 	go func() {
 		defer close(p.exited)
-		_ = p.cmd.Wait()
+		p.err = p.cmd.Wait()
 	}()
 	t.Cleanup(func() { p.Stop(t) })
-	p.await(t, ready)
+	p.Await(t, ready)
 	return p
 }
 
-func (p *Process) await(t testing.TB, url string) {
+// Await waits until url answers, with whatever status.
+func (p *Process) Await(t testing.TB, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	for ctx.Err() == nil {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -116,9 +154,9 @@ func (p *Process) await(t testing.TB, url string) {
 		}
 		select {
 		case <-p.exited:
-			t.Fatalf("caddy ended before it answered:\n%s", p.Log())
+			t.Fatalf("caddy ended before it answered at %s", url) // Stop says how
 		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(pollInterval):
 		}
 	}
 	t.Fatalf("caddy did not answer at %s:\n%s", url, p.Log())
@@ -137,33 +175,37 @@ func (p *Process) Run(ctx context.Context, args ...string) (string, error) {
 func (p *Process) Log() string { return p.log.String() }
 
 // Stop asks the process to end, and kills it if it has not after ten seconds.
+// The test fails if it ended in another way than it should, which includes
+// before it was asked to, or if anything in it panicked. Stopping it again
+// does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
-	if p.ended() {
+	if p.stopped {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.stopped = true
+	// A process that is gone cannot be told, and is looked at all the same.
+	gone := p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(10 * time.Second):
-		t.Errorf("caddy did not stop:\n%s", p.Log())
+	case <-time.After(stopTimeout):
 		p.Kill()
+		t.Errorf("caddy did not stop:\n%s", p.Log())
+		return
+	}
+	switch {
+	case gone != nil, p.err != nil:
+		t.Errorf("caddy did not end well: %v:\n%s", errors.Join(gone, p.err), p.Log())
+	case strings.Contains(p.Log(), "panic"):
+		t.Errorf("caddy panicked:\n%s", p.Log())
 	}
 }
 
 // Kill ends the process at once, as a crash would.
 func (p *Process) Kill() {
+	p.stopped = true
 	_ = p.cmd.Process.Kill()
 	<-p.exited
-}
-
-func (p *Process) ended() bool {
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
 }
 
 // buffer is a bytes.Buffer for a process to write while a test reads.

@@ -1,0 +1,278 @@
+package page_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// enquiry has a control of each kind, in two of which nothing is wrong.
+func enquiry() page.Builtin {
+	return page.Builtin{
+		Action:  "/enquire?utm_source=ad",
+		Back:    "/contact?x=1",
+		Message: "Please look again.",
+		Controls: []page.Control{
+			{ID: "q1", Name: "name", Label: "Your name", Kind: page.Line, Required: true, Autocomplete: "name", Error: "Fill in “Your name”."},
+			{ID: "q2", Name: "email", Label: "Email", Kind: page.Email, Autocomplete: "email", Values: []string{"asha@example.com"}},
+			{ID: "q3", Name: "tel", Label: "Phone", Kind: page.Tel, Required: true, Autocomplete: "tel", Values: []string{"12"}, Error: "Enter a phone number."},
+			{ID: "q4", Name: "site", Label: "Website", Kind: page.URL, Values: []string{"nowhere"}, Error: "Enter a web address."},
+			{ID: "q5", Name: "message", Label: "Message", Kind: page.LongText, Required: true, Values: []string{"\nTwo\nlines"}, Error: "Too long."},
+			{ID: "q6", Name: "product", Label: "Product", Kind: page.Select, Required: true, Options: []string{"Roof", "Battery"}, Values: []string{"Battery"}, Error: "Choose."},
+			{ID: "q7", Name: "topics", Label: "Topics", Kind: page.Checkboxes, Required: true, Options: []string{"Price", "Subsidy", "Care"}, Values: []string{"Subsidy", "Care"}, Error: "Choose fewer."},
+			{ID: "q8", Name: "consent", Label: "Consent", Kind: page.Checkboxes, Options: []string{"yes"}},
+		},
+		Hidden: []page.Pair{{"utm_source", "ad"}, {"utm_source", "more"}, {"_form_page", "/contact"}},
+	}
+}
+
+// pages are those that the handler makes.
+func pages() map[string]page.Builtin {
+	allRight := enquiry()
+	for i := range allRight.Controls {
+		allRight.Controls[i].Error = ""
+	}
+	onlyErrors := enquiry()
+	onlyErrors.Message = ""
+	return map[string]page.Builtin{
+		"errors and a message": enquiry(),
+		"errors":               onlyErrors,
+		"a message":            allRight,
+		"no form":              {Message: "The form did not arrive whole.", Back: "/contact"},
+		"nothing":              {},
+	}
+}
+
+// eachPage runs check on the pages that the handler makes.
+func eachPage(t *testing.T, check func(*testing.T, page.Builtin, document)) {
+	t.Helper()
+	for name, b := range pages() {
+		t.Run(name, func(t *testing.T) {
+			doc := write(t, b)
+			check(t, b, doc)
+			if t.Failed() {
+				t.Log(doc.source)
+			}
+		})
+	}
+}
+
+func TestBuiltinOutline(t *testing.T) {
+	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
+		if lang := value(only(t, doc.root, "html"), "lang"); lang != "en" {
+			t.Errorf("lang is %q", lang)
+		}
+		if title := text(only(t, doc.root, "title")); !strings.HasPrefix(title, "Error: ") {
+			t.Errorf("the title %q does not begin with what a screen reader must say first", title)
+		}
+		if doc.root.FirstChild.Type != html.DoctypeNode {
+			t.Error("without a doctype, browsers lay it out as in the nineties")
+		}
+		if text(only(t, doc.root, "h1")) == "" {
+			t.Error("the heading is empty")
+		}
+		summary := firstElement(only(t, doc.root, "main"))
+		if summary != ancestor(only(t, doc.root, "h1"), "div").Parent {
+			t.Error("the summary, with the heading, is not the first in main")
+		}
+		if value(summary, "tabindex") != "-1" || !slices.Equal(having(doc.root, "autofocus"), []*html.Node{summary}) {
+			t.Error("the summary does not get the focus, alone")
+		}
+		if alerts := having(doc.root, "role"); len(alerts) != 1 || alerts[0].Parent != summary || value(alerts[0], "role") != "alert" {
+			t.Error("the alert is not right inside the summary")
+		}
+		// A name for what has no role is not allowed (ARIA 1.2, section 8.6).
+		for _, e := range slices.Concat(having(doc.root, "aria-label"), having(doc.root, "aria-labelledby")) {
+			t.Errorf("<%s> is given a name of its own", e.Data)
+		}
+	})
+}
+
+func TestBuiltinReferences(t *testing.T) {
+	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
+		seen := make(map[string]bool)
+		for _, e := range having(doc.root, "id") {
+			id := value(e, "id")
+			if id == "" || seen[id] {
+				t.Errorf("the id %q is empty or not the only one", id)
+			}
+			seen[id] = true
+		}
+		for _, attribute := range []string{"for", "aria-describedby"} {
+			for _, e := range having(doc.root, attribute) {
+				if id := value(e, attribute); !seen[id] {
+					t.Errorf("%s refers to %q, which is not there", attribute, id)
+				}
+			}
+		}
+	})
+}
+
+// Each error stands in the summary, where a link leads to the control, and at
+// the control, which says that it is wrong and why.
+func TestBuiltinErrors(t *testing.T) {
+	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
+		alert := having(doc.root, "role")[0]
+		if b.Message != "" && text(only(t, alert, "p")) != b.Message {
+			t.Errorf("the alert does not say %q", b.Message)
+		}
+		links := all(alert, "a")
+		failed := b.Failed()
+		if len(links) != len(failed) || len(all(alert, "ul")) != min(len(failed), 1) {
+			t.Fatalf("%d links in %d lists for %d errors", len(links), len(all(alert, "ul")), len(failed))
+		}
+		wrong := make(map[string]bool)
+		for i, c := range failed {
+			wrong[c.Name] = true
+			if text(links[i]) != c.Error {
+				t.Errorf("link %d says %q, want %q", i, text(links[i]), c.Error)
+			}
+			target := byID(doc.root, strings.TrimPrefix(value(links[i], "href"), "#"))
+			if target == nil || !slices.Contains(controls(doc.root), target) || value(target, "name") != c.Name {
+				t.Fatalf("the link about %s leads to %+v", c.Name, target)
+			}
+			described := target
+			if c.Kind == page.Checkboxes {
+				described = ancestor(target, "fieldset")
+			}
+			reason := byID(doc.root, value(described, "aria-describedby"))
+			if reason == nil || text(reason) != "Error: "+c.Error {
+				t.Errorf("the reason given at %s is %+v", c.Name, reason)
+			}
+		}
+		for _, control := range controls(doc.root) {
+			if name := value(control, "name"); wrong[name] != (value(control, "aria-invalid") == "true") {
+				t.Errorf("%s: wrong %v, marked %q", name, wrong[name], value(control, "aria-invalid"))
+			}
+		}
+		// What is right is described by nothing.
+		if got := len(having(doc.root, "aria-describedby")); got != len(failed) {
+			t.Errorf("%d descriptions for %d errors", got, len(failed))
+		}
+	})
+}
+
+func TestBuiltinControls(t *testing.T) {
+	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
+		if len(b.Controls) == 0 {
+			if len(all(doc.root, "form")) != 0 {
+				t.Error("there is a form with nothing in it")
+			}
+			return
+		}
+		form := only(t, doc.root, "form")
+		if value(form, "method") != "post" || value(form, "action") != b.Action || !has(form, "novalidate") || has(form, "enctype") {
+			t.Errorf("the form is %+v", form.Attr)
+		}
+		if value(only(t, form, "button"), "type") != "submit" {
+			t.Error("the button does not send the form")
+		}
+		if diff := cmp.Diff(b, read(t, doc)); diff != "" {
+			t.Errorf("the page holds something else (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A group of boxes does not get the attribute, which would say of each box
+// that it must be ticked.
+func TestBuiltinRequired(t *testing.T) {
+	doc := write(t, enquiry())
+	var required []string
+	for _, e := range having(doc.root, "required") {
+		required = append(required, value(e, "name"))
+	}
+	if diff := cmp.Diff([]string{"name", "tel", "message", "product"}, required); diff != "" {
+		t.Errorf("marked as required (-want +got):\n%s", diff)
+	}
+	var optional []string
+	for _, span := range all(doc.root, "span") {
+		if value(span, "class") == "optional" {
+			optional = append(optional, text(span.Parent))
+		}
+	}
+	if diff := cmp.Diff([]string{"Email (optional)", "Website (optional)", "Consent (optional)"}, optional); diff != "" {
+		t.Errorf("marked as optional (-want +got):\n%s", diff)
+	}
+}
+
+func TestBuiltinGroups(t *testing.T) {
+	doc := write(t, enquiry())
+	groups := all(doc.root, "fieldset")
+	if len(groups) != 2 {
+		t.Fatalf("%d groups, want 2", len(groups))
+	}
+	for _, group := range groups {
+		if firstElement(group).Data != "legend" {
+			t.Error("a group does not begin with its legend")
+		}
+	}
+	for _, box := range all(doc.root, "input") {
+		if value(box, "type") == "checkbox" && ancestor(box, "fieldset") == nil {
+			t.Errorf("the box %s stands outside of a group", value(box, "value"))
+		}
+	}
+}
+
+// The last of several values is the one that a control for one value shows,
+// and without any it shows none.
+func TestBuiltinShowsOneValue(t *testing.T) {
+	for _, values := range [][]string{nil, {""}, {"first", ""}, {"first", "last"}} {
+		want := ""
+		if len(values) > 0 {
+			want = values[len(values)-1]
+		}
+		for _, kind := range []page.Kind{page.Line, page.Email, page.Tel, page.URL, page.LongText} {
+			doc := write(t, page.Builtin{Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: kind, Values: values}}})
+			if got := read(t, doc).Controls[0].Value(); got != want {
+				t.Errorf("%s shows %q of %q, want %q", kind, got, values, want)
+			}
+		}
+	}
+}
+
+// Without an answer that is listed, the list stands at no answer, rather than
+// at the first one.
+func TestBuiltinSelectOffersNoAnswer(t *testing.T) {
+	for _, values := range [][]string{nil, {""}, {"Nuclear"}} {
+		doc := write(t, page.Builtin{Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: page.Select, Options: []string{"Roof"}, Values: values}}})
+		options := all(doc.root, "option")
+		if len(options) != 2 || value(options[0], "value") != "" || text(options[0]) != "" || len(having(doc.root, "selected")) != 0 {
+			t.Errorf("for %q the list is %s", values, doc.source)
+		}
+	}
+}
+
+func TestBuiltinTakesPartInNothing(t *testing.T) {
+	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
+		known := map[string]bool{
+			"a": true, "body": true, "button": true, "div": true, "fieldset": true, "form": true, "h1": true, "head": true, "html": true,
+			"input": true, "label": true, "legend": true, "li": true, "main": true, "meta": true, "option": true, "p": true,
+			"select": true, "span": true, "style": true, "textarea": true, "title": true, "ul": true,
+		}
+		for _, e := range all(doc.root) {
+			if !known[e.Data] {
+				t.Errorf("what does <%s> do here", e.Data)
+			}
+			for _, a := range e.Attr {
+				switch {
+				case strings.HasPrefix(a.Key, "on"), a.Key == "style", a.Key == "src", a.Key == "srcset", a.Key == "target", a.Key == "formaction":
+					t.Errorf("<%s> has %s", e.Data, a.Key)
+				case a.Key == "href", a.Key == "action":
+					if !strings.HasPrefix(a.Val, "#") && (!strings.HasPrefix(a.Val, "/") || strings.HasPrefix(a.Val, "//")) {
+						t.Errorf("<%s> leads to %s", e.Data, a.Val)
+					}
+				}
+			}
+		}
+		for _, away := range []string{"://", "url(", "@import", "<!--"} {
+			if strings.Contains(strings.ToLower(doc.source), away) {
+				t.Errorf("the page holds %s", away)
+			}
+		}
+	})
+}

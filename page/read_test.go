@@ -1,0 +1,130 @@
+package page_test
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// read is the inverse of Builtin.Write: it reads out of a page what was
+// written into it. Of values, only what the page shows can come back.
+func read(t testing.TB, doc document) page.Builtin {
+	t.Helper()
+	var b page.Builtin
+	errors := make(map[string]string)
+	for _, link := range all(doc.root, "a") {
+		if id, here := strings.CutPrefix(value(link, "href"), "#"); here && ancestor(link, "li") != nil {
+			errors[id] = content(link)
+		} else {
+			b.Back = value(link, "href")
+		}
+	}
+	for _, paragraph := range all(having(doc.root, "role")[0], "p") {
+		b.Message = content(paragraph)
+	}
+	for _, form := range all(doc.root, "form") {
+		b.Action = value(form, "action")
+		for question := range form.ChildNodes() {
+			switch question.Data {
+			case "input":
+				b.Hidden = append(b.Hidden, page.Pair{Name: value(question, "name"), Value: value(question, "value")})
+			case "div", "fieldset":
+				b.Controls = append(b.Controls, readControl(t, question, errors))
+			}
+		}
+	}
+	return b
+}
+
+// readControl reads one question and its error, of those in the summary.
+func readControl(t testing.TB, question *html.Node, errors map[string]string) page.Control {
+	t.Helper()
+	first := controls(question)[0]
+	c := page.Control{
+		ID:           value(first, "id"),
+		Name:         value(first, "name"),
+		Kind:         page.Kind(value(first, "type")),
+		Autocomplete: value(first, "autocomplete"),
+		Error:        errors[value(first, "id")],
+	}
+	switch first.Data {
+	case "textarea":
+		c.Kind = page.LongText
+		c.Values = notEmpty(content(first))
+	case "select":
+		c.Kind = page.Select
+		c.Options, c.Values = readOptions(t, first)
+	default:
+		if c.Kind == "checkbox" {
+			c.Kind = page.Checkboxes
+			c.Options, c.Values = readBoxes(t, question)
+		} else {
+			c.Values = notEmpty(value(first, "value"))
+		}
+	}
+	c.Label, c.Required = readCaption(t, firstElement(question), c)
+	for _, p := range all(question, "p") {
+		if content(p) != "Error: "+c.Error {
+			t.Errorf("%q stands at what the summary says %q about", content(p), c.Error)
+		}
+	}
+	return c
+}
+
+func notEmpty(typed string) []string {
+	if typed == "" {
+		return nil
+	}
+	return []string{typed}
+}
+
+// readOptions reads all options but the first, which is for no answer.
+func readOptions(t testing.TB, list *html.Node) (options, chosen []string) {
+	t.Helper()
+	for _, option := range all(list, "option")[1:] {
+		if content(option) != value(option, "value") {
+			t.Errorf("an option shows %q and sends %q", content(option), value(option, "value"))
+		}
+		options = append(options, value(option, "value"))
+		if has(option, "selected") {
+			chosen = append(chosen, value(option, "value"))
+		}
+	}
+	return options, chosen
+}
+
+func readBoxes(t testing.TB, group *html.Node) (options, chosen []string) {
+	t.Helper()
+	for _, box := range controls(group) {
+		if caption := content(box.Parent); box.Parent.Data != "label" || caption != " "+value(box, "value") {
+			t.Errorf("a box shows %q in <%s> and sends %q", caption, box.Parent.Data, value(box, "value"))
+		}
+		options = append(options, value(box, "value"))
+		if has(box, "checked") {
+			chosen = append(chosen, value(box, "value"))
+		}
+	}
+	return options, chosen
+}
+
+// readCaption reads the label or legend of the control.
+func readCaption(t testing.TB, caption *html.Node, c page.Control) (label string, required bool) {
+	t.Helper()
+	want := "label"
+	if c.Kind == page.Checkboxes {
+		want = "legend"
+	}
+	if caption.Data != want || want == "label" && value(caption, "for") != c.ID {
+		t.Errorf("%s has a <%s> for %q", c.ID, caption.Data, value(caption, "for"))
+	}
+	if first := caption.FirstChild; first != nil && first.Type == html.TextNode {
+		label = first.Data
+	}
+	if firstElement(caption) == nil {
+		return label, true
+	}
+	return strings.TrimSuffix(label, " "), false
+}

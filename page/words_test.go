@@ -1,0 +1,139 @@
+package page_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// jargon is what no visitor should have to read: codes, placeholders and the
+// words of those who run the site.
+var jargon = regexp.MustCompile(`[A-Z]{2,}|[_{}<>%]|(?i)\b(crm|regexp?|pattern|field|input|option|type|null|invalid|server|error code|status)s?\b`)
+
+func checkPlain(t *testing.T, words string) {
+	t.Helper()
+	first, _ := utf8.DecodeRuneInString(words)
+	if !unicode.IsUpper(first) || !strings.HasSuffix(words, ".") || strings.TrimSpace(words) != words || strings.Contains(words, "  ") {
+		t.Errorf("%q is not made of sentences", words)
+	}
+	if found := jargon.FindString(words); found != "" {
+		t.Errorf("%q says %q to a visitor", words, found)
+	}
+}
+
+// faults are the ways in which each code comes about.
+func faults(code fieldtype.Code) []page.Fault {
+	typed := page.Fault{Code: string(code), Type: string(fieldtype.Text), Label: "Your city"}
+	if strings.HasPrefix(typed.Code, "TOO_") {
+		typed.Limit = "12.5"
+	}
+	chosen := typed
+	chosen.Choices = true
+	tagged := typed
+	tagged.Type = string(fieldtype.Tags)
+	return []page.Fault{typed, chosen, tagged}
+}
+
+func TestEachCodeHasItsOwnPlainWords(t *testing.T) {
+	said := map[string]fieldtype.Code{page.Message(page.Fault{Code: "UNHEARD_OF", Label: "Your city"}): "an unknown code"}
+	for _, code := range fieldtype.Codes() {
+		for _, fault := range faults(code) {
+			words := page.Message(fault)
+			checkPlain(t, words)
+			if strings.Count(words, "“Your city”") != 1 {
+				t.Errorf("%s: %q does not say once what it is about", code, words)
+			}
+			if !strings.Contains(words, fault.Limit) {
+				t.Errorf("%s: %q does not name the limit %s", code, words, fault.Limit)
+			}
+			// To the visitor it is the same whether nothing came or blanks.
+			if code == fieldtype.RequiredEmpty {
+				code = fieldtype.RequiredMissing
+			}
+			if other, known := said[words]; known && other != code {
+				t.Errorf("%q is said for %s and for %s", words, code, other)
+			}
+			said[words] = code
+		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	for _, test := range []struct {
+		fault page.Fault
+		want  string
+	}{
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "1"}, "Give at least 1 character for “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "2"}, "Give at least 2 characters for “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "11"}, "Give at least 11 characters for “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "1"}, "Give at least 1 choice for “Topics”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "3"}, "Give at least 3 choices for “Topics”."},
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "1"}, "Give at most 1 character for “City”."},
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "100"}, "Give at most 100 characters for “City”."},
+		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "1"}, "Give at most 1 choice for “Topics”."},
+		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "10"}, "Give at most 10 choices for “Topics”."},
+		{page.Fault{Code: "TOO_SMALL", Type: "number", Label: "Seats", Limit: "1"}, "Enter 1 or more in “Seats”."},
+		{page.Fault{Code: "TOO_LARGE", Type: "number", Label: "Seats", Limit: "-0.5"}, "Enter -0.5 or less in “Seats”."},
+
+		{page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "City"}, "Fill in “City”."},
+		{page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "City", Choices: true}, "Choose an answer for “City”."},
+		{page.Fault{Code: "UNHEARD_OF", Label: "City"}, "Check “City”."},
+		{page.Fault{Label: "City"}, "Check “City”."},
+		{page.Fault{}, "Check the form."},
+		{page.Fault{Code: "REQUIRED_FIELD_MISSING"}, "Fill in the form."},
+
+		// A label is text, whatever it looks like.
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "100% <b>%d", Limit: "9"}, "Give at most 9 characters for “100% <b>%d”."},
+		{page.Fault{Code: "TYPE_URL", Label: "“Site”\n"}, "Enter a web address in ““Site”\n”, like https://www.example.com."},
+	} {
+		if got := page.Message(test.fault); got != test.want {
+			t.Errorf("Message(%+v) = %q, want %q", test.fault, got, test.want)
+		}
+	}
+}
+
+func TestMessageWithoutALabel(t *testing.T) {
+	for _, code := range fieldtype.Codes() {
+		for _, fault := range faults(code) {
+			fault.Label = ""
+			words := page.Message(fault)
+			checkPlain(t, words)
+			if strings.ContainsAny(words, "“”") || !strings.Contains(words, "the form") {
+				t.Errorf("%s: %q", code, words)
+			}
+		}
+	}
+}
+
+// The words for a form as a whole tell what to do, and those for whatever
+// else happens take the blame.
+func TestFormMessage(t *testing.T) {
+	sorry := page.FormMessage("UNAVAILABLE")
+	checkPlain(t, sorry)
+	if !strings.HasPrefix(sorry, "Sorry") {
+		t.Errorf("%q does not take the blame", sorry)
+	}
+	for _, code := range []string{"", "UNHEARD_OF"} {
+		if got := page.FormMessage(code); got != sorry {
+			t.Errorf("FormMessage(%q) = %q, want %q", code, got, sorry)
+		}
+	}
+	said := map[string]bool{sorry: true}
+	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED"} {
+		words := page.FormMessage(code)
+		checkPlain(t, words)
+		if said[words] {
+			t.Errorf("FormMessage(%q) is what is said for another code: %q", code, words)
+		}
+		if !strings.Contains(words, "Go back") {
+			t.Errorf("FormMessage(%q) = %q does not tell the way back, which that page has no form for", code, words)
+		}
+		said[words] = true
+	}
+	checkPlain(t, page.Thanks())
+}
