@@ -1,6 +1,8 @@
 package caddytelecrm
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -69,6 +72,8 @@ type account struct {
 	country    string
 	location   *time.Location
 	client     *telecrm.Client
+	pace       *rate.Limiter
+	key        string // tells the settings that reach TeleCRM from others
 }
 
 // resolve expands the placeholders of a and fills in its defaults. It warns
@@ -125,7 +130,6 @@ func (a Account) open(name string) (*account, error) {
 		EnterpriseID: a.EnterpriseID,
 		BaseURL:      a.BaseURL,
 		Timeout:      time.Duration(a.Timeout),
-		Pace:         pace,
 	})
 	if err != nil {
 		return nil, err
@@ -136,7 +140,26 @@ func (a Account) open(name string) (*account, error) {
 		country:    a.Country,
 		location:   location,
 		client:     client,
+		pace:       pace,
+		key:        a.key(),
 	}, nil
+}
+
+// key tells what reaches TeleCRM from other settings, without showing it.
+func (a Account) key() string {
+	sum := sha256.Sum256([]byte(a.Token + "\n" + a.EnterpriseID + "\n" + a.BaseURL))
+	return hex.EncodeToString(sum[:])
+}
+
+// identifierKind is how the values of the account's identifier are compared.
+func (acct *account) identifierKind() telecrm.IdentifierKind {
+	switch fieldtype.Of(acct.identifier) { //nolint:exhaustive // an identifier is a phone, an email or a text
+	case fieldtype.Phone:
+		return telecrm.PhoneIdentifier
+	case fieldtype.Email:
+		return telecrm.EmailIdentifier
+	}
+	return telecrm.TextIdentifier
 }
 
 // meaning returns acct with the country and the time zone of a form in place

@@ -19,6 +19,7 @@ import (
 // The placeholders that a redirect's target may hold.
 const (
 	placeholderID          = "{telecrm.id}"
+	placeholderOutcome     = "{telecrm.outcome}"
 	placeholderErrorFields = "{telecrm.error.fields}"
 )
 
@@ -57,6 +58,9 @@ func (h *Handler) answerThanks(w http.ResponseWriter, r *http.Request, s *submis
 // answerInvalid asks the visitor to correct what they typed.
 func (h *Handler) answerInvalid(w http.ResponseWriter, r *http.Request, s *submission, problems []*problem) error {
 	s.settle(outcomeInvalid)
+	for _, p := range problems {
+		s.wrong = append(s.wrong, namesForLog([]string{p.input})[0]+" "+string(p.code))
+	}
 	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: problems})
 }
 
@@ -92,6 +96,7 @@ func (h *Handler) answerUnavailable(w http.ResponseWriter, r *http.Request, s *s
 func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *submission, err error) error {
 	status, result := errorStatus(err)
 	s.settle(result)
+	s.reason = err.Error()
 	code := map[outcome]string{outcomeTooLarge: codeTooLarge, outcomeNotAForm: codeNotAForm, outcomeMalformed: codeMalformed}[result]
 	if status == http.StatusUnsupportedMediaType {
 		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
@@ -112,6 +117,7 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 		return caddyhttp.Error(f.status, errors.New(f.reason()))
 	case errorsRedirect:
 		target := strings.ReplaceAll(h.ErrorsRedirect, placeholderID, s.id)
+		target = strings.ReplaceAll(target, placeholderOutcome, string(s.outcome))
 		target = strings.ReplaceAll(target, placeholderErrorFields, url.QueryEscape(strings.Join(f.inputs(), ",")))
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return nil

@@ -1,14 +1,18 @@
 package caddytelecrm
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 func init() {
@@ -19,17 +23,48 @@ func init() {
 // none.
 const defaultAccount = "default"
 
+// Defaults of an [App].
+const (
+	defaultRetryFor      = 72 * time.Hour
+	defaultKeepDelivered = 7 * 24 * time.Hour
+	defaultKeepParked    = 90 * 24 * time.Hour
+)
+
 // App holds the TeleCRM accounts that the `telecrm` handlers deliver leads
-// to.
+// to, and the outbox that keeps the leads until they are there.
 type App struct {
 	// The accounts by name. A form that names none uses the one called
 	// `default`.
 	Accounts map[string]*Account `json:"accounts,omitempty"`
 
-	logger *zap.Logger
+	// Where leads are kept until TeleCRM has them: `bolt`, a file, or `off`.
+	// Default: `bolt`
+	OutboxRaw json.RawMessage `json:"outbox,omitempty" caddy:"namespace=telecrm.outbox inline_key=store"`
 
-	opened map[string]*account
-	inline map[Account]*account
+	// How long TeleCRM may fail to take a lead before it is parked, which
+	// keeps it for a person to look at. Default: `72h`
+	RetryFor caddy.Duration `json:"retry_for,omitempty"`
+
+	// How long leads are kept after they were delivered or parked.
+	Keep Keep `json:"keep,omitzero"`
+
+	accounts map[string]*account
+	inline   map[Account]*account
+	outbox   Outbox
+	resource string
+	grace    func() time.Duration
+	logger   *zap.Logger
+
+	started chan struct{}
+	pooled  *pooledOutbox // set once started is closed; nil if the outbox is off
+}
+
+// Keep is how long leads are kept once nothing more is done with them.
+type Keep struct {
+	// After they were delivered. Default: `7d`
+	Delivered caddy.Duration `json:"delivered,omitempty"`
+	// After they were parked. Default: `90d`
+	Parked caddy.Duration `json:"parked,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -44,7 +79,12 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // a CRM that is down never keeps a site from starting.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	a.opened = make(map[string]*account, len(a.Accounts))
+	a.fillDefaults()
+	a.grace = graceOf(ctx)
+	if err := a.provisionOutbox(ctx); err != nil {
+		return err
+	}
+	a.accounts = make(map[string]*account, len(a.Accounts))
 	a.inline = make(map[Account]*account)
 	repl := caddy.NewReplacer()
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
@@ -60,39 +100,128 @@ func (a *App) Provision(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
-		a.opened[name] = acct
+		a.accounts[name] = acct
 	}
 	return nil
 }
 
-// Start does nothing: the accounts are ready once provisioned.
-func (a *App) Start() error { return nil }
-
-// Stop does nothing: requests that are still being answered keep their
-// connections.
-func (a *App) Stop() error { return nil }
-
-// Cleanup closes the accounts' idle connections.
-func (a *App) Cleanup() error {
-	for _, acct := range a.opened {
-		acct.client.CloseIdleConnections()
+// provisionOutbox loads the outbox module. It opens nothing, so that a config
+// can be validated beside a running server.
+func (a *App) provisionOutbox(ctx caddy.Context) error {
+	a.started = make(chan struct{})
+	a.outbox = new(BoltOutbox)
+	if a.OutboxRaw != nil {
+		guest, err := ctx.LoadModule(a, "OutboxRaw")
+		if err != nil {
+			return fmt.Errorf("loading outbox: %w", err)
+		}
+		var ok bool
+		if a.outbox, ok = guest.(Outbox); !ok {
+			return fmt.Errorf("loading outbox: %T is no outbox", guest)
+		}
+	} else if err := a.outbox.(*BoltOutbox).Provision(ctx); err != nil {
+		return err
 	}
-	for _, acct := range a.inline {
-		acct.client.CloseIdleConnections()
+	var err error
+	a.resource, err = a.outbox.Resource()
+	return err
+}
+
+// fillDefaults fills in what the config leaves out.
+func (a *App) fillDefaults() {
+	for _, setting := range []struct {
+		value    *caddy.Duration
+		fallback time.Duration
+	}{
+		{&a.RetryFor, defaultRetryFor},
+		{&a.Keep.Delivered, defaultKeepDelivered},
+		{&a.Keep.Parked, defaultKeepParked},
+	} {
+		if *setting.value == 0 {
+			*setting.value = caddy.Duration(setting.fallback)
+		}
+	}
+}
+
+// Validate reports settings that cannot work.
+func (a *App) Validate() error {
+	if a.RetryFor < 0 || a.Keep.Delivered < 0 || a.Keep.Parked < 0 {
+		return errors.New("retry_for and keep take durations above zero")
 	}
 	return nil
+}
+
+// keepsLeads reports whether there is an outbox.
+func (a *App) keepsLeads() bool { return a.resource != "" }
+
+// Start opens the outbox, unless a config before this one has it open, and
+// delivers what is due in it.
+func (a *App) Start() error {
+	defer close(a.started)
+	if !a.keepsLeads() {
+		return nil
+	}
+	pooled, err := openPooled(a.resource, a.outbox, a.logger)
+	if err != nil {
+		return err
+	}
+	a.pooled = pooled
+	pooled.adopt(a, a.deliveryConfig())
+	return nil
+}
+
+// Stop lets attempts under way end if the process is about to exit. When a
+// config takes over, nothing needs to stop: the outbox goes on under it, and
+// requests that are still being answered use it until Cleanup.
+func (a *App) Stop() error {
+	if a.pooled != nil && caddy.Exiting() {
+		a.pooled.stop(a.grace())
+	}
+	return nil
+}
+
+// Cleanup lets go of the outbox, which the last config to do so closes, and
+// closes the accounts' idle connections.
+func (a *App) Cleanup() error {
+	var err error
+	if a.pooled != nil {
+		a.pooled.release(a)
+		_, err = pool.Delete(a.resource)
+	}
+	for _, acct := range a.allAccounts() {
+		acct.client.CloseIdleConnections()
+	}
+	return err
+}
+
+// allAccounts are the named accounts and those written in forms.
+func (a *App) allAccounts() []*account {
+	return slices.AppendSeq(slices.Collect(maps.Values(a.accounts)), maps.Values(a.inline))
+}
+
+// graceOf is how long the HTTP servers let requests take to end when the
+// process exits, and so how long attempts may.
+func graceOf(ctx caddy.Context) func() time.Duration {
+	return func() time.Duration {
+		if app, err := ctx.AppIfConfigured("http"); err == nil {
+			if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
+				return grace
+			}
+		}
+		return lastAttempts
+	}
 }
 
 // account returns the configured account of that name, or an error that lists
 // the known ones.
 func (a *App) account(name string) (*account, error) {
-	if acct, ok := a.opened[name]; ok {
+	if acct, ok := a.accounts[name]; ok {
 		return acct, nil
 	}
-	if len(a.opened) == 0 {
+	if len(a.accounts) == 0 {
 		return nil, fmt.Errorf("there is no account %q: configure it in the telecrm global option, or write token and enterprise_id in this block", name)
 	}
-	known := slices.Sorted(maps.Keys(a.opened))
+	known := slices.Sorted(maps.Keys(a.accounts))
 	return nil, fmt.Errorf("there is no account %q; known accounts are: %s", name, strings.Join(known, ", "))
 }
 
@@ -118,5 +247,6 @@ func (a *App) inlineAccount(settings Account) (*account, error) {
 var (
 	_ caddy.App          = (*App)(nil)
 	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -59,7 +59,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    }
 //	    unmapped   <api_name>
 //
-//	    deliver    now [<budget>]
+//	    deliver    now [<budget>] | later
 //	    thank_you  <path or URL>
 //	    errors     page | handle | redirect <path or URL>
 //	    max_body   <size>
@@ -67,7 +67,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("telecrm takes one matcher and a block; %q is too much", d.Val())
+		return d.Errf("telecrm takes one matcher and a block; %q is too much (a path begins with /, a named matcher with @)", d.Val())
 	}
 	return readBlock(d, "telecrm", append([]word{
 		text("account", &h.AccountName),
@@ -85,16 +85,16 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return d.Errf("deliver takes: now [<budget>]")
+	switch {
+	case len(args) == 1 && (args[0] == deliverNow || args[0] == deliverLater):
+	case len(args) == 2 && args[0] == deliverNow:
+		if err := readDuration(d, "the budget of deliver now", args[1], &h.Budget); err != nil {
+			return err
+		}
+	default:
+		return d.Errf("deliver takes one of: now [<budget>], later")
 	}
-	if args[0] != deliverNow {
-		return d.Errf("unknown word %q after deliver; the known word is: %s", args[0], deliverNow)
-	}
-	h.Deliver = deliverNow
-	if len(args) == 2 {
-		return readDuration(d, "the budget of deliver now", args[1], &h.Budget)
-	}
+	h.Deliver = args[0]
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -41,6 +42,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        crm_rate      <n>/<s|m|h> [<burst>]
 //	        timeout       <duration>
 //	    }
+//	    outbox    bolt [<file>] | off
+//	    retry_for <duration>
+//	    keep      delivered|parked <duration>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
@@ -49,7 +53,41 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	return readBlock(d, "the telecrm option", []word{
 		{name: "account", many: true, read: a.readAccount},
+		{name: "outbox", read: a.readOutbox},
+		duration("retry_for", &a.RetryFor),
+		{name: "keep", many: true, read: a.readKeep},
 	})
+}
+
+func (a *App) readOutbox(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Errf("outbox takes one of: bolt [<file>], off")
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
+	if err != nil {
+		return err
+	}
+	if _, ok := module.(Outbox); !ok {
+		return d.Errf("%s is no outbox", name)
+	}
+	a.OutboxRaw = caddyconfig.JSONModuleObject(module, "store", name, nil)
+	return nil
+}
+
+func (a *App) readKeep(d *caddyfile.Dispenser) error {
+	var state, arg string
+	if !d.AllArgs(&state, &arg) {
+		return d.Errf("keep takes: delivered|parked <duration>")
+	}
+	into := map[string]*caddy.Duration{"delivered": &a.Keep.Delivered, "parked": &a.Keep.Parked}[state]
+	if into == nil {
+		return d.Errf("unknown word %q after keep; known words are: delivered, parked", state)
+	}
+	if *into != 0 {
+		return d.Errf("keep %s is written twice", state)
+	}
+	return readDuration(d, "keep "+state, arg, into)
 }
 
 func (a *App) readAccount(d *caddyfile.Dispenser) error {

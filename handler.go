@@ -1,7 +1,6 @@
 package caddytelecrm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/form"
-	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // outcome is what became of a submission, as logs and placeholders name it.
@@ -24,9 +22,10 @@ type outcome string
 const (
 	outcomeCreated     outcome = "created"     // the lead is in TeleCRM
 	outcomeKnown       outcome = "known"       // TeleCRM has a lead with this identifier
+	outcomeWaiting     outcome = "waiting"     // the lead is in the outbox, on its way to TeleCRM
 	outcomeInvalid     outcome = "invalid"     // the visitor is asked to correct something
 	outcomeRefused     outcome = "refused"     // TeleCRM will not take this lead
-	outcomeUnavailable outcome = "unavailable" // TeleCRM took no lead, for now
+	outcomeUnavailable outcome = "unavailable" // the lead could be kept nowhere
 	outcomeMalformed   outcome = "malformed"   // the body is broken
 	outcomeTooLarge    outcome = "too_large"   // the body passes a limit
 	outcomeNotAForm    outcome = "not_a_form"  // the body is no form at all
@@ -41,7 +40,9 @@ type submission struct {
 	posted  *form.Form // nil until read
 	outcome outcome
 	leadID  string
-	sent    int // attempts to deliver
+	sent    int      // attempts to deliver
+	reason  string   // why the body could not be read
+	wrong   []string // what the visitor is asked to correct
 }
 
 // ServeHTTP takes a form's POST and passes everything else on.
@@ -70,17 +71,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if len(draft.problems) > 0 {
 		return h.answerInvalid(w, r, s, draft.problems)
 	}
-	h.logRemarks(s, draft.remarks)
+	logRemarks(h.logger.With(zap.String("form", h.Form), zap.String("id", s.id)), draft.remarks)
 
-	answer := h.deliver(r.Context(), s, draft.lead)
-	switch answer.Verdict {
-	case telecrm.Created, telecrm.Duplicate:
-		return h.answerThanks(w, r, s)
-	case telecrm.Rejected:
+	result := h.deliver(r.Context(), s, draft.lead)
+	if result == outcomeRefused {
 		return h.answerRefused(w, r, s)
-	case telecrm.Hold, telecrm.Retry:
 	}
-	return h.answerUnavailable(w, r, s)
+	if result == outcomeUnavailable {
+		return h.answerUnavailable(w, r, s)
+	}
+	return h.answerThanks(w, r, s)
 }
 
 // matches reports whether the request is for this handler, as it is or as the
@@ -126,6 +126,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 func (s *submission) settle(o outcome) {
 	s.outcome = o
 	s.repl.Set("telecrm.outcome", string(o))
+	if s.leadID != "" {
+		s.repl.Set("telecrm.lead_id", s.leadID)
+	}
 }
 
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
@@ -159,49 +162,23 @@ func (s *submission) expand(template string) string {
 	return expanded
 }
 
-// deliver sends the lead while the visitor waits, and notes what became of
-// it. A visitor who leaves does not stop it.
-func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) telecrm.Answer {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(h.Budget))
-	defer cancel()
-	s.sent++
-	answer := h.account.client.CreateLead(ctx, lead)
-	log := h.logger.With(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name))
-	switch answer.Verdict {
-	case telecrm.Created:
-		s.settle(outcomeCreated)
-		s.leadID = answer.LeadID
-		s.repl.Set("telecrm.lead_id", answer.LeadID)
-		if !answer.Confirmed() {
-			log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
-		}
-		h.logRemarks(s, losses(answer, lead))
-	case telecrm.Duplicate:
-		s.settle(outcomeKnown)
-		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored")
-	case telecrm.Rejected:
-		s.settle(outcomeRefused)
-		log.Warn("TeleCRM refused the lead", zap.String("reason", answer.Reason()))
-	case telecrm.Hold:
-		s.settle(outcomeUnavailable)
-		log.Error("TeleCRM takes no lead from this account; check that the token is a Sync token and in its place, then the enterprise id, the base url and the subscription",
-			zap.String("reason", answer.Reason()))
-	case telecrm.Retry:
-		s.settle(outcomeUnavailable)
-		log.Error("the lead could not be delivered", zap.String("reason", answer.Reason()))
-	}
-	return answer
-}
-
 // logSubmission writes the one line that every submission gets.
 func (h *Handler) logSubmission(s *submission) {
 	fields := []zap.Field{
 		zap.String("form", h.Form),
 		zap.String("id", s.id),
 		zap.String("outcome", string(s.outcome)),
-		zap.String("lead_id", s.leadID),
 		zap.Int("attempts", s.sent),
 		zap.Duration("duration", time.Since(s.start)),
+	}
+	if s.leadID != "" {
+		fields = append(fields, zap.String("lead_id", s.leadID))
+	}
+	if s.reason != "" {
+		fields = append(fields, zap.String("reason", s.reason))
+	}
+	if len(s.wrong) > 0 {
+		fields = append(fields, zap.Strings("wrong", s.wrong))
 	}
 	if s.posted != nil {
 		if dropped := namesForLog(h.mapping.dropped(s.posted)); len(dropped) > 0 {
@@ -212,17 +189,6 @@ func (h *Handler) logSubmission(s *submission) {
 		}
 	}
 	h.logger.Info("submission", fields...)
-}
-
-func (h *Handler) logRemarks(s *submission, remarks []remark) {
-	for _, r := range remarks {
-		h.logger.Warn("a part of the lead was not stored as sent",
-			zap.String("form", h.Form),
-			zap.String("id", s.id),
-			zap.String("field", r.field),
-			zap.String("status", r.status),
-			zap.String("remark", r.text))
-	}
 }
 
 // errorStatus is the HTTP status and the outcome of a body that could not be

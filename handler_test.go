@@ -64,7 +64,7 @@ func newHandler(t testing.TB, baseURL, block string) testHandler {
 
 func provisionHandler(t testing.TB, baseURL, block string) (testHandler, error) {
 	t.Helper()
-	app, err := json.Marshal(App{Accounts: map[string]*Account{defaultAccount: {
+	app, err := json.Marshal(App{OutboxRaw: json.RawMessage(`{"store":"off"}`), Accounts: map[string]*Account{defaultAccount: {
 		Token: testToken, EnterpriseID: testEnterprise, BaseURL: baseURL, CRMRate: "1000000/s 1000",
 		Country: "IN", TimeZone: "Asia/Kolkata",
 	}}})

@@ -22,20 +22,20 @@ const (
 	enterpriseID = "66aa00bb11cc22dd33ee44ff"
 )
 
-// binary builds the real Caddy once for all tests of this file.
+// binary builds the real Caddy when the first test needs it.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "caddy-telecrm")
-	if err != nil {
+	var err error
+	if binaryDir, err = os.MkdirTemp("", "caddy-telecrm"); err != nil {
 		return "", err
 	}
-	return caddyproc.Build(dir)
+	return caddyproc.Build(binaryDir)
 })
+
+var binaryDir string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
+	_ = os.RemoveAll(binaryDir)
 	os.Exit(code)
 }
 
@@ -49,8 +49,9 @@ type server struct {
 	global string // its global block
 }
 
-// serve runs a Caddy whose one site holds the given Caddyfile lines.
-func serve(t *testing.T, site string) *server {
+// serve runs a Caddy whose one site holds the given Caddyfile lines, and its
+// telecrm option the given ones beside the account.
+func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -83,9 +84,10 @@ func serve(t *testing.T, site string) *server {
 			country IN
 			crm_rate 1000/s 1000
 		}
+		%s
 	}
 }
-`, s.admin, enterpriseID, listener.Addr)
+`, s.admin, enterpriseID, listener.Addr, strings.Join(option, "\n"))
 	s.write(t, site)
 	s.Process = caddyproc.Start(t, path, s.config, dir, s.site+"/", "TELECRM_TEST_TOKEN="+secretToken)
 	return s
@@ -97,6 +99,15 @@ func (s *server) write(t *testing.T, site string) {
 	content := s.global + strings.TrimPrefix(s.site, "http://127.0.0.1") + " {\n" + site + "\n}\n"
 	if err := os.WriteFile(s.config, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// reload has the running server take the site over.
+func (s *server) reload(t *testing.T, site string) {
+	t.Helper()
+	s.write(t, site)
+	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err != nil {
+		t.Fatalf("reload: %v\n%s", err, output)
 	}
 }
 
@@ -182,15 +193,46 @@ func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
 	}
 }
 
-// A CRM that is slow, refuses the token or is gone keeps the visitor no longer
-// than the budget and takes nothing that they typed away.
+var crmFaults = map[string]sandbox.Fault{
+	"slow":    {Delay: time.Minute},
+	"down":    {Drop: true},
+	"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
+}
+
+// A CRM that is slow, refuses the token or is gone is nothing that a visitor
+// notices, and the lead arrives later.
 func TestCRMThatFails(t *testing.T) {
-	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1))
-	for name, fault := range map[string]sandbox.Fault{
-		"slow":    {Delay: time.Minute},
-		"down":    {Drop: true},
-		"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
-	} {
+	for name, fault := range crmFaults {
+		t.Run(name, func(t *testing.T) {
+			site := strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1)
+			s := serve(t, site)
+			s.crm.Inject(fault)
+			if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
+				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
+			}
+			if name == "refuses" {
+				// Another token is tried at once.
+				s.global = strings.Replace(s.global, "{env.TELECRM_TEST_TOKEN}", "another", 1)
+				s.reload(t, site)
+				s.global = strings.Replace(s.global, "another", "{env.TELECRM_TEST_TOKEN}", 1)
+				s.reload(t, site)
+			}
+			deadline := time.Now().Add(40 * time.Second)
+			for len(s.crm.Leads()) == 0 && time.Now().Before(deadline) {
+				time.Sleep(50 * time.Millisecond)
+			}
+			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
+				t.Errorf("leads %v\n%s", leads, s.Log())
+			}
+		})
+	}
+}
+
+// Without an outbox such a CRM keeps the visitor no longer than the budget,
+// and takes nothing that they typed away.
+func TestCRMThatFailsWithoutAnOutbox(t *testing.T) {
+	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1), "outbox off")
+	for name, fault := range crmFaults {
 		t.Run(name, func(t *testing.T) {
 			s.crm.Inject(fault)
 			start := time.Now()
@@ -289,10 +331,7 @@ func TestCommandsBesideARunningServer(t *testing.T) {
 		t.Errorf("status %d after refused reloads", got.status)
 	}
 
-	s.write(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
-	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err != nil {
-		t.Fatalf("reload: %v\n%s", err, output)
-	}
+	s.reload(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
 	if got := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); got.location != "/other" {
 		t.Errorf("redirected to %q after the reload", got.location)
 	}

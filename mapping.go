@@ -204,7 +204,7 @@ func (d *draft) addAction(a *boundAction, posted *form.Form, expand func(string)
 		d.putSetting(action.Fields, path, s, value, err)
 	}
 	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {
-		d.remarks = append(d.remarks, remark{"action " + a.code, remarkNotSent, "status, currency or amount is empty"})
+		d.remarks = append(d.remarks, remark{"action " + a.code, remarkNotSent, "status, currency or amount is empty, or the amount is 0"})
 		return
 	}
 	d.lead.Actions = append(d.lead.Actions, action)

@@ -36,6 +36,7 @@ const (
 // Defaults of a [Handler].
 const (
 	deliverNow     = "now"
+	deliverLater   = "later"
 	defaultBudget  = 3 * time.Second
 	defaultMaxBody = 64 << 10
 )
@@ -54,7 +55,7 @@ const (
 // ------------|------------
 // `{telecrm.id}` | the submission's id, the same as in the log
 // `{telecrm.form}` | the form's name
-// `{telecrm.outcome}` | `created`, `known`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
+// `{telecrm.outcome}` | `created`, `known`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
@@ -93,10 +94,13 @@ type Handler struct {
 	// one `label: value` a line.
 	Unmapped string `json:"unmapped,omitempty"`
 
-	// When to deliver: `now`, while the visitor waits. Default: `now`
+	// When the visitor is thanked: `now`, when TeleCRM has answered or the
+	// budget has passed, so that they can correct what it refuses; or `later`,
+	// as soon as the lead is in the outbox. Default: `now`
 	Deliver string `json:"deliver,omitempty"`
 
-	// How long the visitor waits for TeleCRM at most. Default: `3s`
+	// With `"deliver": "now"`, how long the visitor waits for TeleCRM at
+	// most. Default: `3s`
 	Budget caddy.Duration `json:"budget,omitempty"`
 
 	// Where the visitor goes when all is well: a path, or an http(s) URL. It
@@ -110,13 +114,14 @@ type Handler struct {
 	Errors string `json:"errors,omitempty"`
 
 	// The path or URL for `"errors": "redirect"`. It may hold
-	// `{telecrm.error.fields}` and `{telecrm.id}`.
+	// `{telecrm.outcome}`, `{telecrm.error.fields}` and `{telecrm.id}`.
 	ErrorsRedirect string `json:"errors_redirect,omitempty"`
 
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	matchers caddyhttp.MatcherSets
+	app      *App
 	account  *account
 	mapping  *mapping
 	limits   form.Limits
@@ -148,7 +153,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading telecrm app: %w", err)
 	}
-	h.account, err = h.findAccount(app.(*App))
+	h.app = app.(*App)
+	h.account, err = h.findAccount()
 	if err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
@@ -197,18 +203,18 @@ func (h *Handler) matchedPath() string {
 }
 
 // findAccount returns the account that the form names or describes.
-func (h *Handler) findAccount(app *App) (*account, error) {
+func (h *Handler) findAccount() (*account, error) {
 	if h.connects() {
 		if h.AccountName != "" {
 			return nil, errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
 		}
-		return app.inlineAccount(h.Account)
+		return h.app.inlineAccount(h.Account)
 	}
 	name := h.AccountName
 	if name == "" {
 		name = defaultAccount
 	}
-	acct, err := app.account(name)
+	acct, err := h.app.account(name)
 	if err != nil {
 		return nil, err
 	}
@@ -226,8 +232,10 @@ func (h *Handler) Validate() error {
 
 func (h *Handler) validate() error {
 	switch {
-	case h.Deliver != deliverNow:
-		return fmt.Errorf("deliver %q is unknown; the known way is: now", h.Deliver)
+	case h.Deliver != deliverNow && h.Deliver != deliverLater:
+		return fmt.Errorf("deliver %q is unknown; known ways are: now, later", h.Deliver)
+	case h.Deliver == deliverLater && !h.app.keepsLeads():
+		return errors.New("deliver later needs the outbox, which is off")
 	case h.Budget < 0:
 		return errors.New("the budget of deliver now is negative")
 	case h.MaxBody < 0:
@@ -244,7 +252,7 @@ func (h *Handler) validate() error {
 			return fmt.Errorf("errors_redirect is set although errors is %s", h.Errors)
 		}
 	case errorsRedirect:
-		if err := checkTarget(h.ErrorsRedirect, placeholderID, placeholderErrorFields); err != nil {
+		if err := checkTarget(h.ErrorsRedirect, placeholderID, placeholderOutcome, placeholderErrorFields); err != nil {
 			return fmt.Errorf("errors redirect: %w", err)
 		}
 	default:

@@ -1,0 +1,202 @@
+package caddytelecrm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// deliver makes the lead safe: in the outbox, from where it goes to TeleCRM,
+// or, if the outbox does not work or is off, in TeleCRM itself. A visitor who
+// leaves does not stop it.
+func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) outcome {
+	ctx = context.WithoutCancel(ctx)
+	if h.app.keepsLeads() {
+		result, err := h.submit(ctx, s, lead)
+		if err == nil {
+			s.settle(result)
+			return result
+		}
+		h.logger.Error("the outbox could not keep a lead; trying to send it at once",
+			zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
+	}
+	result := h.send(ctx, s, lead)
+	s.settle(result)
+	return result
+}
+
+// submit journals the lead and, if the form is to deliver now, waits for what
+// becomes of it.
+func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) (outcome, error) {
+	engine, err := h.app.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	wait := time.Duration(h.Budget)
+	if h.Deliver == deliverLater {
+		wait = 0
+	}
+	result, err := engine.Submit(ctx, delivery.Submission{ID: s.id, Account: h.account.name, Form: h.Form, Lead: lead}, wait)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case result.State == outbox.Delivered:
+		s.sent, s.leadID = 1, result.LeadID
+		return outcomeCreated, nil
+	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Duplicate:
+		s.sent = 1
+		return outcomeKnown, nil
+	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Rejected:
+		s.sent = 1
+		return outcomeRefused, nil
+	}
+	return outcomeWaiting, nil
+}
+
+// send sends the lead while the visitor waits, once.
+func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) outcome {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
+	defer cancel()
+	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name))
+	answer := telecrm.Answer{Verdict: telecrm.Retry}
+	if err := h.account.pace.Wait(ctx); err != nil {
+		answer.Err = fmt.Errorf("waiting for a turn under crm_rate: %w", err)
+	} else {
+		s.sent = 1
+		answer = h.account.client.CreateLead(ctx, lead)
+	}
+	switch answer.Verdict {
+	case telecrm.Created:
+		s.leadID = answer.LeadID
+		logCreated(log, answer, lead)
+		return outcomeCreated
+	case telecrm.Duplicate:
+		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored")
+		return outcomeKnown
+	case telecrm.Rejected:
+		log.Warn("TeleCRM refused the lead", zap.String("reason", answer.Reason()))
+		return outcomeRefused
+	case telecrm.Hold:
+		log.Error(heldAdvice, zap.String("reason", answer.Reason()))
+	case telecrm.Retry:
+		log.Error("the lead could not be delivered", zap.String("reason", answer.Reason()))
+	}
+	return outcomeUnavailable
+}
+
+// heldAdvice names the suspects in the order of how easy they are to rule
+// out.
+const heldAdvice = "TeleCRM takes no lead from this account; check that the token is a Sync token and in its place, then the enterprise id, the base url and the subscription"
+
+// logCreated warns about what of a created lead TeleCRM did not store.
+func logCreated(log *zap.Logger, answer telecrm.Answer, lead telecrm.Lead) {
+	if !answer.Confirmed() {
+		log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
+	}
+	logRemarks(log, losses(answer, lead))
+}
+
+func logRemarks(log *zap.Logger, remarks []remark) {
+	for _, r := range remarks {
+		log.Warn("a part of the lead was not stored as sent",
+			zap.String("field", r.field), zap.String("status", r.status), zap.String("remark", r.text))
+	}
+}
+
+// startPatience is how long a request that arrives before the app has started
+// waits for it.
+const startPatience = 5 * time.Second
+
+// engine returns the engine that delivers from the outbox. Caddy starts apps
+// in no particular order, so a request may be here before it is.
+func (a *App) engine(ctx context.Context) (*delivery.Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	select {
+	case <-a.started:
+	case <-ctx.Done():
+	}
+	select {
+	case <-a.started:
+		if a.pooled != nil {
+			return a.pooled.engine, nil
+		}
+	default:
+	}
+	return nil, errors.New("the outbox is not open")
+}
+
+// deliveryConfig is what the engine is to work by.
+func (a *App) deliveryConfig() delivery.Config {
+	config := delivery.Config{
+		RetryFor:      time.Duration(a.RetryFor),
+		KeepDelivered: time.Duration(a.Keep.Delivered),
+		KeepParked:    time.Duration(a.Keep.Parked),
+		Logger:        a.logger,
+		Hooks: delivery.Hooks{
+			Settled:  a.logSettled,
+			Held:     a.logHeld,
+			Resumed:  a.logResumed,
+			Orphaned: a.logOrphaned,
+		},
+	}
+	for _, acct := range a.allAccounts() {
+		config.Accounts = append(config.Accounts, delivery.Account{
+			Name:           acct.name,
+			Client:         acct.client,
+			Key:            acct.key,
+			Identifier:     acct.identifier,
+			IdentifierKind: acct.identifierKind(),
+			Rate:           float64(acct.pace.Limit()),
+			Burst:          acct.pace.Burst(),
+		})
+	}
+	return config
+}
+
+// logSettled tells what became of an attempt.
+func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	log := a.logger.WithLazy(
+		zap.String("account", entry.Account),
+		zap.String("form", entry.Form),
+		zap.String("id", entry.ID),
+		zap.Int("attempts", entry.Attempts))
+	switch s.State {
+	case outbox.Delivered:
+		log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
+		if answer.Verdict != telecrm.Created {
+			return
+		}
+		lead, err := delivery.DecodePayload(entry.Payload)
+		if err != nil {
+			log.Error("reading back a delivered lead", zap.Error(err))
+		}
+		logCreated(log, answer, lead)
+	case outbox.Parked:
+		log.Warn("lead parked", zap.String("reason", s.Reason))
+	case outbox.Waiting:
+		log.Info("lead waits", zap.String("reason", s.Reason), zap.Time("next_attempt", s.DueAt))
+	}
+}
+
+func (a *App) logHeld(account, reason string) {
+	a.logger.Error(heldAdvice+"; everything is kept and tried again by itself",
+		zap.String("account", account), zap.String("reason", reason))
+}
+
+func (a *App) logResumed(account string) {
+	a.logger.Info("TeleCRM takes leads from this account again", zap.String("account", account))
+}
+
+func (a *App) logOrphaned(account string, entries int) {
+	a.logger.Warn("leads wait for an account that is not in the config; they stay until it is again",
+		zap.String("account", account), zap.Int("entries", entries))
+}

@@ -1,0 +1,170 @@
+package bolt_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+)
+
+// payload is as long as a common lead's.
+var payload = []byte(strings.Repeat(`{"fields":{"name":"Asha Example","phone":"918123456789"}}`, 7)[:350])
+
+func newEntry() outbox.Entry {
+	now := time.Now()
+	return outbox.Entry{
+		ID:         uuid.Must(uuid.NewV7()).String(),
+		Account:    "default",
+		Form:       "/enquire",
+		Identifier: "918123456789",
+		Payload:    payload,
+		CreatedAt:  now,
+		DueAt:      now,
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	store := openAt(b, filepath.Join(b.TempDir(), "outbox.db"))
+	b.ReportAllocs()
+	for b.Loop() {
+		mustAppend(b, store)
+	}
+}
+
+func BenchmarkAppendParallel32(b *testing.B) {
+	store := openAt(b, filepath.Join(b.TempDir(), "outbox.db"))
+	b.ReportAllocs()
+	b.SetParallelism(max(32/runtime.GOMAXPROCS(0), 1))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			mustAppend(b, store)
+		}
+	})
+}
+
+func BenchmarkTakeSettle(b *testing.B) {
+	store := openAt(b, filepath.Join(b.TempDir(), "outbox.db"))
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		mustAppend(b, store)
+		b.StartTimer()
+		takeAndSettle(b, store)
+	}
+}
+
+func takeAndSettle(b *testing.B, store *bolt.Store) {
+	now := time.Now()
+	entries, err := store.Take(context.Background(), "default", now, now, 1, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, e := range entries {
+		settlement := outbox.Settlement{State: outbox.Delivered, At: now, LeadID: "65f0c0ffee"}
+		if err := store.Settle(context.Background(), e.ID, settlement); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMillion measures what a million waiting entries cost. It takes its
+// time; run it alone:
+//
+//	go test -run '^$' -bench BenchmarkMillion -benchtime 1x ./outbox/bolt
+func BenchmarkMillion(b *testing.B) {
+	const entries, appends = 1_000_000, 5000
+	path := filepath.Join(b.TempDir(), "outbox.db")
+	empty := openAt(b, filepath.Join(b.TempDir(), "empty.db"))
+	full := openAt(b, path)
+	appendMany(b, full, entries)
+	if err := full.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		debug.FreeOSMemory()
+		begun := time.Now()
+		full = openAt(b, path)
+		opened := time.Since(begun)
+		var onEmpty, onFull time.Duration
+		for range appends { // in turns, since the disk is not always as fast
+			onEmpty += timeAppend(b, empty)
+			onFull += timeAppend(b, full)
+		}
+		resident := residentBytes(b)
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(opened.Seconds(), "s/open")
+		b.ReportMetric(float64(onEmpty.Nanoseconds())/appends, "ns/append-to-empty")
+		b.ReportMetric(float64(onFull.Nanoseconds())/appends, "ns/append-to-full")
+		b.ReportMetric(float64(onFull)/float64(onEmpty), "full/empty")
+		b.ReportMetric(float64(info.Size())/(1<<20), "MiB/file")
+		b.ReportMetric(float64(resident)/(1<<20), "MiB/resident")
+	}
+}
+
+func timeAppend(b *testing.B, store *bolt.Store) time.Duration {
+	e := newEntry()
+	begun := time.Now()
+	if err := store.Append(context.Background(), e); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(begun)
+}
+
+func residentBytes(b *testing.B) int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	fields := strings.Fields(rest)
+	kib, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		b.Fatal(fmt.Errorf("reading VmRSS: %w", err))
+	}
+	return kib << 10
+}
+
+func openAt(tb testing.TB, path string) *bolt.Store {
+	tb.Helper()
+	store, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func mustAppend(tb testing.TB, store *bolt.Store) {
+	if err := store.Append(context.Background(), newEntry()); err != nil {
+		tb.Error(err)
+	}
+}
+
+func appendMany(tb testing.TB, store *bolt.Store, n int) {
+	tb.Helper()
+	const writers = 500
+	var work sync.WaitGroup
+	for w := range writers {
+		work.Go(func() {
+			for i := w; i < n; i += writers {
+				mustAppend(tb, store)
+			}
+		})
+	}
+	work.Wait()
+}

@@ -1,0 +1,188 @@
+//go:build unix
+
+package bolt_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+)
+
+// churn appends, takes and settles, and says what has been acknowledged, until
+// it is killed.
+func churn(path string) error {
+	store, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	var out sync.Mutex
+	say := func(what, id string) {
+		out.Lock()
+		defer out.Unlock()
+		_, _ = os.Stdout.WriteString(what + " " + id + "\n")
+	}
+	failed := make(chan error)
+	for range 8 {
+		go func() {
+			for {
+				e := newEntry()
+				if err := store.Append(ctx, e); err != nil {
+					failed <- err
+				}
+				say("appended", e.ID)
+			}
+		}()
+	}
+	go func() {
+		for {
+			now := time.Now()
+			entries, err := store.Take(ctx, "default", now, now, 5, nil)
+			if err != nil {
+				failed <- err
+			}
+			for _, e := range entries {
+				say("taken", e.ID)
+				if err := store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Delivered, At: now}); err != nil {
+					failed <- err
+				}
+				say("settled", e.ID)
+			}
+		}
+	}()
+	return <-failed
+}
+
+// TestKilled kills a process that writes, again and again. Everything that it
+// had acknowledged must be there.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	acknowledged := make(map[string]string) // id to the last thing said of it
+	for range 5 {
+		c := startChild(t, "churn", path)
+		for range 50 + rand.IntN(400) {
+			if !c.lines.Scan() {
+				t.Fatal("the process ended before it was killed")
+			}
+			noteLine(acknowledged, c.lines.Text())
+		}
+		must(t, c.Process.Kill())
+		for c.lines.Scan() { // what it had said already
+			noteLine(acknowledged, c.lines.Text())
+		}
+		_ = c.Wait()
+		wantAcknowledged(t, path, acknowledged)
+	}
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+}
+
+func noteLine(acknowledged map[string]string, line string) {
+	what, id, ok := strings.Cut(line, " ")
+	if ok && len(id) == 36 && (what != "appended" || acknowledged[id] == "") {
+		acknowledged[id] = what // "appended" may be said after "taken"
+	}
+}
+
+func wantAcknowledged(t *testing.T, path string, acknowledged map[string]string) {
+	t.Helper()
+	store := openAt(t, path)
+	for id, what := range acknowledged {
+		e, err := store.Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case what == "settled" && e.State != outbox.Delivered:
+			t.Errorf("entry %s was settled, and is %s", id, e.State)
+		case what == "taken" && e.State == outbox.Waiting && e.AmbiguousSince.IsZero():
+			t.Errorf("entry %s was taken, and does not say so", id)
+		}
+	}
+	must(t, store.Close())
+}
+
+// TestPowerLost loses what a commit had written but not yet synced: any part
+// of its pages may be on disk, but not yet its meta page. The file must then
+// be as it was before that commit.
+func TestPowerLost(t *testing.T) {
+	t.Parallel()
+	const pageSize = 4096
+	dir := t.TempDir()
+	path := filepath.Join(dir, "outbox.db")
+	store := openAt(t, path)
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 40 {
+		before, err := os.ReadFile(path)
+		must(t, err)
+		want := dump(t, store)
+		now := time.Now()
+		switch round % 4 {
+		case 0, 1:
+			appendMany(t, store, 1+random.IntN(30))
+		case 2:
+			_, err = store.Take(t.Context(), "default", now, now, 3, nil)
+		case 3:
+			_, err = store.Expire(t.Context(), outbox.Delivered, now, 5)
+		}
+		must(t, err)
+		after, err := os.ReadFile(path)
+		must(t, err)
+		image := bytes.Clone(after)
+		for at := 0; at < len(before); at += pageSize {
+			if at < 2*pageSize || random.IntN(2) == 0 {
+				copy(image[at:], before[at:min(at+pageSize, len(before))])
+			}
+		}
+		copyPath := filepath.Join(dir, fmt.Sprintf("image-%d.db", round))
+		must(t, os.WriteFile(copyPath, image, 0o600))
+		lost := openAt(t, copyPath)
+		if got := dump(t, lost); !maps.Equal(want, got) {
+			t.Fatalf("round %d: %d entries before the commit, %d after power was lost in it",
+				round, len(want), len(got))
+		}
+		must(t, lost.Close())
+	}
+	corrupt, err := filepath.Glob(filepath.Join(dir, "*.corrupt-*"))
+	must(t, err)
+	if len(corrupt) > 0 {
+		t.Errorf("a crash was taken for damage: %q", corrupt)
+	}
+}
+
+// dump returns the state of each entry.
+func dump(t *testing.T, store *bolt.Store) map[string]outbox.State {
+	t.Helper()
+	states := make(map[string]outbox.State)
+	for _, e := range listAll(t, store) {
+		states[e.ID] = e.State
+	}
+	return states
+}
+
+func listAll(t *testing.T, store *bolt.Store) []outbox.Entry {
+	t.Helper()
+	var all []outbox.Entry
+	f := outbox.Filter{}
+	for {
+		page, err := store.List(t.Context(), f)
+		must(t, err)
+		if len(page) == 0 {
+			return all
+		}
+		all = slices.Concat(all, page)
+		f.After = page[len(page)-1].ID
+	}
+}

@@ -1,0 +1,236 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// handle is a database that is open.
+type handle struct {
+	db   *bbolt.DB
+	file *os.File    // the one that db uses
+	info os.FileInfo // to tell whether the path still leads to it
+	// stuck: bbolt panicked while it held its locks, so that closing it would
+	// wait for ever.
+	stuck atomic.Bool
+	// highest is at least the greatest id of all entries.
+	highest uuid.UUID
+}
+
+type openOptions struct {
+	lockTimeout time.Duration
+	noSync      bool
+}
+
+// openHandle opens the database at path, or makes one. It returns an error
+// wrapping errDamaged if what is there cannot be used.
+func openHandle(path string, o openOptions) (*handle, error) {
+	if err := inspect(path); err != nil {
+		return nil, err
+	}
+	h := new(handle)
+	options := &bbolt.Options{
+		Timeout:      o.lockTimeout,
+		NoSync:       o.noSync,
+		FreelistType: bbolt.FreelistMapType,
+		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
+			file, err := os.OpenFile(name, flag, perm)
+			h.file = file
+			return file, err
+		},
+	}
+	err := shielded(func() (err error) {
+		h.db, err = bbolt.Open(path, 0o600, options)
+		return err
+	})
+	if err != nil {
+		if h.db == nil && h.file != nil {
+			_ = h.file.Close() // bbolt does not, if it panicked
+		}
+		return nil, openError(err)
+	}
+	if err := h.prepare(); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func openError(err error) error {
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return outbox.ErrInUse
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum):
+		return damaged("%v", err)
+	}
+	return err
+}
+
+// inspect reports what bbolt would not survive, or not tell apart.
+func inspect(path string) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	m, ok := readMeta(file, info.Size())
+	switch {
+	case !ok:
+		return damaged("it has no valid meta page")
+	case m.version > metaVersion:
+		return fmt.Errorf("its file format is version %d: %w", m.version, outbox.ErrNewer)
+	case m.bytes() > info.Size():
+		return damaged("it ends at byte %d of %d", info.Size(), m.bytes())
+	}
+	return nil
+}
+
+// prepare makes the tables of a new database, and checks those of another.
+func (h *handle) prepare() error {
+	info, err := h.file.Stat()
+	if err != nil {
+		return err
+	}
+	h.info = info
+	empty, err := h.check()
+	if err != nil || !empty {
+		return err
+	}
+	return shielded(func() error { return h.db.Update(createTables) })
+}
+
+func createTables(tx *bbolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keyVersion, versionValue(schemaVersion))
+}
+
+// check reports whether the database has no tables yet.
+func (h *handle) check() (empty bool, err error) {
+	err = h.view(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Cursor().First(); k == nil {
+			empty = true
+			return nil
+		}
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			return h.foreign(tx)
+		}
+		version, ok := versionOf(meta.Get(keyVersion))
+		if !ok {
+			return damaged("it has no schema version")
+		}
+		if version > schemaVersion {
+			return fmt.Errorf("its schema is version %d, this program knows up to %d: %w", version, schemaVersion, outbox.ErrNewer)
+		}
+		_, err := openTables(tx)
+		return err
+	})
+	return empty, err
+}
+
+// foreign tells a database that never was an outbox, which is left alone, from
+// one that is damaged.
+func (h *handle) foreign(tx *bbolt.Tx) error {
+	if tx.Bucket(bucketEntries) == nil && len(survey(h.file, h.info.Size()).records) == 0 {
+		return errors.New("it is another program's database; name another file for the outbox")
+	}
+	return damaged("a table is missing")
+}
+
+// view runs f in a transaction that reads.
+func (h *handle) view(f func(*bbolt.Tx) error) error {
+	return shielded(func() error {
+		tx, err := h.begin(false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		return f(tx)
+	})
+}
+
+// begin begins a transaction. bbolt reads the meta pages while it holds its
+// locks, and would keep these if it could not read them.
+func (h *handle) begin(writable bool) (*bbolt.Tx, error) {
+	if h.stuck.Load() {
+		return nil, damaged("it could not be read before")
+	}
+	info, err := h.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	m, ok := readMeta(h.file, info.Size())
+	if !ok {
+		return nil, damaged("its meta pages cannot be read")
+	}
+	if info.Size() < m.bytes() {
+		return nil, damaged("it ends at byte %d of %d", info.Size(), m.bytes())
+	}
+	stuck := true
+	defer func() {
+		if stuck {
+			h.stuck.Store(true)
+		}
+	}()
+	tx, err := h.db.Begin(writable)
+	stuck = false
+	return tx, err
+}
+
+// close closes the database, and waits for its transactions.
+func (h *handle) close() {
+	if h.stuck.Load() {
+		_ = h.file.Close()
+		return
+	}
+	_ = shielded(h.db.Close)
+}
+
+// shielded runs f, and makes an error wrapping errDamaged of what bbolt does
+// when a file is not as it left it: it panics, or reads memory behind which
+// there is no file any more.
+func shielded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged("%v", p)
+		}
+	}()
+	return f()
+}
+
+// update runs f in a transaction that writes and commits it.
+func update(db *bbolt.DB, f func(*changes) error) error {
+	return db.Update(func(tx *bbolt.Tx) error {
+		c, err := openChanges(tx)
+		if err != nil {
+			return err
+		}
+		if err := f(c); err != nil {
+			return err
+		}
+		return c.writeCounts()
+	})
+}

@@ -1,0 +1,244 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// remains are the records that can still be read in a damaged file, each
+// known by where it is.
+type remains struct {
+	src     io.ReaderAt
+	records map[uuid.UUID]place
+	// counted is how many the file's own counts say there were; -1 if the
+	// counts are damaged.
+	counted int
+	scanned int // how many were found by scanning
+	carried int // how many were carried over
+}
+
+type place struct {
+	offset   int64
+	size     int
+	revision uint64
+	scanned  bool
+}
+
+// survey finds what can still be read. Records that the file's structure
+// leads to are what the last commit left. Only if the structure is damaged
+// where records are, and so may have lost some, the whole file is scanned for
+// records that it does not lead to: of those it may hold older copies.
+func survey(src io.ReaderAt, size int64) *remains {
+	r := &remains{src: src, records: make(map[uuid.UUID]place), counted: -1}
+	if !r.surveyStructure(size) {
+		scanFrames(src, size, func(offset int64, frame []byte) {
+			r.note(offset, frame, true)
+		})
+	}
+	for _, p := range r.records {
+		if p.scanned {
+			r.scanned++
+		}
+	}
+	return r
+}
+
+// surveyStructure reports whether it reached every record.
+func (r *remains) surveyStructure(size int64) bool {
+	m, ok := readMeta(r.src, size)
+	if !ok {
+		return false
+	}
+	f := &pageFile{src: r.src, size: size, pageSize: m.pageSize}
+	r.readCounts(f, m.root)
+	f.damage = 0
+	entries, ok := f.bucket(m.root, bucketEntries)
+	if !ok {
+		return false
+	}
+	whole := true
+	f.eachOf(entries, func(e element) {
+		whole = r.note(e.offset, e.value, false) && whole
+	})
+	return whole && f.damage == 0 && len(r.records) == r.counted
+}
+
+func (r *remains) readCounts(f *pageFile, root uint64) {
+	tables, ok := f.bucket(root, bucketMeta)
+	if !ok {
+		return
+	}
+	total := 0
+	f.eachOf(tables, func(e element) {
+		if bytes.HasPrefix(e.key, []byte(prefixCount)) && len(e.value) == 8 {
+			total += int(binary.BigEndian.Uint64(e.value) & (1<<40 - 1)) //nolint:gosec // masked
+		}
+	})
+	if f.damage == 0 {
+		r.counted = total
+	}
+}
+
+// note remembers where a record is; false if it is none.
+func (r *remains) note(offset int64, frame []byte, scanned bool) bool {
+	rec, err := decodeRecord(frame)
+	if err != nil {
+		return false
+	}
+	before, known := r.records[rec.id]
+	if known && (before.revision >= rec.revision || scanned && !before.scanned) {
+		return true
+	}
+	r.records[rec.id] = place{offset: offset, size: len(frame), revision: rec.revision, scanned: scanned}
+	return true
+}
+
+// lost is how many entries could not be read, as far as is known.
+func (r *remains) lost() int { return max(r.counted-r.carried, 0) }
+
+// scanFrames visits every whole frame in src.
+func scanFrames(src io.ReaderAt, size int64, visit func(offset int64, frame []byte)) {
+	const window = 1 << 20
+	buf := make([]byte, window)
+	for start := int64(0); start < size; {
+		n, err := src.ReadAt(buf[:min(window, size-start)], start)
+		if n == 0 && err != nil {
+			start += 4096 // the disk cannot read that page
+			continue
+		}
+		start = scanWindow(src, size, start, buf[:n], visit)
+	}
+}
+
+// scanWindow visits the frames that begin in the window, and returns where to
+// go on.
+func scanWindow(src io.ReaderAt, size, start int64, window []byte, visit func(offset int64, frame []byte)) int64 {
+	for at := 0; ; {
+		i := bytes.Index(window[at:], []byte(frameMagic))
+		if i < 0 {
+			// The window may end within a magic.
+			return start + int64(max(len(window)-len(frameMagic)+1, 1))
+		}
+		at += i
+		offset := start + int64(at)
+		frame, ok := readFrame(src, size, offset, window[at:])
+		if !ok {
+			at++
+			continue
+		}
+		visit(offset, frame)
+		at += len(frame)
+		if at >= len(window) {
+			return start + int64(at)
+		}
+	}
+}
+
+// readFrame returns the frame at offset, of which seen is the beginning.
+func readFrame(src io.ReaderAt, size, offset int64, seen []byte) ([]byte, bool) {
+	header := make([]byte, frameHeaderSize)
+	if n := copy(header, seen); n < len(header) {
+		if _, err := src.ReadAt(header, offset); err != nil {
+			return nil, false
+		}
+	}
+	length := int64(frameHeaderSize) + int64(binary.BigEndian.Uint32(header[5:]))
+	if header[4] != frameVersion || length > min(size-offset, maxBodySize) {
+		return nil, false
+	}
+	frame := seen
+	if int64(len(seen)) < length {
+		frame = make([]byte, length)
+		if _, err := src.ReadAt(frame, offset); err != nil {
+			return nil, false
+		}
+	}
+	_, n, err := frameBody(frame)
+	if err != nil {
+		return nil, false
+	}
+	return frame[:n], true
+}
+
+// carryOver copies what remains into a fresh database. An entry in attempts
+// stays taken: its attempt is under way in this process.
+func (r *remains) carryOver(to *bbolt.DB, attempts map[uuid.UUID]struct{}, now time.Time) error {
+	ids := slices.SortedFunc(maps.Keys(r.records), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	r.carried = 0
+	for chunk := range chunks(ids, r.records) {
+		err := update(to, func(c *changes) error {
+			for _, id := range chunk {
+				rec, ok := r.read(r.records[id])
+				if !ok {
+					continue // the disk has gone on failing since
+				}
+				_, underWay := attempts[id]
+				rec.resume(underWay, r.records[id].scanned, now)
+				if err := c.insert(rec, rec.encode()); err != nil {
+					return err
+				}
+				r.carried++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *remains) read(p place) (*record, bool) {
+	frame := make([]byte, p.size)
+	if _, err := r.src.ReadAt(frame, p.offset); err != nil {
+		return nil, false
+	}
+	rec, err := decodeRecord(frame)
+	return rec, err == nil
+}
+
+// resume fits a record that was carried over into what is under way.
+func (r *record) resume(underWay, scanned bool, now time.Time) {
+	if r.entry.State != outbox.Waiting {
+		return
+	}
+	switch {
+	case underWay:
+		r.taken = true
+	case r.taken:
+		r.abandon(now)
+	}
+	if scanned && r.entry.AmbiguousSince.IsZero() {
+		// It may be an older copy of an entry that was delivered since.
+		r.entry.AmbiguousSince = r.entry.BegunAt
+		if r.entry.AmbiguousSince.IsZero() {
+			r.entry.AmbiguousSince = r.entry.CreatedAt
+		}
+	}
+}
+
+// chunks yields ids in groups that fit into one transaction.
+func chunks(ids []uuid.UUID, places map[uuid.UUID]place) func(yield func([]uuid.UUID) bool) {
+	return func(yield func([]uuid.UUID) bool) {
+		for len(ids) > 0 {
+			n, size := 0, 0
+			for n < len(ids) && n < maxBatchOps && size < maxBatchBytes {
+				size += places[ids[n]].size
+				n++
+			}
+			if !yield(ids[:n]) {
+				return
+			}
+			ids = ids[n:]
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package outboxtest
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+var (
+	modelAccounts    = []string{"default", "north", "südwest"}
+	modelIdentifiers = []string{"", "918123456789", "12015550123"}
+)
+
+// model is the simplest store that does what a store should, and the store
+// under test beside it.
+type model struct {
+	t       *testing.T
+	clock   *clock
+	backend Backend
+	store   outbox.Store
+	entries map[string]*modelEntry
+}
+
+type modelEntry struct {
+	outbox.Entry
+	taken bool
+}
+
+// testModel does at random what can be done, to both, and compares them.
+func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backend) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := &model{t: t, clock: newClock(), entries: make(map[string]*modelEntry)}
+		m.backend = newBackend(t, m.clock.now)
+		m.open(rt)
+		defer func() { _ = m.store.Close() }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"append":  m.append,
+			"take":    m.take,
+			"settle":  m.settle,
+			"retry":   m.retry,
+			"erase":   m.erase,
+			"expire":  m.expire,
+			"tick":    func(rt *rapid.T) { m.clock.advance(drawDuration(rt, 0, 5*time.Second)) },
+			"reopen":  m.reopen,
+			"crash":   m.crash,
+			"compact": func(rt *rapid.T) { m.must(rt, m.store.Compact(t.Context())) },
+			"":        m.check,
+		})
+	})
+}
+
+func drawDuration(rt *rapid.T, from, to time.Duration) time.Duration {
+	return time.Duration(rapid.Int64Range(int64(from), int64(to)).Draw(rt, "duration"))
+}
+
+func (m *model) must(rt *rapid.T, err error) {
+	rt.Helper()
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (m *model) open(rt *rapid.T) {
+	var err error
+	m.store, err = m.backend.Open()
+	m.must(rt, err)
+}
+
+// id draws one of the known ids, or now and then another.
+func (m *model) id(rt *rapid.T) string {
+	return numberedID(rapid.IntRange(0, len(m.entries)).Draw(rt, "id"))
+}
+
+func (m *model) append(rt *rapid.T) {
+	e := outbox.Entry{
+		ID:         m.id(rt),
+		Account:    rapid.SampledFrom(modelAccounts).Draw(rt, "account"),
+		Form:       rapid.StringN(0, 10, 40).Draw(rt, "form"),
+		Identifier: rapid.SampledFrom(modelIdentifiers).Draw(rt, "identifier"),
+		Payload:    rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(rt, "payload"),
+		CreatedAt:  m.clock.now(),
+		State:      outbox.Waiting,
+		DueAt:      m.clock.now().Add(drawDuration(rt, -time.Second, 5*time.Second)),
+	}
+	if rapid.Bool().Draw(rt, "begun") {
+		e.BegunAt = m.clock.now()
+	}
+	err := m.store.Append(m.t.Context(), e)
+	if _, known := m.entries[e.ID]; known {
+		m.wantError(rt, err, outbox.ErrExists)
+		return
+	}
+	m.must(rt, err)
+	if !e.BegunAt.IsZero() {
+		e.Attempts = 1
+	}
+	m.entries[e.ID] = &modelEntry{Entry: e, taken: !e.BegunAt.IsZero()}
+}
+
+func (m *model) wantError(rt *rapid.T, err, want error) {
+	rt.Helper()
+	if !errors.Is(err, want) {
+		rt.Fatalf("error %v, want one wrapping %q", err, want)
+	}
+}
+
+// due returns the account's entries that wait untaken, the longest due first.
+func (m *model) due(account string) []*modelEntry {
+	var due []*modelEntry
+	for _, e := range m.entries {
+		if e.State == outbox.Waiting && !e.taken && e.Account == account {
+			due = append(due, e)
+		}
+	}
+	slices.SortFunc(due, func(a, b *modelEntry) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.ID, b.ID))
+	})
+	return due
+}
+
+func (m *model) take(rt *rapid.T) {
+	account := rapid.SampledFrom(modelAccounts).Draw(rt, "account")
+	limit := rapid.IntRange(0, 4).Draw(rt, "limit")
+	busy := rapid.SampledFrom(modelIdentifiers).Draw(rt, "busy")
+	now := m.clock.now()
+	got, err := m.store.Take(m.t.Context(), account, now, now, limit, func(identifier string) bool { return identifier == busy })
+	m.must(rt, err)
+	var want []outbox.Entry
+	for _, e := range m.due(account) {
+		if len(want) == limit || e.DueAt.After(now) {
+			break
+		}
+		if busy != "" && e.Identifier == busy {
+			e.DueAt = now.Add(time.Second)
+			continue
+		}
+		e.taken = true
+		e.Attempts++
+		e.BegunAt = now
+		want = append(want, e.Entry)
+	}
+	if diff := diffEntries(want, got); diff != "" {
+		rt.Fatalf("Take (-want +got):\n%s", diff)
+	}
+}
+
+func (m *model) settle(rt *rapid.T) {
+	id := m.id(rt)
+	s := outbox.Settlement{
+		State:          rapid.SampledFrom(outbox.States()).Draw(rt, "state"),
+		At:             m.clock.now(),
+		DueAt:          m.clock.now().Add(drawDuration(rt, 0, 5*time.Second)),
+		Reason:         rapid.SampledFrom([]string{"", "no answer"}).Draw(rt, "reason"),
+		LeadID:         rapid.SampledFrom([]string{"", "lead-1"}).Draw(rt, "lead"),
+		AmbiguousSince: rapid.SampledFrom([]time.Time{{}, start}).Draw(rt, "ambiguous"),
+		FailingSince:   rapid.SampledFrom([]time.Time{{}, start}).Draw(rt, "failing"),
+		Uncounted:      rapid.Bool().Draw(rt, "uncounted"),
+	}
+	err := m.store.Settle(m.t.Context(), id, s)
+	e, known := m.entries[id]
+	switch {
+	case !known:
+		m.wantError(rt, err, outbox.ErrNotFound)
+		return
+	case !e.taken:
+		m.wantError(rt, err, outbox.ErrState)
+		return
+	}
+	m.must(rt, err)
+	e.taken = false
+	e.State, e.Reason, e.LeadID = s.State, s.Reason, s.LeadID
+	e.AmbiguousSince, e.FailingSince = s.AmbiguousSince, s.FailingSince
+	e.DueAt, e.SettledAt = time.Time{}, s.At
+	if s.State == outbox.Waiting {
+		e.DueAt, e.SettledAt = s.DueAt, time.Time{}
+	}
+	if s.Uncounted {
+		e.Attempts--
+	}
+}
+
+func (m *model) retry(rt *rapid.T) {
+	id := m.id(rt)
+	at := m.clock.now().Add(drawDuration(rt, 0, 5*time.Second))
+	err := m.store.Retry(m.t.Context(), id, at)
+	e, known := m.entries[id]
+	switch {
+	case !known:
+		m.wantError(rt, err, outbox.ErrNotFound)
+		return
+	case e.taken || e.State == outbox.Delivered:
+		m.wantError(rt, err, outbox.ErrState)
+		return
+	}
+	m.must(rt, err)
+	e.State, e.DueAt, e.SettledAt = outbox.Waiting, at, time.Time{}
+	e.Attempts, e.FailingSince = 0, time.Time{}
+}
+
+func (m *model) erase(rt *rapid.T) {
+	id := m.id(rt)
+	err := m.store.Erase(m.t.Context(), id)
+	e, known := m.entries[id]
+	switch {
+	case !known:
+		m.wantError(rt, err, outbox.ErrNotFound)
+		return
+	case e.taken:
+		m.wantError(rt, err, outbox.ErrState)
+		return
+	}
+	m.must(rt, err)
+	delete(m.entries, id)
+}
+
+func (m *model) expire(rt *rapid.T) {
+	state := rapid.SampledFrom([]outbox.State{outbox.Delivered, outbox.Parked}).Draw(rt, "state")
+	before := m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
+	var old []*modelEntry
+	for _, e := range m.entries {
+		if e.State == state && e.SettledAt.Before(before) {
+			old = append(old, e)
+		}
+	}
+	slices.SortFunc(old, func(a, b *modelEntry) int {
+		return cmp.Or(a.SettledAt.Compare(b.SettledAt), strings.Compare(a.ID, b.ID))
+	})
+	limit := rapid.IntRange(0, 4).Draw(rt, "limit")
+	old = old[:min(limit, len(old))]
+	n, err := m.store.Expire(m.t.Context(), state, before, limit)
+	m.must(rt, err)
+	if n != len(old) {
+		rt.Fatalf("Expire removed %d entries, want %d", n, len(old))
+	}
+	for _, e := range old {
+		delete(m.entries, e.ID)
+	}
+}
+
+func (m *model) reopen(rt *rapid.T) {
+	m.must(rt, m.store.Close())
+	m.open(rt)
+	m.abandonAttempts()
+}
+
+func (m *model) crash(rt *rapid.T) {
+	m.must(rt, m.backend.Crash())
+	m.open(rt)
+	m.abandonAttempts()
+}
+
+// abandonAttempts does what the next opening does to what was taken.
+func (m *model) abandonAttempts() {
+	for _, e := range m.entries {
+		if !e.taken {
+			continue
+		}
+		e.taken = false
+		e.DueAt = m.clock.now()
+		if e.AmbiguousSince.IsZero() {
+			e.AmbiguousSince = e.BegunAt
+		}
+	}
+}
+
+// check compares all that can be read.
+func (m *model) check(rt *rapid.T) {
+	for _, account := range append([]string{""}, modelAccounts...) {
+		for _, state := range append([]outbox.State{""}, outbox.States()...) {
+			m.checkList(rt, outbox.Filter{Account: account, State: state})
+		}
+	}
+	m.checkCounts(rt)
+	for _, account := range modelAccounts {
+		due := m.due(account)
+		at, ok, err := m.store.NextDue(m.t.Context(), account)
+		m.must(rt, err)
+		if ok != (len(due) > 0) || ok && !at.Equal(due[0].DueAt) {
+			rt.Fatalf("NextDue(%s) = %v, %v, but %d entries are due", account, at, ok, len(due))
+		}
+	}
+	for id, e := range m.entries {
+		got, err := m.store.Get(m.t.Context(), id)
+		m.must(rt, err)
+		if diff := diffEntries(e.Entry, got); diff != "" {
+			rt.Fatalf("Get (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func (m *model) checkList(rt *rapid.T, f outbox.Filter) {
+	got, err := m.store.List(m.t.Context(), f)
+	m.must(rt, err)
+	var want []outbox.Entry
+	for _, e := range m.entries {
+		if (f.Account == "" || e.Account == f.Account) && (f.State == "" || e.State == f.State) {
+			want = append(want, e.Entry)
+		}
+	}
+	slices.SortFunc(want, func(a, b outbox.Entry) int { return strings.Compare(a.ID, b.ID) })
+	if diff := diffEntries(want, got); diff != "" {
+		rt.Fatalf("List(%+v) (-want +got):\n%s", f, diff)
+	}
+}
+
+func (m *model) checkCounts(rt *rapid.T) {
+	got, err := m.store.Counts(m.t.Context())
+	m.must(rt, err)
+	want := make(map[outbox.Count]bool)
+	for _, account := range modelAccounts {
+		for _, state := range outbox.States() {
+			n := 0
+			for _, e := range m.entries {
+				if e.Account == account && e.State == state {
+					n++
+				}
+			}
+			if n > 0 {
+				want[outbox.Count{Account: account, State: state, Entries: n}] = true
+			}
+		}
+	}
+	counted := make(map[outbox.Count]bool)
+	for _, c := range got {
+		counted[c] = true
+	}
+	if diff := gocmp.Diff(want, counted); diff != "" {
+		rt.Fatalf("Counts (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,363 @@
+package outboxtest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+func testAppend(t *testing.T, f *fixture) {
+	elsewhere := time.FixedZone("IST", 19800)
+	appended := f.append(t, func(e *outbox.Entry) {
+		e.Identifier = "918123456789"
+		e.Payload = []byte{0, 0xff, '{'}
+		e.CreatedAt = f.clock.now().In(elsewhere)
+		e.DueAt = f.clock.now().Add(time.Minute).In(elsewhere)
+		e.Reason = "a reason"
+	})
+	appended.CreatedAt, appended.DueAt = appended.CreatedAt.UTC(), appended.DueAt.UTC()
+	f.wantEntry(t, appended)
+	f.wantDue(t, appended.DueAt)
+	f.wantCounts(t, outbox.Count{Account: "default", State: outbox.Waiting, Entries: 1})
+
+	begun := f.append(t, func(e *outbox.Entry) { e.BegunAt = f.clock.now() })
+	f.wantEntry(t, begun)
+	f.wantDue(t, appended.DueAt)
+	f.clock.advance(time.Hour)
+	wantIDs(t, "Take", f.take(t, 10), appended.ID)
+	must(t, f.store.Settle(t.Context(), begun.ID, outbox.Settlement{State: outbox.Delivered, At: f.clock.now()}))
+
+	for name, change := range map[string]func(*outbox.Entry){
+		"again":          func(e *outbox.Entry) { e.ID = appended.ID },
+		"once delivered": func(e *outbox.Entry) { e.ID = begun.ID },
+		"in capitals":    func(e *outbox.Entry) { e.ID = strings.ToUpper(appended.ID) },
+		"elsewhere":      func(e *outbox.Entry) { e.ID, e.Account = appended.ID, "other" },
+	} {
+		e := appended
+		change(&e)
+		wantError(t, "appending "+name, f.store.Append(t.Context(), e), outbox.ErrExists)
+	}
+	for name, change := range map[string]func(*outbox.Entry){
+		"without id":    func(e *outbox.Entry) { e.ID = "" },
+		"with a bad id": func(e *outbox.Entry) { e.ID = "../../etc/passwd" },
+		"delivered":     func(e *outbox.Entry) { e.State = outbox.Delivered },
+	} {
+		e := appended
+		e.ID = numberedID(1)
+		change(&e)
+		if err := f.store.Append(t.Context(), e); err == nil {
+			t.Errorf("appending an entry %s: no error", name)
+		}
+	}
+}
+
+func testErrors(t *testing.T, f *fixture) {
+	ctx := t.Context()
+	delivered := outbox.Settlement{State: outbox.Delivered, At: f.clock.now()}
+	for _, id := range []string{numberedID(7), "", "no UUID"} {
+		_, err := f.store.Get(ctx, id)
+		wantError(t, "Get", err, outbox.ErrNotFound)
+		wantError(t, "Settle", f.store.Settle(ctx, id, delivered), outbox.ErrNotFound)
+		wantError(t, "Retry", f.store.Retry(ctx, id, f.clock.now()), outbox.ErrNotFound)
+		wantError(t, "Erase", f.store.Erase(ctx, id), outbox.ErrNotFound)
+	}
+	e := f.append(t)
+	wantError(t, "settling one not taken", f.store.Settle(ctx, e.ID, delivered), outbox.ErrState)
+	f.take(t, 1)
+	wantError(t, "retrying a taken one", f.store.Retry(ctx, e.ID, f.clock.now()), outbox.ErrState)
+	wantError(t, "erasing a taken one", f.store.Erase(ctx, e.ID), outbox.ErrState)
+	if err := f.store.Settle(ctx, e.ID, outbox.Settlement{State: "lost"}); err == nil {
+		t.Error("settling with an unknown state: no error")
+	}
+	must(t, f.store.Settle(ctx, e.ID, delivered))
+	wantError(t, "settling twice", f.store.Settle(ctx, e.ID, delivered), outbox.ErrState)
+	wantError(t, "retrying a delivered one", f.store.Retry(ctx, e.ID, f.clock.now()), outbox.ErrState)
+	must(t, f.store.Erase(ctx, e.ID))
+	wantError(t, "erasing twice", f.store.Erase(ctx, e.ID), outbox.ErrNotFound)
+	_, err := f.store.Expire(ctx, outbox.Waiting, f.clock.now(), 10)
+	wantError(t, "expiring what waits", err, outbox.ErrState)
+	f.wantCounts(t)
+}
+
+func testTake(t *testing.T, f *fixture) {
+	due := func(d time.Duration, n int) outbox.Entry {
+		return f.append(t, func(e *outbox.Entry) { e.ID, e.DueAt = numberedID(n), f.clock.now().Add(d) })
+	}
+	later, second, first := due(time.Second, 1), due(0, 2), due(-time.Hour, 3)
+	f.append(t, func(e *outbox.Entry) { e.Account = "other" })
+	f.wantDue(t, first.DueAt)
+
+	wantIDs(t, "Take none", f.take(t, 0))
+	taken := f.take(t, 1)
+	wantIDs(t, "Take one", taken, first.ID)
+	want := first
+	want.Attempts, want.BegunAt = 1, f.clock.now()
+	if diff := diffEntries(want, taken[0]); diff != "" {
+		t.Errorf("taken entry (-want +got):\n%s", diff)
+	}
+	f.wantEntry(t, want)
+	wantIDs(t, "Take the rest", f.take(t, 10), second.ID)
+	wantIDs(t, "Take when none is due", f.take(t, 10))
+	f.wantDue(t, later.DueAt)
+
+	// The clock was set back, and the caller knows that it is due all the same.
+	now := f.clock.now().Add(-24 * time.Hour)
+	entries, err := f.store.Take(t.Context(), "default", later.DueAt, now, 1, nil)
+	must(t, err)
+	wantIDs(t, "Take by another clock", entries, later.ID)
+	if !entries[0].BegunAt.Equal(now) {
+		t.Errorf("BegunAt = %v, want %v", entries[0].BegunAt, now)
+	}
+	f.wantDue(t, time.Time{})
+	entries, err = f.store.Take(t.Context(), "unknown", now, now, 1, nil)
+	must(t, err)
+	wantIDs(t, "Take of an unknown account", entries)
+}
+
+func testBusy(t *testing.T, f *fixture) {
+	identified := func(identifier string) outbox.Entry {
+		return f.append(t, func(e *outbox.Entry) { e.Identifier = identifier })
+	}
+	blocked, free, nameless := identified("12015550123"), identified("447400123456"), identified("")
+	now := f.clock.now()
+	busy := func(identifier string) bool { return identifier == blocked.Identifier || identifier == "" }
+	entries, err := f.store.Take(t.Context(), "default", now, now, 10, busy)
+	must(t, err)
+	wantIDs(t, "Take", entries, free.ID, nameless.ID)
+	f.wantDue(t, now.Add(time.Second))
+	blocked.DueAt = now.Add(time.Second)
+	f.wantEntry(t, blocked)
+	wantIDs(t, "Take at once", f.take(t, 10))
+	f.clock.advance(time.Second)
+	wantIDs(t, "Take a second later", f.take(t, 10), blocked.ID)
+}
+
+func testSettle(t *testing.T, f *fixture) {
+	at := f.clock.now().Add(time.Second)
+	for name, test := range map[string]struct {
+		settlement outbox.Settlement
+		want       func(*outbox.Entry)
+	}{
+		"delivered": {
+			outbox.Settlement{State: outbox.Delivered, At: at, LeadID: "lead-1", DueAt: at},
+			func(e *outbox.Entry) { e.State, e.SettledAt, e.LeadID = outbox.Delivered, at, "lead-1" },
+		},
+		"parked": {
+			outbox.Settlement{State: outbox.Parked, At: at, Reason: "refused", FailingSince: at},
+			func(e *outbox.Entry) {
+				e.State, e.SettledAt, e.Reason, e.FailingSince = outbox.Parked, at, "refused", at
+			},
+		},
+		"again": {
+			outbox.Settlement{State: outbox.Waiting, At: at, DueAt: at.Add(time.Hour), AmbiguousSince: at, Reason: "no answer"},
+			func(e *outbox.Entry) { e.DueAt, e.AmbiguousSince, e.Reason = at.Add(time.Hour), at, "no answer" },
+		},
+		"uncounted": {
+			outbox.Settlement{State: outbox.Waiting, At: at, DueAt: at, Uncounted: true},
+			func(e *outbox.Entry) { e.DueAt, e.Attempts = at, 0 },
+		},
+	} {
+		f.append(t, func(e *outbox.Entry) { e.AmbiguousSince, e.FailingSince, e.Reason = at, at, "before" })
+		want := f.take(t, 1)[0]
+		want.DueAt, want.AmbiguousSince, want.FailingSince, want.Reason = time.Time{}, time.Time{}, time.Time{}, ""
+		test.want(&want)
+		if err := f.store.Settle(t.Context(), want.ID, test.settlement); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		f.wantEntry(t, want)
+		f.reopen(t)
+		f.wantEntry(t, want)
+	}
+	f.wantDue(t, at)
+	f.wantCounts(t,
+		outbox.Count{Account: "default", State: outbox.Waiting, Entries: 2},
+		outbox.Count{Account: "default", State: outbox.Delivered, Entries: 1},
+		outbox.Count{Account: "default", State: outbox.Parked, Entries: 1})
+}
+
+func testRetry(t *testing.T, f *fixture) {
+	f.append(t)
+	parked := f.take(t, 1)[0]
+	s := outbox.Settlement{State: outbox.Parked, At: f.clock.now(), Reason: "refused", FailingSince: f.clock.now(), AmbiguousSince: f.clock.now()}
+	must(t, f.store.Settle(t.Context(), parked.ID, s))
+	f.wantDue(t, time.Time{})
+
+	when := f.clock.now().Add(time.Minute)
+	must(t, f.store.Retry(t.Context(), parked.ID, when))
+	want := parked
+	want.DueAt, want.Attempts = when, 0
+	want.Reason, want.AmbiguousSince = s.Reason, s.AmbiguousSince
+	f.wantEntry(t, want)
+	f.wantDue(t, when)
+
+	sooner := f.clock.now()
+	must(t, f.store.Retry(t.Context(), parked.ID, sooner))
+	f.wantDue(t, sooner)
+	wantIDs(t, "Take", f.take(t, 10), parked.ID)
+}
+
+func testExpire(t *testing.T, f *fixture) {
+	settle := func(state outbox.State, at time.Time) string {
+		e := f.append(t, func(e *outbox.Entry) { e.BegunAt = f.clock.now() })
+		must(t, f.store.Settle(t.Context(), e.ID, outbox.Settlement{State: state, At: at}))
+		return e.ID
+	}
+	now := f.clock.now()
+	newest := settle(outbox.Delivered, now)
+	for i := range 5 {
+		settle(outbox.Delivered, now.Add(-time.Duration(i+1)*time.Hour))
+	}
+	parked := settle(outbox.Parked, now.Add(-time.Hour))
+	expire := func(state outbox.State, before time.Time, limit, want int) {
+		t.Helper()
+		n, err := f.store.Expire(t.Context(), state, before, limit)
+		must(t, err)
+		if n != want {
+			t.Errorf("Expire(%s, limit %d) = %d, want %d", state, limit, n, want)
+		}
+	}
+	expire(outbox.Delivered, now, 0, 0)
+	expire(outbox.Delivered, now, 2, 2)
+	expire(outbox.Delivered, now, 100, 3)
+	expire(outbox.Delivered, now, 100, 0)
+	entries, err := f.store.List(t.Context(), outbox.Filter{})
+	must(t, err)
+	wantIDs(t, "List", entries, newest, parked)
+	expire(outbox.Parked, now, 100, 1)
+	f.wantCounts(t, outbox.Count{Account: "default", State: outbox.Delivered, Entries: 1})
+}
+
+func testList(t *testing.T, f *fixture) {
+	const n = 30
+	accounts := []string{"default", "north", "south"}
+	for i := range n {
+		f.append(t, func(e *outbox.Entry) {
+			e.ID, e.Account, e.BegunAt = numberedID(i), accounts[i%3], f.clock.now()
+		})
+		if i%2 == 0 {
+			must(t, f.store.Settle(t.Context(), numberedID(i), outbox.Settlement{State: outbox.States()[i%3], At: f.clock.now()}))
+		}
+	}
+	all, err := f.store.List(t.Context(), outbox.Filter{})
+	must(t, err)
+	for _, account := range append(accounts, "", "unknown") {
+		for _, state := range append(outbox.States(), "") {
+			var want []string
+			for _, e := range all {
+				if (account == "" || e.Account == account) && (state == "" || e.State == state) {
+					want = append(want, e.ID)
+				}
+			}
+			for _, limit := range []int{0, 1, 4, n} {
+				filter := outbox.Filter{State: state, Account: account, Limit: limit}
+				wantIDs(t, "List", listAll(t, f.store, filter), want...)
+			}
+		}
+	}
+	if len(all) != n {
+		t.Errorf("List returned %d of %d", len(all), n)
+	}
+	if _, err := f.store.List(t.Context(), outbox.Filter{After: "no UUID"}); err == nil {
+		t.Error("List after what is no id: no error")
+	}
+	// The entry that ended a page may be gone when the next is asked for.
+	must(t, f.store.Erase(t.Context(), numberedID(4)))
+	rest, err := f.store.List(t.Context(), outbox.Filter{After: numberedID(4), Limit: 1})
+	must(t, err)
+	wantIDs(t, "List after one that is gone", rest, numberedID(5))
+}
+
+// listAll lists page by page.
+func listAll(t *testing.T, store outbox.Store, f outbox.Filter) []outbox.Entry {
+	t.Helper()
+	var all []outbox.Entry
+	for {
+		page, err := store.List(t.Context(), f)
+		must(t, err)
+		all = append(all, page...)
+		if f.Limit == 0 || len(page) < f.Limit {
+			return all
+		}
+		f.After = page[len(page)-1].ID
+	}
+}
+
+func testRecover(t *testing.T, f *fixture) {
+	earlier := f.clock.now().Add(-time.Hour)
+	appended := f.append(t, func(e *outbox.Entry) { e.BegunAt, e.DueAt = f.clock.now(), time.Time{} })
+	f.append(t, func(e *outbox.Entry) { e.AmbiguousSince = earlier })
+	taken := f.take(t, 1)[0]
+	waiting := f.append(t, func(e *outbox.Entry) { e.DueAt = f.clock.now().Add(time.Hour) })
+	f.clock.advance(time.Minute)
+	appended.AmbiguousSince = appended.BegunAt
+	for _, reopen := range []func(*testing.T){f.crash, f.reopen, f.crash} {
+		reopen(t)
+		if appended.DueAt.IsZero() {
+			appended.DueAt, taken.DueAt = f.clock.now(), f.clock.now()
+		}
+		f.wantEntry(t, appended)
+		f.wantEntry(t, taken)
+		f.wantEntry(t, waiting)
+		f.wantDue(t, taken.DueAt)
+		f.clock.advance(time.Minute)
+	}
+	wantIDs(t, "Take", f.take(t, 10), appended.ID, taken.ID)
+}
+
+func testContext(t *testing.T, f *fixture) {
+	e := f.append(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, do := range map[string]func() error{
+		"Append": func() error {
+			return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"})
+		},
+		"Take": func() error {
+			_, err := f.store.Take(ctx, "default", f.clock.now(), f.clock.now(), 1, nil)
+			return err
+		},
+		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Settle":  func() error { return f.store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Parked}) },
+		"Retry":   func() error { return f.store.Retry(ctx, e.ID, f.clock.now()) },
+		"Get":     func() error { _, err := f.store.Get(ctx, e.ID); return err },
+		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
+		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
+		"Erase":   func() error { return f.store.Erase(ctx, e.ID) },
+		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, f.clock.now(), 1); return err },
+		"Compact": func() error { return f.store.Compact(ctx) },
+	} {
+		wantError(t, name+" with a context that has ended", do(), context.Canceled)
+	}
+	f.wantEntry(t, e)
+	wantIDs(t, "Take", f.take(t, 10), e.ID)
+}
+
+func testClose(t *testing.T, f *fixture) {
+	e := f.append(t)
+	must(t, f.store.Close())
+	must(t, f.store.Close())
+	ctx := t.Context()
+	for name, do := range map[string]func() error{
+		"Append": func() error { return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"}) },
+		"Take": func() error {
+			_, err := f.store.Take(ctx, "default", f.clock.now(), f.clock.now(), 1, nil)
+			return err
+		},
+		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Settle":  func() error { return f.store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Parked}) },
+		"Retry":   func() error { return f.store.Retry(ctx, e.ID, f.clock.now()) },
+		"Get":     func() error { _, err := f.store.Get(ctx, e.ID); return err },
+		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
+		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
+		"Erase":   func() error { return f.store.Erase(ctx, e.ID) },
+		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, f.clock.now(), 1); return err },
+		"Compact": func() error { return f.store.Compact(ctx) },
+	} {
+		wantError(t, name+" once closed", do(), outbox.ErrClosed)
+	}
+	f.open(t)
+	f.wantEntry(t, e)
+}

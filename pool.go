@@ -1,0 +1,96 @@
+package caddytelecrm
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// pool holds the process's open outboxes, by what they open alone: however
+// many configs there are, one store is open of each, with one engine that
+// delivers from it.
+var pool = caddy.NewUsagePool()
+
+// pooledOutbox is an open outbox and the engine that delivers from it.
+type pooledOutbox struct {
+	store  outbox.Store
+	engine *delivery.Engine
+	logger *zap.Logger
+
+	mu     sync.Mutex
+	owners []ownedConfig // the last one's is in force
+}
+
+// ownedConfig is what one app wants of the engine.
+type ownedConfig struct {
+	owner  *App
+	config delivery.Config
+}
+
+// openPooled returns the open outbox that guest describes, opening it if need
+// be.
+func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbox, error) {
+	value, _, err := pool.LoadOrNew(resource, func() (caddy.Destructor, error) {
+		store, err := guest.Open(logger)
+		if err != nil {
+			return nil, err
+		}
+		return &pooledOutbox{store: store, engine: delivery.New(store), logger: logger}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*pooledOutbox), nil
+}
+
+// adopt puts the owner's configuration in force.
+func (p *pooledOutbox) adopt(owner *App, config delivery.Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owners = append(p.owners, ownedConfig{owner, config})
+	p.engine.Configure(config)
+}
+
+// release takes the owner's configuration back. If it was in force, the one
+// before it is again: that is how a refused reload leaves the running config
+// as it was.
+func (p *pooledOutbox) release(owner *App) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.owners) == 0 {
+		return
+	}
+	inForce := p.owners[len(p.owners)-1].owner == owner
+	p.owners = slices.DeleteFunc(p.owners, func(o ownedConfig) bool { return o.owner == owner })
+	if inForce && len(p.owners) > 0 {
+		p.engine.Configure(p.owners[len(p.owners)-1].config)
+	}
+}
+
+// lastAttempts is how long attempts under way may take to end once no config
+// uses the outbox any more.
+const lastAttempts = 15 * time.Second
+
+// stop begins no more attempts and waits for those under way, for at most the
+// given time.
+func (p *pooledOutbox) stop(wait time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if err := p.engine.Stop(ctx); err != nil {
+		p.logger.Warn("stopping deliveries", zap.Error(err))
+	}
+}
+
+// Destruct stops the engine and closes the store.
+func (p *pooledOutbox) Destruct() error {
+	p.stop(lastAttempts)
+	return p.store.Close()
+}
