@@ -77,7 +77,7 @@ func FormMessage(code string) string {
 	case "MALFORMED":
 		return "The form did not arrive whole. Go back and send it again."
 	}
-	return "Sorry, we could not take your message just now. Nothing is wrong with what you entered, and it has not been lost from this page. Please send it again in a minute."
+	return "Sorry, we could not take your message just now. Nothing is wrong with what you entered. Please send it again in a minute."
 }
 
 // Thanks says that all is well.
