@@ -113,8 +113,21 @@ func correctedEnquiry(s *site) sandbox.Lead {
 	}
 }
 
-func TestFormIsKeptWhileTheCRMIsDown(t *testing.T) {
-	s := startSite(t, "http://localhost:8081/autoupdate/v2", unreachableCRM)
+// With an outbox, a visitor notices nothing of a CRM that is down.
+func TestVisitorIsThankedWhileTheCRMIsDown(t *testing.T) {
+	s := startSite(t, crmURL, unreachableCRM)
+	b := openTab(t)
+	b.open(s.pages + "/contact")
+	fillEnquiry(b)
+	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
+		t.Errorf("status %d at %s", status, b.path())
+	}
+}
+
+const crmURL = "http://localhost:8081/autoupdate/v2"
+
+func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
+	s := startSite(t, crmURL, unreachableCRM, "outbox bolt example/outbox.db", "outbox off # example/outbox.db")
 	s.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
 	b := openTab(t)
 	b.open(s.pages + "/contact")

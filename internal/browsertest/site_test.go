@@ -56,7 +56,8 @@ func (s *site) checkLog(t *testing.T) {
 	}
 }
 
-// demoConfig writes a copy of Caddyfile.example with other ports and without the admin endpoint, whose port is fixed.
+// demoConfig writes a copy of Caddyfile.example with other ports and an outbox of its own, and without the
+// admin endpoint, whose port is fixed.
 func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 	t.Helper()
 	example, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile.example"))
@@ -64,7 +65,8 @@ func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 		t.Fatalf("reading the example: %v", err)
 	}
 	text := string(example)
-	for _, old := range []string{"\n{\n", "8080", "8081"} {
+	const outbox = "example/outbox.db"
+	for _, old := range []string{"\n{\n", "8080", "8081", outbox} {
 		if !strings.Contains(text, old) {
 			t.Fatalf("Caddyfile.example has no %q to put something else for", old)
 		}
@@ -76,7 +78,7 @@ func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 		text = strings.ReplaceAll(text, edits[i], edits[i+1])
 	}
 	text = strings.Replace(text, "\n{\n", "\n{\n\tadmin off\n", 1)
-	text = strings.NewReplacer("8080", pages, "8081", crm).Replace(text)
+	text = strings.NewReplacer("8080", pages, "8081", crm, outbox, filepath.Join(t.TempDir(), "outbox.db")).Replace(text)
 	config := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatalf("writing the Caddyfile: %v", err)
