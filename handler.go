@@ -164,6 +164,10 @@ func (s *submission) expand(template string) string {
 
 // logSubmission writes the one line that every submission gets.
 func (h *Handler) logSubmission(s *submission) {
+	entry := h.logger.Check(zap.InfoLevel, "submission")
+	if entry == nil {
+		return
+	}
 	fields := []zap.Field{
 		zap.String("form", h.Form),
 		zap.String("id", s.id),
@@ -188,7 +192,7 @@ func (h *Handler) logSubmission(s *submission) {
 			fields = append(fields, zap.Strings("skipped_files", files))
 		}
 	}
-	h.logger.Info("submission", fields...)
+	entry.Write(fields...)
 }
 
 // errorStatus is the HTTP status and the outcome of a body that could not be
