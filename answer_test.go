@@ -198,6 +198,9 @@ func TestBadBodies(t *testing.T) {
 			if got := h.submission(t)["outcome"]; got != string(test.outcome) {
 				t.Errorf("outcome %v, want %s", got, test.outcome)
 			}
+			if reason, _ := h.submission(t)["reason"].(string); reason == "" {
+				t.Error("the log does not say why")
+			}
 			if !strings.Contains(w.Body.String(), "There is a problem") {
 				t.Error("the visitor is not told that there is a problem")
 			}
@@ -261,6 +264,9 @@ func TestErrorsHandle(t *testing.T) {
 	handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err)
 	if !ok || handlerErr.StatusCode != http.StatusUnprocessableEntity {
 		t.Fatalf("returned %v, want a handler error with status 422", err)
+	}
+	if diff := cmp.Diff([]any{"tel TYPE_PHONE", "email TYPE_EMAIL"}, h.submission(t)["wrong"]); diff != "" {
+		t.Errorf("logged as wrong (-want +got):\n%s", diff)
 	}
 	for placeholder, want := range map[string]string{
 		"telecrm.error.fields": "tel,email",

@@ -171,10 +171,11 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 		zap.Int("attempts", entry.Attempts))
 	switch s.State {
 	case outbox.Delivered:
-		log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
 		if answer.Verdict != telecrm.Created {
+			log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
 			return
 		}
+		log.Info("lead delivered", zap.String("lead_id", s.LeadID))
 		lead, err := delivery.DecodePayload(entry.Payload)
 		if err != nil {
 			log.Error("reading back a delivered lead", zap.Error(err))
