@@ -170,6 +170,18 @@ func (e *Engine) reportOrphans(c Config) {
 	}
 }
 
+// enter has Stop wait until loops.Done is called; false if it was called
+// already.
+func (e *Engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.loops.Add(1)
+	return true
+}
+
 // settings returns the configuration in force.
 func (e *Engine) settings() Config {
 	e.mu.Lock()

@@ -57,6 +57,10 @@ func (m *memory) Append(_ context.Context, e outbox.Entry) error {
 	if _, exists := m.entries[e.ID]; exists {
 		return outbox.ErrExists
 	}
+	if !e.BegunAt.IsZero() {
+		e.Attempts = 1
+		m.taken[e.ID] = true
+	}
 	m.entries[e.ID] = e
 	return nil
 }

@@ -20,6 +20,10 @@ type Submission struct {
 	Lead    telecrm.Lead
 }
 
+// journalPatience is how long an outbox may take to keep a lead. Beyond it
+// the visitor is better served by another way.
+const journalPatience = 10 * time.Second
+
 // Submit journals the lead and, if wait is above 0 and TeleCRM is answering,
 // waits that long for what becomes of it. Once it has returned without an
 // error the lead is safe; the outcome's State is Waiting if nothing more is
@@ -45,14 +49,15 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 		State:      outbox.Waiting,
 		DueAt:      now,
 	}
+	ctx, cancel := context.WithTimeout(ctx, journalPatience)
+	defer cancel()
 	waiter := l.expect(entry.ID, wait)
-	defer l.forget(entry.ID)
-	if err := e.store.Append(ctx, entry); err != nil {
-		return waiting, fmt.Errorf("submitting a lead: %w", err)
-	}
-	l.signal()
 	if waiter == nil {
-		return waiting, nil
+		return waiting, l.journal(ctx, entry)
+	}
+	defer l.forget(entry.ID)
+	if err := l.journalAndAttempt(ctx, entry, now); err != nil {
+		return waiting, err
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -63,6 +68,56 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	case <-e.running.Done():
 	}
 	return waiting, nil
+}
+
+// journal appends the entry for the lane to take when it is its turn.
+func (l *lane) journal(ctx context.Context, entry outbox.Entry) error {
+	if err := l.engine.store.Append(ctx, entry); err != nil {
+		return fmt.Errorf("submitting a lead: %w", err)
+	}
+	l.signal()
+	return nil
+}
+
+// journalAndAttempt appends the entry and, if the lane has a place for it,
+// begins the attempt at once, which saves the commit of taking it.
+func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now time.Time) error {
+	account := l.seize(entry, now)
+	if account == nil {
+		return l.journal(ctx, entry)
+	}
+	entry.BegunAt = now
+	if err := l.engine.store.Append(ctx, entry); err != nil {
+		l.vacate(entry)
+		l.engine.loops.Done()
+		return fmt.Errorf("submitting a lead: %w", err)
+	}
+	entry.Attempts = 1
+	go func() {
+		defer l.engine.loops.Done()
+		l.attempt(account, entry)
+	}()
+	return nil
+}
+
+// seize takes a place in the lane for an attempt that begins now. It returns
+// nil if there is none; else the engine waits for the attempt when it stops.
+func (l *lane) seize(entry outbox.Entry, now time.Time) *Account {
+	if !l.engine.enter() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil || l.hold.on() || now.Before(l.paused) || l.underWay >= l.window ||
+		l.busy[entry.Identifier] || !l.pace.AllowN(now, 1) {
+		l.engine.loops.Done()
+		return nil
+	}
+	l.underWay++
+	if entry.Identifier != "" {
+		l.busy[entry.Identifier] = true
+	}
+	return l.account
 }
 
 // troubled is how many attempts in a row must fail before nobody waits for an
