@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
 // actionTimeout is how long one step in the browser may take.
@@ -35,7 +36,7 @@ type tab struct {
 func openTab(t *testing.T) *tab {
 	t.Helper()
 	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(findBrowser(t)),
+		chromedp.ExecPath(caddyproc.Need(t, "chromium", "chromium-browser", "google-chrome")),
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
@@ -60,17 +61,6 @@ func openTab(t *testing.T) *tab {
 	}
 	b.paint("light")
 	return b
-}
-
-func findBrowser(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no chromium, chromium-browser or google-chrome on PATH; install one, as with: apt-get install chromium")
-	return ""
 }
 
 func (b *tab) close() {

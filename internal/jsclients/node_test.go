@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
 // How long the commands may take: npm fetches packages.
@@ -48,6 +50,8 @@ var equateEmpty = cmpopts.EquateEmpty()
 // installLibraries runs npm unless what the lock file asks for is there.
 func installLibraries(t *testing.T) {
 	t.Helper()
+	caddyproc.Need(t, "node")
+	caddyproc.Need(t, "npm")
 	lock, err := os.Stat("package-lock.json")
 	if err != nil {
 		t.Fatal(err)
