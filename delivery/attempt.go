@@ -138,9 +138,11 @@ func (l *lane) holdBack(reason string, now time.Time) {
 
 // pauseFor leaves TeleCRM alone for as long as it asks for, or, when it has
 // too much to do or has failed several times in a row, for longer each time.
+// Attempts that were under way together count as one.
 func (l *lane) pauseFor(answer telecrm.Answer, now time.Time) {
 	wait := answer.RetryAfter
-	if wait == 0 && (answer.Status == http.StatusTooManyRequests || l.failures >= troubled) {
+	inTrouble := answer.Status == http.StatusTooManyRequests || l.failures >= troubled
+	if wait == 0 && inTrouble && !now.Before(l.paused) {
 		l.pause = nextPause(l.pause)
 		wait = jittered(l.pause)
 	}

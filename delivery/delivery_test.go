@@ -474,6 +474,43 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// Many attempts that fail together are one failure: a CRM that was away for a
+// moment is asked again soon.
+func TestShortOutage(t *testing.T) {
+	var away atomic.Bool
+	crm := &fakeCRM{}
+	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+		time.Sleep(100 * time.Millisecond)
+		if away.Load() {
+			return down
+		}
+		return created(ctx, n, lead)
+	}
+	inBubble(t, crm, func(r *rig) {
+		for i := range 400 {
+			if i == 200 {
+				away.Store(true)
+			}
+			if i == 300 {
+				away.Store(false)
+			}
+			r.submit(fmt.Sprintf("918123%06d", i), 0)
+			time.Sleep(20 * time.Millisecond)
+		}
+		back := time.Now().Add(-100 * 20 * time.Millisecond)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		calls := crm.calls()
+		i := slices.IndexFunc(calls, func(c call) bool { return c.at.After(back) })
+		if i < 0 || calls[i].at.Sub(back) > 5*time.Second {
+			r.t.Errorf("asked again %v after it was back", calls[i].at.Sub(back))
+		}
+		if n := len(r.settledAs(outbox.Delivered)); n != 400 {
+			r.t.Errorf("%d leads delivered, want 400", n)
+		}
+	})
+}
+
 // What is due only after every plan was written before the machine's clock
 // was set back.
 func TestClockSetBackBetweenTwoRuns(t *testing.T) {

@@ -287,6 +287,12 @@ func (r *rig) event(e string) {
 	r.events = append(r.events, e)
 }
 
+func (r *rig) settledAs(state outbox.State) []outbox.Settlement {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.settled), func(s outbox.Settlement) bool { return s.State != state })
+}
+
 func (r *rig) seen() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
