@@ -44,7 +44,7 @@ func (l *lane) send(account *Account, entry outbox.Entry) (outbox.Settlement, te
 			telecrm.Answer{Verdict: telecrm.Rejected, Err: err}
 	}
 	s, answer := l.ask(account, entry, lead)
-	l.learn(answer)
+	l.learn(answer, entry.BegunAt)
 	return s, answer
 }
 
@@ -88,8 +88,9 @@ func unsearchable(failure telecrm.Answer) bool {
 
 // learn lets the lane draw its conclusions for the other entries: it opens up
 // while TeleCRM answers, draws in while it does not, pauses when told to, and
-// is held when the account is at fault.
-func (l *lane) learn(answer telecrm.Answer) {
+// is held when the account is at fault. begun is when the attempt began: what
+// was sent before the lane was held says nothing about the account now.
+func (l *lane) learn(answer telecrm.Answer, begun time.Time) {
 	now := l.engine.now()
 	held, resumed := false, false
 	l.mu.Lock()
@@ -97,8 +98,9 @@ func (l *lane) learn(answer telecrm.Answer) {
 	case telecrm.Created, telecrm.Duplicate, telecrm.Rejected:
 		l.window = min(2*l.window, widest)
 		l.failures, l.pause = 0, 0
-		resumed = l.hold.on()
-		l.hold = hold{}
+		if resumed = l.hold.on() && begun.After(l.hold.since); resumed {
+			l.hold = hold{}
+		}
 	case telecrm.Hold:
 		held = !l.hold.on()
 		l.holdBack(answer.Reason(), now)

@@ -175,6 +175,41 @@ func TestHold(t *testing.T) {
 	})
 }
 
+// Answers to what was sent before the token was revoked do not release the
+// account.
+func TestLateSuccessDoesNotEndAHold(t *testing.T) {
+	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
+		switch {
+		case n <= 4: // opens the window
+			return ok
+		case n == 5:
+			time.Sleep(time.Second)
+			return ok
+		}
+		return revoked
+	}}
+	inBubble(t, crm, func(r *rig) {
+		for i := range 4 {
+			r.submit(fmt.Sprintf("91812345670%d", i), time.Second)
+		}
+		r.submit(phoneA, 0) // answered late
+		time.Sleep(10 * time.Millisecond)
+		r.submit(phoneB, 0) // revoked meanwhile
+		synctest.Wait()
+		for i := range 5 {
+			r.submit(fmt.Sprintf("91812345671%d", i), 0)
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if n := len(crm.calls()); n != 6 {
+			r.t.Errorf("%d attempts, want 6: the account is held", n)
+		}
+		if got := r.seen(); !slices.Equal(got, []string{"held default"}) {
+			r.t.Errorf("events %v", got)
+		}
+	})
+}
+
 // Another token is tried at once; the same one, reloaded, is not.
 func TestHoldEndsWithAnotherToken(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(revoked, ok)}, func(r *rig) {
