@@ -43,9 +43,37 @@ func (l *lane) send(account *Account, entry outbox.Entry) (outbox.Settlement, te
 		return outbox.Settlement{State: outbox.Parked, At: l.engine.now(), Reason: reasonUnreadable},
 			telecrm.Answer{Verdict: telecrm.Rejected, Err: err}
 	}
+	if s, overtaken := l.overtaken(entry); overtaken {
+		return s, telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New(s.Reason)}
+	}
 	s, answer := l.ask(account, entry, lead)
 	l.learn(answer, entry.BegunAt)
 	return s, answer
+}
+
+// overtaken puts off an attempt that was recorded but has not been sent when
+// TeleCRM tells another one to leave it alone, or that the account is at
+// fault.
+func (l *lane) overtaken(entry outbox.Entry) (outbox.Settlement, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.engine.now()
+	held := l.hold.on() && !entry.BegunAt.After(l.hold.since)
+	if !held && !now.Before(l.paused) {
+		return outbox.Settlement{}, false
+	}
+	if !held {
+		l.hold.probing = false // if it was a probe, it has not been made
+	}
+	return outbox.Settlement{
+		State:          outbox.Waiting,
+		At:             now,
+		DueAt:          now,
+		Reason:         reasonOvertaken,
+		AmbiguousSince: entry.AmbiguousSince,
+		FailingSince:   entry.FailingSince,
+		Uncounted:      true,
+	}, true
 }
 
 // ask sends the lead and decides what the answer makes of the entry.

@@ -16,6 +16,7 @@ const (
 	reasonUnsearchable = "TeleCRM says that it has this lead but cannot be asked for it; an earlier attempt may have created it"
 	reasonFoundAgain   = "created by an earlier attempt whose answer was lost"
 	reasonUnconfirmed  = "accepted, but TeleCRM did not name the lead"
+	reasonOvertaken    = "not sent: TeleCRM is to be left alone"
 	reasonUnreadable   = "the entry cannot be read"
 )
 
