@@ -20,9 +20,9 @@ const (
 	reasonUnreadable   = "the entry cannot be read"
 )
 
-// mostLooks is how often a lead that TeleCRM claims to have, and does not
+// longestLook is how long a lead that TeleCRM claims to have, and does not
 // show, is looked for.
-const mostLooks = 6
+const longestLook = 10 * time.Minute
 
 // decide says what the answer to an attempt makes of the entry. A duplicate
 // of which an earlier attempt may be the cause is for [decideFound].
@@ -47,25 +47,26 @@ func decide(entry outbox.Entry, answer telecrm.Answer, now time.Time, retryFor t
 		// Due now, it comes after all that was due before: the next probe
 		// takes another entry, in case it is not the account but this lead
 		// that TeleCRM turns away.
-		s.State, s.DueAt, s.Uncounted = outbox.Waiting, now, true
+		s.State, s.DueAt, s.Uncounted, s.FailingSince = outbox.Waiting, now, true, time.Time{}
 	case telecrm.Retry:
 		if answer.Ambiguous && s.AmbiguousSince.IsZero() {
 			s.AmbiguousSince = entry.BegunAt
 		}
-		again(&s, entry, now, retryFor)
+		again(&s, now, retryFor)
 	}
 	return s
 }
 
 // again has the entry tried again in due time, or parked if TeleCRM has
 // failed to take it for too long.
-func again(s *outbox.Settlement, entry outbox.Entry, now time.Time, retryFor time.Duration) {
+func again(s *outbox.Settlement, now time.Time, retryFor time.Duration) {
 	if s.FailingSince.IsZero() {
 		s.FailingSince = now
 	}
 	s.State = outbox.Waiting
-	s.DueAt = now.Add(retryDelay(entry.Attempts))
-	if now.Sub(s.FailingSince) >= retryFor {
+	failing := now.Sub(s.FailingSince)
+	s.DueAt = now.Add(retryDelay(failing))
+	if failing >= retryFor {
 		s.State, s.DueAt = outbox.Parked, time.Time{}
 	}
 }
@@ -89,9 +90,7 @@ func decideFound(entry outbox.Entry, found telecrm.Found, now time.Time, retryFo
 	switch {
 	case len(found.Leads) == 0:
 		s.Reason = reasonNotFound
-		if entry.Attempts < mostLooks {
-			again(&s, entry, now, retryFor)
-		}
+		again(&s, now, min(retryFor, longestLook))
 	case len(found.Leads) > 1 || found.More:
 		s.Reason = reasonSeveral
 	case found.Leads[0].CreatedOn.IsZero():

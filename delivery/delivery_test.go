@@ -385,7 +385,7 @@ func TestAmbiguousAttempts(t *testing.T) {
 		},
 		"never": {
 			func(int) telecrm.Found { return telecrm.Found{Leads: []telecrm.FoundLead{stranger}} },
-			outbox.Parked, reasonNotFound, mostLooks - 1,
+			outbox.Parked, reasonNotFound, 6,
 		},
 		"where there is no search": {
 			func(int) telecrm.Found {

@@ -17,10 +17,17 @@ var retryDelays = []time.Duration{
 // lastRetryDelay follows the others, until the lead is given up.
 const lastRetryDelay = 4 * time.Hour
 
-// retryDelay is how long to wait after that many attempts have failed.
-func retryDelay(attempts int) time.Duration {
-	if attempts <= len(retryDelays) {
-		return jittered(retryDelays[max(attempts, 1)-1])
+// retryDelay is how long to wait when TeleCRM has failed to take a lead for
+// that long. It goes by the time and not by the number of attempts, because
+// attempts that ended with their process say nothing about TeleCRM.
+func retryDelay(failing time.Duration) time.Duration {
+	planned := time.Duration(0)
+	for _, delay := range retryDelays {
+		planned += delay
+		// Waits may have been shorter than planned by the jitter.
+		if failing < planned*4/5 {
+			return jittered(delay)
+		}
 	}
 	return jittered(lastRetryDelay)
 }
