@@ -46,7 +46,8 @@ func States() []State { return []State{Waiting, Delivered, Parked} }
 // Entry is one lead on its way to the CRM.
 type Entry struct {
 	// ID names the entry. It is a UUID; those of version 7 keep a store
-	// small and fast because they sort by time.
+	// small and fast, and its lists in the order of time, because they sort
+	// by it.
 	ID string `json:"id"`
 	// Account is the name of the account that delivers it.
 	Account string `json:"account"`
@@ -61,7 +62,8 @@ type Entry struct {
 	CreatedAt time.Time `json:"created_at"`
 
 	State State `json:"state"`
-	// DueAt is when to try next, while waiting.
+	// DueAt is when to try next, while waiting; of a taken entry, when it was
+	// due.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Attempts counts the attempts that were begun.
 	Attempts int `json:"attempts,omitempty"`
@@ -120,7 +122,7 @@ type Count struct {
 // Store is a durable journal of entries. It is safe for concurrent use. What
 // a method has done is on disk when it returns, unless it says otherwise.
 type Store interface {
-	// Append adds a waiting entry. If its BegunAt is set it is added as taken
+	// Append adds a waiting entry; it sets State and Attempts itself. If its BegunAt is set it is added as taken
 	// already, by the caller, with one attempt begun; else it is due at DueAt.
 	// It returns an error wrapping ErrExists if the id is known.
 	Append(ctx context.Context, entry Entry) error
@@ -148,12 +150,13 @@ type Store interface {
 	// Get returns one entry.
 	Get(ctx context.Context, id string) (Entry, error)
 
-	// List returns a page of entries, the oldest first. It reads no more
-	// than the page, whatever the size of the store.
+	// List returns a page of entries in the order of their ids, which is the
+	// oldest first. It reads no more than the page, whatever the size of the
+	// store.
 	List(ctx context.Context, f Filter) ([]Entry, error)
 
 	// Counts returns how many entries there are, by account and state,
-	// without reading them.
+	// without reading them. Where there are none there is no count.
 	Counts(ctx context.Context) ([]Count, error)
 
 	// Erase removes one entry, whatever its state. One that is taken is an
@@ -161,7 +164,9 @@ type Store interface {
 	Erase(ctx context.Context, id string) error
 
 	// Expire removes the entries that reached the state before the given
-	// time, at most limit of them, and returns how many.
+	// time, at most limit of them, the longest settled first, and returns how
+	// many. Waiting entries do not expire: for that state it returns an error
+	// wrapping ErrState.
 	Expire(ctx context.Context, state State, before time.Time, limit int) (int, error)
 
 	// Compact gives space that is no longer used back to the file system,

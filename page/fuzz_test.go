@@ -70,13 +70,17 @@ func build(texts []string) page.Builtin {
 	return b
 }
 
-// harmless replaces each text by a word of its own, and the same text by the
-// same word. Empty ones stay, because a page leaves out what is empty.
+// harmless replaces each text by a word of its own, and texts that a control
+// takes for the same by the same word. Blank ones stay, because a page leaves
+// out what is empty.
 func harmless(texts []string) []string {
-	words := make([]string, len(texts))
+	words := slices.Clone(texts)
 	for i, text := range texts {
-		if text != "" {
-			words[i] = fmt.Sprintf("word%d", slices.Index(texts, text))
+		if strings.TrimSpace(text) != "" {
+			first := slices.IndexFunc(texts, func(t string) bool {
+				return page.Control{Values: []string{t}}.Chosen(text)
+			})
+			words[i] = fmt.Sprintf("word%d", first)
 		}
 	}
 	return words

@@ -14,7 +14,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	outboxtest.TestStore(t, func(t *testing.T, now func() time.Time) outboxtest.Backend {
+	outboxtest.Run(t, func(t *testing.T, now func() time.Time) outboxtest.Backend {
 		return &backend{dir: t.TempDir(), now: now}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/bolt"
 )
+
+func init() { roles["churn"] = churn }
 
 // churn appends, takes and settles, and says what has been acknowledged, until
 // it is killed.
@@ -124,18 +125,25 @@ func TestPowerLost(t *testing.T) {
 	path := filepath.Join(dir, "outbox.db")
 	store := openAt(t, path)
 	random := rand.New(rand.NewPCG(1, 2))
-	for round := range 40 {
+	appendMany(t, store, 200)
+	var taken []outbox.Entry
+	for round := range 60 {
 		before, err := os.ReadFile(path)
 		must(t, err)
 		want := dump(t, store)
+		// Each of these is one commit.
 		now := time.Now()
 		switch round % 4 {
-		case 0, 1:
-			appendMany(t, store, 1+random.IntN(30))
+		case 0:
+			e := newEntry()
+			e.Payload = make([]byte, random.IntN(20_000))
+			err = store.Append(t.Context(), e)
+		case 1:
+			taken, err = store.Take(t.Context(), "default", now, now, 8, nil)
 		case 2:
-			_, err = store.Take(t.Context(), "default", now, now, 3, nil)
+			err = store.Settle(t.Context(), taken[0].ID, outbox.Settlement{State: outbox.Delivered, At: now})
 		case 3:
-			_, err = store.Expire(t.Context(), outbox.Delivered, now, 5)
+			_, err = store.Expire(t.Context(), outbox.Delivered, now.Add(time.Hour), 5)
 		}
 		must(t, err)
 		after, err := os.ReadFile(path)
@@ -159,30 +167,5 @@ func TestPowerLost(t *testing.T) {
 	must(t, err)
 	if len(corrupt) > 0 {
 		t.Errorf("a crash was taken for damage: %q", corrupt)
-	}
-}
-
-// dump returns the state of each entry.
-func dump(t *testing.T, store *bolt.Store) map[string]outbox.State {
-	t.Helper()
-	states := make(map[string]outbox.State)
-	for _, e := range listAll(t, store) {
-		states[e.ID] = e.State
-	}
-	return states
-}
-
-func listAll(t *testing.T, store *bolt.Store) []outbox.Entry {
-	t.Helper()
-	var all []outbox.Entry
-	f := outbox.Filter{}
-	for {
-		page, err := store.List(t.Context(), f)
-		must(t, err)
-		if len(page) == 0 {
-			return all
-		}
-		all = slices.Concat(all, page)
-		f.After = page[len(page)-1].ID
 	}
 }

@@ -21,6 +21,9 @@ type handle struct {
 	db   *bbolt.DB
 	file *os.File    // the one that db uses
 	info os.FileInfo // to tell whether the path still leads to it
+	// pageSize is asked of no one but the file: bbolt would look at memory
+	// behind which the file may have ended.
+	pageSize int64
 	// stuck: bbolt panicked while it held its locks, so that closing it would
 	// wait for ever.
 	stuck atomic.Bool
@@ -86,17 +89,20 @@ func inspect(path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
 		return err
 	}
-	m, ok := readMeta(file, info.Size())
+	m, both, ok := readMetas(file, info.Size())
 	switch {
 	case !ok:
-		return damaged("it has no valid meta page")
+		return damaged("both its meta pages are")
 	case m.version > metaVersion:
 		return fmt.Errorf("its file format is version %d: %w", m.version, outbox.ErrNewer)
+	case !both:
+		// bbolt would go on from the other, as if the last commit had not been.
+		return damaged("one of its meta pages is")
 	case m.bytes() > info.Size():
 		return damaged("it ends at byte %d of %d", info.Size(), m.bytes())
 	}
@@ -110,6 +116,11 @@ func (h *handle) prepare() error {
 		return err
 	}
 	h.info = info
+	m, ok := readMeta(h.file, info.Size())
+	if !ok {
+		return damaged("both its meta pages are")
+	}
+	h.pageSize = m.pageSize
 	empty, err := h.check()
 	if err != nil || !empty {
 		return err
@@ -177,16 +188,8 @@ func (h *handle) begin(writable bool) (*bbolt.Tx, error) {
 	if h.stuck.Load() {
 		return nil, damaged("it could not be read before")
 	}
-	info, err := h.file.Stat()
-	if err != nil {
+	if _, err := h.meta(); err != nil {
 		return nil, err
-	}
-	m, ok := readMeta(h.file, info.Size())
-	if !ok {
-		return nil, damaged("its meta pages cannot be read")
-	}
-	if info.Size() < m.bytes() {
-		return nil, damaged("it ends at byte %d of %d", info.Size(), m.bytes())
 	}
 	stuck := true
 	defer func() {
@@ -197,6 +200,22 @@ func (h *handle) begin(writable bool) (*bbolt.Tx, error) {
 	tx, err := h.db.Begin(writable)
 	stuck = false
 	return tx, err
+}
+
+// meta returns the meta page that counts, of a file as long as it says.
+func (h *handle) meta() (meta, error) {
+	info, err := h.file.Stat()
+	if err != nil {
+		return meta{}, err
+	}
+	m, ok := readMeta(h.file, info.Size())
+	if !ok {
+		return meta{}, damaged("both its meta pages are")
+	}
+	if info.Size() < m.bytes() {
+		return meta{}, damaged("it ends at byte %d of %d", info.Size(), m.bytes())
+	}
+	return m, nil
 }
 
 // close closes the database, and waits for its transactions.

@@ -17,9 +17,9 @@ import (
 // sort by them.
 //
 //	entries  account (4) state (1) id (16)  -> record
-//	due      account (4) time (8) id (16)   -> nothing; waiting entries but those taken
-//	taken    id (16)                        -> account (4)
-//	settled  state (1) time (8) id (16)     -> account (4); delivered and parked entries
+//	due      account (4) time (8) id (16)   -> nothing; of those that wait and nobody took
+//	taken    id (16)                        -> account (4); of those taken
+//	settled  state (1) time (8) id (16)     -> account (4); of those delivered or parked
 //	meta     "version"                      -> schema version (4), its CRC-32C (4)
 //	         "a" name                       -> account's number (4)
 //	         "c" account (4) state (1)      -> how many entries (8)

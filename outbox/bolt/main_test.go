@@ -14,8 +14,7 @@ const roleVariable = "OUTBOX_TEST_ROLE"
 
 // roles by name; each is given the path of an outbox.
 var roles = map[string]func(path string) error{
-	"hold":  hold,
-	"churn": churn,
+	"hold": hold,
 }
 
 func TestMain(m *testing.M) {

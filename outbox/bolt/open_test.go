@@ -47,13 +47,6 @@ func wantMode(t *testing.T, path string, want os.FileMode) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -93,24 +86,6 @@ func TestOpenEmptyFile(t *testing.T) {
 	must(t, os.WriteFile(path, nil, 0o600))
 	mustAppend(t, openAt(t, path))
 	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
-}
-
-// wantFiles checks what files there are, by patterns.
-func wantFiles(t *testing.T, dir string, patterns ...string) {
-	t.Helper()
-	files, err := os.ReadDir(dir)
-	must(t, err)
-	names := make([]string, 0, len(files))
-	for _, f := range files {
-		names = append(names, f.Name())
-	}
-	ok := len(names) == len(patterns)
-	for i := 0; ok && i < len(names); i++ {
-		ok, _ = filepath.Match(patterns[i], names[i])
-	}
-	if !ok {
-		t.Errorf("files %q, want %q", names, patterns)
-	}
 }
 
 func TestOpenRefusesNewerAndForeign(t *testing.T) {

@@ -32,12 +32,11 @@ func (c *changes) add(r *record, frame []byte, highest *uuid.UUID) error {
 func (t *tables) highestID() (highest uuid.UUID, err error) {
 	for _, s := range t.shards(allStates()...) {
 		cursor := t.entries.Cursor()
-		k, v := cursor.Seek(shard{s.account, s.state + 1}.prefix())
-		if k == nil {
-			k, v = cursor.Last()
-		} else {
-			k, v = cursor.Prev()
+		step := cursor.Prev
+		if k, _ := cursor.Seek(shard{s.account, s.state + 1}.prefix()); k == nil {
+			step = cursor.Last
 		}
+		k, v := step()
 		if len(k) != entryKeySize || !bytes.HasPrefix(k, s.prefix()) {
 			continue
 		}

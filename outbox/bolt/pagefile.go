@@ -4,12 +4,12 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // pageFile reads bbolt's file format without bbolt: it takes nothing for
-// granted, maps no memory, and goes round what is damaged. See
-// https://pkg.go.dev/go.etcd.io/bbolt#hdr-Caveats: the format is that of the
-// machine, and its pages are these.
+// granted, maps no memory, and goes round what is damaged. Numbers are in the
+// machine's own byte order, and their sizes in bytes these:
 //
 //	page    id (8) flags (2) count (2) overflow (4)
 //	meta    magic (4) version (4) page size (4) flags (4) root (8) sequence (8) freelist (8) pages (8) transaction (8) FNV-64a (8)
@@ -45,7 +45,6 @@ var native = binary.NativeEndian
 
 // meta is one of the two pages that say where everything else is.
 type meta struct {
-	slot     int64
 	version  uint32
 	pageSize int64
 	root     uint64
@@ -53,24 +52,29 @@ type meta struct {
 	txid     uint64
 }
 
-// readMeta returns the meta page that counts; false if both are damaged.
+// readMeta returns the meta page that counts, which is the later of the two;
+// false if both are damaged.
 func readMeta(src io.ReaderAt, size int64) (meta, bool) {
-	first, ok := readMetaAt(src, 0)
-	best, found := first, ok
-	if ok {
-		if second, ok := readMetaAt(src, first.pageSize); ok && second.txid > first.txid {
-			best = second
-			best.slot = 1
+	m, _, ok := readMetas(src, size)
+	return m, ok
+}
+
+// readMetas returns the meta page that counts, and whether the other is whole
+// too.
+func readMetas(src io.ReaderAt, size int64) (best meta, both, ok bool) {
+	if first, ok := readMetaAt(src, 0); ok {
+		second, both := readMetaAt(src, first.pageSize)
+		if both && second.txid > first.txid {
+			return second, true, true
 		}
-		return best, found
+		return first, both, true
 	}
 	for pageSize := int64(1024); pageSize <= 1<<24 && pageSize < size; pageSize *= 2 {
 		if second, ok := readMetaAt(src, pageSize); ok && second.pageSize == pageSize {
-			second.slot = 1
-			return second, true
+			return second, false, true
 		}
 	}
-	return meta{}, false
+	return meta{}, false, false
 }
 
 func readMetaAt(src io.ReaderAt, offset int64) (meta, bool) {
@@ -140,9 +144,8 @@ func (f *pageFile) walk(id uint64, visit func(element)) {
 		}
 		f.seen[id] = true
 		children := f.page(page, f.offset(id), visit)
-		for i := len(children) - 1; i >= 0; i-- { // the leftmost is next
-			pending = append(pending, children[i])
-		}
+		slices.Reverse(children) // the leftmost is next
+		pending = append(pending, children...)
 	}
 }
 

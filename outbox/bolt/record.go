@@ -34,7 +34,7 @@ const (
 	frameMagic      = "\xf5\xfeld"
 	frameVersion    = 1
 	frameHeaderSize = len(frameMagic) + 1 + 4 + 4
-	maxBodySize     = 1 << 30
+	maxBodySize     = maxPayloadSize + 1<<20 // more than Append accepts
 )
 
 // The fields' tags. They are never given another meaning.
@@ -174,10 +174,14 @@ func decodeRecord(b []byte) (*record, error) {
 	for len(body) > 0 {
 		tag := body[0]
 		length, n := binary.Uvarint(body[1:])
-		if n <= 0 || length > uint64(len(body)-1-n) {
+		if n <= 0 || length > maxBodySize {
 			return nil, errFrame
 		}
-		whole := body[:1+n+int(length)] //nolint:gosec // it fits, as was just seen
+		end := 1 + n + int(length) //nolint:gosec // it was just bounded
+		if end > len(body) {
+			return nil, errFrame
+		}
+		whole := body[:end]
 		if !r.setField(tag, whole[1+n:]) {
 			return nil, errFrame
 		}

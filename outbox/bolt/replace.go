@@ -23,7 +23,7 @@ func (s *Store) salvage(cause error) error {
 		return fmt.Errorf("%w; reading what is left of it: %w", cause, err)
 	}
 	if s.handle == nil {
-		defer src.Close()
+		defer func() { _ = src.Close() }()
 	}
 	info, err := src.Stat()
 	if err != nil {
@@ -156,11 +156,15 @@ func (s *Store) compact() error {
 		return err
 	}
 	h := s.handle
-	if !h.sparse() {
-		return nil
+	sparse, err := h.sparse()
+	if errors.Is(err, errDamaged) {
+		return s.salvage(err)
+	}
+	if err != nil || !sparse {
+		return err
 	}
 	temp := s.path + suffixCompact
-	err := h.compactTo(temp)
+	err = h.compactTo(temp)
 	if err == nil {
 		if err = s.rename(temp); err == nil {
 			return s.openInstalled()
@@ -174,15 +178,11 @@ func (s *Store) compact() error {
 }
 
 // sparse reports whether compaction is worth the while.
-func (h *handle) sparse() bool {
+func (h *handle) sparse() (bool, error) {
+	m, err := h.meta()
 	stats := h.db.Stats()
-	free := int64(stats.FreePageN+stats.PendingPageN) * int64(h.db.Info().PageSize)
-	info, err := h.file.Stat()
-	if err != nil {
-		return false
-	}
-	m, ok := readMeta(h.file, info.Size())
-	return ok && free > compactAbove && free > m.bytes()/2
+	free := int64(stats.FreePageN+stats.PendingPageN) * h.pageSize
+	return free > compactAbove && free > m.bytes()/2, err
 }
 
 // compactTo writes what the database holds to a new one.
@@ -195,6 +195,9 @@ func (h *handle) compactTo(path string) error {
 		return err
 	}
 	err = shielded(func() error { return bbolt.Compact(to, h.db, maxBatchBytes) })
+	if errors.Is(err, errDamaged) {
+		h.stuck.Store(true) // it may have been about to begin
+	}
 	if err == nil {
 		err = to.Sync()
 	}

@@ -24,6 +24,9 @@ type remains struct {
 	counted int
 	scanned int // how many were found by scanning
 	carried int // how many were carried over
+	// outdated: what the structure leads to is what the last commit but one
+	// left.
+	outdated bool
 }
 
 type place struct {
@@ -34,13 +37,13 @@ type place struct {
 }
 
 // survey finds what can still be read. Records that the file's structure
-// leads to are what the last commit left. Only if the structure is damaged
-// where records are, and so may have lost some, the whole file is scanned for
-// records that it does not lead to: of those it may hold older copies.
+// leads to are what the last commit left. Only if that structure may have lost
+// some, the whole file is scanned for others: of those it may hold copies that
+// are older than the one that was lost.
 func survey(src io.ReaderAt, size int64) *remains {
 	r := &remains{src: src, records: make(map[uuid.UUID]place), counted: -1}
 	if !r.surveyStructure(size) {
-		scanFrames(src, size, func(offset int64, frame []byte) {
+		scanFrames(src, size, scanBlock, func(offset int64, frame []byte) {
 			r.note(offset, frame, true)
 		})
 	}
@@ -54,10 +57,11 @@ func survey(src io.ReaderAt, size int64) *remains {
 
 // surveyStructure reports whether it reached every record.
 func (r *remains) surveyStructure(size int64) bool {
-	m, ok := readMeta(r.src, size)
+	m, both, ok := readMetas(r.src, size)
 	if !ok {
 		return false
 	}
+	r.outdated = !both
 	f := &pageFile{src: r.src, size: size, pageSize: m.pageSize}
 	r.readCounts(f, m.root)
 	f.damage = 0
@@ -69,7 +73,7 @@ func (r *remains) surveyStructure(size int64) bool {
 	f.eachOf(entries, func(e element) {
 		whole = r.note(e.offset, e.value, false) && whole
 	})
-	return whole && f.damage == 0 && len(r.records) == r.counted
+	return whole && both && f.damage == 0 && len(r.records) == r.counted
 }
 
 func (r *remains) readCounts(f *pageFile, root uint64) {
@@ -95,8 +99,11 @@ func (r *remains) note(offset int64, frame []byte, scanned bool) bool {
 		return false
 	}
 	before, known := r.records[rec.id]
-	if known && (before.revision >= rec.revision || scanned && !before.scanned) {
+	if known && before.revision >= rec.revision {
 		return true
+	}
+	if known && scanned && !before.scanned && !r.outdated {
+		return true // of a commit that never was
 	}
 	r.records[rec.id] = place{offset: offset, size: len(frame), revision: rec.revision, scanned: scanned}
 	return true
@@ -105,39 +112,40 @@ func (r *remains) note(offset int64, frame []byte, scanned bool) bool {
 // lost is how many entries could not be read, as far as is known.
 func (r *remains) lost() int { return max(r.counted-r.carried, 0) }
 
-// scanFrames visits every whole frame in src.
-func scanFrames(src io.ReaderAt, size int64, visit func(offset int64, frame []byte)) {
-	const window = 1 << 20
-	buf := make([]byte, window)
+// scanBlock is how much of a file is scanned at once.
+const scanBlock = 1 << 20
+
+// scanFrames visits every whole frame in src, of which it reads block by block.
+func scanFrames(src io.ReaderAt, size, block int64, visit func(offset int64, frame []byte)) {
+	buf := make([]byte, block)
 	for start := int64(0); start < size; {
-		n, err := src.ReadAt(buf[:min(window, size-start)], start)
+		n, err := src.ReadAt(buf[:min(block, size-start)], start)
 		if n == 0 && err != nil {
 			start += 4096 // the disk cannot read that page
 			continue
 		}
-		start = scanWindow(src, size, start, buf[:n], visit)
+		start = scanOne(src, size, start, buf[:n], visit)
 	}
 }
 
-// scanWindow visits the frames that begin in the window, and returns where to
-// go on.
-func scanWindow(src io.ReaderAt, size, start int64, window []byte, visit func(offset int64, frame []byte)) int64 {
+// scanOne visits the frames that begin in a block, and returns where to go on.
+func scanOne(src io.ReaderAt, size, start int64, block []byte, visit func(offset int64, frame []byte)) int64 {
 	for at := 0; ; {
-		i := bytes.Index(window[at:], []byte(frameMagic))
+		i := bytes.Index(block[at:], []byte(frameMagic))
 		if i < 0 {
-			// The window may end within a magic.
-			return start + int64(max(len(window)-len(frameMagic)+1, 1))
+			// The block may end within a magic, but not before where it is by now.
+			return start + int64(max(len(block)-len(frameMagic)+1, at, 1))
 		}
 		at += i
 		offset := start + int64(at)
-		frame, ok := readFrame(src, size, offset, window[at:])
+		frame, ok := readFrame(src, size, offset, block[at:])
 		if !ok {
 			at++
 			continue
 		}
 		visit(offset, frame)
 		at += len(frame)
-		if at >= len(window) {
+		if at >= len(block) {
 			return start + int64(at)
 		}
 	}
@@ -152,7 +160,7 @@ func readFrame(src io.ReaderAt, size, offset int64, seen []byte) ([]byte, bool) 
 		}
 	}
 	length := int64(frameHeaderSize) + int64(binary.BigEndian.Uint32(header[5:]))
-	if header[4] != frameVersion || length > min(size-offset, maxBodySize) {
+	if header[4] != frameVersion || length > min(size-offset, int64(frameHeaderSize+maxBodySize)) {
 		return nil, false
 	}
 	frame := seen

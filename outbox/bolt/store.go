@@ -334,6 +334,3 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 		return ctx.Err()
 	}
 }
-
-// Path returns where the file is, with symbolic links resolved.
-func (s *Store) Path() string { return s.path }

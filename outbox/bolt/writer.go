@@ -116,7 +116,7 @@ func (s *Store) transact(batch []*operation) error {
 		return nil
 	})
 	if err != nil {
-		if errors.Is(err, errCommit) {
+		if errors.Is(err, errCommit) && !errors.Is(err, errDamaged) {
 			s.rewind(err)
 		}
 		return err
@@ -162,28 +162,29 @@ func (h *handle) transact(f func(*changes) error) (c *changes, err error) {
 }
 
 func (h *handle) commit(tx *bbolt.Tx) error {
-	id, pageSize := tx.ID(), h.db.Info().PageSize
+	id := tx.ID()
 	err := tx.Commit()
 	if err == nil {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("%w: %w", errCommit, err), h.undo(uint64(id), pageSize)) //nolint:gosec // never negative
+	return errors.Join(fmt.Errorf("%w: %w", errCommit, err), h.undo(uint64(id))) //nolint:gosec // never negative
 }
 
 // undo takes back a commit of which not all could be written. If it got as
 // far as its meta page, the others would see it though its caller is told that
-// it failed; without that page the one before it counts again, and all that
+// it failed. The meta page before it is put in that one's place; all that
 // belongs to it is still there.
-func (h *handle) undo(id uint64, pageSize int) error {
-	info, err := h.file.Stat()
-	if err != nil {
+func (h *handle) undo(id uint64) error {
+	if m, err := h.meta(); err != nil || m.txid != id {
 		return err
 	}
-	m, ok := readMeta(h.file, info.Size())
-	if !ok || m.txid != id {
-		return nil
+	slot := int64(id & 1) //nolint:gosec // 0 or 1
+	page := make([]byte, h.pageSize)
+	if _, err := h.file.ReadAt(page, (1-slot)*h.pageSize); err != nil {
+		return err
 	}
-	if _, err := h.file.WriteAt(make([]byte, pageSize), m.slot*int64(pageSize)); err != nil {
+	native.PutUint64(page, id&1) // pages begin with their number
+	if _, err := h.file.WriteAt(page, slot*h.pageSize); err != nil {
 		return err
 	}
 	return h.file.Sync()
@@ -222,13 +223,13 @@ func (s *Store) ready() error {
 // reopen opens the file, from what can be read of it if it is damaged.
 func (s *Store) reopen() error {
 	h, err := openHandle(s.path, openOptions{lockTimeout: s.lockTimeout})
+	if err == nil {
+		err = s.use(h)
+	}
 	if errors.Is(err, errDamaged) {
 		return s.salvage(err)
 	}
-	if err != nil {
-		return err
-	}
-	return s.use(h)
+	return err
 }
 
 // use puts a handle in the place of the one before.

@@ -27,9 +27,9 @@ type Backend interface {
 	Crash() error
 }
 
-// TestStore tests an implementation. newBackend returns an empty backend whose
+// Run tests an implementation. newBackend returns an empty backend whose
 // stores read the time from now, and which is cleaned up by the test.
-func TestStore(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
+func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"Append":     testAppend,

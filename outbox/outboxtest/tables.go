@@ -311,24 +311,7 @@ func testContext(t *testing.T, f *fixture) {
 	e := f.append(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for name, do := range map[string]func() error{
-		"Append": func() error {
-			return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"})
-		},
-		"Take": func() error {
-			_, err := f.store.Take(ctx, "default", f.clock.now(), f.clock.now(), 1, nil)
-			return err
-		},
-		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
-		"Settle":  func() error { return f.store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Parked}) },
-		"Retry":   func() error { return f.store.Retry(ctx, e.ID, f.clock.now()) },
-		"Get":     func() error { _, err := f.store.Get(ctx, e.ID); return err },
-		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
-		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
-		"Erase":   func() error { return f.store.Erase(ctx, e.ID) },
-		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, f.clock.now(), 1); return err },
-		"Compact": func() error { return f.store.Compact(ctx) },
-	} {
+	for name, do := range everyMethod(ctx, f, e.ID) {
 		wantError(t, name+" with a context that has ended", do(), context.Canceled)
 	}
 	f.wantEntry(t, e)
@@ -339,25 +322,29 @@ func testClose(t *testing.T, f *fixture) {
 	e := f.append(t)
 	must(t, f.store.Close())
 	must(t, f.store.Close())
-	ctx := t.Context()
-	for name, do := range map[string]func() error{
-		"Append": func() error { return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"}) },
-		"Take": func() error {
-			_, err := f.store.Take(ctx, "default", f.clock.now(), f.clock.now(), 1, nil)
-			return err
-		},
-		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
-		"Settle":  func() error { return f.store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Parked}) },
-		"Retry":   func() error { return f.store.Retry(ctx, e.ID, f.clock.now()) },
-		"Get":     func() error { _, err := f.store.Get(ctx, e.ID); return err },
-		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
-		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
-		"Erase":   func() error { return f.store.Erase(ctx, e.ID) },
-		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, f.clock.now(), 1); return err },
-		"Compact": func() error { return f.store.Compact(ctx) },
-	} {
+	for name, do := range everyMethod(t.Context(), f, e.ID) {
 		wantError(t, name+" once closed", do(), outbox.ErrClosed)
 	}
 	f.open(t)
 	f.wantEntry(t, e)
+}
+
+// everyMethod calls each of the store's methods but Close.
+func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() error {
+	now := f.clock.now()
+	return map[string]func() error{
+		"Append": func() error {
+			return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"})
+		},
+		"Take":    func() error { _, err := f.store.Take(ctx, "default", now, now, 1, nil); return err },
+		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Settle":  func() error { return f.store.Settle(ctx, id, outbox.Settlement{State: outbox.Parked}) },
+		"Retry":   func() error { return f.store.Retry(ctx, id, now) },
+		"Get":     func() error { _, err := f.store.Get(ctx, id); return err },
+		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
+		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
+		"Erase":   func() error { return f.store.Erase(ctx, id) },
+		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, now, 1); return err },
+		"Compact": func() error { return f.store.Compact(ctx) },
+	}
 }

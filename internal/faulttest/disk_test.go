@@ -1,0 +1,141 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A full disk makes nobody be thanked for a lead that is not safe: while the
+// CRM is up the lead goes there directly, else the visitor is told. Once
+// there is room again all is well without a restart.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	for _, disk := range disks(t) {
+		t.Run(disk.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, settings{outbox: filepath.Join(disk.dir, "outbox.db"), launcher: disk.launcher})
+			r.during(t, sized(50, 100), func() {
+				pass(t, 500*time.Millisecond)
+				r.crm.fall()
+				pass(t, time.Second)
+
+				disk.fill(t)
+				await(t, "visitor who is told", patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
+				pass(t, sized(time.Second, time.Minute))
+
+				r.crm.rise(t)
+				up := time.Now()
+				await(t, "lead that went to the CRM directly", patience, func() bool { return count(r.since(up), http.StatusSeeOther) > 0 })
+				pass(t, sized(time.Second, time.Minute))
+
+				disk.free(t)
+				await(t, "outbox that works again", patience, func() bool { return len(r.logged("info", "can be written again")) > 0 })
+				free := time.Now()
+				pass(t, time.Second)
+				allThanked(t, r.since(free))
+			})
+			l := r.drain(t, 40*time.Second)
+			r.verify(t, l, false)
+			for _, p := range l.posts {
+				if !p.thanked() && p.status != http.StatusServiceUnavailable {
+					t.Errorf("%q got status %d: %v", p.name, p.status, p.err)
+				}
+			}
+			l.report(t, "disk full: "+disk.name)
+		})
+	}
+}
+
+// disk is a place for an outbox that can be filled.
+type disk struct {
+	name       string
+	dir        string
+	launcher   string // in place of the binary, if the disk needs one
+	fill, free func(*testing.T)
+}
+
+// disks returns a file system of its own, if this process may mount one, and
+// a limit to the size of files, which any process can put on its children.
+func disks(t *testing.T) []disk {
+	t.Helper()
+	limit := fileSizeLimit(t)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Logf("mounting a small file system: %v; only the limit to the size of files is tried", err)
+		return []disk{limit}
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	return []disk{limit, smallFileSystem(dir)}
+}
+
+func smallFileSystem(dir string) disk {
+	filler := filepath.Join(dir, "filler")
+	return disk{
+		name: "file system",
+		dir:  dir,
+		fill: func(t *testing.T) {
+			t.Helper()
+			file, err := os.Create(filler)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			if _, err := io.Copy(file, zeros{}); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("filling the disk: %v", err)
+			}
+		},
+		free: func(t *testing.T) {
+			t.Helper()
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// zeros can be read without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func fileSizeLimit(t *testing.T) disk {
+	t.Helper()
+	dir := t.TempDir()
+	pidFile, launcher := filepath.Join(dir, "pid"), filepath.Join(dir, "launch")
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s\nexec %s \"$@\"\n", pidFile, binary)
+	if err := os.WriteFile(launcher, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	limit := func(size string) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			pid, err := os.ReadFile(pidFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			command := exec.CommandContext(t.Context(), "prlimit", "--pid", strings.TrimSpace(string(pid)), "--fsize="+size+":")
+			if output, err := command.CombinedOutput(); err != nil {
+				t.Fatalf("limiting the size of files: %v\n%s", err, output)
+			}
+		}
+	}
+	return disk{name: "file size limit", dir: dir, launcher: launcher, fill: limit("0"), free: limit("unlimited")}
+}

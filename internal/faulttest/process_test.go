@@ -1,0 +1,120 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+// A second Caddy on the same outbox file says so and ends, whatever name it
+// has for the file; commands that only read the config work beside the first,
+// which goes on.
+func TestSecondProcessOnOneFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{})
+	alias := filepath.Join(t.TempDir(), "alias")
+	if err := os.Symlink(filepath.Dir(r.outbox), alias); err != nil {
+		t.Fatal(err)
+	}
+	second := strings.NewReplacer(
+		r.site, "127.0.0.1:"+caddyproc.FreePort(t),
+		r.admin, "127.0.0.1:"+caddyproc.FreePort(t)).Replace(r.caddyfile())
+	for name, file := range map[string]string{"same path": r.outbox, "symbolic link": filepath.Join(alias, filepath.Base(r.outbox))} {
+		path := filepath.Join(t.TempDir(), "Caddyfile")
+		write(t, path, strings.Replace(second, r.outbox, file, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		output, err := r.Run(ctx, "run", "--config", path)
+		if err == nil || ctx.Err() != nil {
+			t.Errorf("%s: a second process on one file: %v\n%s", name, err, output)
+		}
+		for _, word := range []string{file, "outbox bolt <file>", "in use by another process"} {
+			if !strings.Contains(output, word) {
+				t.Errorf("%s: the second process does not say %q:\n%s", name, word, output)
+			}
+		}
+		for _, command := range []string{"validate", "adapt"} {
+			if output, err := r.Run(ctx, command, "--config", path); err != nil {
+				t.Errorf("%s: %s beside a running server: %v\n%s", name, command, err, output)
+			}
+		}
+	}
+	if p := r.one(t); !p.thanked() {
+		t.Errorf("the first process answered %d", p.status)
+	}
+	r.verify(t, r.drain(t, patience), false)
+}
+
+// However Caddy is told to stop, attempts that are under way end first, and
+// what they achieved is known to the next process.
+func TestStopLetsAttemptsEnd(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*testing.T, *rig){
+		"SIGTERM":    func(t *testing.T, r *rig) { r.Stop(t) },
+		"caddy stop": stopByCommand,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, settings{deliver: "later", timeout: patience, grace: patience})
+			r.during(t, 50, func() { pass(t, time.Second) }) // the more was delivered, the more is sent at once
+			r.crm.fail(func(int) sandbox.Fault { return sandbox.Fault{Delay: 2 * time.Second} })
+			begin := time.Now()
+			r.during(t, 50, func() {
+				await(t, "attempt", patience, func() bool { return r.crm.busy() > 5 })
+			})
+			stop(t, r)
+			for _, q := range r.crm.seenAfter(begin) {
+				if q.status != http.StatusCreated {
+					t.Errorf("an attempt that was under way ended with status %d (0: cut off)", q.status)
+				}
+			}
+			r.crm.heal()
+			r.start(t)
+			l := r.drain(t, 30*time.Second)
+			allThanked(t, l.posts)
+			r.verify(t, l, false)
+		})
+	}
+}
+
+// An attempt that outlasts the grace period is looked into by the next
+// process.
+func TestStopGivesAttemptsUpAfterGrace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{deliver: "later", timeout: time.Minute, grace: 500 * time.Millisecond})
+	r.during(t, 50, func() { pass(t, time.Second) })
+	r.crm.fail(always(sandbox.FaultSlowAfterStore))
+	r.during(t, 50, func() {
+		await(t, "attempt", patience, func() bool { return r.crm.busy() > 5 })
+	})
+	begin := time.Now()
+	r.Stop(t)
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("stopping took %v with a grace period of %v", took, r.grace)
+	}
+	r.crm.heal()
+	r.start(t)
+	l := r.drain(t, 30*time.Second)
+	allThanked(t, l.posts)
+	r.verify(t, l, false)
+}
+
+func stopByCommand(t *testing.T, r *rig) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if output, err := r.Run(ctx, "stop", "--address", r.admin); err != nil {
+		t.Fatalf("caddy stop: %v\n%s", err, output)
+	}
+	await(t, "end of the process", patience, func() bool { return len(r.logged("info", "shutdown complete")) > 0 })
+	r.Kill() // it has ended, and Stop would take that amiss
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Reloads, accepted and refused, are noticed by no visitor of the form, and no
+// lead is lost or sent twice.
+func TestReloadedUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{latency: 20 * time.Millisecond})
+	accepted, refused := 0, 0
+	plain := newCrowd("http://" + r.site + "/plain")
+	reload := func() {
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		deadline := time.Now().Add(sized(5*time.Second, 5*time.Minute))
+		for n := 0; time.Now().Before(deadline); n++ {
+			<-ticker.C
+			if n%2 == 1 {
+				r.loadMistake(t, n/2)
+				refused++
+				continue
+			}
+			// Different each time, or it would be no reload.
+			deliver := fmt.Sprintf("deliver now %dms", 500+n)
+			if status := r.load(t, strings.Replace(r.caddyfile(), "deliver "+r.deliver, deliver, 1)); status != http.StatusOK {
+				t.Errorf("reload %d: status %d", n, status)
+			}
+			accepted++
+		}
+	}
+	rate := sized(50, 100)
+	r.during(t, rate, func() { plain.during(t, rate, reload) })
+	l := r.drain(t, 30*time.Second)
+	r.allReachedThanked(t, l)
+	r.verify(t, l, false)
+	if accepted < 10 || refused < 10 {
+		t.Errorf("only %d reloads and %d mistakes", accepted, refused)
+	}
+	t.Logf("Caddy cut off %d of %d posts before they reached the form, and %d of %d to a page of its own",
+		count(l.posts, 0), len(l.posts), count(plain.all(), 0), len(plain.all()))
+	l.report(t, fmt.Sprintf("%d reloads and %d refused ones", accepted, refused))
+}
+
+// loadMistake loads one of several configs that cannot work: some are found
+// out when they are read, some when they are provisioned, and some only when
+// the new config has begun to start.
+func (r *rig) loadMistake(t *testing.T, nth int) {
+	t.Helper()
+	mistakes := []struct{ old, wrong string }{
+		{"field name", "feild name"},
+		{"country IN", "country Atlantis"},
+		{r.token, r.token + ".gone"},
+		{"http://" + r.site, "http://" + r.crm.address}, // in use
+		{"outbox bolt " + r.outbox, "outbox bolt /proc/none/outbox.db"},
+	}
+	m := mistakes[nth%len(mistakes)]
+	if status := r.load(t, strings.Replace(r.caddyfile(), m.old, m.wrong, 1)); status < 400 {
+		t.Errorf("a config with %q was accepted", m.wrong)
+	}
+}
+
+// allReachedThanked checks that every post that reached the form was thanked
+// for. While it reloads, Caddy itself cuts some connections off before any
+// handler sees a request, whatever the site.
+func (r *rig) allReachedThanked(t *testing.T, l ledger) {
+	t.Helper()
+	reached, thanked := len(r.logged("info", "submission")), count(l.posts, http.StatusSeeOther)
+	if reached != thanked {
+		t.Errorf("FAILED VISITORS: %d posts reached the form, %d were thanked for", reached, thanked)
+	}
+	for _, p := range l.posts {
+		if !p.thanked() && p.status != 0 {
+			t.Errorf("FAILED VISITOR: %q got status %d", p.name, p.status)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+)
+
+// settings are in what the tests' Caddyfiles differ.
+type settings struct {
+	deliver  string        // "now 500ms" unless set
+	timeout  time.Duration // of one request to the CRM; 10s unless set
+	grace    time.Duration // 5s unless set
+	latency  time.Duration // of the CRM
+	outbox   string        // the file; in the test's folder unless set
+	launcher string        // what to run in place of the binary
+}
+
+// rig is a Caddy under test, its visitors and its CRM.
+type rig struct {
+	*caddyproc.Process
+	*crowd
+	crm *crm
+
+	settings
+	home, config, token string // paths
+	site, admin         string // addresses
+	earlier             string // what processes before this one have logged
+}
+
+func newRig(t *testing.T, s settings) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	if s.deliver == "" {
+		s.deliver = "now 500ms"
+	}
+	if s.timeout == 0 {
+		s.timeout = 10 * time.Second
+	}
+	if s.grace == 0 {
+		s.grace = 5 * time.Second
+	}
+	if s.outbox == "" {
+		s.outbox = filepath.Join(dir, "telecrm", "outbox.db")
+	}
+	if s.launcher == "" {
+		s.launcher = binary
+	}
+	r := &rig{
+		settings: s,
+		crm:      newCRM(t, s.latency),
+		home:     dir,
+		config:   filepath.Join(dir, "Caddyfile"),
+		token:    filepath.Join(dir, "token"),
+		site:     "127.0.0.1:" + caddyproc.FreePort(t),
+		admin:    "127.0.0.1:" + caddyproc.FreePort(t),
+	}
+	r.crowd = newCrowd("http://" + r.site + "/enquire")
+	write(t, r.token, firstToken)
+	write(t, r.config, r.caddyfile())
+	r.start(t)
+	return r
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) caddyfile() string {
+	return fmt.Sprintf(`{
+	admin %s
+	grace_period %s
+	telecrm {
+		account {
+			token {file.%s}
+			enterprise_id %s
+			base_url http://%s/autoupdate/v2
+			country IN
+			crm_rate 1000/s 1000
+			timeout %s
+		}
+		outbox bolt %s
+	}
+}
+http://%s {
+	bind 127.0.0.1
+	respond /plain 303
+	telecrm /enquire {
+		field name
+		field phone
+		field message
+		action 1042 {
+			field note message
+		}
+		deliver %s
+		thank_you /thanks
+	}
+}
+`, r.admin, r.grace, r.token, enterpriseID, r.crm.address, r.timeout, r.outbox, r.site, r.deliver)
+}
+
+// start starts Caddy, again if it was stopped or killed.
+func (r *rig) start(t *testing.T) {
+	t.Helper()
+	if r.Process != nil {
+		r.earlier += r.Log()
+	}
+	r.Process = caddyproc.Start(t, r.launcher, r.config, r.home, "http://"+r.site+"/")
+}
+
+// load replaces the config with the given Caddyfile, and returns the status
+// of the answer.
+func (r *rig) load(t *testing.T, caddyfile string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.admin+"/load", strings.NewReader(caddyfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "text/caddyfile")
+	req.Header.Set("Cache-Control", "must-revalidate") // even if it is the same
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("loading a config: %v\n%s", err, r.Log())
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// logLine is one line of Caddy's log.
+type logLine struct {
+	Level string `json:"level"`
+	Msg   string `json:"msg"`
+	ID    string `json:"id"`
+
+	// Of a line about an outbox that was set aside.
+	CarriedOver int  `json:"carried_over"`
+	Lost        int  `json:"lost"`
+	LostKnown   bool `json:"lost_known"`
+
+	text string
+}
+
+// logged returns what all processes have logged that is at that level, or at
+// any if it is empty, and contains the words.
+func (r *rig) logged(level, words string) []logLine {
+	var lines []logLine
+	for text := range strings.Lines(r.earlier + r.Log()) {
+		line := logLine{text: text}
+		if json.Unmarshal([]byte(text), &line) == nil && (level == "" || line.Level == level) && strings.Contains(line.Msg, words) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
