@@ -123,15 +123,12 @@ func (a *App) engine(ctx context.Context) (*delivery.Engine, error) {
 	select {
 	case <-a.started:
 	case <-ctx.Done():
+		return nil, errors.New("waiting for the outbox: it has not been opened yet")
 	}
-	select {
-	case <-a.started:
-		if a.pooled != nil {
-			return a.pooled.engine, nil
-		}
-	default:
+	if a.pooled == nil {
+		return nil, errors.New("the outbox could not be opened")
 	}
-	return nil, errors.New("the outbox is not open")
+	return a.pooled.engine, nil
 }
 
 // deliveryConfig is what the engine is to work by.
