@@ -71,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if len(draft.problems) > 0 {
 		return h.answerInvalid(w, r, s, draft.problems)
 	}
-	logRemarks(h.logger.With(zap.String("form", h.Form), zap.String("id", s.id)), draft.remarks)
+	logRemarks(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), draft.remarks)
 
 	result := h.deliver(r.Context(), s, draft.lead)
 	if result == outcomeRefused {
