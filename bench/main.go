@@ -126,8 +126,8 @@ func now(s *server, rounds int, load time.Duration, _ string) error {
 			return err
 		}
 		ratios = append(ratios, got.perSecond()/allowed)
-		fmt.Printf("%d connections, CRM takes %v: deliver now %6.0f/s of %.0f/s, median answer %v\n",
-			connections, latency, got.perSecond(), allowed, got.median())
+		fmt.Printf("%d connections, CRM takes %v: deliver now %6.0f/s of %.0f/s %5.1f µs cpu, median answer %v\n",
+			connections, latency, got.perSecond(), allowed, micros(got.cpuPerRequest()), got.median())
 	}
 	fmt.Printf("%d connections: share of what the CRM's latency allows, %.3f (wanted: 0.97 or more)\n", connections, median(ratios))
 	return nil
