@@ -80,11 +80,18 @@ func New(c Config) (*Client, error) {
 	}, nil
 }
 
+// idleConnections is how many connections are kept for requests to come.
+const idleConnections = 256
+
 // newTransport gives the client connections of its own, so that closing its
 // idle ones touches nobody else's.
 func newTransport() http.RoundTripper {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		return t.Clone()
+		clone := t.Clone()
+		// The default keeps two connections to a host, so that of many
+		// requests side by side most would open one of their own.
+		clone.MaxIdleConns, clone.MaxIdleConnsPerHost = idleConnections, idleConnections
+		return clone
 	}
 	return http.DefaultTransport
 }
