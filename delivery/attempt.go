@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -209,9 +208,4 @@ func retryable(err error) bool {
 		}
 	}
 	return true
-}
-
-// EncodePayload returns lead as an entry's payload.
-func EncodePayload(lead telecrm.Lead) ([]byte, error) {
-	return json.Marshal(lead)
 }

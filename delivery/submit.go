@@ -1,9 +1,7 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -152,15 +150,4 @@ func (l *lane) identifierOf(lead telecrm.Lead) string {
 	}
 	value, _ := lead.Fields[l.account.Identifier].(string)
 	return strings.ToLower(strings.TrimSpace(value))
-}
-
-// DecodePayload reads a payload that [EncodePayload] made.
-func DecodePayload(payload []byte) (telecrm.Lead, error) {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
-	var lead telecrm.Lead
-	if err := decoder.Decode(&lead); err != nil {
-		return telecrm.Lead{}, fmt.Errorf("decoding payload: %w", err)
-	}
-	return lead, nil
 }
