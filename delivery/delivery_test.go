@@ -592,6 +592,26 @@ func TestOutboxThatDoesNotWork(t *testing.T) {
 	})
 }
 
+// A visitor waits only so long for an outbox that is slow, and what it keeps
+// in the end is delivered without a restart.
+func TestSlowOutbox(t *testing.T) {
+	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
+		r.store.slow = time.Minute
+		start := time.Now()
+		_, err := r.engine.Submit(context.Background(), Submission{
+			ID: "x", Account: "default", Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}},
+		}, time.Second)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != journalPatience {
+			r.t.Errorf("Submit returned %v after %v", err, time.Since(start))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if e := r.entry("x"); e.State != outbox.Delivered {
+			r.t.Errorf("entry %+v", e)
+		}
+	})
+}
+
 func TestUnknownAccounts(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
 		if _, err := r.engine.Submit(context.Background(), Submission{ID: "x", Account: "nobody"}, 0); err == nil {

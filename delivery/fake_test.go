@@ -20,6 +20,7 @@ type memory struct {
 	entries map[string]outbox.Entry
 	taken   map[string]bool
 	broken  error // what every write answers
+	slow    time.Duration
 }
 
 func newMemory() *memory {
@@ -49,6 +50,7 @@ func (m *memory) reopen(now time.Time) {
 }
 
 func (m *memory) Append(_ context.Context, e outbox.Entry) error {
+	time.Sleep(m.slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken != nil {

@@ -85,17 +85,29 @@ func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now ti
 		return l.journal(ctx, entry)
 	}
 	entry.BegunAt = now
-	if err := l.engine.store.Append(ctx, entry); err != nil {
-		l.vacate(entry)
-		l.engine.loops.Done()
-		return fmt.Errorf("submitting a lead: %w", err)
-	}
-	entry.Attempts = 1
+	appended := make(chan error, 1)
 	go func() {
 		defer l.engine.loops.Done()
+		// An append that is given up may still be carried out, and would
+		// leave an attempt begun that nobody makes.
+		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
+		appended <- err
+		if err != nil {
+			l.vacate(entry)
+			return
+		}
+		entry.Attempts = 1
 		l.attempt(account, entry)
 	}()
-	return nil
+	select {
+	case err := <-appended:
+		if err != nil {
+			return fmt.Errorf("submitting a lead: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("submitting a lead: %w", ctx.Err())
+	}
 }
 
 // seize takes a place in the lane for an attempt that begins now. It returns
