@@ -19,12 +19,13 @@ type memory struct {
 	mu      sync.Mutex
 	entries map[string]outbox.Entry
 	taken   map[string]bool
-	broken  error // what every write answers
+	known   map[string]string // lead ids by account and identifier
+	broken  error             // what every write answers
 	slow    time.Duration
 }
 
 func newMemory() *memory {
-	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool)}
+	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool), known: make(map[string]string)}
 }
 
 func (m *memory) fail(err error) {
@@ -124,7 +125,10 @@ func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error
 	}
 	delete(m.taken, id)
 	e := m.entries[id]
-	e.State, e.DueAt, e.Reason, e.LeadID = s.State, s.DueAt, s.Reason, s.LeadID
+	e.State, e.DueAt, e.Step, e.Reason, e.LeadID = s.State, s.DueAt, s.Step, s.Reason, s.LeadID
+	if s.State == outbox.Delivered && s.LeadID != "" {
+		m.known[e.Account+" "+e.Identifier] = s.LeadID
+	}
 	e.AmbiguousSince, e.FailingSince, e.SettledAt = s.AmbiguousSince, s.FailingSince, s.At
 	if s.Uncounted {
 		e.Attempts--
@@ -132,6 +136,37 @@ func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error
 	m.entries[id] = e
 	return nil
 }
+
+func (m *memory) Advance(_ context.Context, id string, p outbox.Progress) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return m.broken
+	}
+	if !m.taken[id] {
+		return outbox.ErrState
+	}
+	e := m.entries[id]
+	e.Step, e.LeadID, e.Reason, e.BegunAt, e.AmbiguousSince = p.Step, p.LeadID, p.Reason, p.At, time.Time{}
+	m.entries[id] = e
+	return nil
+}
+
+func (m *memory) Recall(_ context.Context, account, identifier string) (string, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id, known := m.known[account+" "+identifier]
+	return id, known, nil
+}
+
+func (m *memory) Forget(_ context.Context, account, identifier string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, account+" "+identifier)
+	return nil
+}
+
+func (m *memory) ForgetBefore(context.Context, time.Time, int) (int, error) { return 0, nil }
 
 func (m *memory) Get(_ context.Context, id string) (outbox.Entry, error) {
 	m.mu.Lock()

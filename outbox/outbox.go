@@ -67,17 +67,21 @@ type Entry struct {
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Attempts counts the attempts that were begun.
 	Attempts int `json:"attempts,omitempty"`
-	// BegunAt is when the last attempt began.
+	// Step is which request of several an attempt has come to, in the words
+	// of whoever makes them; empty is the first.
+	Step string `json:"step,omitempty"`
+	// BegunAt is when the last attempt began, or the last step of it.
 	BegunAt time.Time `json:"begun_at,omitzero"`
-	// AmbiguousSince is when the first attempt began of which it is not known
-	// whether the CRM carried it out; zero if there is none.
+	// AmbiguousSince is when the first attempt at the step began of which it
+	// is not known whether the CRM carried it out; zero if there is none.
 	AmbiguousSince time.Time `json:"ambiguous_since,omitzero"`
 	// FailingSince is when the CRM first could not take it; zero if it never
 	// failed.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// Reason is why it waits still or is parked. It holds no values.
 	Reason string `json:"reason,omitempty"`
-	// LeadID is the CRM's id of the delivered lead, if it is known.
+	// LeadID is the CRM's id of the lead that it was delivered to, or that a
+	// step is about, if it is known.
 	LeadID string `json:"lead_id,omitempty"`
 	// SettledAt is when it was delivered or parked.
 	SettledAt time.Time `json:"settled_at,omitzero"`
@@ -91,8 +95,9 @@ type Settlement struct {
 	DueAt time.Time
 	// At is when it was settled.
 	At time.Time
-	// Reason, LeadID, AmbiguousSince and FailingSince take the place of the
-	// entry's own.
+	// Step, Reason, LeadID, AmbiguousSince and FailingSince take the place of
+	// the entry's own.
+	Step           string
 	Reason         string
 	LeadID         string
 	AmbiguousSince time.Time
@@ -100,6 +105,16 @@ type Settlement struct {
 	// Uncounted takes the attempt back off the count: it said nothing about
 	// this entry.
 	Uncounted bool
+}
+
+// Progress is how far an attempt has come that takes several requests.
+type Progress struct {
+	// Step is the one that begins, at the time At.
+	Step string
+	At   time.Time
+	// LeadID and Reason take the place of the entry's own.
+	LeadID string
+	Reason string
 }
 
 // Filter chooses entries for a list. Empty fields choose all.
@@ -138,9 +153,28 @@ type Store interface {
 	// entry that is not; false if none waits but those taken.
 	NextDue(ctx context.Context, account string) (time.Time, bool, error)
 
+	// Advance records that a taken entry's next step begins. What came before
+	// it is not ambiguous any more. Advancing one that is not taken is an
+	// error wrapping ErrState.
+	Advance(ctx context.Context, id string, p Progress) error
+
 	// Settle records what became of a taken entry. Settling one that is
-	// not taken is an error wrapping ErrState.
+	// not taken is an error wrapping ErrState. If it was delivered to a lead
+	// whose id is known, Recall returns that from then on.
 	Settle(ctx context.Context, id string, s Settlement) error
+
+	// Recall returns the CRM's id of the lead to which an entry of the account
+	// with that identifier was last delivered; false if none is remembered.
+	// Ids are remembered beyond their entries, under a keyed hash from which
+	// the identifier cannot be read.
+	Recall(ctx context.Context, account, identifier string) (leadID string, known bool, err error)
+
+	// Forget forgets the id that is remembered for the identifier, if any.
+	Forget(ctx context.Context, account, identifier string) error
+
+	// ForgetBefore forgets ids that were last remembered before the given
+	// time, at most limit of them, the oldest first, and returns how many.
+	ForgetBefore(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// Retry makes a waiting or parked entry due at the given time, with its
 	// attempts and FailingSince forgotten. For a taken or delivered one it

@@ -2,6 +2,9 @@ package bolt
 
 import "bytes"
 
+// SchemaVersion is the version that this package writes.
+const SchemaVersion = schemaVersion
+
 // VersionValue is what the file says of its schema's version.
 var VersionValue = versionValue
 

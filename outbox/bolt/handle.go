@@ -121,44 +121,50 @@ func (h *handle) prepare() error {
 		return damaged("both its meta pages are")
 	}
 	h.pageSize = m.pageSize
-	empty, err := h.check()
-	if err != nil || !empty {
+	found, err := h.check()
+	if err != nil || found == schemaVersion {
 		return err
 	}
 	return shielded(func() error { return h.db.Update(createTables) })
 }
 
+// createTables makes the tables that are not there yet.
 func createTables(tx *bbolt.Tx) error {
 	for _, name := range allBuckets {
-		if _, err := tx.CreateBucket(name); err != nil {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
-	return tx.Bucket(bucketMeta).Put(keyVersion, versionValue(schemaVersion))
+	meta := tx.Bucket(bucketMeta)
+	return errors.Join(createSecret(meta), meta.Put(keyVersion, versionValue(schemaVersion)))
 }
 
-// check reports whether the database has no tables yet.
-func (h *handle) check() (empty bool, err error) {
+// check returns the version of the database's schema; 0 if it has no tables
+// yet.
+func (h *handle) check() (version uint32, err error) {
 	err = h.view(func(tx *bbolt.Tx) error {
 		if k, _ := tx.Cursor().First(); k == nil {
-			empty = true
 			return nil
 		}
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			return h.foreign(tx)
 		}
-		version, ok := versionOf(meta.Get(keyVersion))
-		if !ok {
+		var ok bool
+		if version, ok = versionOf(meta.Get(keyVersion)); !ok {
 			return damaged("it has no schema version")
 		}
 		if version > schemaVersion {
 			return fmt.Errorf("its schema is version %d, this program knows up to %d: %w", version, schemaVersion, outbox.ErrNewer)
 		}
-		_, err := openTables(tx)
-		return err
+		for _, name := range bucketsOf(version) {
+			if tx.Bucket(name) == nil {
+				return damaged("a table is missing")
+			}
+		}
+		return nil
 	})
-	return empty, err
+	return version, err
 }
 
 // foreign tells a database that never was an outbox, which is left alone, from

@@ -23,6 +23,11 @@ import (
 //	meta     "version"                      -> schema version (4), its CRC-32C (4)
 //	         "a" name                       -> account's number (4)
 //	         "c" account (4) state (1)      -> how many entries (8)
+//	         "secret"                       -> the key of the hashes (32)
+//	known    hash (16)                      -> time (8) lead id; the ids to recall
+//	aged     time (8) hash (16)             -> nothing; by when they were remembered
+//
+// A hash is the beginning of an HMAC-SHA-256 of account and identifier.
 //
 // An entry's account and state stand before its id, so that a list of any of
 // them is a walk over what it asks for and needs no index of its own, which
@@ -35,14 +40,26 @@ var (
 	bucketTaken   = []byte("taken")
 	bucketSettled = []byte("settled")
 	bucketMeta    = []byte("meta")
+	bucketKnown   = []byte("known")
+	bucketAged    = []byte("aged")
 
 	keyVersion = []byte("version")
+	keySecret  = []byte("secret")
 
-	allBuckets = [][]byte{bucketEntries, bucketDue, bucketTaken, bucketSettled, bucketMeta}
+	allBuckets = [][]byte{bucketEntries, bucketDue, bucketTaken, bucketSettled, bucketMeta, bucketKnown, bucketAged}
 )
 
+// bucketsOf returns the buckets of a version of the schema.
+func bucketsOf(version uint32) [][]byte {
+	if version < 2 {
+		return allBuckets[:len(allBuckets)-2]
+	}
+	return allBuckets
+}
+
 const (
-	schemaVersion = 1
+	// schemaVersion is 2 since there are known and aged.
+	schemaVersion = 2
 
 	prefixAccount = "a"
 	prefixCount   = "c"

@@ -88,9 +88,35 @@ func TestOpenEmptyFile(t *testing.T) {
 	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
 }
 
+// A file of the schema's first version lacks the tables of remembered ids.
+func TestOpenFirstVersion(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	e := newEntry()
+	must(t, store.Append(t.Context(), e))
+	must(t, store.Close())
+	db, err := bbolt.Open(path, 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket([]byte("meta"))
+		return errors.Join(tx.DeleteBucket([]byte("known")), tx.DeleteBucket([]byte("aged")),
+			meta.Delete([]byte("secret")), meta.Put([]byte("version"), bolt.VersionValue(1)))
+	}))
+	must(t, db.Close())
+
+	store = openAt(t, path)
+	if _, err := store.Get(t.Context(), e.ID); err != nil {
+		t.Error(err)
+	}
+	if _, known, err := store.Recall(t.Context(), "default", "918123456789"); known || err != nil {
+		t.Errorf("Recall = %v, %v", known, err)
+	}
+}
+
 func TestOpenRefusesNewerAndForeign(t *testing.T) {
 	t.Parallel()
-	newerVersion := bolt.VersionValue(2)
+	newerVersion := bolt.VersionValue(bolt.SchemaVersion + 1)
 	for name, test := range map[string]struct {
 		prepare func(*bbolt.Tx) error
 		want    error

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -118,17 +119,38 @@ func (c *changes) choose(at shard, due time.Time, limit int, busy func(string) b
 	return chosen, passed, err
 }
 
-// settle records what became of a taken entry.
-func (c *changes) settle(id uuid.UUID, s outbox.Settlement) error {
+// findTaken returns the record of a taken entry.
+func (c *changes) findTaken(id uuid.UUID) (*record, shard, error) {
 	r, at, err := c.find(id)
+	switch {
+	case err != nil:
+		return nil, shard{}, err
+	case r == nil:
+		return nil, shard{}, outbox.ErrNotFound
+	case !r.taken:
+		return nil, shard{}, fmt.Errorf("it is %s and not taken: %w", r.entry.State, outbox.ErrState)
+	}
+	return r, at, nil
+}
+
+// advance records that the next step of an attempt begins.
+func (c *changes) advance(id uuid.UUID, p outbox.Progress) error {
+	r, at, err := c.findTaken(id)
 	if err != nil {
 		return err
 	}
-	if r == nil {
-		return outbox.ErrNotFound
-	}
-	if !r.taken {
-		return fmt.Errorf("it is %s and not taken: %w", r.entry.State, outbox.ErrState)
+	next := r.clone()
+	e := &next.entry
+	e.Step, e.LeadID, e.Reason = p.Step, p.LeadID, p.Reason
+	e.BegunAt, e.AmbiguousSince = utc(p.At), time.Time{}
+	return c.replace(at, r, next)
+}
+
+// settle records what became of a taken entry.
+func (c *changes) settle(id uuid.UUID, s outbox.Settlement) error {
+	r, at, err := c.findTaken(id)
+	if err != nil {
+		return err
 	}
 	next := r.clone()
 	next.taken = false
@@ -140,12 +162,12 @@ func (c *changes) settle(id uuid.UUID, s outbox.Settlement) error {
 	} else {
 		e.SettledAt = utc(s.At)
 	}
-	e.Reason, e.LeadID = s.Reason, s.LeadID
+	e.Step, e.Reason, e.LeadID = s.Step, s.Reason, s.LeadID
 	e.AmbiguousSince, e.FailingSince = utc(s.AmbiguousSince), utc(s.FailingSince)
 	if s.Uncounted {
 		e.Attempts = max(e.Attempts-1, 0)
 	}
-	return c.replace(at, r, next)
+	return errors.Join(c.replace(at, r, next), c.remember(next))
 }
 
 // retry makes a waiting or parked entry due.

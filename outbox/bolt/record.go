@@ -56,6 +56,9 @@ const (
 	tagReason
 	tagLeadID
 	tagSettledAt
+	tagStep
+
+	tagsEnd // above all of them
 )
 
 var (
@@ -73,7 +76,7 @@ func (r *record) clone() *record {
 func (r *record) encode() []byte {
 	e := &r.entry
 	size := frameHeaderSize + 256 + len(e.Account) + len(e.Form) + len(e.Identifier) +
-		len(e.Payload) + len(e.Reason) + len(e.LeadID) + len(r.unknown)
+		len(e.Payload) + len(e.Step) + len(e.Reason) + len(e.LeadID) + len(r.unknown)
 	b := make([]byte, frameHeaderSize, size)
 	b = appendField(b, tagID, r.id[:])
 	b = appendNumber(b, tagRevision, r.revision)
@@ -94,6 +97,7 @@ func (r *record) encode() []byte {
 	b = appendText(b, tagReason, e.Reason)
 	b = appendText(b, tagLeadID, e.LeadID)
 	b = appendTime(b, tagSettledAt, e.SettledAt)
+	b = appendText(b, tagStep, e.Step)
 	b = append(b, r.unknown...)
 	return seal(b)
 }
@@ -185,7 +189,7 @@ func decodeRecord(b []byte) (*record, error) {
 		if !r.setField(tag, whole[1+n:]) {
 			return nil, errFrame
 		}
-		if tag == 0 || tag > tagSettledAt {
+		if tag == 0 || tag >= tagsEnd {
 			r.unknown = append(r.unknown, whole...)
 		}
 		body = body[len(whole):]
@@ -227,6 +231,8 @@ func (r *record) setField(tag byte, value []byte) bool {
 			return false
 		}
 		e.Attempts = int(number)
+	case tagStep:
+		e.Step = string(value)
 	case tagReason:
 		e.Reason = string(value)
 	case tagLeadID:

@@ -190,7 +190,7 @@ func newRecord(entry outbox.Entry) (*record, error) {
 	if entry.State != "" && entry.State != outbox.Waiting {
 		return nil, fmt.Errorf("entry %s is %q, only waiting ones can be appended: %w", id, entry.State, outbox.ErrState)
 	}
-	for _, text := range []string{entry.Account, entry.Form, entry.Identifier, entry.Reason, entry.LeadID} {
+	for _, text := range []string{entry.Account, entry.Form, entry.Identifier, entry.Step, entry.Reason, entry.LeadID} {
 		if len(text) > maxTextSize {
 			return nil, fmt.Errorf("entry %s has a text of %d bytes, at most %d can be kept", id, len(text), maxTextSize)
 		}
@@ -239,13 +239,34 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	return entries, nil
 }
 
+// Advance implements [outbox.Store].
+func (s *Store) Advance(ctx context.Context, id string, p outbox.Progress) error {
+	if err := checkTexts("advancing", p.Step, p.Reason, p.LeadID); err != nil {
+		return err
+	}
+	if p.At.IsZero() {
+		p.At = s.now()
+	}
+	return s.change(ctx, "advancing", id, func(c *changes, id uuid.UUID) error { return c.advance(id, p) })
+}
+
+// checkTexts returns an error if one of the texts is too long to be kept.
+func checkTexts(doing string, texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxTextSize {
+			return fmt.Errorf("%s entry: a text of %d bytes is too long, at most %d can be kept", doing, len(text), maxTextSize)
+		}
+	}
+	return nil
+}
+
 // Settle implements [outbox.Store].
 func (s *Store) Settle(ctx context.Context, id string, settlement outbox.Settlement) error {
 	if stateNumber(settlement.State) == 0 {
 		return fmt.Errorf("settling entry: %q is no state: %w", settlement.State, outbox.ErrState)
 	}
-	if max(len(settlement.Reason), len(settlement.LeadID)) > maxTextSize {
-		return fmt.Errorf("settling entry: its reason and lead id may be %d bytes each", maxTextSize)
+	if err := checkTexts("settling", settlement.Step, settlement.Reason, settlement.LeadID); err != nil {
+		return err
 	}
 	if settlement.At.IsZero() {
 		settlement.At = s.now()

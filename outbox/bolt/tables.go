@@ -22,8 +22,9 @@ func damaged(format string, args ...any) error {
 
 // tables are the file's buckets as one transaction sees them.
 type tables struct {
-	entries, due, taken, settled, meta *bbolt.Bucket
-	accounts                           []string // their names, by their number
+	entries, due, taken, settled, meta, known, aged *bbolt.Bucket
+
+	accounts []string // their names, by their number
 }
 
 func openTables(tx *bbolt.Tx) (*tables, error) {
@@ -33,8 +34,11 @@ func openTables(tx *bbolt.Tx) (*tables, error) {
 		taken:   tx.Bucket(bucketTaken),
 		settled: tx.Bucket(bucketSettled),
 		meta:    tx.Bucket(bucketMeta),
+		known:   tx.Bucket(bucketKnown),
+		aged:    tx.Bucket(bucketAged),
 	}
-	if t.entries == nil || t.due == nil || t.taken == nil || t.settled == nil || t.meta == nil {
+	if t.entries == nil || t.due == nil || t.taken == nil || t.settled == nil || t.meta == nil ||
+		t.known == nil || t.aged == nil {
 		return nil, damaged("a table is missing")
 	}
 	return t, nil
@@ -197,7 +201,7 @@ func (c *changes) insert(r *record, frame []byte) error {
 	at := shard{account: number, state: stateNumber(r.entry.State)}
 	c.changed = true
 	c.counts[at]++
-	return errors.Join(c.entries.Put(at.entryKey(r.id), frame), c.index(r, number))
+	return errors.Join(c.entries.Put(at.entryKey(r.id), frame), c.index(r, number), c.remember(r))
 }
 
 // replace puts next in the place of old, which is at that shard.

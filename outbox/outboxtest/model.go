@@ -27,6 +27,14 @@ type model struct {
 	backend Backend
 	store   outbox.Store
 	entries map[string]*modelEntry
+	known   map[knownKey]knownID
+}
+
+type knownKey struct{ account, identifier string }
+
+type knownID struct {
+	leadID string
+	at     time.Time
 }
 
 type modelEntry struct {
@@ -37,14 +45,17 @@ type modelEntry struct {
 // testModel does at random what can be done, to both, and compares them.
 func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backend) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &model{t: t, clock: newClock(), entries: make(map[string]*modelEntry)}
+		m := &model{t: t, clock: newClock(), entries: make(map[string]*modelEntry), known: make(map[knownKey]knownID)}
 		m.backend = newBackend(t, m.clock.now)
 		m.open(rt)
 		defer func() { _ = m.store.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"append":  m.append,
 			"take":    m.take,
+			"advance": m.advance,
 			"settle":  m.settle,
+			"forget":  m.forget,
+			"age":     m.forgetBefore,
 			"retry":   m.retry,
 			"erase":   m.erase,
 			"expire":  m.expire,
@@ -152,12 +163,61 @@ func (m *model) take(rt *rapid.T) {
 	}
 }
 
+func (m *model) advance(rt *rapid.T) {
+	id := m.id(rt)
+	p := outbox.Progress{
+		Step:   rapid.SampledFrom([]string{"", "update", "append"}).Draw(rt, "step"),
+		At:     m.clock.now(),
+		LeadID: rapid.SampledFrom([]string{"", "lead-2"}).Draw(rt, "lead"),
+		Reason: rapid.SampledFrom([]string{"", "so far"}).Draw(rt, "reason"),
+	}
+	err := m.store.Advance(m.t.Context(), id, p)
+	e, known := m.entries[id]
+	switch {
+	case !known:
+		m.wantError(rt, err, outbox.ErrNotFound)
+		return
+	case !e.taken:
+		m.wantError(rt, err, outbox.ErrState)
+		return
+	}
+	m.must(rt, err)
+	e.Step, e.LeadID, e.Reason = p.Step, p.LeadID, p.Reason
+	e.BegunAt, e.AmbiguousSince = p.At, time.Time{}
+}
+
+func (m *model) forget(rt *rapid.T) {
+	key := knownKey{
+		rapid.SampledFrom(modelAccounts).Draw(rt, "account"),
+		rapid.SampledFrom(modelIdentifiers).Draw(rt, "identifier"),
+	}
+	m.must(rt, m.store.Forget(m.t.Context(), key.account, key.identifier))
+	delete(m.known, key)
+}
+
+func (m *model) forgetBefore(rt *rapid.T) {
+	before := m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
+	n, err := m.store.ForgetBefore(m.t.Context(), before, 100)
+	m.must(rt, err)
+	want := 0
+	for key, id := range m.known {
+		if id.at.Before(before) {
+			want++
+			delete(m.known, key)
+		}
+	}
+	if n != want {
+		rt.Fatalf("ForgetBefore forgot %d ids, want %d", n, want)
+	}
+}
+
 func (m *model) settle(rt *rapid.T) {
 	id := m.id(rt)
 	s := outbox.Settlement{
 		State:          rapid.SampledFrom(outbox.States()).Draw(rt, "state"),
 		At:             m.clock.now(),
 		DueAt:          m.clock.now().Add(drawDuration(rt, 0, 5*time.Second)),
+		Step:           rapid.SampledFrom([]string{"", "append"}).Draw(rt, "step"),
 		Reason:         rapid.SampledFrom([]string{"", "no answer"}).Draw(rt, "reason"),
 		LeadID:         rapid.SampledFrom([]string{"", "lead-1"}).Draw(rt, "lead"),
 		AmbiguousSince: rapid.SampledFrom([]time.Time{{}, start}).Draw(rt, "ambiguous"),
@@ -176,8 +236,11 @@ func (m *model) settle(rt *rapid.T) {
 	}
 	m.must(rt, err)
 	e.taken = false
-	e.State, e.Reason, e.LeadID = s.State, s.Reason, s.LeadID
+	e.State, e.Step, e.Reason, e.LeadID = s.State, s.Step, s.Reason, s.LeadID
 	e.AmbiguousSince, e.FailingSince = s.AmbiguousSince, s.FailingSince
+	if s.State == outbox.Delivered && s.LeadID != "" && e.Identifier != "" {
+		m.known[knownKey{e.Account, e.Identifier}] = knownID{s.LeadID, s.At}
+	}
 	e.DueAt, e.SettledAt = time.Time{}, s.At
 	if s.State == outbox.Waiting {
 		e.DueAt, e.SettledAt = s.DueAt, time.Time{}
@@ -279,6 +342,7 @@ func (m *model) check(rt *rapid.T) {
 		}
 	}
 	m.checkCounts(rt)
+	m.checkKnown(rt)
 	for _, account := range modelAccounts {
 		due := m.due(account)
 		at, ok, err := m.store.NextDue(m.t.Context(), account)
@@ -308,6 +372,19 @@ func (m *model) checkList(rt *rapid.T, f outbox.Filter) {
 	slices.SortFunc(want, func(a, b outbox.Entry) int { return strings.Compare(a.ID, b.ID) })
 	if diff := diffEntries(want, got); diff != "" {
 		rt.Fatalf("List(%+v) (-want +got):\n%s", f, diff)
+	}
+}
+
+func (m *model) checkKnown(rt *rapid.T) {
+	for _, account := range modelAccounts {
+		for _, identifier := range modelIdentifiers {
+			want, wantKnown := m.known[knownKey{account, identifier}]
+			got, known, err := m.store.Recall(m.t.Context(), account, identifier)
+			m.must(rt, err)
+			if known != wantKnown || got != want.leadID {
+				rt.Fatalf("Recall(%s, %s) = %q, %v, want %q, %v", account, identifier, got, known, want.leadID, wantKnown)
+			}
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 		"Take":       testTake,
 		"Busy":       testBusy,
 		"Settle":     testSettle,
+		"Advance":    testAdvance,
+		"Recall":     testRecall,
 		"Retry":      testRetry,
 		"Expire":     testExpire,
 		"List":       testList,
