@@ -26,6 +26,14 @@ const (
 	// Hold: the account's settings or subscription are at fault; no lead of
 	// this account will be accepted until somebody mends them.
 	Hold
+	// Done: the request about a lead that is there was carried out. See the
+	// answer's Remarks and Actions for what of it was not stored.
+	Done
+	// Missing: no lead has that id, or none has it any more.
+	Missing
+	// Accepted: the Async API has taken the lead. What becomes of it is never
+	// told (https://docs.telecrm.in/async-api/overview).
+	Accepted
 )
 
 // String returns the verdict as one lower-case word.
@@ -41,6 +49,12 @@ func (v Verdict) String() string {
 		return "hold"
 	case Retry:
 		return "retry"
+	case Done:
+		return "done"
+	case Missing:
+		return "missing"
+	case Accepted:
+		return "accepted"
 	}
 	return "unknown"
 }
@@ -60,16 +74,17 @@ type Answer struct {
 	// lead's values: do not log them and do not show them to a visitor.
 	Message string
 
-	// LeadID is the new lead's id, usable in later calls. With [Duplicate]
-	// it is that of the lead that is there, should TeleCRM ever name it.
+	// LeadID is the new lead's id, usable in later calls. With [Done] it is
+	// that of the request. With [Duplicate] it is that of the lead that is
+	// there, should TeleCRM ever name it.
 	LeadID string
 
 	// Actions says what became of each action, in the order sent, of at most
 	// 200.
 	Actions []ActionResult
 
-	// Remarks are the parts of the lead that were not stored although the
-	// lead was (https://docs.telecrm.in/sync-api/leads/pitfalls). Their text
+	// Remarks are the parts of the request that were not stored although the
+	// others were (https://docs.telecrm.in/sync-api/leads/pitfalls). Their text
 	// may quote a value. Of more than 200 the last says how many were left
 	// out.
 	Remarks []Remark

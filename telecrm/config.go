@@ -12,21 +12,24 @@ import (
 
 // Defaults of a [Config].
 const (
-	DefaultBaseURL = "https://next.telecrm.in/autoupdate/v2"
-	DefaultTimeout = 10 * time.Second
+	DefaultBaseURL      = "https://next.telecrm.in/autoupdate/v2"
+	DefaultAsyncBaseURL = "https://next-api.telecrm.in"
+	DefaultTimeout      = 10 * time.Second
 )
 
 // Config says how to reach one TeleCRM workspace.
 type Config struct {
-	// Token is a Sync token; required. Async tokens are refused by the API
+	// Token is a Sync token for [New] and an Async token for [NewAsync];
+	// required. Each API refuses the tokens of the other
 	// (https://docs.telecrm.in/authentication).
 	Token Token
 
 	// EnterpriseID is the workspace's id; required. It is not a secret.
 	EnterpriseID string
 
-	// BaseURL is the root of the Sync API; default [DefaultBaseURL]. It
-	// must be https, except for localhost and loopback addresses.
+	// BaseURL is the root of the API; default [DefaultBaseURL], and
+	// [DefaultAsyncBaseURL] for [NewAsync]. It must be https, except for
+	// localhost and loopback addresses.
 	BaseURL string
 
 	// Timeout bounds one request, the reading of its answer included; default
@@ -45,7 +48,7 @@ type Config struct {
 	Now func() time.Time `json:"-"`
 }
 
-// Errors that [New] wraps.
+// Errors that [New] and [NewAsync] wrap.
 var (
 	ErrToken        = errors.New("token cannot be used")
 	ErrEnterpriseID = errors.New("enterprise id cannot be used")

@@ -12,8 +12,8 @@ import (
 )
 
 // Codes of the error envelope that decide a verdict. Those about one lead are
-// documented at https://docs.telecrm.in/sync-api/leads/create, the
-// account-wide ones at https://docs.telecrm.in/authentication and
+// documented at https://docs.telecrm.in/sync-api/leads/create and
+// https://docs.telecrm.in/sync-api/leads/update, the account-wide ones at https://docs.telecrm.in/authentication and
 // https://docs.telecrm.in/sync-api/enterprise/metadata.
 const (
 	CodeInvalidLead        = "INVALID_LEAD"
@@ -23,25 +23,70 @@ const (
 	CodeEnterpriseNotFound = "ENTERPRISE_NOT_FOUND"
 	CodeLicenseExpired     = "ENTERPRISE_LICENSE_EXPIRED"
 	CodeBuyLicense         = "BUY_LICENSE"
+	CodeLeadNotFound       = "LEAD_NOT_FOUND"
 )
 
 // readCreated makes an answer of what came back of a create.
 func readCreated(r reply) Answer {
+	answer, _ := readStored(r, func(a Answer, _ *document) bool { return a.LeadID != "" })
+	return answer.settled(r)
+}
+
+// readStored judges what came back of a request that stores something. A
+// success that does not show it, as shown sees it, must at least be readable
+// to its end. The document is nil if there is none.
+func readStored(r reply, shown func(Answer, *document) bool) (Answer, *document) {
 	answer, doc := read(r)
-	if r.unanswered != nil {
-		answer.Ambiguous = r.ambiguous
-		return answer
+	if answer.Verdict != Created || doc != nil && shown(answer, doc) {
+		return answer, doc
 	}
-	if answer.Verdict == Created && answer.LeadID == "" {
-		if err := r.unreadable(doc); err != nil {
-			answer.Verdict = Retry
-			answer.Err = fmt.Errorf("reading answer: %w", err)
-		}
+	if err := r.unreadable(doc); err != nil {
+		answer.Verdict = Retry
+		answer.Err = fmt.Errorf("reading answer: %w", err)
 	}
-	if answer.Verdict == Retry {
-		answer.Ambiguous = succeeded(r.status) || r.status >= 500 || r.status == http.StatusRequestTimeout
+	return answer, doc
+}
+
+// settled adds to a verdict on a request that stores something whether it may
+// have been carried out all the same.
+func (a Answer) settled(r reply) Answer {
+	switch {
+	case r.unanswered != nil:
+		a.Ambiguous = r.ambiguous
+	case a.Verdict == Retry:
+		a.Ambiguous = succeeded(r.status) || r.status >= 500 || r.status == http.StatusRequestTimeout
 	}
-	return answer
+	return a
+}
+
+// aboutLead judges an answer to a request about the lead of that id, which
+// creates none.
+func (a Answer) aboutLead(leadID string) Answer {
+	switch {
+	case a.Code == CodeLeadNotFound && (a.Status == http.StatusNotFound || succeeded(a.Status)):
+		a.Verdict = Missing
+	case a.Verdict == Created:
+		a.Verdict, a.LeadID = Done, leadID
+	case a.Verdict == Duplicate:
+		a.Verdict = Rejected
+	}
+	return a
+}
+
+// failedRead is the failure of a request that changes nothing.
+func failedRead(answer Answer) *Answer {
+	if answer.Verdict == Duplicate {
+		// Nothing was to be created, so this is no answer.
+		answer.Verdict = Retry
+	}
+	return &Answer{
+		Verdict:    answer.Verdict,
+		Status:     answer.Status,
+		Code:       answer.Code,
+		Message:    answer.Message,
+		RetryAfter: answer.RetryAfter,
+		Err:        answer.Err,
+	}
 }
 
 // read judges what came back and takes from it what any answer can hold. The
@@ -148,6 +193,16 @@ type document struct {
 	// Of a search.
 	Data       json.RawMessage `json:"data"`
 	TotalCount json.RawMessage `json:"total_count"`
+
+	// Of a lead, and of how many actions it has in all.
+	Fields       json.RawMessage `json:"fields"`
+	ActionsTotal json.RawMessage `json:"actions_total_count"`
+
+	// Of the definitions of fields.
+	CustomFields json.RawMessage `json:"customFields"`
+
+	// Of the Async API.
+	Status json.RawMessage `json:"status"`
 }
 
 // failed reports whether a success carries an error, in either of the keys
@@ -188,6 +243,9 @@ func (d document) failure() failure {
 	}
 	return beside
 }
+
+// statusIgnored is that of a part that was not stored.
+const statusIgnored = "IGNORED"
 
 // maxItems bounds the actions and the remarks that are read of an answer: each
 // may become a line in a log.

@@ -89,9 +89,11 @@ func (l FoundLead) Format(s fmt.State, _ rune) {
 func (c *Client) FindLeads(ctx context.Context, field string, spellings []string) Found {
 	body, err := searchBody(field, spellings)
 	if err != nil {
-		return Found{Failure: &Answer{Verdict: Rejected, Err: err}}
+		answer := unsent(err)
+		return Found{Failure: &answer}
 	}
-	return readFound(c.post(ctx, c.searchURL, body), field)
+	path := fmt.Sprintf("/lead/search?skip=0&limit=%d", searchLimit)
+	return readFound(c.conn.post(ctx, path, body), field)
 }
 
 func searchBody(field string, spellings []string) ([]byte, error) {
@@ -127,18 +129,7 @@ func readFound(r reply, field string) Found {
 		answer.Verdict = Retry
 		answer.Err = fmt.Errorf("reading search result: %w", err)
 	}
-	if answer.Verdict == Duplicate {
-		// A search creates nothing, so this is no answer to it.
-		answer.Verdict = Retry
-	}
-	found.Failure = &Answer{
-		Verdict:    answer.Verdict,
-		Status:     answer.Status,
-		Code:       answer.Code,
-		Message:    answer.Message,
-		RetryAfter: answer.RetryAfter,
-		Err:        answer.Err,
-	}
+	found.Failure = failedRead(answer)
 	return found
 }
 

@@ -1,0 +1,125 @@
+package telecrm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Definitions are a workspace's fields.
+type Definitions struct {
+	// Fields are in TeleCRM's order. Whether the standard fields name, email,
+	// status, rating and assignee are among them is not documented.
+	Fields []FieldDefinition
+
+	// Failure says why there is no result; nil if there is one. Its verdict is
+	// [Retry], [Hold] or [Rejected]. It is never Ambiguous.
+	Failure *Answer
+}
+
+// FieldDefinition is one field of a workspace's leads.
+type FieldDefinition struct {
+	// APIName is the case-sensitive name in requests.
+	APIName string
+
+	// Type is one of the upper-case words of
+	// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list, such as
+	// DROPDOWN.
+	Type string
+
+	// Locked tells that the value cannot change after the lead was created.
+	Locked bool
+
+	// Identifier tells that the field is the lead identifier
+	// (https://docs.telecrm.in/concepts/lead-identifier).
+	Identifier bool
+
+	// Options are the labels that the field can have.
+	Options []string
+}
+
+// OK reports whether the definitions were read.
+func (d Definitions) OK() bool { return d.Failure == nil }
+
+// FieldDefinitions reads what fields the workspace's leads have
+// (https://docs.telecrm.in/sync-api/enterprise/custom-fields-list). It sends
+// one request.
+func (c *Client) FieldDefinitions(ctx context.Context) Definitions {
+	return readDefinitions(c.conn.get(ctx, "/custom-fields?detail=false"))
+}
+
+// readDefinitions makes a result of what came back. An answer without a list is
+// none: reading it as an empty one could make a caller believe that no field
+// exists.
+func readDefinitions(r reply) Definitions {
+	answer, doc := read(r)
+	if answer.Verdict == Created {
+		err := r.unreadable(doc)
+		var items []json.RawMessage
+		if err == nil && (doc == nil || json.Unmarshal(doc.CustomFields, &items) != nil || items == nil) {
+			err = errBroken
+		}
+		if err == nil {
+			return Definitions{Fields: definitions(items)}
+		}
+		answer.Verdict = Retry
+		answer.Err = fmt.Errorf("reading field definitions: %w", err)
+	}
+	return Definitions{Failure: failedRead(answer)}
+}
+
+// definitions leaves out what has no name.
+func definitions(items []json.RawMessage) []FieldDefinition {
+	fields := make([]FieldDefinition, 0, len(items))
+	for _, item := range items {
+		var parts struct {
+			APIName json.RawMessage `json:"apiName"`
+			Type    json.RawMessage `json:"type"`
+			Locked  json.RawMessage `json:"lockAfterCreate"`
+			LeadID  json.RawMessage `json:"isLeadid"`
+			Options json.RawMessage `json:"options"`
+		}
+		if json.Unmarshal(item, &parts) != nil || text(parts.APIName) == "" {
+			continue
+		}
+		fields = append(fields, FieldDefinition{
+			APIName:    text(parts.APIName),
+			Type:       strings.ToUpper(strings.TrimSpace(text(parts.Type))),
+			Locked:     truth(parts.Locked),
+			Identifier: truth(parts.LeadID),
+			Options:    options(parts.Options),
+		})
+	}
+	return fields
+}
+
+// options reads labels, which are strings in one mode of the endpoint and
+// objects in the other.
+func options(raw json.RawMessage) []string {
+	var labels []string
+	for _, item := range list(raw) {
+		label := text(item)
+		var object struct {
+			Label json.RawMessage `json:"label"`
+		}
+		if label == "" && json.Unmarshal(item, &object) == nil {
+			label = text(object.Label)
+		}
+		if label != "" {
+			labels = append(labels, label)
+		}
+	}
+	return labels
+}
+
+// truth reads a JSON boolean, or one that is written as a text.
+func truth(raw json.RawMessage) bool {
+	word := string(raw)
+	if s := text(raw); s != "" {
+		word = s
+	}
+	is, err := strconv.ParseBool(strings.ToLower(word))
+	return err == nil && is
+}
