@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
@@ -24,8 +25,14 @@ type Account struct {
 	// The Sync token (in TeleCRM: Settings, Website and API). Write
 	// `{env.NAME}` or `{file./path}`: the placeholder is resolved when the
 	// config is loaded and the secret stays out of the config. A token
-	// written out is accepted with a warning. Required.
+	// written out is accepted with a warning. Required, unless there is an
+	// `async_token`.
 	Token string `json:"token,omitempty"`
+
+	// The Async token, written in the same way. With it a form can say
+	// `on_duplicate upsert`. Without a `token` beside it every lead goes
+	// through the Async API, which never says what became of one.
+	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id. Placeholders as in token. Required.
 	EnterpriseID string `json:"enterprise_id,omitempty"`
@@ -33,6 +40,10 @@ type Account struct {
 	// The root of the Sync API. It must be https, except on loopback
 	// addresses. Default: `https://next.telecrm.in/autoupdate/v2`
 	BaseURL string `json:"base_url,omitempty"`
+
+	// The root of the Async API, under the same rule. Default:
+	// `https://next-api.telecrm.in`
+	AsyncBaseURL string `json:"async_base_url,omitempty"`
 
 	// The API name of the workspace's lead identifier, which every lead must
 	// hold. Default: `phone`
@@ -71,7 +82,8 @@ type account struct {
 	identifier string
 	country    string
 	location   *time.Location
-	client     *telecrm.Client
+	client     *telecrm.Client      // nil without a Sync token
+	async      *telecrm.AsyncClient // nil without an Async token
 	pace       *rate.Limiter
 	key        string // tells the settings that reach TeleCRM from others
 }
@@ -79,19 +91,23 @@ type account struct {
 // resolve expands the placeholders of a and fills in its defaults. It warns
 // about a token that is written out.
 func (a Account) resolve(repl *caddy.Replacer, logger *zap.Logger) (Account, error) {
-	if a.Token == "" || a.EnterpriseID == "" {
-		return a, errors.New("token and enterprise_id are required")
+	if a.Token == "" && a.AsyncToken == "" || a.EnterpriseID == "" {
+		return a, errors.New("token (or async_token) and enterprise_id are required")
 	}
-	if !strings.Contains(a.Token, "{") {
-		logger.Warn("the token is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
+	for _, token := range []string{a.Token, a.AsyncToken} {
+		if token != "" && !strings.Contains(token, "{") {
+			logger.Warn("the token is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
+		}
 	}
 	for _, setting := range []struct {
 		name  string
 		value *string
 	}{
 		{"token", &a.Token},
+		{"async_token", &a.AsyncToken},
 		{"enterprise_id", &a.EnterpriseID},
 		{"base_url", &a.BaseURL},
+		{"async_base_url", &a.AsyncBaseURL},
 		{"identifier", &a.Identifier},
 		{"country", &a.Country},
 		{"time_zone", &a.TimeZone},
@@ -125,29 +141,68 @@ func (a Account) open(name string) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := telecrm.New(telecrm.Config{
-		Token:        telecrm.Token(a.Token),
-		EnterpriseID: a.EnterpriseID,
-		BaseURL:      a.BaseURL,
-		Timeout:      time.Duration(a.Timeout),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &account{
+	acct := &account{
 		name:       name,
 		identifier: a.Identifier,
 		country:    a.Country,
 		location:   location,
-		client:     client,
 		pace:       pace,
 		key:        a.key(),
-	}, nil
+	}
+	if a.Token != "" {
+		if acct.client, err = telecrm.New(a.clientConfig(a.Token, a.BaseURL)); err != nil {
+			return nil, err
+		}
+	}
+	if a.AsyncToken != "" {
+		if acct.async, err = telecrm.NewAsync(a.clientConfig(a.AsyncToken, a.AsyncBaseURL)); err != nil {
+			return nil, fmt.Errorf("async_token: %w", err)
+		}
+	}
+	return acct, nil
+}
+
+func (a Account) clientConfig(token, baseURL string) telecrm.Config {
+	return telecrm.Config{
+		Token:        telecrm.Token(token),
+		EnterpriseID: a.EnterpriseID,
+		BaseURL:      baseURL,
+		Timeout:      time.Duration(a.Timeout),
+	}
+}
+
+// closeIdleConnections closes the connections that no request is using.
+func (acct *account) closeIdleConnections() {
+	if acct.client != nil {
+		acct.client.CloseIdleConnections()
+	}
+	if acct.async != nil {
+		acct.async.CloseIdleConnections()
+	}
+}
+
+// delivery returns what the account's leads are delivered by.
+func (acct *account) delivery() delivery.Account {
+	described := delivery.Account{
+		Name:           acct.name,
+		Key:            acct.key,
+		Identifier:     acct.identifier,
+		IdentifierKind: acct.identifierKind(),
+		Rate:           float64(acct.pace.Limit()),
+		Burst:          acct.pace.Burst(),
+	}
+	if acct.client != nil {
+		described.Client = acct.client
+	}
+	if acct.async != nil {
+		described.Async = acct.async
+	}
+	return described
 }
 
 // key tells what reaches TeleCRM from other settings, without showing it.
 func (a Account) key() string {
-	sum := sha256.Sum256([]byte(a.Token + "\n" + a.EnterpriseID + "\n" + a.BaseURL))
+	sum := sha256.Sum256([]byte(strings.Join([]string{a.Token, a.AsyncToken, a.EnterpriseID, a.BaseURL, a.AsyncBaseURL}, "\n")))
 	return hex.EncodeToString(sum[:])
 }
 

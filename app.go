@@ -50,6 +50,7 @@ type App struct {
 
 	accounts map[string]*account
 	inline   map[Account]*account
+	updates  map[string]bool // accounts with a form that updates leads
 	outbox   Outbox
 	resource string
 	grace    func() time.Duration
@@ -86,11 +87,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.accounts = make(map[string]*account, len(a.Accounts))
 	a.inline = make(map[Account]*account)
+	a.updates = make(map[string]bool)
 	repl := caddy.NewReplacer()
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
 		settings := a.Accounts[name]
 		if settings == nil {
-			return fmt.Errorf("account %s: token and enterprise_id are required", name)
+			return fmt.Errorf("account %s: token (or async_token) and enterprise_id are required", name)
 		}
 		resolved, err := settings.resolve(repl, a.logger.With(zap.String("account", name)))
 		if err != nil {
@@ -189,7 +191,7 @@ func (a *App) Cleanup() error {
 		_, err = pool.Delete(a.resource)
 	}
 	for _, acct := range a.allAccounts() {
-		acct.client.CloseIdleConnections()
+		acct.closeIdleConnections()
 	}
 	return err
 }

@@ -1,11 +1,14 @@
 package caddytelecrm
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
 )
 
 func init() {
@@ -59,6 +62,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    }
 //	    unmapped   <api_name>
 //
+//	    on_duplicate actions | update <api_name>... | upsert | ignore | park
 //	    deliver    now [<budget>] | later
 //	    thank_you  <path or URL>
 //	    errors     page | handle | redirect <path or URL>
@@ -76,11 +80,30 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		setWord(&h.Set),
 		{name: "action", many: true, read: h.readAction},
 		text("unmapped", &h.Unmapped),
+		{name: "on_duplicate", read: h.readOnDuplicate},
 		{name: "deliver", read: h.readDeliver},
 		text("thank_you", &h.ThankYou),
 		{name: "errors", read: h.readErrors},
 		size("max_body", &h.MaxBody),
 	}, accountWords(&h.Account)...))
+}
+
+func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Errf("on_duplicate takes one of: %s", policyNames())
+	}
+	h.OnDuplicate = d.Val()
+	h.UpdateFields = d.RemainingArgs()
+	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
+	switch {
+	case !slices.Contains(delivery.Policies(), delivery.Policy(h.OnDuplicate)):
+		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, policyNames())
+	case isUpdate && len(h.UpdateFields) == 0:
+		return d.Errf("on_duplicate update takes the API names of the fields to set")
+	case !isUpdate && len(h.UpdateFields) > 0:
+		return d.Errf("on_duplicate %s takes nothing more", h.OnDuplicate)
+	}
+	return nil
 }
 
 func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {

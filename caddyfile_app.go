@@ -33,14 +33,16 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 //	telecrm {
 //	    account [<name>] {
-//	        token         <secret>
-//	        enterprise_id <id>
-//	        base_url      <url>
-//	        identifier    <api_name>
-//	        country       <ISO 3166 code>
-//	        time_zone     <IANA name>
-//	        crm_rate      <n>/<s|m|h> [<burst>]
-//	        timeout       <duration>
+//	        token          <secret>
+//	        async_token    <secret>
+//	        enterprise_id  <id>
+//	        base_url       <url>
+//	        async_base_url <url>
+//	        identifier     <api_name>
+//	        country        <ISO 3166 code>
+//	        time_zone      <IANA name>
+//	        crm_rate       <n>/<s|m|h> [<burst>]
+//	        timeout        <duration>
 //	    }
 //	    outbox    bolt [<file>] | off
 //	    retry_for <duration>
@@ -106,8 +108,8 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 	if err := readBlock(d, "account", accountWords(settings)); err != nil {
 		return err
 	}
-	if settings.Token == "" || settings.EnterpriseID == "" {
-		return d.Errf("account %s needs token and enterprise_id", name)
+	if settings.Token == "" && settings.AsyncToken == "" || settings.EnterpriseID == "" {
+		return d.Errf("account %s needs token (or async_token) and enterprise_id", name)
 	}
 	if a.Accounts == nil {
 		a.Accounts = make(map[string]*Account)
@@ -121,8 +123,10 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 func accountWords(a *Account) []word {
 	return []word{
 		text("token", &a.Token),
+		text("async_token", &a.AsyncToken),
 		text("enterprise_id", &a.EnterpriseID),
 		text("base_url", &a.BaseURL),
+		text("async_base_url", &a.AsyncBaseURL),
 		text("identifier", &a.Identifier),
 		text("country", &a.Country),
 		text("time_zone", &a.TimeZone),

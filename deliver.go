@@ -3,7 +3,6 @@ package caddytelecrm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,17 +42,20 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	if h.Deliver == deliverLater {
 		wait = 0
 	}
-	result, err := engine.Submit(ctx, delivery.Submission{ID: s.id, Account: h.account.name, Form: h.Form, Lead: lead}, wait)
+	result, err := engine.Submit(ctx, h.submission(s, lead), wait)
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case result.State == outbox.Delivered:
-		s.sent, s.leadID = 1, result.LeadID
-		return outcomeCreated, nil
-	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Duplicate:
+	case result.Answer.Verdict == telecrm.Duplicate:
 		s.sent = 1
 		return outcomeKnown, nil
+	case result.State == outbox.Delivered:
+		s.sent, s.leadID = 1, result.LeadID
+		if result.Answer.Verdict == telecrm.Accepted {
+			return outcomeAccepted, nil
+		}
+		return outcomeCreated, nil
 	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Rejected:
 		s.sent = 1
 		return outcomeRefused, nil
@@ -61,40 +63,69 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	return outcomeWaiting, nil
 }
 
+// submission is what the outbox, or TeleCRM itself, is given.
+func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submission {
+	return delivery.Submission{
+		ID:      s.id,
+		Account: h.account.name,
+		Form:    h.Form,
+		Job:     delivery.Job{Lead: lead, OnDuplicate: h.duplicates},
+	}
+}
+
 // send sends the lead while the visitor waits, once.
 func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) outcome {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
 	defer cancel()
 	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name))
-	answer := telecrm.Answer{Verdict: telecrm.Retry}
-	if err := h.account.pace.Wait(ctx); err != nil {
-		answer.Err = fmt.Errorf("waiting for a turn under crm_rate: %w", err)
-	} else {
+	settled, answer := h.sendOnce(ctx, h.submission(s, lead))
+	if answer.Status != 0 {
 		s.sent = 1
-		answer = h.account.client.CreateLead(ctx, lead)
 	}
-	switch answer.Verdict {
-	case telecrm.Created:
+	switch {
+	case settled.State == outbox.Delivered && answer.Verdict == telecrm.Created:
 		s.leadID = answer.LeadID
 		logCreated(log, answer, lead)
 		return outcomeCreated
-	case telecrm.Duplicate:
-		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored")
+	case settled.State == outbox.Delivered:
+		log.Info("lead delivered", zap.String("note", settled.Reason))
+		logRemarks(log, losses(answer, lead))
+		if answer.Verdict == telecrm.Accepted {
+			return outcomeAccepted
+		}
 		return outcomeKnown
-	case telecrm.Rejected:
+	}
+	switch answer.Verdict {
+	case telecrm.Duplicate:
+		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored", zap.String("reason", settled.Reason))
+		return outcomeKnown
+	case telecrm.Rejected, telecrm.Missing:
 		log.Warn("TeleCRM refused the lead", zap.String("reason", answer.Reason()))
 		return outcomeRefused
 	case telecrm.Hold:
 		log.Error(heldAdvice, zap.String("reason", answer.Reason()))
-	case telecrm.Retry:
+	case telecrm.Retry, telecrm.Created, telecrm.Done, telecrm.Accepted:
 		log.Error("the lead could not be delivered", zap.String("reason", answer.Reason()))
 	}
 	return outcomeUnavailable
 }
 
+// sendOnce sends the lead at the pace of its account, which is the outbox's
+// to keep while there is one.
+func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (outbox.Settlement, telecrm.Answer) {
+	if h.app.keepsLeads() {
+		if engine, err := h.app.engine(ctx); err == nil {
+			if settled, answer, err := engine.SendOnce(ctx, s); err == nil {
+				return settled, answer
+			}
+		}
+	}
+	return delivery.SendOnce(ctx, h.account.delivery(), h.account.pace, s)
+}
+
 // heldAdvice names the suspects in the order of how easy they are to rule
 // out.
-const heldAdvice = "TeleCRM takes no lead from this account; check that the token is a Sync token and in its place, then the enterprise id, the base url and the subscription"
+const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription"
 
 // logCreated warns about what of a created lead TeleCRM did not store.
 func logCreated(log *zap.Logger, answer telecrm.Answer, lead telecrm.Lead) {
@@ -146,15 +177,9 @@ func (a *App) deliveryConfig() delivery.Config {
 		},
 	}
 	for _, acct := range a.allAccounts() {
-		config.Accounts = append(config.Accounts, delivery.Account{
-			Name:           acct.name,
-			Client:         acct.client,
-			Key:            acct.key,
-			Identifier:     acct.identifier,
-			IdentifierKind: acct.identifierKind(),
-			Rate:           float64(acct.pace.Limit()),
-			Burst:          acct.pace.Burst(),
-		})
+		described := acct.delivery()
+		described.Updates = a.updates[acct.name]
+		config.Accounts = append(config.Accounts, described)
 	}
 	return config
 }
@@ -168,16 +193,16 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 		zap.Int("attempts", entry.Attempts))
 	switch s.State {
 	case outbox.Delivered:
-		if answer.Verdict != telecrm.Created {
-			log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
-			return
-		}
-		log.Info("lead delivered", zap.String("lead_id", s.LeadID))
-		lead, err := delivery.DecodePayload(entry.Payload)
+		log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
+		job, err := delivery.DecodeJob(entry.Payload)
 		if err != nil {
 			log.Error("reading back a delivered lead", zap.Error(err))
 		}
-		logCreated(log, answer, lead)
+		if answer.Verdict == telecrm.Created {
+			logCreated(log, answer, job.Lead)
+			return
+		}
+		logRemarks(log, losses(answer, job.Lead))
 	case outbox.Parked:
 		log.Warn("lead parked", zap.String("reason", s.Reason))
 	case outbox.Waiting:

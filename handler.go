@@ -22,6 +22,7 @@ type outcome string
 const (
 	outcomeCreated     outcome = "created"     // the lead is in TeleCRM
 	outcomeKnown       outcome = "known"       // TeleCRM has a lead with this identifier
+	outcomeAccepted    outcome = "accepted"    // the Async API has the lead, and does not say what becomes of it
 	outcomeWaiting     outcome = "waiting"     // the lead is in the outbox, on its way to TeleCRM
 	outcomeInvalid     outcome = "invalid"     // the visitor is asked to correct something
 	outcomeRefused     outcome = "refused"     // TeleCRM will not take this lead

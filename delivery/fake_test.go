@@ -247,6 +247,22 @@ func (f *fakeCRM) FindLeads(context.Context, string, []string) telecrm.Found {
 	return f.find(n)
 }
 
+func (f *fakeCRM) GetLead(context.Context, string) telecrm.Shown {
+	return telecrm.Shown{Failure: &down}
+}
+
+func (f *fakeCRM) UpdateLead(context.Context, string, map[string]any) telecrm.Answer {
+	return down
+}
+
+func (f *fakeCRM) AppendActions(context.Context, string, []telecrm.Action) telecrm.Answer {
+	return down
+}
+
+func (f *fakeCRM) FieldDefinitions(context.Context) telecrm.Definitions {
+	return telecrm.Definitions{Failure: &down}
+}
+
 func (f *fakeCRM) calls() []call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -358,7 +374,7 @@ func (r *rig) submitTo(account, phone string, wait time.Duration) (string, Outco
 	r.store.mu.Unlock()
 	outcome, err := r.engine.Submit(context.Background(), Submission{
 		ID: id, Account: account, Form: "enquiry",
-		Lead: telecrm.Lead{Fields: map[string]any{"phone": phone}},
+		Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phone}}},
 	}, wait)
 	if err != nil {
 		r.t.Fatal(err)

@@ -31,6 +31,7 @@ type lane struct {
 	pause    time.Duration           // the last pause of the lane's own choosing
 	paused   time.Time               // when TeleCRM may be asked again
 	hold     hold
+	locks    locks
 }
 
 // hold is the state of a held lane.
@@ -68,6 +69,7 @@ func (l *lane) configure(account *Account) (resumed bool) {
 		if l.account == nil || l.account.Key != account.Key {
 			resumed = l.hold.on()
 			l.hold, l.paused, l.pause, l.failures = hold{}, time.Time{}, 0, 0
+			l.locks.due = time.Time{}
 		}
 	}
 	l.account = account
@@ -97,6 +99,7 @@ func (l *lane) run() {
 		case <-l.wake:
 		case <-timer.C:
 		}
+		l.learnLocks(attempts.Go)
 		wait := l.begin(&attempts)
 		timer.Reset(wait)
 	}

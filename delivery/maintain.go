@@ -17,6 +17,9 @@ const (
 	firstHousekeeping = time.Minute
 	// expireBatch bounds how much of the outbox one removal keeps busy.
 	expireBatch = 1000
+	// rememberFor is how long the id of a lead is remembered after something
+	// was last delivered to it. Beyond that TeleCRM is searched for it.
+	rememberFor = 365 * 24 * time.Hour
 )
 
 // maintain keeps the outbox no larger than it must be.
@@ -54,7 +57,24 @@ func (e *Engine) tidy() {
 			}
 		}
 	}
+	e.forgetOld(c)
 	if err := e.store.Compact(e.running); err != nil && e.running.Err() == nil {
 		c.Logger.Error("compacting the outbox", zap.Error(err))
+	}
+}
+
+// forgetOld forgets the ids of leads that were last heard of long ago.
+func (e *Engine) forgetOld(c Config) {
+	for {
+		forgotten, err := e.store.ForgetBefore(e.running, e.now().Add(-rememberFor), expireBatch)
+		if err != nil {
+			if e.running.Err() == nil {
+				c.Logger.Error("forgetting old lead ids", zap.Error(err))
+			}
+			return
+		}
+		if forgotten < expireBatch {
+			return
+		}
 	}
 }

@@ -15,7 +15,7 @@ type Submission struct {
 	ID      string // a UUID
 	Account string
 	Form    string
-	Lead    telecrm.Lead
+	Job
 }
 
 // journalPatience is how long an outbox may take to keep a lead. Beyond it
@@ -32,7 +32,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	if err != nil {
 		return waiting, fmt.Errorf("submitting a lead: %w", err)
 	}
-	payload, err := EncodePayload(s.Lead)
+	payload, err := EncodeJob(s.Job)
 	if err != nil {
 		return waiting, fmt.Errorf("submitting a lead: encoding it: %w", err)
 	}
@@ -53,7 +53,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	if waiter == nil {
 		return waiting, l.journal(ctx, entry)
 	}
-	defer l.forget(entry.ID)
+	defer l.unexpect(entry.ID)
 	if err := l.journalAndAttempt(ctx, entry, now); err != nil {
 		return waiting, err
 	}
@@ -147,7 +147,7 @@ func (l *lane) expect(id string, wait time.Duration) <-chan Outcome {
 	return waiter
 }
 
-func (l *lane) forget(id string) {
+func (l *lane) unexpect(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.waiters, id)

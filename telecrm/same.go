@@ -2,6 +2,7 @@ package telecrm
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -15,15 +16,23 @@ func SameAction(sent Action, shown ShownAction) bool {
 	if bareType(sent.Type) != bareType(shown.Type) {
 		return false
 	}
-	text, err := json.Marshal(sent.Fields)
+	fields := sent.Fields
+	if sent.Type == ActionPayment {
+		fields = maps.Clone(fields)
+		delete(fields, "type") // it does not change what is sent
+	}
+	return SameFields(fields, shown.Fields)
+}
+
+// SameFields reports whether every value that was sent is shown under its
+// name, compared as [SameAction] does.
+func SameFields(sent, shown map[string]any) bool {
+	text, err := json.Marshal(sent)
 	if err != nil {
 		return false
 	}
 	for name, value := range object(text) {
-		if sent.Type == ActionPayment && name == "type" {
-			continue // it does not change what is sent
-		}
-		if !sameValue(value, shown.Fields[name]) {
+		if !sameValue(value, shown[name]) {
 			return false
 		}
 	}
