@@ -35,5 +35,5 @@ func (c *Client) AppendActions(ctx context.Context, leadID string, actions []Act
 func readAppended(r reply, leadID string) Answer {
 	showsActions := func(a Answer, _ *document) bool { return len(a.Actions) > 0 }
 	answer, _ := readStored(r, showsActions)
-	return answer.aboutLead(leadID).settled(r)
+	return answer.changingLead(leadID).settled(r)
 }

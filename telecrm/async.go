@@ -80,7 +80,7 @@ func (r reply) withoutOK() reply {
 	}
 	body := bytes.TrimSpace(r.body)
 	isObject := len(body) > 0 && body[0] == '{'
-	if strings.EqualFold(string(body), "OK") || !isObject && json.Valid(body) {
+	if strings.EqualFold(string(body), "OK") || !isObject && json.Valid(r.body) {
 		r.body = nil
 	}
 	return r

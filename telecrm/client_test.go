@@ -43,6 +43,23 @@ func newClient(tb testing.TB, c telecrm.Config) *telecrm.Client {
 	return client
 }
 
+// newAsync returns an async client of c with what is missing filled in.
+func newAsync(tb testing.TB, c telecrm.Config) *telecrm.AsyncClient {
+	tb.Helper()
+	if c.Token == "" {
+		c.Token = testToken
+	}
+	if c.EnterpriseID == "" {
+		c.EnterpriseID = testEnterprise
+	}
+	client, err := telecrm.NewAsync(c)
+	if err != nil {
+		tb.Fatalf("NewAsync: %v", err)
+	}
+	tb.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
 // newServer returns the base URL of a server that answers with handler.
 func newServer(tb testing.TB, handler http.HandlerFunc) string {
 	tb.Helper()

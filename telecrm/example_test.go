@@ -48,14 +48,13 @@ func ExampleClient_CreateLead() {
 			{Type: "1042", Fields: map[string]any{"note": "Asked for a call after 5 pm"}},
 		},
 	})
-	switch answer.Verdict {
-	case telecrm.Created:
-		fmt.Println("lead", answer.LeadID)
-		for _, remark := range answer.Remarks {
-			fmt.Println("not stored:", remark.Field)
-		}
-	case telecrm.Duplicate, telecrm.Rejected, telecrm.Hold, telecrm.Retry:
+	if answer.Verdict != telecrm.Created {
 		fmt.Println(answer.Reason())
+		return
+	}
+	fmt.Println("lead", answer.LeadID)
+	for _, remark := range answer.Remarks {
+		fmt.Println("not stored:", remark.Field)
 	}
 	// Output:
 	// lead 64c1f0aa12bb34cc56dd78ee

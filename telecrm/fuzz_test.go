@@ -39,24 +39,25 @@ func FuzzCreateLead(f *testing.F) {
 
 func checkVerdict(t *testing.T, answer telecrm.Answer, body string) {
 	t.Helper()
-	known := []telecrm.Verdict{telecrm.Created, telecrm.Rejected, telecrm.Duplicate, telecrm.Hold, telecrm.Retry}
-	if !slices.Contains(known, answer.Verdict) {
+	if answer.Verdict.String() == "unknown" {
 		t.Errorf("verdict is %d", int(answer.Verdict))
 	}
 	success := answer.Status >= 200 && answer.Status < 300
 	switch answer.Verdict {
-	case telecrm.Created:
+	case telecrm.Created, telecrm.Done, telecrm.Accepted:
 		if !success {
-			t.Error("created, although the status is no success")
+			t.Errorf("%v, although the status is no success", answer)
 		}
-		if strings.TrimSpace(body) != "" && !json.Valid([]byte(body)) && len(body) <= telecrm.MaxAnswerBytes {
-			t.Error("created, although the answer is not JSON")
+		text := strings.TrimSpace(body)
+		taken := answer.Verdict == telecrm.Accepted && strings.EqualFold(text, "OK")
+		if text != "" && !taken && !json.Valid([]byte(body)) && len(body) <= telecrm.MaxAnswerBytes {
+			t.Errorf("%v, although the answer is not JSON", answer)
 		}
 	case telecrm.Retry:
 		if success && !answer.Ambiguous {
 			t.Error("a success that is to be retried is not ambiguous")
 		}
-	case telecrm.Rejected, telecrm.Duplicate, telecrm.Hold:
+	case telecrm.Rejected, telecrm.Duplicate, telecrm.Hold, telecrm.Missing:
 	}
 	if answer.Verdict != telecrm.Retry && (answer.Ambiguous || answer.Err != nil) {
 		t.Errorf("%v is ambiguous (%t) or has an error", answer, answer.Ambiguous)
@@ -153,11 +154,94 @@ func checkSearchFailure(t *testing.T, got telecrm.Found, status int) {
 	}
 	switch failure.Verdict {
 	case telecrm.Retry, telecrm.Hold, telecrm.Rejected:
-	case telecrm.Created, telecrm.Duplicate:
+	case telecrm.Created, telecrm.Duplicate, telecrm.Done, telecrm.Missing, telecrm.Accepted:
 		t.Errorf("verdict is %v", failure.Verdict)
 	}
 	if failure.Ambiguous || failure.LeadID != "" || failure.Actions != nil || failure.Remarks != nil {
 		t.Errorf("the failure %v tells of a create", got)
 	}
 	checkBounds(t, failure)
+}
+
+// fuzzed answers every request with the same.
+func fuzzed(status int, body string) telecrm.Config {
+	return telecrm.Config{Transport: transport(func(req *http.Request) (*http.Response, error) {
+		return respond(req, status, http.Header{}, body), nil
+	})}
+}
+
+// FuzzStoringCalls checks what holds for every answer to a request that stores
+// something.
+func FuzzStoringCalls(f *testing.F) {
+	addAnswers(f)
+	allowed := map[string][]telecrm.Verdict{
+		"create": {telecrm.Created, telecrm.Duplicate, telecrm.Rejected, telecrm.Hold, telecrm.Retry},
+		"update": {telecrm.Done, telecrm.Missing, telecrm.Rejected, telecrm.Hold, telecrm.Retry},
+		"append": {telecrm.Done, telecrm.Missing, telecrm.Rejected, telecrm.Hold, telecrm.Retry},
+		"upsert": {telecrm.Accepted, telecrm.Rejected, telecrm.Hold, telecrm.Retry},
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		for name, make := range storingCalls() {
+			answer := make(t, context.Background(), fuzzed(status, body))
+			if !slices.Contains(allowed[name], answer.Verdict) {
+				t.Errorf("%s: answer is %v", name, answer)
+			}
+			checkVerdict(t, answer, body)
+			checkBounds(t, answer)
+			if again := make(t, context.Background(), fuzzed(status, body)); again.Reason() != answer.Reason() {
+				t.Errorf("%s: the same answer was read as %v and as %v", name, answer, again)
+			}
+		}
+	})
+}
+
+// FuzzReadingCalls checks what holds for every answer to a request that reads.
+func FuzzReadingCalls(f *testing.F) {
+	addAnswers(f)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		client := newClient(t, fuzzed(status, body))
+		shown := client.GetLead(context.Background(), leadID)
+		definitions := client.FieldDefinitions(context.Background())
+		for _, failure := range []*telecrm.Answer{shown.Failure, definitions.Failure} {
+			if failure == nil {
+				if status < 200 || status >= 300 || !json.Valid([]byte(body)) {
+					t.Errorf("a result, although the answer has status %d or is not JSON", status)
+				}
+				continue
+			}
+			if failure.Ambiguous || failure.LeadID != "" || failure.Actions != nil || failure.Remarks != nil {
+				t.Errorf("the failure %v tells of something stored", failure)
+			}
+			checkBounds(t, *failure)
+		}
+		if len(shown.Actions) > 100 {
+			t.Errorf("%d actions", len(shown.Actions))
+		}
+		for _, action := range shown.Actions {
+			sent := telecrm.Action{Type: action.Type, Fields: action.Fields}
+			if !telecrm.SameAction(sent, action) {
+				t.Errorf("an action is not the same as itself: %q", body)
+			}
+		}
+		for _, field := range definitions.Fields {
+			if field.APIName == "" {
+				t.Error("a field has no name")
+			}
+		}
+	})
+}
+
+func addAnswers(f *testing.F) {
+	f.Helper()
+	for _, body := range []string{
+		`{"fields":{"name":"x","status":"Fresh"},"actions":[{"type":"ACTION_1042","fields":{"v":[1,"a",{"b":null}]},"creationTimestamp":1767240001234}]}`,
+		`{"fields":{},"actions":[{"type":"PAYMENT","amount":"+7","v":1e999999999}],"actions_total_count":"2"}`,
+		`{"lead_id":"1","actions":[{"action_id":null,"status":"IGNORED"}],"remarks":["x"]}`,
+		`{"customFields":[{"type":"PHONE","apiName":"phone","isLeadid":true,"options":["a",{"label":"b"}]}]}`,
+		`{"status":"QUEUED"}`, `OK`, `"OK"`, ``, `null`, errorPage,
+	} {
+		f.Add(200, body)
+	}
+	f.Add(404, `{"error":{"code":"LEAD_NOT_FOUND"}}`)
+	f.Add(409, `{"error":{"code":"LEAD_ALREADY_EXISTS","lead_id":"1"}}`)
 }

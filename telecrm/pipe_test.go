@@ -35,9 +35,14 @@ type pipeConn struct {
 
 func (s *pipeServer) client(tb testing.TB, c telecrm.Config) *telecrm.Client {
 	tb.Helper()
+	return newClient(tb, s.config(c))
+}
+
+// config returns c with the server at its other end.
+func (s *pipeServer) config(c telecrm.Config) telecrm.Config {
 	c.BaseURL = "http://localhost"
 	c.Transport = &http.Transport{DialContext: s.dialContext}
-	return newClient(tb, c)
+	return c
 }
 
 func (s *pipeServer) dialContext(context.Context, string, string) (net.Conn, error) {

@@ -59,15 +59,23 @@ func (a Answer) settled(r reply) Answer {
 	return a
 }
 
-// aboutLead judges an answer to a request about the lead of that id, which
-// creates none.
+// aboutLead judges an answer to a request about the lead of that id.
 func (a Answer) aboutLead(leadID string) Answer {
 	switch {
 	case a.Code == CodeLeadNotFound && (a.Status == http.StatusNotFound || succeeded(a.Status)):
-		a.Verdict = Missing
+		a.Verdict, a.LeadID = Missing, ""
 	case a.Verdict == Created:
 		a.Verdict, a.LeadID = Done, leadID
-	case a.Verdict == Duplicate:
+	}
+	return a
+}
+
+// changingLead judges an answer to a request that changes the lead of that id.
+func (a Answer) changingLead(leadID string) Answer {
+	a = a.aboutLead(leadID)
+	if a.Verdict == Duplicate {
+		// None was to be created; that the lead is in conflict with another
+		// will not pass.
 		a.Verdict = Rejected
 	}
 	return a

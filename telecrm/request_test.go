@@ -24,9 +24,12 @@ type sent struct {
 // the lead was created.
 func recorder(got *[]sent) transport {
 	return func(req *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
-			return nil, err
+		var body []byte
+		if req.Body != nil {
+			var err error
+			if body, err = io.ReadAll(req.Body); err != nil {
+				return nil, err
+			}
 		}
 		*got = append(*got, sent{
 			Method: req.Method,
@@ -166,6 +169,129 @@ func TestCreateLeadThatHasNoJSON(t *testing.T) {
 			var got []sent
 			client := newClient(t, telecrm.Config{Transport: recorder(&got)})
 			answer := client.CreateLead(context.Background(), telecrm.Lead{Fields: map[string]any{"phone": "918123456789", "x": value}})
+			if answer.Verdict != telecrm.Rejected || answer.Err == nil || answer.Ambiguous {
+				t.Errorf("answer is %v, want rejected with an error", answer)
+			}
+			if len(got) != 0 {
+				t.Errorf("%d requests were sent", len(got))
+			}
+		})
+	}
+}
+
+// Where each request goes, and what it carries.
+func TestEveryCallSends(t *testing.T) {
+	t.Parallel()
+	const (
+		sync  = "https://next.telecrm.in/autoupdate/v2/enterprise/" + testEnterprise
+		async = "https://next-api.telecrm.in/enterprise/" + testEnterprise
+	)
+	payment := telecrm.Action{Type: telecrm.ActionPayment, Fields: map[string]any{"status": "PENDING", "currency": "INR", "amount": "2499"}}
+	ctx := context.Background()
+	for name, tc := range map[string]struct {
+		make              func(*telecrm.Client, *telecrm.AsyncClient)
+		method, url, body string
+	}{
+		"update": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) {
+				c.UpdateLead(ctx, leadID, map[string]any{"name": "Ravi Menon", "rating": 3})
+			},
+			"POST", sync + "/lead/" + leadID, `{"fields":{"name":"Ravi Menon","rating":3}}`,
+		},
+		"append": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) {
+				c.AppendActions(ctx, leadID, []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "x"}}, payment})
+			},
+			"POST", sync + "/lead/" + leadID + "/action",
+			`{"actions":[{"fields":{"note":"x"},"type":"1042"},{"amount":"2499","currency":"INR","status":"PENDING","type":"PAYMENT"}]}`,
+		},
+		"get": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.GetLead(ctx, leadID) },
+			"GET", sync + "/lead/" + leadID + "?includeActions=true&skip=0&limit=100", "",
+		},
+		"definitions": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.FieldDefinitions(ctx) },
+			"GET", sync + "/custom-fields?detail=false", "",
+		},
+		"upsert": {
+			func(_ *telecrm.Client, c *telecrm.AsyncClient) {
+				c.UpsertLead(ctx, telecrm.Lead{
+					Fields:  map[string]any{"phone": "918123456789"},
+					Actions: []telecrm.Action{{Type: "1042"}, {Type: "ACTION_7"}, payment},
+				})
+			},
+			"POST", async + "/autoupdatelead",
+			`{"fields":{"phone":"918123456789"},"actions":[{"fields":{},"type":"ACTION_1042"},{"fields":{},"type":"ACTION_7"},` +
+				`{"amount":"2499","currency":"INR","status":"PENDING","type":"PAYMENT"}]}`,
+		},
+		"upsert without actions": {
+			func(_ *telecrm.Client, c *telecrm.AsyncClient) {
+				c.UpsertLead(ctx, telecrm.Lead{Fields: map[string]any{"phone": "918123456789"}})
+			},
+			"POST", async + "/autoupdatelead", `{"fields":{"phone":"918123456789"}}`,
+		},
+		"id that would lead elsewhere": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) {
+				c.AppendActions(ctx, "../search?x=1#y/%2e", []telecrm.Action{{Type: "1042"}})
+			},
+			"POST", sync + "/lead/..%2Fsearch%3Fx=1%23y%2F%252e/action", `{"actions":[{"fields":{},"type":"1042"}]}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []sent
+			config := telecrm.Config{Transport: recorder(&got)}
+			tc.make(newClient(t, config), newAsync(t, config))
+			header := http.Header{
+				"Authorization": {"Bearer " + testToken},
+				"Accept":        {"application/json"},
+				"User-Agent":    {"caddy-telecrm"},
+			}
+			if tc.body != "" {
+				header.Set("Content-Type", "application/json")
+			}
+			if len(got) != 1 {
+				t.Fatalf("%d requests were sent, want 1", len(got))
+			}
+			if url := got[0].Host + got[0].Path; got[0].Method != tc.method || url != tc.url || got[0].Body != tc.body {
+				t.Errorf("sent %s %s\n%s\nwant %s %s\n%s", got[0].Method, url, got[0].Body, tc.method, tc.url, tc.body)
+			}
+			if diff := cmp.Diff(header, got[0].Header); diff != "" {
+				t.Errorf("header (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What would change nothing, or something else, is not sent.
+func TestNothingIsSent(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	failure := func(s telecrm.Shown) telecrm.Answer { return *s.Failure }
+	fields := map[string]any{"name": "Ravi Menon"}
+	unwritable := map[string]any{"name": math.Inf(1)}
+	for name, make := range map[string]func(*telecrm.Client) telecrm.Answer{
+		"update of no lead":   func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, "", fields) },
+		"update of this path": func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, ".", fields) },
+		"update of another":   func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, "..", fields) },
+		"update of no field":  func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, leadID, nil) },
+		"update without JSON": func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, leadID, unwritable) },
+		"append to no lead":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, "", asked) },
+		"append to another":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, "..", asked) },
+		"append of nothing":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, leadID, []telecrm.Action{}) },
+		"append without JSON": func(c *telecrm.Client) telecrm.Answer {
+			return c.AppendActions(ctx, leadID, []telecrm.Action{{Type: "1042", Fields: unwritable}})
+		},
+		"get of no lead": func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "")) },
+		"get of another": func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "..")) },
+		"upsert without JSON": func(*telecrm.Client) telecrm.Answer {
+			return newAsync(t, telecrm.Config{}).UpsertLead(ctx, telecrm.Lead{Fields: unwritable})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []sent
+			answer := make(newClient(t, telecrm.Config{Transport: recorder(&got)}))
 			if answer.Verdict != telecrm.Rejected || answer.Err == nil || answer.Ambiguous {
 				t.Errorf("answer is %v, want rejected with an error", answer)
 			}

@@ -51,11 +51,19 @@ func leadPath(leadID string) (string, error) {
 func readUpdated(r reply, leadID string, sent map[string]any) Answer {
 	showsFields := func(_ Answer, doc *document) bool { return present(doc.Fields) }
 	answer, doc := readStored(r, showsFields)
-	answer = answer.aboutLead(leadID).settled(r)
+	answer = answer.changingLead(leadID).settled(r)
 	if answer.Verdict == Done && doc != nil {
-		answer.Remarks = append(answer.Remarks, dropped(r.body, sent)...)
+		for _, remark := range dropped(r.body, sent) {
+			if !answer.remarks(remark.Field) {
+				answer.Remarks = append(answer.Remarks, remark)
+			}
+		}
 	}
 	return answer
+}
+
+func (a Answer) remarks(field string) bool {
+	return slices.ContainsFunc(a.Remarks, func(r Remark) bool { return r.Field == field })
 }
 
 // dropped remarks the fields that were sent and that the answer's body, which

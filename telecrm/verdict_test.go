@@ -321,6 +321,9 @@ func TestVerdictString(t *testing.T) {
 		telecrm.Rejected:    "rejected",
 		telecrm.Duplicate:   "duplicate",
 		telecrm.Hold:        "hold",
+		telecrm.Done:        "done",
+		telecrm.Missing:     "missing",
+		telecrm.Accepted:    "accepted",
 		telecrm.Verdict(99): "unknown",
 	} {
 		if got := verdict.String(); got != want {
