@@ -333,7 +333,7 @@ func TestActions(t *testing.T) {
 		{Type: "PAYMENT", Fields: map[string]any{"status": "PENDING", "currency": "INR", "amount": "2499"}},
 	}
 	for i := range got.Actions {
-		got.Actions[i].ID = ""
+		got.Actions[i].ID, got.Actions[i].CreatedAt = "", time.Time{}
 	}
 	if diff := cmp.Diff(want, got.Actions); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)

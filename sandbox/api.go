@@ -9,15 +9,13 @@ import (
 	"maps"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
 const (
-	apiPrefix = "/autoupdate/v2/enterprise/"
-	maxBody   = 1 << 20
-	typeJSON  = "application/json"
-	typeHTML  = "text/html; charset=utf-8"
+	maxBody  = 1 << 20
+	typeJSON = "application/json"
+	typeHTML = "text/html; charset=utf-8"
 )
 
 // Codes of the error envelope. See https://docs.telecrm.in/sync-api/overview.
@@ -26,40 +24,8 @@ const (
 	codeBadRequest    = "BAD_REQUEST"
 	codeNotAuthorized = "NOT_AUTHORIZED"
 	codeLeadExists    = "LEAD_ALREADY_EXISTS"
+	codeLeadNotFound  = "LEAD_NOT_FOUND"
 )
-
-// Op is an operation of the API.
-type Op string
-
-// The operations.
-const (
-	OpCreate Op = "create"
-	OpSearch Op = "search"
-)
-
-// operations are named by what follows the enterprise id in the path.
-var operations = map[string]Op{
-	"lead":        OpCreate,
-	"lead/search": OpSearch,
-}
-
-// refusal is the code that a request of this operation is refused with when it makes no sense.
-func (op Op) refusal() string {
-	if op == OpCreate {
-		return codeInvalidLead
-	}
-	return codeBadRequest
-}
-
-// operationOf returns the operation that a request asks for, authorised or not; "" if there is none at that path or it has
-// another method.
-func operationOf(r *http.Request) Op {
-	if r.Method != http.MethodPost {
-		return ""
-	}
-	_, resource, _ := splitPath(r.URL)
-	return operations[resource]
-}
 
 var errBodyTooLarge = fmt.Errorf("the request body is larger than %d bytes", maxBody)
 
@@ -69,7 +35,7 @@ type answer struct {
 	contentType string
 	header      http.Header
 	body        []byte
-	leadID      string // of the lead that making this answer stored
+	leadID      string // of the lead that making this answer stored or changed
 }
 
 // apiRequest is an API request whose body has been read.
@@ -80,7 +46,7 @@ type apiRequest struct {
 }
 
 func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
-	fault := s.nextFault(operationOf(r))
+	fault := s.nextFault(routeOf(r).op)
 	req := readRequest(r)
 	var ans answer
 	if fault.Store {
@@ -119,57 +85,55 @@ func readRequest(r *http.Request) apiRequest {
 // handle is the API's normal behaviour. An unknown path or method is answered with HTML, as the live service is known to
 // do: nothing behind the gateway saw the request.
 func (s *Sandbox) handle(r apiRequest) answer {
-	enterprise, resource, _ := splitPath(r.URL)
-	op, ok := operations[resource]
-	if !ok {
+	to := routeOf(r.Request)
+	if to.allow == "" {
 		if s.pageHandler(r.URL.Path) != nil {
 			return methodNotAllowed("GET, HEAD")
 		}
 		return htmlAnswer(http.StatusNotFound)
 	}
-	if r.Method != http.MethodPost {
-		return methodNotAllowed("POST")
+	if to.op == "" {
+		return methodNotAllowed(to.allow)
 	}
-	if refusal, ok := s.authorize(r, enterprise); !ok {
+	if refusal, ok := s.authorize(r, to); !ok {
 		return refusal
 	}
-	if refusal, ok := checkBody(r, op); !ok {
+	if refusal, ok := checkBody(r, to.op); !ok {
 		return refusal
 	}
-	if op == OpSearch {
+	switch to.op {
+	case OpCreate:
+		return s.createLead(r.body)
+	case OpSearch:
 		return s.searchLeads(r.URL.RawQuery, r.body)
+	case OpGet:
+		return s.getLead(to.leadID, r.URL.RawQuery)
+	case OpUpdate:
+		return s.updateLead(to.leadID, r.body)
+	case OpAppend:
+		return s.appendActions(to.leadID, r.body)
+	case OpFields:
+		return s.customFields(r.URL.RawQuery)
+	case OpUpsert:
+		return s.upsertLead(r.body)
 	}
-	return s.createLead(r.body)
-}
-
-// splitPath takes the enterprise id and the resource out of /autoupdate/v2/enterprise/{enterpriseId}/{resource...}. The
-// resource is empty if ok is false.
-func splitPath(u *url.URL) (enterprise, resource string, ok bool) {
-	rest, ok := strings.CutPrefix(u.EscapedPath(), apiPrefix)
-	if !ok {
-		return "", "", false
-	}
-	escaped, resource, ok := strings.Cut(rest, "/")
-	if !ok {
-		return "", "", false
-	}
-	enterprise, err := url.PathUnescape(escaped)
-	if err != nil {
-		return "", "", false
-	}
-	return enterprise, resource, true
+	return htmlAnswer(http.StatusNotFound)
 }
 
 // authorize checks token and enterprise. Both faults have one status and one code, see
-// https://docs.telecrm.in/authentication; only the message tells them apart.
-func (s *Sandbox) authorize(r apiRequest, enterprise string) (answer, bool) {
+// https://docs.telecrm.in/authentication; only the message tells them apart. Each API refuses the other's token.
+func (s *Sandbox) authorize(r apiRequest, to route) (answer, bool) {
 	sent := r.Header.Values("Authorization")
-	want := "Bearer " + s.cfg.Token
-	if len(sent) != 1 || subtle.ConstantTimeCompare([]byte(sent[0]), []byte(want)) != 1 {
+	token := s.cfg.Token
+	if to.op == OpUpsert {
+		token = s.cfg.AsyncToken
+	}
+	want := "Bearer " + token
+	if token == "" || len(sent) != 1 || subtle.ConstantTimeCompare([]byte(sent[0]), []byte(want)) != 1 {
 		return errorAnswer(http.StatusUnauthorized, codeNotAuthorized, "Invalid access token."), false
 	}
-	if enterprise != s.cfg.EnterpriseID {
-		return errorAnswer(http.StatusUnauthorized, codeNotAuthorized, unknownEnterprise(enterprise)), false
+	if to.enterprise != s.cfg.EnterpriseID {
+		return errorAnswer(http.StatusUnauthorized, codeNotAuthorized, unknownEnterprise(to.enterprise)), false
 	}
 	return answer{}, true
 }
@@ -179,6 +143,9 @@ func unknownEnterprise(id string) string {
 }
 
 func checkBody(r apiRequest, op Op) (answer, bool) {
+	if r.Method == http.MethodGet {
+		return answer{}, true
+	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, hasCharset := params["charset"]
 	switch {
@@ -200,11 +167,16 @@ type errorBody struct {
 type errorDetail struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	LeadID  string `json:"lead_id,omitempty"`
 }
 
 // errorAnswer is the documented error envelope. See https://docs.telecrm.in/sync-api/overview.
 func errorAnswer(status int, code, message string) answer {
 	return jsonAnswer(status, errorBody{errorDetail{Code: code, Message: message}})
+}
+
+func leadNotFound() answer {
+	return errorAnswer(http.StatusNotFound, codeLeadNotFound, "Lead not found.")
 }
 
 func jsonAnswer(status int, v any) answer {

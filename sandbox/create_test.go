@@ -74,11 +74,12 @@ func TestCreateAnswer(t *testing.T) {
 			{Type: "PAYMENT", Fields: map[string]any{"status": "PENDING", "currency": "INR", "amount": "2499"}},
 			{Type: "1043", Fields: map[string]any{}},
 		},
+		Changes:    []sandbox.Change{},
 		Remarks:    remarks,
 		NewOptions: []string{},
 	}
 	for i := range min(len(want.Actions), len(lead.Actions)) {
-		want.Actions[i].ID = lead.Actions[i].ID
+		want.Actions[i].ID, want.Actions[i].CreatedAt = lead.Actions[i].ID, noon
 	}
 	if diff := cmp.Diff(want, lead); diff != "" {
 		t.Errorf("stored lead (-want +got):\n%s", diff)

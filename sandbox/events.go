@@ -20,8 +20,8 @@ const (
 	streamRetry = 2 * time.Second
 )
 
-// cursor is a place in the order of arrival: everything up to seq of this era has been seen. Each Reset and each Sandbox
-// starts an era.
+// cursor is a place in the order of changes: every lead as it was at the change seq of this era has been seen. Each Reset,
+// each Delete and each Sandbox starts an era.
 type cursor struct {
 	era string
 	seq uint64
@@ -48,16 +48,19 @@ type news struct {
 	newEra  bool   // forget what was seen before
 	records []record
 	changed <-chan struct{} // closed when there is more
+	due     time.Duration   // there is more by then at the latest; 0 if that is not known
 }
 
-// newsSince returns the newest leads, at most as many as the page shows, that came after the cursor.
+// newsSince returns those of the newest leads, of as many as the page shows, that came or changed after the cursor, in
+// order of arrival.
 func (s *Sandbox) newsSince(seen cursor) news {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	n := news{
 		cursor:  cursor{era: s.store.era, seq: s.store.seq},
 		newEra:  seen.era != s.store.era,
 		changed: s.store.changed,
+		due:     s.store.untilDue(s.cfg.Now()),
 	}
 	records := s.store.records
 	records = records[max(0, len(records)-pageLeads):]
@@ -70,7 +73,16 @@ func (s *Sandbox) newsSince(seen cursor) news {
 	return n
 }
 
-// serveEvents streams new leads until the client goes, falls behind or the sandbox closes. A stream holds no queue: it
+// place returns where a reader is who has seen the first i+1 records: before the earliest change that is still to come.
+func (n news) place(i int) cursor {
+	place := n.cursor
+	for _, rec := range n.records[i+1:] {
+		place.seq = min(place.seq, rec.seq-1)
+	}
+	return place
+}
+
+// serveEvents streams new and changed leads until the client goes, falls behind or the sandbox closes. A stream holds no queue: it
 // remembers its place and reads on from there, so a slow client costs no memory and holds nobody up.
 func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -94,8 +106,13 @@ func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		seen = n.cursor
+		var due <-chan time.Time
+		if n.due > 0 {
+			due = time.After(n.due)
+		}
 		select {
 		case <-n.changed:
+		case <-due:
 		case <-beat.C:
 			if err := stream.send([]byte(": still here\n\n")); err != nil {
 				return
@@ -121,7 +138,7 @@ func (s *Sandbox) events(n news) []byte {
 	if n.newEra {
 		fmt.Fprintf(&out, "event: reset\nid: %s\ndata: {}\n\n", cursor{era: n.cursor.era})
 	}
-	for _, rec := range n.records {
+	for i, rec := range n.records {
 		view := s.viewLead(rec.lead)
 		var fragment bytes.Buffer
 		if err := pageTemplate.ExecuteTemplate(&fragment, "lead", view); err != nil {
@@ -131,7 +148,7 @@ func (s *Sandbox) events(n news) []byte {
 		if err != nil {
 			continue
 		}
-		fmt.Fprintf(&out, "event: lead\nid: %s\ndata: %s\n\n", cursor{era: n.cursor.era, seq: rec.seq}, data)
+		fmt.Fprintf(&out, "event: lead\nid: %s\ndata: %s\n\n", n.place(i), data)
 	}
 	return out.Bytes()
 }

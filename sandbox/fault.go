@@ -15,7 +15,7 @@ type Fault struct {
 	// Status is the HTTP status to answer with, 200 to 599. 0 means the normal handling, after Delay and before Drop; Body,
 	// ContentType and Header then mean nothing.
 	Status int
-	// Body is the answer's body. "{lead_id}" in it becomes the id of the lead that Store stored, else a new id.
+	// Body is the answer's body. "{lead_id}" in it becomes the id of the lead that Store stored or changed, else a new id.
 	Body string
 	// ContentType of the answer. Empty means application/json.
 	ContentType string
@@ -24,8 +24,8 @@ type Fault struct {
 	// Delay passes before answering. It ends early when the client goes away, which then gets no answer, or when the
 	// sandbox closes.
 	Delay time.Duration
-	// Store handles the request normally first, before Delay, so that a lead is stored that the client may never learn of.
-	// A search stores nothing; it counts as one that Search.IndexSearches knows.
+	// Store handles the request normally first, before Delay, so that something is stored that the client may never learn
+	// of. Reading stores nothing; a search counts as one that Search.IndexSearches knows.
 	// Without it, a Status or Drop keeps the request from being acted on, and so does a client that gives up during Delay.
 	Store bool
 	// Drop reads the request and then cuts the connection without an answer.
@@ -85,7 +85,7 @@ const slowDelay = 2 * time.Minute
 // what is in it are the caller's to change. The shapes that TeleCRM does not document, such as a 429's body or the status
 // of an expired licence, are guesses; a client does well not to look closely at them.
 //
-// The 2xx answers are those to a create; for a search they are broken ones.
+// The 2xx answers are those to a create; for other operations most of them are broken ones.
 //
 // FaultRedirect points to a path of the sandbox itself, so a client that follows it shows in Requests.
 func Faults() map[string]Fault {

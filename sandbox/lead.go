@@ -12,12 +12,15 @@ type Lead struct {
 	ID string `json:"lead_id"`
 	// CreatedAt is when it was stored, by Config.Now.
 	CreatedAt time.Time `json:"created_at"`
-	// Fields holds what was stored, exactly as it was sent: a value is a string, a json.Number or, for tags, a []any of
+	// Fields holds what is stored, exactly as it was sent: a value is a string, a json.Number or, for tags, a []any of
 	// strings. Dropped fields are not in it.
 	Fields map[string]any `json:"fields"`
 	// Actions holds the actions that were stored, in the order sent. Ignored ones are not in it.
 	Actions []Action `json:"actions"`
-	// Remarks is what the create was answered with.
+	// Changes holds what was set after the lead was created, one entry for each request that set something.
+	Changes []Change `json:"changes"`
+	// Remarks says what was not stored of the requests that made the lead what it is. Creating a lead and appending actions
+	// are answered with them; an update and the Async API tell nobody.
 	Remarks []Remark `json:"remarks"`
 	// NewOptions names the dropdowns that were given a label which is not in the schema. TeleCRM makes a new option of such
 	// a label, see https://docs.telecrm.in/sync-api/enterprise/examples. A lead field is named by its API name, a field of
@@ -27,11 +30,21 @@ type Lead struct {
 
 // Action is one entry of a lead's timeline.
 type Action struct {
-	// ID is the action_id that the create was answered with: 24 hexadecimal digits.
+	// ID is the action_id that the request was answered with: 24 hexadecimal digits.
 	ID string `json:"action_id"`
+	// CreatedAt is when it was stored, by Config.Now.
+	CreatedAt time.Time `json:"created_at"`
 	// Type is the bare code of a custom action, or PAYMENT.
 	Type string `json:"type"`
 	// Fields holds the stored values, as in Lead.Fields. A payment's status, currency, amount and paymentid are here too.
+	Fields map[string]any `json:"fields"`
+}
+
+// Change is what one request set of a lead that was there.
+type Change struct {
+	// At is when, by Config.Now.
+	At time.Time `json:"at"`
+	// Fields holds the names and values that were set, as in Lead.Fields, those included that were the same before.
 	Fields map[string]any `json:"fields"`
 }
 
@@ -51,6 +64,10 @@ func (l Lead) clone() Lead {
 	for i := range l.Actions {
 		l.Actions[i].Fields = cloneFields(l.Actions[i].Fields)
 	}
+	l.Changes = slices.Clone(l.Changes)
+	for i := range l.Changes {
+		l.Changes[i].Fields = cloneFields(l.Changes[i].Fields)
+	}
 	l.Remarks = slices.Clone(l.Remarks)
 	l.NewOptions = slices.Clone(l.NewOptions)
 	return l
@@ -64,59 +81,4 @@ func cloneFields(fields map[string]any) map[string]any {
 		}
 	}
 	return fields
-}
-
-// record is a lead with what the store needs to find it again.
-type record struct {
-	lead       Lead
-	seq        uint64 // 1 for the first lead of an era
-	identifier string // normalised
-	missed     int    // searches that should have found it
-}
-
-// store holds the leads. Sandbox.mu guards it.
-type store struct {
-	keep    int // 0: all
-	era     string
-	seq     uint64
-	records []record
-	taken   map[string]struct{} // normalised identifiers
-	changed chan struct{}       // closed and replaced at every change
-}
-
-func newStore(keep int) store {
-	return store{
-		keep:    keep,
-		era:     newID(),
-		taken:   make(map[string]struct{}),
-		changed: make(chan struct{}),
-	}
-}
-
-// add stores the lead unless the identifier is taken.
-func (st *store) add(lead Lead, identifier string) bool {
-	if _, taken := st.taken[identifier]; taken {
-		return false
-	}
-	st.taken[identifier] = struct{}{}
-	st.seq++
-	st.records = append(st.records, record{lead: lead, seq: st.seq, identifier: identifier})
-	if st.keep > 0 && len(st.records) > st.keep {
-		delete(st.taken, st.records[0].identifier)
-		st.records = slices.Delete(st.records, 0, 1)
-	}
-	st.announce()
-	return true
-}
-
-func (st *store) clear() {
-	st.era, st.seq = newID(), 0
-	st.records = nil
-	clear(st.taken)
-	st.announce()
-}
-
-func (st *store) announce() {
-	close(st.changed)
-	st.changed = make(chan struct{})
 }

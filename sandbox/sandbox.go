@@ -1,4 +1,4 @@
-// Package sandbox is a stand-in for the TeleCRM Sync API, as an http.Handler.
+// Package sandbox is a stand-in for the TeleCRM APIs, Sync and Async, as an http.Handler.
 //
 // It stores leads in memory under the rules that TeleCRM documents, and is as strict as those rules can be read: what it
 // accepts without a remark, a workspace with the same fields should accept too. Tests use it as the witness of what was
@@ -6,18 +6,23 @@
 //
 // Served today:
 //
-//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead          create a lead
-//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/search   find leads
-//	GET  /                                                      the page
-//	GET  /events                                                the page's live updates, as server-sent events
-//	GET  /leads.json                                            the leads in order of arrival, as JSON
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead                   create a lead
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/search            find leads
+//	GET  /autoupdate/v2/enterprise/{enterpriseId}/lead/{leadId}          read a lead
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/{leadId}          update a lead
+//	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/{leadId}/action   append actions
+//	GET  /autoupdate/v2/enterprise/{enterpriseId}/custom-fields          list the fields
+//	POST /enterprise/{enterpriseId}/autoupdatelead                       create or update a lead, the Async way
+//	GET  /                                                               the page
+//	GET  /events                                                         the page's live updates, as server-sent events
+//	GET  /leads.json                                                     the leads in order of arrival, as JSON
 //
 // The page and leads.json ask for no token and show everything, so the sandbox belongs on a laptop, never in front of
 // real visitors' data. All of the page's URLs are relative: a path prefix that was stripped before the request got here
 // does no harm.
 //
-// The rules come from https://docs.telecrm.in/sync-api/leads/create, https://docs.telecrm.in/sync-api/leads/search,
-// https://docs.telecrm.in/concepts/field-types, https://docs.telecrm.in/concepts/lead-identifier and
+// The rules come from https://docs.telecrm.in/sync-api/overview, https://docs.telecrm.in/async-api/overview and the pages
+// below those, https://docs.telecrm.in/concepts/field-types, https://docs.telecrm.in/concepts/lead-identifier and
 // https://docs.telecrm.in/concepts/actions. Where those are silent, the comment at the rule says what was chosen.
 package sandbox
 
@@ -35,8 +40,10 @@ import (
 
 // Config says how a Sandbox behaves. Token and EnterpriseID are required; the zero value of everything else is usable.
 type Config struct {
-	// Token is the Sync token that every API request must carry as "Authorization: Bearer <token>".
+	// Token is the Sync token that every request of the Sync API must carry as "Authorization: Bearer <token>".
 	Token string
+	// AsyncToken is the Async token, which is another one. Without it every request of the Async API is refused.
+	AsyncToken string
 	// EnterpriseID is the one enterprise that the sandbox knows.
 	EnterpriseID string
 	// Schema describes the workspace. Nil means DefaultSchema. New takes a copy.
@@ -52,7 +59,20 @@ type Config struct {
 	// KeepLeads is how many leads are kept at most; the oldest is forgotten first, and its identifier becomes free again.
 	// 0 keeps all of them.
 	KeepLeads int
-	// Now is the clock behind Lead.CreatedAt, Search.IndexDelay and the Date of API answers. Nil means time.Now.
+	// AsyncDelay is how long after the Async API took a lead it is created or updated, by Now.
+	AsyncDelay time.Duration
+	// AsyncPlainOK lets the Async API answer with the text OK, as its older hosts do.
+	AsyncPlainOK bool
+	// ConflictID puts the id of the lead that is there into the error of a 409. TeleCRM is not known to do so.
+	ConflictID bool
+	// DropInvalid lets an update drop what it would be refused for, an invalid value or a locked field, without a word. The
+	// documents disagree: see https://docs.telecrm.in/sync-api/leads/update and https://docs.telecrm.in/concepts/field-types.
+	DropInvalid bool
+	// LiveShapes lets reading and updating a lead show it as live answers do: status, rating and assignee, which is called
+	// employeeid, beside the fields rather than among them, and ACTION_ before the code of a custom action.
+	LiveShapes bool
+	// Now is the clock behind all times of a Lead, AsyncDelay, Search.IndexDelay and the Date of API answers. Nil means
+	// time.Now.
 	Now func() time.Time
 	// Search says in what searches differ from the usual.
 	Search Search
@@ -121,10 +141,16 @@ func (c Config) validate() error {
 		return errors.New("a token is required: choose any, and give the client the same")
 	case strings.ContainsAny(c.Token, " \t\r\n"):
 		return errors.New("the token must not contain white space")
+	case strings.ContainsAny(c.AsyncToken, " \t\r\n"):
+		return errors.New("the async token must not contain white space")
+	case c.AsyncToken == c.Token:
+		return errors.New("the async token is the same as the token: each API refuses the token of the other")
 	case c.EnterpriseID == "":
 		return errors.New("an enterprise id is required: choose any, and give the client the same")
 	case c.Latency < 0:
 		return fmt.Errorf("latency %v is negative", c.Latency)
+	case c.AsyncDelay < 0:
+		return fmt.Errorf("async delay %v is negative", c.AsyncDelay)
 	case c.KeepLeads < 0:
 		return fmt.Errorf("keeping %d leads is impossible: use 0 to keep all", c.KeepLeads)
 	case c.Search.IndexDelay < 0:
@@ -154,7 +180,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Leads returns the leads in order of arrival. They are deep copies and the caller's to change.
 func (s *Sandbox) Leads() []Lead {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	leads := make([]Lead, len(s.store.records))
 	for i, rec := range s.store.records {
@@ -171,12 +197,13 @@ func (s *Sandbox) Requests() int {
 }
 
 // Creates returns how many of the Requests were for creating a lead, refused and failed ones included.
-func (s *Sandbox) Creates() int { return s.count(OpCreate) }
+func (s *Sandbox) Creates() int { return s.Count(OpCreate) }
 
 // Searches returns how many of the Requests were for finding leads, refused and failed ones included.
-func (s *Sandbox) Searches() int { return s.count(OpSearch) }
+func (s *Sandbox) Searches() int { return s.Count(OpSearch) }
 
-func (s *Sandbox) count(op Op) int {
+// Count returns how many of the Requests were for that operation, refused and failed ones included.
+func (s *Sandbox) Count(op Op) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.operations[op]
@@ -193,7 +220,15 @@ func (s *Sandbox) Inject(faults ...Fault) {
 	}
 }
 
-// Reset forgets the leads, the queued faults and the counts of requests. Open pages are emptied.
+// Delete forgets a lead, as if somebody had deleted it in TeleCRM, and reports whether there was one of that id. Its
+// identifier becomes free again. Open pages start over.
+func (s *Sandbox) Delete(id string) bool {
+	s.lock()
+	defer s.mu.Unlock()
+	return s.store.forget(id)
+}
+
+// Reset forgets the leads, those that the Async API is still to create or update too, the queued faults and the counts of requests. Open pages are emptied.
 func (s *Sandbox) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

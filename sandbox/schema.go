@@ -91,6 +91,8 @@ type Field struct {
 	Type FieldType `json:"type"`
 	// Options are the labels of a DROPDOWN or of TAGS.
 	Options []string `json:"options,omitempty"`
+	// LockAfterCreate marks a field of a lead that cannot change after the lead was created.
+	LockAfterCreate bool `json:"lock_after_create,omitempty"`
 }
 
 // ActionDefinition is one custom action.
@@ -257,7 +259,11 @@ func (s *Schema) validateActions() error {
 		if !actionCodeSyntax.MatchString(action.Code) {
 			errs = append(errs, fmt.Errorf("actions[%d]: code %q is not a bare number, such as 1042", i, action.Code))
 		}
-		errs = append(errs, validateFields(fmt.Sprintf("actions[%d].fields", i), action.Fields))
+		path := fmt.Sprintf("actions[%d].fields", i)
+		errs = append(errs, validateFields(path, action.Fields))
+		if slices.ContainsFunc(action.Fields, func(f Field) bool { return f.LockAfterCreate }) {
+			errs = append(errs, fmt.Errorf("%s: only fields of a lead can be locked after creation", path))
+		}
 	}
 	errs = append(errs, distinct("actions", codes))
 	return errors.Join(errs...)

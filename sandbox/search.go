@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,6 +27,7 @@ const (
 	fieldStatus   = "status"
 	fieldRating   = "rating"
 	fieldAssignee = "assignee"
+	fieldEmployee = "employeeid" // what live answers call the assignee
 )
 
 // searchAnswer is the body of a 200. Its form is that of live answers, which show more than
@@ -124,7 +124,7 @@ func (s *Sandbox) parseSearch(body []byte) (leadFilter, error) {
 
 // find returns the matching leads as rows, newest first. A lead that the index does not hold yet is no match.
 func (s *Sandbox) find(filter leadFilter) []searchRow {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
 	rows := []searchRow{}
@@ -154,7 +154,7 @@ func twinID(id string) string {
 }
 
 // shownFields are a lead's fields as searches see them: phone numbers with calling code and +, a status even if none was
-// sent, and the times, which are those of the creation because nothing changes a lead here.
+// sent, and the times.
 func (s *Sandbox) shownFields(lead Lead) map[string]any {
 	fields := cloneFields(lead.Fields)
 	for name, value := range fields {
@@ -163,12 +163,20 @@ func (s *Sandbox) shownFields(lead Lead) map[string]any {
 			fields[name] = "+" + s.schema.normalizePhone(text)
 		}
 	}
+	s.addStatus(fields)
+	modified := lead.CreatedAt
+	if n := len(lead.Changes); n > 0 {
+		modified = lead.Changes[n-1].At
+	}
+	fields[fieldCreatedOn], fields[fieldModifiedOn] = epochMillis(lead.CreatedAt), epochMillis(modified)
+	return fields
+}
+
+// addStatus adds the status that a lead has if none was sent.
+func (s *Sandbox) addStatus(fields map[string]any) {
 	if _, sent := fields[fieldStatus]; !sent && len(s.schema.Statuses) > 0 {
 		fields[fieldStatus] = s.schema.Statuses[0].Label
 	}
-	millis := json.Number(strconv.FormatInt(lead.CreatedAt.UnixMilli(), 10))
-	fields[fieldCreatedOn], fields[fieldModifiedOn] = millis, millis
-	return fields
 }
 
 func (s *Sandbox) newRow(id string, fields map[string]any) searchRow {

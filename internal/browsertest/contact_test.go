@@ -129,6 +129,7 @@ func wholeEnquiry(s *site) sandbox.Lead {
 				"page": contactPage,
 			},
 		}},
+		Changes:    []sandbox.Change{},
 		Remarks:    []sandbox.Remark{},
 		NewOptions: []string{},
 	}
@@ -162,10 +163,10 @@ func withoutIDs(t *testing.T, lead sandbox.Lead) sandbox.Lead {
 	}
 	lead.ID, lead.CreatedAt = "", time.Time{}
 	for i := range lead.Actions {
-		if !leadID.MatchString(lead.Actions[i].ID) {
-			t.Errorf("an action has the id %q", lead.Actions[i].ID)
+		if at := lead.Actions[i].CreatedAt; !leadID.MatchString(lead.Actions[i].ID) || at.IsZero() {
+			t.Errorf("an action has the id %q and was created at %v", lead.Actions[i].ID, at)
 		}
-		lead.Actions[i].ID = ""
+		lead.Actions[i].ID, lead.Actions[i].CreatedAt = "", time.Time{}
 	}
 	return lead
 }

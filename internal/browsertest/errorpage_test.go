@@ -108,6 +108,7 @@ func correctedEnquiry(s *site) sandbox.Lead {
 			Type:   "1042",
 			Fields: map[string]any{"note": strings.TrimSpace(awkward), "page": contactPage},
 		}},
+		Changes:    []sandbox.Change{},
 		Remarks:    []sandbox.Remark{},
 		NewOptions: []string{},
 	}

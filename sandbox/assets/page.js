@@ -1,6 +1,7 @@
 "use strict";
 
-// Adds leads to the page as they arrive. The server renders them; without this script a reload shows the same.
+// Adds leads to the page as they arrive, and shows them anew when they change. The server renders them; without this
+// script a reload shows the same.
 (() => {
   const list = document.getElementById("leads");
   const empty = document.getElementById("empty");
@@ -24,11 +25,16 @@
   function add(event) {
     cursor = event.lastEventId;
     const lead = JSON.parse(event.data);
-    if (document.getElementById("lead-" + lead.id)) return;
+    const before = document.getElementById("lead-" + lead.id);
     const fragment = document.createElement("template");
     fragment.innerHTML = lead.html;
     const item = fragment.content.firstElementChild;
     item.classList.add("new");
+    if (before) {
+      before.replaceWith(item);
+      news.textContent = "Lead changed: " + lead.title;
+      return;
+    }
     list.prepend(item);
     while (list.childElementCount > limit) list.lastElementChild.remove();
     recount();
