@@ -24,7 +24,6 @@ func (e *errand) resume(ctx context.Context) (outbox.Settlement, telecrm.Answer)
 		switch {
 		case toUpdate:
 			toUpdate = !telecrm.SameFields(fields, shown.Fields)
-			e.updated = !toUpdate
 		case e.entry.Step == stepAppend:
 			switch carriedOut(e.job.Actions, shown, e.entry.AmbiguousSince, e.now()) {
 			case yes:

@@ -31,7 +31,6 @@ type errand struct {
 	crew
 
 	asked   bool // a request has been made
-	updated bool // fields of the lead that is there were set
 	remarks []telecrm.Remark
 }
 

@@ -173,7 +173,6 @@ func (e *errand) update(ctx context.Context, fields map[string]any, leadID strin
 	e.heard(answer)
 	switch answer.Verdict {
 	case telecrm.Done:
-		e.updated = true
 	case telecrm.Rejected:
 		// One value can have the whole update refused
 		// (https://docs.telecrm.in/sync-api/leads/update). What the visitor
@@ -185,7 +184,7 @@ func (e *errand) update(ctx context.Context, fields map[string]any, leadID strin
 		e.remarks = append(e.remarks, telecrm.Remark{Field: "fields", Status: "REFUSED", Text: reasonUpdateRefused})
 	case telecrm.Missing:
 		return e.gone(ctx, answer)
-	default:
+	case telecrm.Retry, telecrm.Hold, telecrm.Created, telecrm.Duplicate, telecrm.Accepted:
 		return e.decide(answer)
 	}
 	if len(e.job.Actions) == 0 {
@@ -202,10 +201,10 @@ func (e *errand) append(ctx context.Context, leadID string) (outbox.Settlement, 
 	}
 	answer := e.account.Client.AppendActions(ctx, leadID, e.job.Actions)
 	e.heard(answer)
-	switch answer.Verdict {
-	case telecrm.Done:
+	if answer.Verdict == telecrm.Done {
 		return e.delivered(e.added(), leadID), answer
-	case telecrm.Missing:
+	}
+	if answer.Verdict == telecrm.Missing {
 		return e.gone(ctx, answer)
 	}
 	return e.decide(answer)
