@@ -22,6 +22,7 @@ import (
 
 const (
 	testToken      = "11111111-2222-3333-1700000000000:44444444-5555-6666"
+	testAsyncToken = "77777777-8888-9999-1700000000000:00000000-1111-2222"
 	testEnterprise = "66aa00bb11cc22dd33ee44ff"
 )
 
@@ -33,7 +34,7 @@ type crm struct {
 
 func newCRM(t testing.TB) crm {
 	t.Helper()
-	stand, err := sandbox.New(sandbox.Config{Token: testToken, EnterpriseID: testEnterprise})
+	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,8 @@ func newHandler(t testing.TB, baseURL, block string) testHandler {
 func provisionHandler(t testing.TB, baseURL, block string) (testHandler, error) {
 	t.Helper()
 	app, err := json.Marshal(App{OutboxRaw: json.RawMessage(`{"store":"off"}`), Accounts: map[string]*Account{defaultAccount: {
-		Token: testToken, EnterpriseID: testEnterprise, BaseURL: baseURL, CRMRate: "1000000/s 1000",
+		Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise,
+		BaseURL: baseURL, AsyncBaseURL: strings.TrimSuffix(baseURL, "/autoupdate/v2"), CRMRate: "1000000/s 1000",
 		Country: "IN", TimeZone: "Asia/Kolkata",
 	}}})
 	if err != nil {
