@@ -128,6 +128,51 @@ func TestEventsContinueThePage(t *testing.T) {
 	again.wantLead("918123400004")
 }
 
+// A lead that changed is sent again, and a reader that was cut off between two events misses neither.
+func TestEventsShowChanges(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, withAsync)
+	url := serve(t, s)
+	create(t, s, phoneBody(1))
+	create(t, s, phoneBody(2))
+	cursor := pageCursor(t, s)
+	lead := leadPath + "/" + s.Leads()[0].ID
+	events := openStream(t, url, cursor, "")
+	ask(t, s, lead, token, `{"fields":{"city":"Pune"}}`)
+	events.wantLead("918123400001")
+	ask(t, s, lead+"/action", token, `{"actions":[{"type":"1043"}]}`)
+	events.wantLead("918123400001")
+	ask(t, s, asyncPath, asyncToken, phoneBody(2))
+	events.wantLead("918123400002")
+	if page := get(t, s, "/").Body.String(); !strings.Contains(page, "Pune") || !strings.Contains(page, "Brochure asked") {
+		t.Errorf("the page does not show the changes:\n%s", page)
+	}
+
+	create(t, s, phoneBody(3))
+	ask(t, s, lead, token, `{"fields":{"city":"Nagpur"}}`) // after the others, and before them on the page
+	cut := openStream(t, url, cursor, "")
+	cut.wantLead("918123400001")
+	again := openStream(t, url, cursor, cut.id)
+	again.wantLead("918123400001")
+	again.wantLead("918123400002")
+	again.wantLead("918123400003")
+	last := openStream(t, url, cursor, again.id)
+	create(t, s, phoneBody(4))
+	last.wantLead("918123400004")
+}
+
+func TestEventsAfterDelete(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	url := serve(t, s)
+	create(t, s, phoneBody(1))
+	create(t, s, phoneBody(2))
+	events := openStream(t, url, pageCursor(t, s), "")
+	s.Delete(s.Leads()[0].ID)
+	events.wantKind("reset")
+	events.wantLead("918123400002")
+}
+
 func TestEventsOfAnotherEraStartOver(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)

@@ -81,6 +81,9 @@ func TestNewRefusesConfig(t *testing.T) {
 		{"no token", "token", func(c *sandbox.Config) { c.Token = "" }},
 		{"token with space", "token", func(c *sandbox.Config) { c.Token = "a b" }},
 		{"no enterprise", "enterprise id", func(c *sandbox.Config) { c.EnterpriseID = "" }},
+		{"async token with space", "async token", func(c *sandbox.Config) { c.AsyncToken = "a b" }},
+		{"one token for both", "async token", func(c *sandbox.Config) { c.AsyncToken = c.Token }},
+		{"negative async delay", "async delay", func(c *sandbox.Config) { c.AsyncDelay = -1 }},
 		{"negative latency", "latency", func(c *sandbox.Config) { c.Latency = -1 }},
 		{"negative keep", "keeping", func(c *sandbox.Config) { c.KeepLeads = -1 }},
 		{"negative index delay", "index delay", func(c *sandbox.Config) { c.Search.IndexDelay = -1 }},
@@ -117,12 +120,15 @@ func TestLeadsAreCopies(t *testing.T) {
 	s := newSandbox(t)
 	create(t, s, `{"fields":{"phone":"918123456789","interests":["Subsidy"],"product":"Yurt","rating":9},
 		"actions":[{"type":"1042","fields":{"note":"Hello"}}]}`)
+	ask(t, s, leadPath+"/"+s.Leads()[0].ID, token, `{"fields":{"interests":["Financing"]}}`)
 	before := s.Leads()
 	changed := s.Leads()
 	changed[0].Fields["phone"] = "1"
 	changed[0].Fields["interests"].([]any)[0] = "changed"
 	changed[0].Actions[0].Fields["note"] = "changed"
 	changed[0].Actions[0].ID = "changed"
+	changed[0].Changes[0].Fields["interests"].([]any)[0] = "changed"
+	changed[0].Changes[0].At = noon.Add(time.Hour)
 	changed[0].Remarks[0].Field = "changed"
 	changed[0].NewOptions[0] = "changed"
 	if diff := cmp.Diff(before, s.Leads()); diff != "" {

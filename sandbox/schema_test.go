@@ -97,6 +97,10 @@ func TestParseSchemaErrors(t *testing.T) {
 		{"prefixed code", with(`"actions":[{"code":"ACTION_1042","name":"Call"}]`), `"ACTION_1042" is not a bare number`},
 		{"code twice", with(`"actions":[{"code":"1","name":"A"},{"code":"1","name":"B"}]`), `actions[1]: "1" occurs twice`},
 		{"action field", with(`"actions":[{"code":"1","name":"A","fields":[{"api_name":"n","type":"X"}]}]`), "actions[0].fields[0]"},
+		{
+			"locked action field", with(`"actions":[{"code":"1","name":"A","fields":[{"api_name":"n","type":"TEXT","lock_after_create":true}]}]`),
+			"only fields of a lead can be locked",
+		},
 		{"all at once", with(`"members":["x"],"lost_reasons":["",""]`), "members[0]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
