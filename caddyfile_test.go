@@ -26,7 +26,7 @@ const separator = "----------"
 // adapts to, or the error that adapting it, or loading the result, gives.
 func TestAdapt(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", testToken)
-	t.Setenv("TELECRM_ASYNC_TOKEN", testToken)
+	t.Setenv("TELECRM_ASYNC_TOKEN", testAsyncToken)
 	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	if err != nil || len(fixtures) == 0 {
 		t.Fatalf("no fixtures: %v", err)

@@ -21,15 +21,20 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("telecrm_sandbox", httpcaddyfile.Before, "respond")
 }
 
-// Sandbox is a stand-in for TeleCRM, to try forms with: the same API with the
-// same strictness, under `/autoupdate/v2`, and at its root a page that shows
-// the leads as they arrive. It keeps leads in memory only and answers every
-// request that reaches it. It is no place for real leads: whoever can open its
-// page can read them.
+// Sandbox is a stand-in for TeleCRM, to try forms with: the same Sync API with
+// the same strictness, under `/autoupdate/v2`, the same Async API, under
+// `/enterprise`, and at its root a page that shows the leads as they arrive. It
+// keeps leads in memory only and answers every request that reaches it. It is
+// no place for real leads: whoever can open its page can read them.
 type Sandbox struct {
-	// The token to expect. Placeholders such as `{env.NAME}` are resolved
-	// when the config is loaded. Required.
+	// The token to expect from requests to the Sync API. Placeholders such as
+	// `{env.NAME}` are resolved when the config is loaded. Required.
 	Token string `json:"token,omitempty"`
+
+	// The token to expect from requests to the Async API; another one than
+	// `token`, with the same placeholders. Default: none, so that the Async API
+	// refuses every request
+	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id to expect. Required.
 	EnterpriseID string `json:"enterprise_id,omitempty"`
@@ -63,6 +68,7 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	config := sandbox.Config{
 		Token:        strings.TrimSpace(repl.ReplaceAll(s.Token, "")),
+		AsyncToken:   strings.TrimSpace(repl.ReplaceAll(s.AsyncToken, "")),
 		EnterpriseID: strings.TrimSpace(repl.ReplaceAll(s.EnterpriseID, "")),
 		Latency:      time.Duration(s.Latency),
 		FailStatus:   s.FailStatus,
@@ -111,6 +117,7 @@ func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //
 //	telecrm_sandbox [<matcher>] {
 //	    token         <secret>
+//	    async_token   <secret>
 //	    enterprise_id <id>
 //	    schema        <file>
 //	    latency       <duration>
@@ -123,6 +130,7 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	return readBlock(d, "telecrm_sandbox", []word{
 		text("token", &s.Token),
+		text("async_token", &s.AsyncToken),
 		text("enterprise_id", &s.EnterpriseID),
 		text("schema", &s.Schema),
 		duration("latency", &s.Latency),
