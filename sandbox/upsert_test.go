@@ -185,3 +185,29 @@ func TestAsyncDelayOnThePage(t *testing.T) {
 		<-done
 	})
 }
+
+// FuzzChanges checks that no body breaks the stand-in, and that none gets the identifier changed.
+func FuzzChanges(f *testing.F) {
+	for _, body := range []string{
+		known, `{"fields":{"city":"Pune"}}`, `{"fields":{"phone":"1"}}`, `{"actions":[{"type":"1043"},7]}`,
+		`{"fields":{"phone":"+918123456789","interests":["a"]},"actions":[{"type":"ACTION_1042","fields":{"slot":"x"}}]}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s, id := newKnown(t)
+		for path, token := range map[string]string{
+			leadPath + "/" + id: token, leadPath + "/" + id + "/action": token, asyncPath: asyncToken,
+		} {
+			if w := ask(t, s, path, token, body+" "); w.Code >= 500 {
+				t.Errorf("status %d with %s", w.Code, w.Body)
+			}
+		}
+		if lead := s.Leads()[0]; lead.ID != id || lead.Fields["phone"] != "918123456789" {
+			t.Errorf("the lead %s has become %s", id, lead.ID)
+		}
+		if w := ask(t, s, leadPath+"/"+id+"?includeActions=true&limit=100", token, ""); w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("status %d with %s", w.Code, w.Body)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package telecrm_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -161,6 +162,33 @@ func TestCreateLeadPaceRefuses(t *testing.T) {
 		checkFault(t, client.CreateLead(ctx, invented()), false, context.Canceled)
 		if n := server.dials.Load(); n != 0 {
 			t.Errorf("%d connections were opened", n)
+		}
+	})
+}
+
+// Reading twice does no harm, so Go's transport may do it by itself.
+func TestGetLeadOnDyingConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const body = `{"fields":{"name":"x"},"actions":[]}`
+		answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		server := &pipeServer{serve: func(c *pipeConn) {
+			if c.readRequest() {
+				c.write(answer)
+			}
+			if c.dial == 1 {
+				c.readRequest()
+			}
+		}}
+		client := server.client(t, telecrm.Config{})
+		for n := range 2 {
+			if shown := client.GetLead(t.Context(), leadID); !shown.OK() {
+				t.Errorf("read %d: %v", n, shown)
+			}
+			synctest.Wait()
+		}
+		if n := server.dials.Load(); n != 2 {
+			t.Errorf("%d connections were opened, want 2", n)
 		}
 	})
 }
