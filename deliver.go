@@ -193,7 +193,11 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 		zap.Int("attempts", entry.Attempts))
 	switch s.State {
 	case outbox.Delivered:
-		log.Info("lead delivered", zap.String("lead_id", s.LeadID), zap.String("note", s.Reason))
+		note := zap.Skip()
+		if s.Reason != "" {
+			note = zap.String("note", s.Reason)
+		}
+		log.Info("lead delivered", zap.String("lead_id", s.LeadID), note)
 		job, err := delivery.DecodeJob(entry.Payload)
 		if err != nil {
 			log.Error("reading back a delivered lead", zap.Error(err))
