@@ -71,6 +71,7 @@ func checkCallbackLead(t *testing.T, s *site) {
 	want := sandbox.Lead{
 		Fields:     map[string]any{"name": "Ravi", "phone": "918123456789", "source": "Website"},
 		Actions:    []sandbox.Action{},
+		Changes:    []sandbox.Change{},
 		Remarks:    []sandbox.Remark{},
 		NewOptions: []string{},
 	}

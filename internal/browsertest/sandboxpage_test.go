@@ -3,11 +3,16 @@ package browsertest
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// demoEnterprise is the workspace of Caddyfile.example.
+const demoEnterprise = "66aa00bb11cc22dd33ee44ff"
 
 // hostile is what somebody might type to take over the page of whoever reads it.
 const hostile = `</h2><img src=x onerror="window.injected = true"><script>window.injected = true</script>{{.}}`
@@ -29,7 +34,15 @@ func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
 	if got := evaluate[string](b, `document.getElementById("news").textContent`); got != "New lead: "+hostile {
 		t.Errorf("a screen reader hears %q", got)
 	}
+
+	s.updateLead(t, s.onlyLead(t).ID, `{"fields":{"city":"Pune"}}`)
+	eventually(t, actionTimeout, "the change to arrive", func() bool {
+		return evaluate[string](b, `document.getElementById("news").textContent`) == "Lead changed: "+hostile
+	})
 	live := shownLeads(b)
+	if len(live) != 1 || !strings.Contains(live[0], "Pune") {
+		t.Errorf("after the change the page shows the leads %q", live)
+	}
 
 	b.withoutScripts()
 	b.open(s.sandbox)
@@ -58,6 +71,30 @@ func (s *site) postCallback(t *testing.T, phone string) {
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("posting the form led to status %d", resp.StatusCode)
+	}
+}
+
+// updateLead updates a lead as the demo site's account could.
+func (s *site) updateLead(t *testing.T, id, body string) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join("..", "..", "example", "sandbox-token.txt"))
+	if err != nil {
+		t.Fatalf("reading the demo's token: %v", err)
+	}
+	target := s.sandbox + "/autoupdate/v2/enterprise/" + demoEnterprise + "/lead/" + id
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("updating the lead: %v", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("updating the lead: %v", err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("updating the lead led to status %d", resp.StatusCode)
 	}
 }
 
