@@ -75,13 +75,17 @@ func carriedOut(sent []telecrm.Action, shown telecrm.Shown, since, now time.Time
 	result := no
 	for _, action := range shown.Actions {
 		isOne := func(a telecrm.Action) bool { return telecrm.SameAction(a, action) }
-		if !slices.ContainsFunc(sent, isOne) {
-			continue
-		}
-		if action.CreatedOn.IsZero() {
+		isAlike := func(a telecrm.Action) bool { return a.Type == action.Type }
+		recent := !action.CreatedOn.Before(since)
+		switch {
+		case slices.ContainsFunc(sent, isOne) && !action.CreatedOn.IsZero():
+			if recent {
+				return yes
+			}
+		case slices.ContainsFunc(sent, isOne):
 			result = unknown // of an earlier enquiry, perhaps
-		} else if !action.CreatedOn.Before(since) {
-			return yes
+		case slices.ContainsFunc(sent, isAlike) && recent:
+			result = unknown // ours, perhaps, of which something was left out
 		}
 	}
 	if result == no && shown.MoreActions {

@@ -65,12 +65,13 @@ func fillCallback(b *tab, name, phone string) {
 	)
 }
 
-// checkCallbackLead expects Ravi's lead and nothing in it but what he typed.
+// checkCallbackLead expects Ravi's lead, and nothing in it but what he typed and
+// the form's own action.
 func checkCallbackLead(t *testing.T, s *site) {
 	t.Helper()
 	want := sandbox.Lead{
 		Fields:     map[string]any{"name": "Ravi", "phone": "918123456789", "source": "Website"},
-		Actions:    []sandbox.Action{},
+		Actions:    []sandbox.Action{{Type: "1042", Fields: map[string]any{"note": "Asked to be called back"}}},
 		Changes:    []sandbox.Change{},
 		Remarks:    []sandbox.Remark{},
 		NewOptions: []string{},

@@ -1,0 +1,55 @@
+package delivery
+
+import (
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// What a timeline says about actions that may have been appended.
+func TestCarriedOut(t *testing.T) {
+	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	sent := []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Call me", "slot": "Morning"}}}
+	shown := func(age time.Duration, actionType, note string) telecrm.ShownAction {
+		action := telecrm.ShownAction{Type: actionType, Fields: map[string]any{"note": note, "slot": "Morning"}}
+		if age != unknownAge {
+			action.CreatedOn = since.Add(-age)
+		}
+		return action
+	}
+	for name, test := range map[string]struct {
+		shown telecrm.Shown
+		want  certainty
+	}{
+		"an empty timeline":                 {telecrm.Shown{}, no},
+		"ours":                              {timeline(shown(-time.Second, "1042", "Call me")), yes},
+		"ours, by a clock that goes late":   {timeline(shown(time.Second, "1042", "Call me")), yes},
+		"the same of last week":             {timeline(shown(7*24*time.Hour, "1042", "Call me")), no},
+		"the same, undated":                 {timeline(shown(unknownAge, "1042", "Call me")), unknown},
+		"another of last week":              {timeline(shown(7*24*time.Hour, "1042", "Hello")), no},
+		"another since":                     {timeline(shown(-time.Second, "1042", "Hello")), unknown},
+		"another, undated":                  {timeline(shown(unknownAge, "1042", "Hello")), no},
+		"of another type since":             {timeline(shown(-time.Second, "1043", "Call me")), no},
+		"another since, and ours":           {timeline(shown(-time.Second, "1042", "Hello"), shown(-time.Second, "1042", "Call me")), yes},
+		"more than is shown":                {telecrm.Shown{MoreActions: true}, unknown},
+		"ours, by a server with other time": {serverAhead(timeline(shown(-time.Hour-time.Second, "1042", "Call me"))), yes},
+		"older, by such a server":           {serverAhead(timeline(shown(-time.Minute, "1042", "Call me"))), no},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := carriedOut(sent, test.shown, since, since.Add(time.Minute)); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+const unknownAge = time.Duration(-1 << 62)
+
+func timeline(actions ...telecrm.ShownAction) telecrm.Shown { return telecrm.Shown{Actions: actions} }
+
+// serverAhead has the server's clock show an hour more.
+func serverAhead(shown telecrm.Shown) telecrm.Shown {
+	shown.ServerTime = time.Date(2026, time.March, 1, 13, 1, 0, 0, time.UTC)
+	return shown
+}
