@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,12 @@ type handle struct {
 	stuck atomic.Bool
 	// highest is at least the greatest id of all entries.
 	highest uuid.UUID
+	// lineage is of the frames that the file contains; journaled says that
+	// this is in the file, so that no program that knows of no journal opens it.
+	lineage   lineage
+	journaled bool
+	// changes are those of the transaction that is open; nil if none is.
+	changes *changes
 }
 
 type openOptions struct {
@@ -125,16 +132,27 @@ func (h *handle) prepare() error {
 	if err != nil || !empty {
 		return err
 	}
-	return shielded(func() error { return h.db.Update(createTables) })
+	if h.lineage.outbox, err = uuid.NewRandom(); err != nil {
+		return err
+	}
+	return shielded(func() error { return h.db.Update(h.createTables) })
 }
 
-func createTables(tx *bbolt.Tx) error {
+func (h *handle) createTables(tx *bbolt.Tx) error {
 	for _, name := range allBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
 	}
-	return tx.Bucket(bucketMeta).Put(keyVersion, versionValue(schemaVersion))
+	h.journaled = true
+	return h.describe(tx.Bucket(bucketMeta), h.lineage)
+}
+
+// describe writes of which schema the file is, and of which lineage.
+func (h *handle) describe(meta *bbolt.Bucket, l lineage) error {
+	return errors.Join(
+		meta.Put(keyVersion, versionValue(schemaVersion)),
+		meta.Put(keyLineage, lineageValue(l)))
 }
 
 // check reports whether the database has no tables yet.
@@ -155,10 +173,42 @@ func (h *handle) check() (empty bool, err error) {
 		if version > schemaVersion {
 			return fmt.Errorf("its schema is version %d, this program knows up to %d: %w", version, schemaVersion, outbox.ErrNewer)
 		}
-		_, err := openTables(tx)
-		return err
+		if _, err := openTables(tx); err != nil {
+			return err
+		}
+		return h.readLineage(meta, version)
 	})
 	return empty, err
+}
+
+// readLineage reads to which journal the file belongs. A file of version 1
+// belongs to none; it gets what it needs for one with the next checkpoint.
+func (h *handle) readLineage(meta *bbolt.Bucket, version uint32) (err error) {
+	if version == 1 {
+		h.lineage.outbox, err = uuid.NewRandom()
+		return err
+	}
+	if h.lineage, h.journaled = lineageOf(meta.Get(keyLineage)); !h.journaled {
+		return damaged("it does not say which journal is its")
+	}
+	return nil
+}
+
+// adopt makes the file one of that lineage.
+func (h *handle) adopt(l lineage) error {
+	if l.outbox == uuid.Nil {
+		return nil
+	}
+	return shielded(func() error {
+		return h.db.Update(func(tx *bbolt.Tx) error { return h.describe(tx.Bucket(bucketMeta), l) })
+	})
+}
+
+// raise sees to it that highest is no less than that id.
+func (h *handle) raise(id uuid.UUID) {
+	if bytes.Compare(id[:], h.highest[:]) > 0 {
+		h.highest = id
+	}
 }
 
 // foreign tells a database that never was an outbox, which is left alone, from
@@ -218,8 +268,21 @@ func (h *handle) meta() (meta, error) {
 	return m, nil
 }
 
+// rollback takes back what the open transaction has changed.
+func (h *handle) rollback() {
+	c := h.changes
+	h.changes = nil
+	if c == nil || h.stuck.Load() {
+		return
+	}
+	if err := shielded(c.tx.Rollback); errors.Is(err, errDamaged) {
+		h.stuck.Store(true) // it holds its locks still
+	}
+}
+
 // close closes the database, and waits for its transactions.
 func (h *handle) close() {
+	h.rollback()
 	if h.stuck.Load() {
 		_ = h.file.Close()
 		return
@@ -245,6 +308,9 @@ func update(db *bbolt.DB, f func(*changes) error) error {
 	return db.Update(func(tx *bbolt.Tx) error {
 		c, err := openChanges(tx)
 		if err != nil {
+			return err
+		}
+		if err := c.readAccounts(); err != nil {
 			return err
 		}
 		if err := f(c); err != nil {

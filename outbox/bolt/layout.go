@@ -21,6 +21,7 @@ import (
 //	taken    id (16)                        -> account (4); of those taken
 //	settled  state (1) time (8) id (16)     -> account (4); of those delivered or parked
 //	meta     "version"                      -> schema version (4), its CRC-32C (4)
+//	         "journal"                      -> lineage: outbox (16), generation (8); their CRC-32C (4)
 //	         "a" name                       -> account's number (4)
 //	         "c" account (4) state (1)      -> how many entries (8)
 //
@@ -37,12 +38,17 @@ var (
 	bucketMeta    = []byte("meta")
 
 	keyVersion = []byte("version")
+	keyLineage = []byte("journal")
 
+	// allBuckets are in the order of their numbers in the journal, and of
+	// [tables.all].
 	allBuckets = [][]byte{bucketEntries, bucketDue, bucketTaken, bucketSettled, bucketMeta}
 )
 
 const (
-	schemaVersion = 1
+	// schemaVersion 2 is the first with a journal, of which version 1 knows
+	// nothing.
+	schemaVersion = 2
 
 	prefixAccount = "a"
 	prefixCount   = "c"

@@ -31,6 +31,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 	wantMode(t, filepath.Dir(filepath.Dir(path)), 0o700)
 	wantMode(t, path, 0o600)
 	wantMode(t, path+".lock", 0o600)
+	wantMode(t, path+".journal", 0o600)
 
 	must(t, store.Close())
 	must(t, os.Chmod(path, 0o644))
@@ -85,12 +86,12 @@ func TestOpenEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	must(t, os.WriteFile(path, nil, 0o600))
 	mustAppend(t, openAt(t, path))
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal", "outbox.db.lock")
 }
 
 func TestOpenRefusesNewerAndForeign(t *testing.T) {
 	t.Parallel()
-	newerVersion := bolt.VersionValue(2)
+	newerVersion := bolt.VersionValue(3)
 	for name, test := range map[string]struct {
 		prepare func(*bbolt.Tx) error
 		want    error

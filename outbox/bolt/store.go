@@ -1,9 +1,17 @@
 // Package bolt keeps an outbox in one file, with go.etcd.io/bbolt.
 //
-// Beside the file there may be, for a moment, <file>.compact and
-// <file>.restore, which take its place when they are whole; <file>.lock, by
-// which one process at a time has the file; and for a person to look at,
-// <file>.corrupt-<time> and <file>.replaced-<time>.
+// What is done is durable once it is in <file>.journal, which is written with
+// one write and one sync for all that waits. Every few seconds or megabytes,
+// and when the store closes, it is committed to the file, and the journal
+// begins anew; a store that is closed has none. The two belong together: what
+// copies or moves the file of a store that is open, or of a process that
+// died, must take its journal too.
+//
+// Beside them there may be, for a moment, <file>.compact and <file>.restore,
+// which take the file's place when they are whole; <file>.lock, by which one
+// process at a time has the file; and for a person to look at,
+// <file>.corrupt-<time> and <file>.replaced-<time>, and the same of the
+// journal.
 package bolt
 
 import (
@@ -36,14 +44,14 @@ type Options struct {
 	LockTimeout time.Duration
 }
 
-// Store is an outbox in a file. One goroutine writes, and commits at once all
-// that waits for it; reads go on beside it.
+// Store is an outbox in a file. One goroutine reads and writes, and makes
+// durable at once all that waits for it.
 //
 // A method whose context ends while it waits returns the context's error. What
 // it was to do may happen nevertheless if the writer had begun with it; an
 // Append, Settle, Retry or Erase that was given up may be on disk. Take alone
-// waits, once begun, for the commit, so that nothing is taken that nobody
-// knows of.
+// waits, once begun, until it is, so that nothing is taken that nobody knows
+// of.
 type Store struct {
 	path        string
 	log         *zap.Logger
@@ -55,17 +63,21 @@ type Store struct {
 	close      sync.Once
 	done       chan struct{} // closed when the writer has ended
 
-	// mu guards handle: readers hold it while they read, the writer when it
-	// puts another in its place.
-	mu     sync.RWMutex
-	handle *handle // nil while the file cannot be opened
-	closed bool
-
 	// The writer's own.
 	lock     *fileLock
+	handle   *handle // nil while the file cannot be opened
+	journal  journal
 	attempts map[uuid.UUID]struct{} // entries taken in this process
 	released bool                   // those taken in an earlier one are due again
-	failing  bool                   // the last commit failed
+	// checkpointAt is the length of the journal at which it is committed.
+	checkpointAt int64
+	// distrusted: it is not known which commit the file's next reader will
+	// see, so the journal cannot say what follows it.
+	distrusted     bool
+	failing        bool         // the last batch was refused
+	behind         bool         // the last checkpoint failed
+	journalFailing bool         // the last write of the journal failed
+	reads, writes  []*operation // the batches under way
 }
 
 var _ outbox.Store = (*Store)(nil)
@@ -87,6 +99,8 @@ func Open(path string, opts Options) (*Store, error) {
 		closing:     make(chan struct{}),
 		done:        make(chan struct{}),
 		attempts:    make(map[uuid.UUID]struct{}),
+
+		checkpointAt: checkpointBytes,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -111,8 +125,11 @@ func (s *Store) openFile(path string) (err error) {
 	if s.lock, err = acquire(s.path+suffixLock, s.lockTimeout); err != nil {
 		return explainInUse(err)
 	}
+	s.journal.path = s.path + suffixJournal
 	defer func() {
 		if err != nil {
+			s.drop()
+			s.journal.forget()
 			s.lock.release()
 		}
 	}()
@@ -127,7 +144,11 @@ func (s *Store) openFile(path string) (err error) {
 		return err
 	}
 	// If the disk is full this will be done when it no longer is.
-	if err := s.commit(nil); err != nil && !errors.Is(err, errCommit) {
+	err = s.commit(nil)
+	if err == nil {
+		err = s.checkpoint()
+	}
+	if err != nil && !errors.Is(err, errCommit) {
 		return err
 	}
 	return nil
@@ -303,7 +324,6 @@ func (s *Store) Compact(ctx context.Context) error {
 
 // do has the writer carry out an operation, and waits for it.
 func (s *Store) do(ctx context.Context, doing, id string, op *operation) error {
-	op.done = make(chan error, 1)
 	if err := s.await(ctx, op); err != nil {
 		if id != "" {
 			doing += " entry " + id
@@ -317,6 +337,7 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	op.done = make(chan error, 1)
 	select {
 	case s.operations <- op:
 	case <-ctx.Done():
