@@ -81,9 +81,12 @@ func (j *journal) grow(size int64) error {
 	if size <= j.size {
 		return nil
 	}
-	size = min((size+journalStep-1)/journalStep*journalStep, maxJournal)
-	n, err := j.file.WriteAt(make([]byte, size-j.size), j.size)
+	to := min((size+journalStep-1)/journalStep*journalStep, maxJournal)
+	n, err := j.file.WriteAt(make([]byte, to-j.size), j.size)
 	j.size += int64(n)
+	if size <= j.size {
+		err = nil // there was not room for the whole step, but for this
+	}
 	return errors.Join(err, datasync(j.file))
 }
 
@@ -156,17 +159,15 @@ func (j *journal) there() bool {
 // setAside gives what is at the path another name, under which a person can
 // look at it, and goes on with none.
 func (j *journal) setAside(suffix string, now time.Time) (string, error) {
-	aside := ""
-	if _, err := os.Lstat(j.path); err == nil {
-		if aside, err = setAside(j.path, suffix, now); err != nil {
-			return "", err
-		}
-		if err := remove(j.path); err != nil {
-			return "", err
-		}
-	}
 	j.forget()
-	return aside, nil
+	if _, err := os.Lstat(j.path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	aside, err := setAside(j.path, suffix, now)
+	if err != nil {
+		return "", err
+	}
+	return aside, remove(j.path)
 }
 
 // forget closes the file.
@@ -179,12 +180,12 @@ func (j *journal) forget() {
 
 // close closes the file, and removes it if nothing in it counts.
 func (j *journal) close() error {
-	var err error
-	if j.file != nil && j.end == 0 && j.there() {
-		err = remove(j.path)
-	}
+	empty := j.file != nil && j.end == 0 && j.there()
 	j.forget()
-	return err
+	if !empty {
+		return nil
+	}
+	return remove(j.path)
 }
 
 // strange reports whether that can never have been a journal: one begins with

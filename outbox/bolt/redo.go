@@ -90,7 +90,7 @@ type step struct {
 func steps(body []byte, visit func(step) error) error {
 	for len(body) > 0 {
 		s := step{table: body[0] &^ stepDeletes, deletes: body[0]&stepDeletes != 0}
-		ok := false
+		var ok bool
 		if s.key, body, ok = cutSized(body[1:]); !ok {
 			return errFrame
 		}
@@ -108,7 +108,7 @@ func steps(body []byte, visit func(step) error) error {
 
 func cutSized(b []byte) (value, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
+	if n <= 0 || size > uint64(len(b)-n) { //nolint:gosec // no less than n was read
 		return nil, nil, false
 	}
 	end := n + int(size) //nolint:gosec // it was just bounded

@@ -50,8 +50,10 @@ func (s *Store) write() {
 				overdue.Reset(checkpointAfter)
 			}
 		case <-overdue.C:
-			waiting = false
 			s.catchUp()
+			if waiting = s.journal.end > 0; waiting { // it could not
+				overdue.Reset(checkpointAfter)
+			}
 		case <-s.closing:
 			s.shut()
 			return
