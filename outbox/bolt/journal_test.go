@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ func TestTornJournal(t *testing.T) {
 		if at%2 == 0 {
 			torn.journal = append(torn.journal, make([]byte, 1000)...) // as it was before
 		}
-		path := torn.write(t, filepath.Join(dir, time.Duration(at).String()))
+		path := torn.write(t, filepath.Join(dir, strconv.Itoa(at)))
 		store := openAt(t, path)
 		wantDump(t, store, want)
 		must(t, store.Close())
@@ -251,7 +252,7 @@ func TestFlippedJournal(t *testing.T) {
 		at := rapid.IntRange(0, ends[len(ends)-1]-1).Draw(rt, "at")
 		harmed := files{image.main, bytes.Clone(image.journal)}
 		harmed.journal[at] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
-		store, log := openObserved(t, harmed.write(t, filepath.Join(dir, time.Duration(n).String())))
+		store, log := openObserved(t, harmed.write(t, filepath.Join(dir, strconv.Itoa(n))))
 		defer store.Close()
 		got := dump(t, store)
 		hit := 0
@@ -306,14 +307,14 @@ func TestDamagedWithJournal(t *testing.T) {
 		must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: state, At: now, DueAt: now}))
 		journalled[e.ID] = state
 	}
-	image := readFiles(t, path)
-	im := newImageOf(image.main)
+	crashed := readFiles(t, path)
+	whole := image{bytes: crashed.main}
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		harmed, _, _ := im.harm(rt)
-		path := files{harmed, image.journal}.write(t, filepath.Join(dir, time.Duration(n).String()))
+		harmed, _, _ := whole.harm(rt)
+		path := files{harmed, crashed.journal}.write(t, filepath.Join(dir, strconv.Itoa(n)))
 		store := openAt(t, path)
 		defer store.Close()
 		seen := useUp(t, rt, store)
@@ -324,8 +325,6 @@ func TestDamagedWithJournal(t *testing.T) {
 		}
 	})
 }
-
-func newImageOf(main []byte) image { return image{bytes: main} }
 
 // TestVersion1 opens a file of the version before the journal.
 func TestVersion1(t *testing.T) {

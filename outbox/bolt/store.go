@@ -95,7 +95,7 @@ func Open(path string, opts Options) (*Store, error) {
 		log:         opts.Logger,
 		now:         opts.Now,
 		lockTimeout: opts.LockTimeout,
-		operations:  make(chan *operation),
+		operations:  make(chan *operation, maxBatchOps),
 		closing:     make(chan struct{}),
 		done:        make(chan struct{}),
 		attempts:    make(map[uuid.UUID]struct{}),
@@ -187,7 +187,7 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 		return fmt.Errorf("appending an entry: %w", err)
 	}
 	frame := r.encode()
-	return s.do(ctx, "appending", r.id.String(), &operation{
+	return s.do(ctx, "appending", r.id, &operation{
 		size: len(frame),
 		run: func(h *handle, c *changes) error {
 			return c.add(r, frame, &h.highest)
@@ -219,7 +219,7 @@ func newRecord(entry outbox.Entry) (*record, error) {
 	if len(entry.Payload) > maxPayloadSize {
 		return nil, fmt.Errorf("entry %s has a payload of %d bytes, at most %d can be kept", id, len(entry.Payload), maxPayloadSize)
 	}
-	entry.ID, entry.State = id.String(), outbox.Waiting
+	entry.State = outbox.Waiting
 	entry.Attempts, entry.SettledAt = 0, time.Time{}
 	r := &record{id: id, revision: 1, taken: !entry.BegunAt.IsZero()}
 	if r.taken {
@@ -247,7 +247,7 @@ func parseID(text string) (uuid.UUID, error) {
 // its own waits, and at most a thousand times in vain; busy must not call the
 // store.
 func (s *Store) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) (entries []outbox.Entry, err error) {
-	err = s.do(ctx, "taking entries", "", &operation{
+	err = s.do(ctx, "taking entries", uuid.Nil, &operation{
 		steadfast: true,
 		run: func(_ *handle, c *changes) (err error) {
 			entries, err = c.take(account, due, now, limit, busy)
@@ -290,7 +290,7 @@ func (s *Store) change(ctx context.Context, doing, text string, f func(*changes,
 	if err != nil {
 		return fmt.Errorf("%s entry: %w: %w", doing, err, outbox.ErrNotFound)
 	}
-	return s.do(ctx, doing, id.String(), &operation{
+	return s.do(ctx, doing, id, &operation{
 		run: func(_ *handle, c *changes) error { return f(c, id) },
 	})
 }
@@ -302,7 +302,7 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 	if number == 0 || number == numberWaiting {
 		return 0, fmt.Errorf("expiring %q entries: %w", state, outbox.ErrState)
 	}
-	err = s.do(ctx, "expiring entries", "", &operation{
+	err = s.do(ctx, "expiring entries", uuid.Nil, &operation{
 		steadfast: true,
 		run: func(_ *handle, c *changes) (err error) {
 			removed, err = c.expire(number, before, limit)
@@ -319,14 +319,15 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 // of the file and more than 8 MiB are free. Nothing is written meanwhile, so
 // it takes the longer for others the more is left.
 func (s *Store) Compact(ctx context.Context) error {
-	return s.do(ctx, "compacting", "", &operation{alone: s.compact})
+	return s.do(ctx, "compacting", uuid.Nil, &operation{alone: s.compact})
 }
 
-// do has the writer carry out an operation, and waits for it.
-func (s *Store) do(ctx context.Context, doing, id string, op *operation) error {
+// do has the writer carry out an operation on an entry, or on no single one,
+// and waits for it.
+func (s *Store) do(ctx context.Context, doing string, id uuid.UUID, op *operation) error {
 	if err := s.await(ctx, op); err != nil {
-		if id != "" {
-			doing += " entry " + id
+		if id != uuid.Nil {
+			doing += " entry " + id.String()
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -337,7 +338,12 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	op.done = make(chan error, 1)
+	op.ctx, op.done = ctx, make(chan error, 1)
+	select {
+	case <-s.closing:
+		return outbox.ErrClosed
+	default:
+	}
 	select {
 	case s.operations <- op:
 	case <-ctx.Done():
@@ -345,13 +351,21 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	case <-s.closing:
 		return outbox.ErrClosed
 	}
+	givenUp := ctx.Done()
 	if op.steadfast {
-		return <-op.done
+		givenUp = nil
 	}
 	select {
 	case err := <-op.done:
 		return err
-	case <-ctx.Done():
+	case <-givenUp:
 		return ctx.Err()
+	case <-s.done:
+	}
+	select {
+	case err := <-op.done:
+		return err
+	default:
+		return outbox.ErrClosed // it was still waiting when the writer ended
 	}
 }

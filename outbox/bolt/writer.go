@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,8 +32,9 @@ type operation struct {
 	size int
 	// steadfast: its caller waits for it even if the context ends.
 	steadfast bool
+	ctx       context.Context // of its caller
 	err       error
-	done      chan error
+	done      chan error // has room for what became of it
 }
 
 // write is the writer: it carries out operations until the store closes.
@@ -174,6 +176,9 @@ func (s *Store) run(batch []*operation, h *handle, c *changes) error {
 		}
 	}
 	for _, op := range batch {
+		if op.err = op.ctx.Err(); op.err != nil {
+			continue // nobody waits for it
+		}
 		if op.err = op.run(h, c); errors.Is(op.err, errDamaged) {
 			return op.err
 		}
