@@ -1,7 +1,9 @@
 package bolt_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,7 +21,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// backend crashes by going on with a copy of the file.
+// backend crashes by going on with a copy of the file and its journal.
 type backend struct {
 	dir     string
 	crashes int
@@ -42,9 +44,15 @@ func (b *backend) Crash() error {
 	if err != nil {
 		return err
 	}
+	journal, err := os.ReadFile(b.path() + ".journal")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := b.store.Close(); err != nil {
 		return err
 	}
 	b.crashes++
-	return os.WriteFile(b.path(), image, 0o600)
+	return errors.Join(
+		os.WriteFile(b.path(), image, 0o600),
+		os.WriteFile(b.path()+".journal", journal, 0o600))
 }

@@ -1,6 +1,9 @@
 package bolt
 
-import "bytes"
+import (
+	"bytes"
+	"context"
+)
 
 // SchemaVersion is the version that this package writes.
 const SchemaVersion = schemaVersion
@@ -34,3 +37,17 @@ func UsedBytes(file []byte) int {
 
 // SetMapFlags has the file mapped with these flags from now on.
 func (s *Store) SetMapFlags(flags int) { s.handle.db.MmapFlags = flags }
+
+// Checkpoint commits to the file what the journal holds.
+func (s *Store) Checkpoint() error {
+	return s.await(context.Background(), &operation{alone: s.checkpoint})
+}
+
+// JournalFrameEnds returns where in a journal its frames end.
+func JournalFrameEnds(journal []byte) []int {
+	var ends []int
+	for _, f := range journalFrames(journal) {
+		ends = append(ends, int(f.end()))
+	}
+	return ends
+}

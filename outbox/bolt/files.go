@@ -14,6 +14,7 @@ import (
 // What is appended to the file's name.
 const (
 	suffixLock     = ".lock"
+	suffixJournal  = ".journal"
 	suffixCompact  = ".compact"
 	suffixRestore  = ".restore"
 	suffixCorrupt  = ".corrupt-"

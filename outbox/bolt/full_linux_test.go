@@ -118,6 +118,20 @@ func TestMapFails(t *testing.T) {
 	store.SetMapFlags(syscall.MAP_HUGETLB) // which a file on a disk cannot have
 	e := newEntry()
 	e.Payload = make([]byte, 1<<20)
+	must(t, store.Append(t.Context(), e)) // the journal has it
+	if err := store.Checkpoint(); err == nil {
+		t.Fatal("the file grew, though it cannot be mapped")
+	}
+	if after := dump(t, store); len(after) != len(before)+1 {
+		t.Errorf("%d entries before, %d after one more", len(before), len(after))
+	}
+	must(t, store.Checkpoint())
+
+	// What the journal has no room for is in the file, or is refused.
+	before = dump(t, store)
+	store.SetMapFlags(syscall.MAP_HUGETLB)
+	e = newEntry()
+	e.Payload = make([]byte, 40<<20)
 	if err := store.Append(t.Context(), e); err == nil {
 		t.Fatal("the file grew, though it cannot be mapped")
 	}

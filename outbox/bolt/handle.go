@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,10 @@ type handle struct {
 	stuck atomic.Bool
 	// highest is at least the greatest id of all entries.
 	highest uuid.UUID
+	// lineage is of the frames that the file contains.
+	lineage lineage
+	// changes are those of the transaction that is open; nil if none is.
+	changes *changes
 }
 
 type openOptions struct {
@@ -125,18 +130,28 @@ func (h *handle) prepare() error {
 	if err != nil || found == schemaVersion {
 		return err
 	}
-	return shielded(func() error { return h.db.Update(createTables) })
+	if h.lineage.outbox, err = uuid.NewRandom(); err != nil {
+		return err
+	}
+	return shielded(func() error { return h.db.Update(h.createTables) })
 }
 
 // createTables makes the tables that are not there yet.
-func createTables(tx *bbolt.Tx) error {
+func (h *handle) createTables(tx *bbolt.Tx) error {
 	for _, name := range allBuckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	meta := tx.Bucket(bucketMeta)
-	return errors.Join(createSecret(meta), meta.Put(keyVersion, versionValue(schemaVersion)))
+	return errors.Join(createSecret(meta), h.describe(meta, h.lineage))
+}
+
+// describe writes of which schema the file is, and of which lineage.
+func (h *handle) describe(meta *bbolt.Bucket, l lineage) error {
+	return errors.Join(
+		meta.Put(keyVersion, versionValue(schemaVersion)),
+		meta.Put(keyLineage, lineageValue(l)))
 }
 
 // check returns the version of the database's schema; 0 if it has no tables
@@ -162,9 +177,38 @@ func (h *handle) check() (version uint32, err error) {
 				return damaged("a table is missing")
 			}
 		}
-		return nil
+		if version < schemaVersion {
+			return nil
+		}
+		return h.readLineage(meta)
 	})
 	return version, err
+}
+
+// readLineage reads to which journal the file belongs.
+func (h *handle) readLineage(meta *bbolt.Bucket) error {
+	var ok bool
+	if h.lineage, ok = lineageOf(meta.Get(keyLineage)); !ok {
+		return damaged("it does not say which journal is its")
+	}
+	return nil
+}
+
+// adopt makes the file one of that lineage.
+func (h *handle) adopt(l lineage) error {
+	if l.outbox == uuid.Nil {
+		return nil
+	}
+	return shielded(func() error {
+		return h.db.Update(func(tx *bbolt.Tx) error { return h.describe(tx.Bucket(bucketMeta), l) })
+	})
+}
+
+// raise sees to it that highest is no less than that id.
+func (h *handle) raise(id uuid.UUID) {
+	if bytes.Compare(id[:], h.highest[:]) > 0 {
+		h.highest = id
+	}
 }
 
 // foreign tells a database that never was an outbox, which is left alone, from
@@ -224,8 +268,21 @@ func (h *handle) meta() (meta, error) {
 	return m, nil
 }
 
+// rollback takes back what the open transaction has changed.
+func (h *handle) rollback() {
+	c := h.changes
+	h.changes = nil
+	if c == nil || h.stuck.Load() {
+		return
+	}
+	if err := shielded(c.tx.Rollback); errors.Is(err, errDamaged) {
+		h.stuck.Store(true) // it holds its locks still
+	}
+}
+
 // close closes the database, and waits for its transactions.
 func (h *handle) close() {
+	h.rollback()
 	if h.stuck.Load() {
 		_ = h.file.Close()
 		return
@@ -251,6 +308,9 @@ func update(db *bbolt.DB, f func(*changes) error) error {
 	return db.Update(func(tx *bbolt.Tx) error {
 		c, err := openChanges(tx)
 		if err != nil {
+			return err
+		}
+		if err := c.readAccounts(); err != nil {
 			return err
 		}
 		if err := f(c); err != nil {

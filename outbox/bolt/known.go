@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -105,29 +106,32 @@ func (c *changes) forgetBefore(before time.Time, limit int) (int, error) {
 
 // Recall implements [outbox.Store].
 func (s *Store) Recall(ctx context.Context, account, identifier string) (leadID string, known bool, err error) {
-	err = s.read(ctx, func(t *tables) error {
-		hash, err := t.hash(account, identifier)
-		if err != nil {
-			return err
-		}
-		v := t.known.Get(hash)
-		if v != nil && len(v) <= knownMinSize {
-			return damaged("a remembered id is empty")
-		}
-		if known = v != nil; known {
-			leadID = string(v[knownMinSize:])
-		}
-		return nil
-	})
+	leadID, err = read(ctx, s, func(t *tables) (string, error) { return t.recall(account, identifier) })
 	if err != nil {
 		return "", false, fmt.Errorf("recalling a lead's id: %w", err)
 	}
-	return leadID, known, nil
+	return leadID, leadID != "", nil
+}
+
+// recall returns the id that is remembered for the identifier, if any.
+func (t *tables) recall(account, identifier string) (string, error) {
+	hash, err := t.hash(account, identifier)
+	if err != nil {
+		return "", err
+	}
+	v := t.known.Get(hash)
+	switch {
+	case v == nil:
+		return "", nil
+	case len(v) <= knownMinSize:
+		return "", damaged("a remembered id is empty")
+	}
+	return string(v[knownMinSize:]), nil
 }
 
 // Forget implements [outbox.Store].
 func (s *Store) Forget(ctx context.Context, account, identifier string) error {
-	return s.do(ctx, "forgetting a lead's id", "", &operation{
+	return s.do(ctx, "forgetting a lead's id", uuid.Nil, &operation{
 		run: func(_ *handle, c *changes) error {
 			_, err := c.forget(account, identifier)
 			return err
@@ -137,7 +141,7 @@ func (s *Store) Forget(ctx context.Context, account, identifier string) error {
 
 // ForgetBefore implements [outbox.Store].
 func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (forgotten int, err error) {
-	err = s.do(ctx, "forgetting old lead ids", "", &operation{
+	err = s.do(ctx, "forgetting old lead ids", uuid.Nil, &operation{
 		steadfast: true,
 		run: func(_ *handle, c *changes) (err error) {
 			forgotten, err = c.forgetBefore(before, limit)

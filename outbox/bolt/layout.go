@@ -21,6 +21,7 @@ import (
 //	taken    id (16)                        -> account (4); of those taken
 //	settled  state (1) time (8) id (16)     -> account (4); of those delivered or parked
 //	meta     "version"                      -> schema version (4), its CRC-32C (4)
+//	         "journal"                      -> lineage: outbox (16), generation (8); their CRC-32C (4)
 //	         "a" name                       -> account's number (4)
 //	         "c" account (4) state (1)      -> how many entries (8)
 //	         "secret"                       -> the key of the hashes (32)
@@ -45,7 +46,10 @@ var (
 
 	keyVersion = []byte("version")
 	keySecret  = []byte("secret")
+	keyLineage = []byte("journal")
 
+	// allBuckets are in the order of their numbers in the journal, and of
+	// [tables.all].
 	allBuckets = [][]byte{bucketEntries, bucketDue, bucketTaken, bucketSettled, bucketMeta, bucketKnown, bucketAged}
 )
 
@@ -58,7 +62,8 @@ func bucketsOf(version uint32) [][]byte {
 }
 
 const (
-	// schemaVersion is 2 since there are known and aged.
+	// schemaVersion 2 is the first with a journal and with known and aged.
+	// Version 1 knows nothing of them, and must not open such a file.
 	schemaVersion = 2
 
 	prefixAccount = "a"

@@ -31,6 +31,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 	wantMode(t, filepath.Dir(filepath.Dir(path)), 0o700)
 	wantMode(t, path, 0o600)
 	wantMode(t, path+".lock", 0o600)
+	wantMode(t, path+".journal", 0o600)
 
 	must(t, store.Close())
 	must(t, os.Chmod(path, 0o644))
@@ -85,7 +86,7 @@ func TestOpenEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	must(t, os.WriteFile(path, nil, 0o600))
 	mustAppend(t, openAt(t, path))
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal", "outbox.db.lock")
 }
 
 // A file of the schema's first version lacks the tables of remembered ids.
@@ -101,7 +102,7 @@ func TestOpenFirstVersion(t *testing.T) {
 	must(t, db.Update(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket([]byte("meta"))
 		return errors.Join(tx.DeleteBucket([]byte("known")), tx.DeleteBucket([]byte("aged")),
-			meta.Delete([]byte("secret")), meta.Put([]byte("version"), bolt.VersionValue(1)))
+			meta.Delete([]byte("secret")), meta.Delete([]byte("journal")), meta.Put([]byte("version"), bolt.VersionValue(1)))
 	}))
 	must(t, db.Close())
 

@@ -19,51 +19,52 @@ import (
 // maxPage is the length of a list's page.
 const maxPage = 1000
 
-var errAway = errors.New("the outbox file cannot be opened")
-
 // NextDue implements [outbox.Store].
 func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
-	err = s.read(ctx, func(t *tables) error {
-		number, ok := t.account(account)
-		if !ok {
-			return nil
-		}
-		prefix := number32(number)
-		k, _ := t.due.Cursor().Seek(prefix)
-		if !bytes.HasPrefix(k, prefix) {
-			return t.noneDue(number, 0)
-		}
-		_, at, _, ok := dueOfKey(k)
-		if !ok {
-			return damaged("a key of what is due is none")
-		}
-		due, found = timeOfKey(at), true
-		return nil
-	})
+	due, err = read(ctx, s, func(t *tables) (time.Time, error) { return t.nextDue(account) })
+	if errors.Is(err, errNoneDue) {
+		return time.Time{}, false, nil
+	}
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("looking for what is due: %w", err)
 	}
-	return due, found, nil
+	return due, true, nil
+}
+
+var errNoneDue = errors.New("nothing is due")
+
+func (t *tables) nextDue(account string) (time.Time, error) {
+	number, ok := t.account(account)
+	if !ok {
+		return time.Time{}, errNoneDue
+	}
+	prefix := number32(number)
+	k, _ := t.due.Cursor().Seek(prefix)
+	if !bytes.HasPrefix(k, prefix) {
+		return time.Time{}, cmp.Or(t.noneDue(number, 0), errNoneDue)
+	}
+	_, at, _, ok := dueOfKey(k)
+	if !ok {
+		return time.Time{}, damaged("a key of what is due is none")
+	}
+	return timeOfKey(at), nil
 }
 
 // Get implements [outbox.Store].
-func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err error) {
+func (s *Store) Get(ctx context.Context, id string) (outbox.Entry, error) {
 	parsed, err := parseID(id)
 	if err != nil {
 		return outbox.Entry{}, fmt.Errorf("getting entry: %w: %w", err, outbox.ErrNotFound)
 	}
-	err = s.read(ctx, func(t *tables) error {
-		if err := t.readAccounts(); err != nil {
-			return err
-		}
+	entry, err := read(ctx, s, func(t *tables) (outbox.Entry, error) {
 		r, _, err := t.find(parsed)
-		if err == nil && r == nil {
-			err = outbox.ErrNotFound
+		if err != nil {
+			return outbox.Entry{}, err
 		}
-		if err == nil {
-			entry = r.entry
+		if r == nil {
+			return outbox.Entry{}, outbox.ErrNotFound
 		}
-		return err
+		return r.entry, nil
 	})
 	if err != nil {
 		return outbox.Entry{}, fmt.Errorf("getting entry %s: %w", parsed, err)
@@ -72,27 +73,8 @@ func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err err
 }
 
 // Counts implements [outbox.Store].
-func (s *Store) Counts(ctx context.Context) (counts []outbox.Count, err error) {
-	err = s.read(ctx, func(t *tables) error {
-		counts = nil
-		if err := t.readAccounts(); err != nil {
-			return err
-		}
-		for _, of := range t.shards(allStates()...) {
-			n, err := t.count(of)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				counts = append(counts, outbox.Count{
-					Account: t.accounts[of.account],
-					State:   stateNames[of.state-1],
-					Entries: int(n), //nolint:gosec // count has bounded it
-				})
-			}
-		}
-		return nil
-	})
+func (s *Store) Counts(ctx context.Context) ([]outbox.Count, error) {
+	counts, err := read(ctx, s, (*tables).allCounts)
 	if err != nil {
 		return nil, fmt.Errorf("counting entries: %w", err)
 	}
@@ -100,10 +82,28 @@ func (s *Store) Counts(ctx context.Context) (counts []outbox.Count, err error) {
 	return counts, nil
 }
 
+func (t *tables) allCounts() (counts []outbox.Count, err error) {
+	for _, of := range t.shards(allStates()...) {
+		n, err := t.count(of)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			counts = append(counts, outbox.Count{
+				Account: t.accounts[of.account],
+				State:   stateNames[of.state-1],
+				Entries: int(n), //nolint:gosec // count has bounded it
+			})
+		}
+	}
+	return counts, nil
+}
+
 // List implements [outbox.Store].
-func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry, err error) {
+func (s *Store) List(ctx context.Context, f outbox.Filter) ([]outbox.Entry, error) {
 	var after uuid.UUID
 	if f.After != "" {
+		var err error
 		if after, err = parseID(f.After); err != nil {
 			return nil, fmt.Errorf("listing entries after one: %w", err)
 		}
@@ -120,16 +120,12 @@ func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry,
 	if limit <= 0 || limit > maxPage {
 		limit = maxPage
 	}
-	err = s.read(ctx, func(t *tables) (err error) {
-		if err := t.readAccounts(); err != nil {
-			return err
-		}
+	page, err := read(ctx, s, func(t *tables) ([]outbox.Entry, error) {
 		shards := t.shards(states...)
 		if f.Account != "" {
 			shards = slices.DeleteFunc(shards, func(of shard) bool { return t.accounts[of.account] != f.Account })
 		}
-		page, err = t.list(shards, after, limit)
-		return err
+		return t.list(shards, after, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing entries: %w", err)
@@ -180,48 +176,20 @@ func (h *listHead) set(k, v []byte) {
 	}
 }
 
-// read runs f in a transaction that reads. What f finds damaged the writer
-// mends, and f is run once more.
-func (s *Store) read(ctx context.Context, f func(*tables) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	seen, err := s.readOnce(f)
-	if !errors.Is(err, errDamaged) && !errors.Is(err, errAway) {
-		return err
-	}
-	cause := err
-	mend := &operation{done: make(chan error, 1), alone: func() error { return s.mend(seen, cause) }}
-	if err := s.await(ctx, mend); err != nil {
-		return err
-	}
-	_, err = s.readOnce(f)
-	return err
-}
-
-func (s *Store) readOnce(f func(*tables) error) (*handle, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return nil, outbox.ErrClosed
-	}
-	if s.handle == nil {
-		return nil, errAway
-	}
-	return s.handle, s.handle.view(func(tx *bbolt.Tx) error {
-		t, err := openTables(tx)
-		if err != nil {
+// read has the writer run f on what has been done so far, and returns what it
+// found.
+func read[T any](ctx context.Context, s *Store, f func(*tables) (T, error)) (T, error) {
+	var found T
+	err := s.await(ctx, &operation{
+		reads: true,
+		run: func(_ *handle, c *changes) (err error) {
+			found, err = f(c.tables)
 			return err
-		}
-		return f(t)
+		},
 	})
-}
-
-// mend salvages the file that a reader found damaged, unless that was done
-// meanwhile.
-func (s *Store) mend(found *handle, cause error) error {
-	if found == nil || s.handle != found {
-		return s.ready()
+	if err != nil {
+		var none T // f may be running still
+		return none, err
 	}
-	return s.salvage(cause)
+	return found, nil
 }

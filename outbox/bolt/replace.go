@@ -16,20 +16,16 @@ import (
 const compactAbove = 8 << 20
 
 // salvage puts a fresh file in the place of a damaged one, with what can
-// still be read of it, and sets the damaged one aside.
+// still be read of it and of its journal, and sets the damaged one aside.
 func (s *Store) salvage(cause error) error {
-	src, err := s.source()
+	if s.handle != nil {
+		s.handle.rollback()
+	}
+	left, info, err := s.survey()
 	if err != nil {
 		return fmt.Errorf("%w; reading what is left of it: %w", cause, err)
 	}
-	if s.handle == nil {
-		defer func() { _ = src.Close() }()
-	}
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	left := survey(src, info.Size())
+	defer left.close()
 	temp := s.path + suffixRestore
 	if err := s.restoreTo(temp, left); err != nil {
 		return fmt.Errorf("%w; carrying over what is left of it: %w", cause, errors.Join(err, remove(temp)))
@@ -38,9 +34,17 @@ func (s *Store) salvage(cause error) error {
 	if err != nil {
 		return fmt.Errorf("%w; setting it aside: %w", cause, err)
 	}
+	// The fresh file contains what the journal held.
+	journalAside := ""
+	if left.journalDamaged {
+		if journalAside, err = s.journal.setAside(suffixCorrupt, s.now()); err != nil {
+			return fmt.Errorf("%w; setting its journal aside: %w", cause, err)
+		}
+	}
 	s.log.Error("outbox file was damaged and has been set aside; what could be read was carried over",
 		zap.String("file", s.path),
 		zap.String("set_aside", aside),
+		zap.String("journal_set_aside", journalAside),
 		zap.Int("carried_over", left.carried),
 		zap.Int("found_by_scanning", left.scanned),
 		zap.Int("lost", left.lost()),
@@ -49,12 +53,37 @@ func (s *Store) salvage(cause error) error {
 	return s.openInstalled()
 }
 
-// source returns the damaged file, which the handle has open if there is one.
-func (s *Store) source() (*os.File, error) {
-	if s.handle == nil {
-		return os.Open(s.path)
+// survey finds what can still be read of the file, which the handle has open
+// if there is one, and of its journal. There may be no file.
+func (s *Store) survey() (left *remains, info os.FileInfo, err error) {
+	var file *os.File
+	if s.handle != nil {
+		file = s.handle.file
+	} else if file, err = os.Open(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
 	}
-	return s.handle.file, nil
+	content, err := s.journal.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	size := int64(0)
+	if file != nil {
+		if info, err = file.Stat(); err != nil {
+			return nil, nil, err
+		}
+		size = info.Size()
+	}
+	left = survey(file, size)
+	batches := int64(-1)
+	if s.handle != nil {
+		left.lineage = s.handle.lineage
+		content = content[:min(int64(len(content)), s.journal.end)]
+		batches = int64(s.journal.sequence) //nolint:gosec // there are not that many
+	} else if file != nil {
+		left.closer = file
+	}
+	left.surveyJournal(content, batches)
+	return left, info, nil
 }
 
 // restoreTo writes what is left to a new database.
@@ -70,6 +99,9 @@ func (s *Store) restoreTo(temp string, left *remains) error {
 	if err := left.carryOver(fresh.db, s.attempts, s.now()); err != nil {
 		return err
 	}
+	if err := fresh.adopt(left.lineage); err != nil {
+		return err
+	}
 	return fresh.db.Sync()
 }
 
@@ -79,7 +111,7 @@ func (s *Store) install(temp string, replaced os.FileInfo) (aside string, err er
 	info, err := os.Stat(s.path)
 	if err == nil {
 		suffix := suffixReplaced
-		if os.SameFile(info, replaced) {
+		if replaced != nil && os.SameFile(info, replaced) {
 			suffix = suffixCorrupt
 		}
 		if aside, err = setAside(s.path, suffix, s.now()); err != nil {
@@ -104,11 +136,13 @@ func (s *Store) rename(temp string) error {
 
 func (s *Store) openInstalled() error {
 	h, err := openHandle(s.path, openOptions{lockTimeout: s.lockTimeout})
+	if err == nil {
+		err = s.use(h)
+	}
 	if err != nil {
 		s.drop()
-		return err
 	}
-	return s.use(h)
+	return err
 }
 
 // putBack writes the store's entries to its path after somebody has removed
@@ -119,6 +153,9 @@ func (s *Store) putBack() error {
 	}
 	if err := s.lock.confirm(); err != nil {
 		return fmt.Errorf("the file %s is gone: %w", s.path, err)
+	}
+	if err := s.checkpoint(); err != nil {
+		return err
 	}
 	temp := s.path + suffixRestore
 	if err := s.handle.copyTo(temp); err != nil {
@@ -153,6 +190,9 @@ func (h *handle) copyTo(path string) error {
 // puts that in its place.
 func (s *Store) compact() error {
 	if err := s.ready(); err != nil {
+		return err
+	}
+	if err := s.checkpoint(); err != nil {
 		return err
 	}
 	h := s.handle

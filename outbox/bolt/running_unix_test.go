@@ -45,6 +45,15 @@ func TestHarmedWhileRunning(t *testing.T) {
 			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
 			must(t, os.Rename(path+".other", path))
 		}, true},
+		"its journal removed": {func(t *testing.T, path string) { must(t, os.Remove(path+".journal")) }, true},
+		"its journal replaced": {func(t *testing.T, path string) {
+			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
+			must(t, os.Rename(path+".other", path+".journal"))
+		}, true},
+		"its journal cut": {func(t *testing.T, path string) { must(t, os.Truncate(path+".journal", 100)) }, true},
+		"both removed": {func(t *testing.T, path string) {
+			must(t, errors.Join(os.Remove(path), os.Remove(path+".journal")))
+		}, true},
 		"its folder removed": {func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, true},
 	}
 	for harmName, harm := range harms {
@@ -53,7 +62,9 @@ func TestHarmedWhileRunning(t *testing.T) {
 				t.Parallel()
 				path := filepath.Join(t.TempDir(), "telecrm", "outbox.db")
 				store, log := openObserved(t, path)
-				appendMany(t, store, 200)
+				appendMany(t, store, 150)
+				must(t, store.Checkpoint())
+				appendMany(t, store, 50)
 				before := listAll(t, store)
 				harm.do(t, path)
 				must(t, ask(t, store))

@@ -14,11 +14,19 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// remains are the records that can still be read in a damaged file, each
-// known by where it is.
+// remains are the records that can still be read in a damaged file and its
+// journal, each known by where it is.
 type remains struct {
 	src     io.ReaderAt
+	closer  io.Closer // of src; nil: it is not ours to close
 	records map[uuid.UUID]place
+	counts  map[string]uint64 // the file's own, by their keys
+	// whole: the file's structure leads to every record.
+	whole bool
+	// lineage is the file's; zero if it cannot be read. With the journal it
+	// becomes that of the fresh file, which contains all of it.
+	lineage        lineage
+	journalDamaged bool
 	// counted is how many the file's own counts say there were; -1 if the
 	// counts are damaged.
 	counted int
@@ -30,10 +38,14 @@ type remains struct {
 }
 
 type place struct {
+	src      io.ReaderAt
 	offset   int64
 	size     int
 	revision uint64
 	scanned  bool
+	later    bool // than all that was found before
+	// doubtful: it may have been changed since by what could not be read.
+	doubtful bool
 }
 
 // survey finds what can still be read. Records that the file's structure
@@ -42,17 +54,29 @@ type place struct {
 // are older than the one that was lost.
 func survey(src io.ReaderAt, size int64) *remains {
 	r := &remains{src: src, records: make(map[uuid.UUID]place), counted: -1}
-	if !r.surveyStructure(size) {
+	r.whole = r.surveyStructure(size)
+	if !r.whole {
 		scanFrames(src, size, scanBlock, func(offset int64, frame []byte) {
-			r.note(offset, frame, true)
+			r.note(place{src: src, offset: offset, scanned: true}, frame)
 		})
 	}
+	r.countScanned()
+	return r
+}
+
+func (r *remains) countScanned() {
+	r.scanned = 0
 	for _, p := range r.records {
 		if p.scanned {
 			r.scanned++
 		}
 	}
-	return r
+}
+
+func (r *remains) close() {
+	if r.closer != nil {
+		_ = r.closer.Close()
+	}
 }
 
 // surveyStructure reports whether it reached every record.
@@ -71,7 +95,7 @@ func (r *remains) surveyStructure(size int64) bool {
 	}
 	whole := true
 	f.eachOf(entries, func(e element) {
-		whole = r.note(e.offset, e.value, false) && whole
+		whole = r.note(place{src: r.src, offset: e.offset}, e.value) && whole
 	})
 	return whole && both && f.damage == 0 && len(r.records) == r.counted
 }
@@ -81,19 +105,39 @@ func (r *remains) readCounts(f *pageFile, root uint64) {
 	if !ok {
 		return
 	}
-	total := 0
+	r.counts = make(map[string]uint64)
 	f.eachOf(tables, func(e element) {
-		if bytes.HasPrefix(e.key, []byte(prefixCount)) && len(e.value) == 8 {
-			total += int(binary.BigEndian.Uint64(e.value) & (1<<40 - 1)) //nolint:gosec // masked
+		r.noteCount(e.key, e.value)
+		if string(e.key) == string(keyLineage) {
+			r.lineage, _ = lineageOf(e.value)
 		}
 	})
-	if f.damage == 0 {
-		r.counted = total
+	if f.damage > 0 {
+		r.counts = nil
+	}
+	r.sum()
+}
+
+// noteCount notes a shard's count, if the key is one's.
+func (r *remains) noteCount(key, value []byte) {
+	if bytes.HasPrefix(key, []byte(prefixCount)) && len(value) == 8 {
+		r.counts[string(key)] = binary.BigEndian.Uint64(value) & (1<<40 - 1)
+	}
+}
+
+// sum adds up the counts, if they could be read.
+func (r *remains) sum() {
+	if r.counts == nil {
+		return
+	}
+	r.counted = 0
+	for _, n := range r.counts {
+		r.counted += int(n) //nolint:gosec // masked when noted
 	}
 }
 
 // note remembers where a record is; false if it is none.
-func (r *remains) note(offset int64, frame []byte, scanned bool) bool {
+func (r *remains) note(at place, frame []byte) bool {
 	rec, err := decodeRecord(frame)
 	if err != nil {
 		return false
@@ -102,10 +146,11 @@ func (r *remains) note(offset int64, frame []byte, scanned bool) bool {
 	if known && before.revision >= rec.revision {
 		return true
 	}
-	if known && scanned && !before.scanned && !r.outdated {
+	if known && at.scanned && !at.later && !before.scanned && !r.outdated {
 		return true // of a commit that never was
 	}
-	r.records[rec.id] = place{offset: offset, size: len(frame), revision: rec.revision, scanned: scanned}
+	at.size, at.revision = len(frame), rec.revision
+	r.records[rec.id] = at
 	return true
 }
 
@@ -190,7 +235,8 @@ func (r *remains) carryOver(to *bbolt.DB, attempts map[uuid.UUID]struct{}, now t
 					continue // the disk has gone on failing since
 				}
 				_, underWay := attempts[id]
-				rec.resume(underWay, r.records[id].scanned, now)
+				p := r.records[id]
+				rec.resume(underWay, p.scanned || p.doubtful, now)
 				if err := c.insert(rec, rec.encode()); err != nil {
 					return err
 				}
@@ -207,7 +253,7 @@ func (r *remains) carryOver(to *bbolt.DB, attempts map[uuid.UUID]struct{}, now t
 
 func (r *remains) read(p place) (*record, bool) {
 	frame := make([]byte, p.size)
-	if _, err := r.src.ReadAt(frame, p.offset); err != nil {
+	if _, err := p.src.ReadAt(frame, p.offset); err != nil {
 		return nil, false
 	}
 	rec, err := decodeRecord(frame)
@@ -215,7 +261,7 @@ func (r *remains) read(p place) (*record, bool) {
 }
 
 // resume fits a record that was carried over into what is under way.
-func (r *record) resume(underWay, scanned bool, now time.Time) {
+func (r *record) resume(underWay, doubtful bool, now time.Time) {
 	if r.entry.State != outbox.Waiting {
 		return
 	}
@@ -225,7 +271,7 @@ func (r *record) resume(underWay, scanned bool, now time.Time) {
 	case r.taken:
 		r.abandon(now)
 	}
-	if scanned && r.entry.AmbiguousSince.IsZero() {
+	if doubtful && r.entry.AmbiguousSince.IsZero() {
 		// It may be an older copy of an entry that was delivered since.
 		r.entry.AmbiguousSince = r.entry.BegunAt
 		if r.entry.AmbiguousSince.IsZero() {

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ type cost struct{ pages, nodes int64 }
 func measure(t *testing.T, s *Store, do func() error) cost {
 	t.Helper()
 	before := s.handle.db.Stats().TxStats
-	if err := do(); err != nil {
+	if err := errors.Join(do(), s.Checkpoint()); err != nil {
 		t.Fatal(err)
 	}
 	after := s.handle.db.Stats().TxStats
@@ -64,11 +65,13 @@ func TestCostDoesNotGrow(t *testing.T) {
 		"Counts": func() error { _, err := s.Counts(t.Context()); return err },
 	}
 	appendNumbers(t, s, 0, few)
+	alone(t, s, s.checkpoint)
 	atFew := make(map[string]cost)
 	for name, do := range operations {
 		atFew[name] = measure(t, s, do)
 	}
 	appendNumbers(t, s, few, many)
+	alone(t, s, s.checkpoint)
 	for name, do := range operations {
 		before, after := atFew[name], measure(t, s, do)
 		if after.pages > before.pages+8 || after.nodes > before.nodes+8 {

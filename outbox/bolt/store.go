@@ -1,9 +1,17 @@
 // Package bolt keeps an outbox in one file, with go.etcd.io/bbolt.
 //
-// Beside the file there may be, for a moment, <file>.compact and
-// <file>.restore, which take its place when they are whole; <file>.lock, by
-// which one process at a time has the file; and for a person to look at,
-// <file>.corrupt-<time> and <file>.replaced-<time>.
+// What is done is durable once it is in <file>.journal, which is written with
+// one write and one sync for all that waits. Every few seconds or megabytes,
+// and when the store closes, it is committed to the file, and the journal
+// begins anew; a store that is closed has none. The two belong together: what
+// copies or moves the file of a store that is open, or of a process that
+// died, must take its journal too.
+//
+// Beside them there may be, for a moment, <file>.compact and <file>.restore,
+// which take the file's place when they are whole; <file>.lock, by which one
+// process at a time has the file; and for a person to look at,
+// <file>.corrupt-<time> and <file>.replaced-<time>, and the same of the
+// journal.
 package bolt
 
 import (
@@ -36,14 +44,14 @@ type Options struct {
 	LockTimeout time.Duration
 }
 
-// Store is an outbox in a file. One goroutine writes, and commits at once all
-// that waits for it; reads go on beside it.
+// Store is an outbox in a file. One goroutine reads and writes, and makes
+// durable at once all that waits for it.
 //
 // A method whose context ends while it waits returns the context's error. What
 // it was to do may happen nevertheless if the writer had begun with it; an
 // Append, Settle, Retry or Erase that was given up may be on disk. Take alone
-// waits, once begun, for the commit, so that nothing is taken that nobody
-// knows of.
+// waits, once begun, until it is, so that nothing is taken that nobody knows
+// of.
 type Store struct {
 	path        string
 	log         *zap.Logger
@@ -55,17 +63,21 @@ type Store struct {
 	close      sync.Once
 	done       chan struct{} // closed when the writer has ended
 
-	// mu guards handle: readers hold it while they read, the writer when it
-	// puts another in its place.
-	mu     sync.RWMutex
-	handle *handle // nil while the file cannot be opened
-	closed bool
-
 	// The writer's own.
 	lock     *fileLock
+	handle   *handle // nil while the file cannot be opened
+	journal  journal
 	attempts map[uuid.UUID]struct{} // entries taken in this process
 	released bool                   // those taken in an earlier one are due again
-	failing  bool                   // the last commit failed
+	// checkpointAt is the length of the journal at which it is committed.
+	checkpointAt int64
+	// distrusted: it is not known which commit the file's next reader will
+	// see, so the journal cannot say what follows it.
+	distrusted     bool
+	failing        bool         // the last batch was refused
+	behind         bool         // the last checkpoint failed
+	journalFailing bool         // the last write of the journal failed
+	reads, writes  []*operation // the batches under way
 }
 
 var _ outbox.Store = (*Store)(nil)
@@ -83,10 +95,12 @@ func Open(path string, opts Options) (*Store, error) {
 		log:         opts.Logger,
 		now:         opts.Now,
 		lockTimeout: opts.LockTimeout,
-		operations:  make(chan *operation),
+		operations:  make(chan *operation, maxBatchOps),
 		closing:     make(chan struct{}),
 		done:        make(chan struct{}),
 		attempts:    make(map[uuid.UUID]struct{}),
+
+		checkpointAt: checkpointBytes,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -111,8 +125,11 @@ func (s *Store) openFile(path string) (err error) {
 	if s.lock, err = acquire(s.path+suffixLock, s.lockTimeout); err != nil {
 		return explainInUse(err)
 	}
+	s.journal.path = s.path + suffixJournal
 	defer func() {
 		if err != nil {
+			s.drop()
+			s.journal.forget()
 			s.lock.release()
 		}
 	}()
@@ -127,7 +144,11 @@ func (s *Store) openFile(path string) (err error) {
 		return err
 	}
 	// If the disk is full this will be done when it no longer is.
-	if err := s.commit(nil); err != nil && !errors.Is(err, errCommit) {
+	err = s.commit(nil)
+	if err == nil {
+		err = s.checkpoint()
+	}
+	if err != nil && !errors.Is(err, errCommit) {
 		return err
 	}
 	return nil
@@ -166,7 +187,7 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 		return fmt.Errorf("appending an entry: %w", err)
 	}
 	frame := r.encode()
-	return s.do(ctx, "appending", r.id.String(), &operation{
+	return s.do(ctx, "appending", r.id, &operation{
 		size: len(frame),
 		run: func(h *handle, c *changes) error {
 			return c.add(r, frame, &h.highest)
@@ -198,7 +219,7 @@ func newRecord(entry outbox.Entry) (*record, error) {
 	if len(entry.Payload) > maxPayloadSize {
 		return nil, fmt.Errorf("entry %s has a payload of %d bytes, at most %d can be kept", id, len(entry.Payload), maxPayloadSize)
 	}
-	entry.ID, entry.State = id.String(), outbox.Waiting
+	entry.State = outbox.Waiting
 	entry.Attempts, entry.SettledAt = 0, time.Time{}
 	r := &record{id: id, revision: 1, taken: !entry.BegunAt.IsZero()}
 	if r.taken {
@@ -226,7 +247,7 @@ func parseID(text string) (uuid.UUID, error) {
 // its own waits, and at most a thousand times in vain; busy must not call the
 // store.
 func (s *Store) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) (entries []outbox.Entry, err error) {
-	err = s.do(ctx, "taking entries", "", &operation{
+	err = s.do(ctx, "taking entries", uuid.Nil, &operation{
 		steadfast: true,
 		run: func(_ *handle, c *changes) (err error) {
 			entries, err = c.take(account, due, now, limit, busy)
@@ -290,7 +311,7 @@ func (s *Store) change(ctx context.Context, doing, text string, f func(*changes,
 	if err != nil {
 		return fmt.Errorf("%s entry: %w: %w", doing, err, outbox.ErrNotFound)
 	}
-	return s.do(ctx, doing, id.String(), &operation{
+	return s.do(ctx, doing, id, &operation{
 		run: func(_ *handle, c *changes) error { return f(c, id) },
 	})
 }
@@ -302,7 +323,7 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 	if number == 0 || number == numberWaiting {
 		return 0, fmt.Errorf("expiring %q entries: %w", state, outbox.ErrState)
 	}
-	err = s.do(ctx, "expiring entries", "", &operation{
+	err = s.do(ctx, "expiring entries", uuid.Nil, &operation{
 		steadfast: true,
 		run: func(_ *handle, c *changes) (err error) {
 			removed, err = c.expire(number, before, limit)
@@ -319,15 +340,15 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 // of the file and more than 8 MiB are free. Nothing is written meanwhile, so
 // it takes the longer for others the more is left.
 func (s *Store) Compact(ctx context.Context) error {
-	return s.do(ctx, "compacting", "", &operation{alone: s.compact})
+	return s.do(ctx, "compacting", uuid.Nil, &operation{alone: s.compact})
 }
 
-// do has the writer carry out an operation, and waits for it.
-func (s *Store) do(ctx context.Context, doing, id string, op *operation) error {
-	op.done = make(chan error, 1)
+// do has the writer carry out an operation on an entry, or on no single one,
+// and waits for it.
+func (s *Store) do(ctx context.Context, doing string, id uuid.UUID, op *operation) error {
 	if err := s.await(ctx, op); err != nil {
-		if id != "" {
-			doing += " entry " + id
+		if id != uuid.Nil {
+			doing += " entry " + id.String()
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -338,6 +359,12 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	op.ctx, op.done = ctx, make(chan error, 1)
+	select {
+	case <-s.closing:
+		return outbox.ErrClosed
+	default:
+	}
 	select {
 	case s.operations <- op:
 	case <-ctx.Done():
@@ -345,13 +372,21 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	case <-s.closing:
 		return outbox.ErrClosed
 	}
+	givenUp := ctx.Done()
 	if op.steadfast {
-		return <-op.done
+		givenUp = nil
 	}
 	select {
 	case err := <-op.done:
 		return err
-	case <-ctx.Done():
+	case <-givenUp:
 		return ctx.Err()
+	case <-s.done:
+	}
+	select {
+	case err := <-op.done:
+		return err
+	default:
+		return outbox.ErrClosed // it was still waiting when the writer ended
 	}
 }

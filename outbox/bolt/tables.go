@@ -22,24 +22,23 @@ func damaged(format string, args ...any) error {
 
 // tables are the file's buckets as one transaction sees them.
 type tables struct {
-	entries, due, taken, settled, meta, known, aged *bbolt.Bucket
+	entries, due, taken, settled, meta, known, aged table
 
 	accounts []string // their names, by their number
 }
 
+// all returns the tables by their numbers.
+func (t *tables) all() []*table {
+	return []*table{&t.entries, &t.due, &t.taken, &t.settled, &t.meta, &t.known, &t.aged}
+}
+
 func openTables(tx *bbolt.Tx) (*tables, error) {
-	t := &tables{
-		entries: tx.Bucket(bucketEntries),
-		due:     tx.Bucket(bucketDue),
-		taken:   tx.Bucket(bucketTaken),
-		settled: tx.Bucket(bucketSettled),
-		meta:    tx.Bucket(bucketMeta),
-		known:   tx.Bucket(bucketKnown),
-		aged:    tx.Bucket(bucketAged),
-	}
-	if t.entries == nil || t.due == nil || t.taken == nil || t.settled == nil || t.meta == nil ||
-		t.known == nil || t.aged == nil {
-		return nil, damaged("a table is missing")
+	t := new(tables)
+	for number, one := range t.all() {
+		one.number = byte(number) //nolint:gosec // a handful
+		if one.bucket = tx.Bucket(allBuckets[number]); one.bucket == nil {
+			return nil, damaged("a table is missing")
+		}
 	}
 	return t, nil
 }
@@ -155,10 +154,15 @@ func (t *tables) count(s shard) (uint64, error) {
 	return n, nil
 }
 
-// changes are the tables of a transaction that writes, and what it has
-// changed so far.
+// changes are the tables of a transaction that writes, and what the batch that
+// is under way has changed so far.
 type changes struct {
 	*tables
+	tx *bbolt.Tx
+	// pending: the transaction holds changes that the file does not contain.
+	pending bool
+	redo    redo
+
 	changed bool
 	counts  map[shard]int64
 	// attempts are the entries of which one began (true) or ended (false).
@@ -170,15 +174,28 @@ func openChanges(tx *bbolt.Tx) (*changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.readAccounts(); err != nil {
-		return nil, err
-	}
 	// Ids and times ascend, so pages fill from the left and stay as they are
 	// when they split.
-	for _, bucket := range []*bbolt.Bucket{t.entries, t.due, t.settled} {
-		bucket.FillPercent = 0.9
+	for _, one := range []*table{&t.entries, &t.due, &t.settled} {
+		one.bucket.FillPercent = 0.9
 	}
-	return &changes{tables: t, counts: make(map[shard]int64), attempts: make(map[uuid.UUID]bool)}, nil
+	return &changes{tables: t, tx: tx, counts: make(map[shard]int64), attempts: make(map[uuid.UUID]bool)}, nil
+}
+
+// record has what is changed from now on noted for the journal.
+func (c *changes) record() {
+	c.redo.reset()
+	for _, one := range c.all() {
+		one.redo = &c.redo
+	}
+}
+
+// reset forgets the batch before.
+func (c *changes) reset() {
+	c.changed = false
+	c.redo.reset()
+	clear(c.counts)
+	clear(c.attempts)
 }
 
 // numberFor returns the account's number, a new one if it has none.

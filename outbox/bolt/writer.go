@@ -2,15 +2,18 @@ package bolt
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"time"
 
 	"go.etcd.io/bbolt"
 	"go.uber.org/zap"
 )
 
-// What one commit carries at most.
+// What one batch carries at most.
 const (
 	maxBatchOps   = 1000
 	maxBatchBytes = 4 << 20
@@ -21,23 +24,38 @@ type operation struct {
 	// run changes tables. It may be called again, after a rollback. If it
 	// returns an error it has changed nothing.
 	run func(*handle, *changes) error
+	// reads: run only reads.
+	reads bool
 	// alone is called outside of any transaction, in the place of run.
 	alone func() error
 	// size is about how much it writes, in bytes.
 	size int
 	// steadfast: its caller waits for it even if the context ends.
 	steadfast bool
+	ctx       context.Context // of its caller
 	err       error
-	done      chan error
+	done      chan error // has room for what became of it
 }
 
 // write is the writer: it carries out operations until the store closes.
 func (s *Store) write() {
 	defer close(s.done)
+	overdue := time.NewTimer(checkpointAfter)
+	overdue.Stop()
+	waiting := false
 	for {
 		select {
 		case op := <-s.operations:
 			s.serve(op)
+			if !waiting && s.journal.end > 0 {
+				waiting = true
+				overdue.Reset(checkpointAfter)
+			}
+		case <-overdue.C:
+			s.catchUp()
+			if waiting = s.journal.end > 0; waiting { // it could not
+				overdue.Reset(checkpointAfter)
+			}
 		case <-s.closing:
 			s.shut()
 			return
@@ -45,42 +63,53 @@ func (s *Store) write() {
 	}
 }
 
-// serve carries out an operation, and with it all that wait already.
+// serve carries out an operation, and with it all that wait already. Those
+// that only read come first, since they need not wait for the disk.
 func (s *Store) serve(first *operation) {
-	batch, alone := s.gather(first)
-	if len(batch) > 0 {
+	alone := s.gather(first)
+	for _, batch := range [][]*operation{s.reads, s.writes} {
+		if len(batch) == 0 {
+			continue
+		}
 		err := s.commit(batch)
 		for _, op := range batch {
 			op.done <- cmp.Or(err, op.err)
 		}
+		clear(batch)
 	}
+	s.relieve()
 	if alone != nil {
 		alone.done <- alone.alone()
 	}
 }
 
-// gather returns what is to be committed at once, and what is to be done
-// after it.
-func (s *Store) gather(first *operation) (batch []*operation, alone *operation) {
+// gather fills the batches with what is to be done at once, and returns what
+// is to be done after it.
+func (s *Store) gather(first *operation) (alone *operation) {
+	s.reads, s.writes = s.reads[:0], s.writes[:0]
 	size := 0
 	for op := first; ; {
-		if op.alone != nil {
-			return batch, op
+		switch {
+		case op.alone != nil:
+			return op
+		case op.reads:
+			s.reads = append(s.reads, op)
+		default:
+			s.writes = append(s.writes, op)
 		}
-		batch = append(batch, op)
 		size += op.size
-		if len(batch) == maxBatchOps || size >= maxBatchBytes {
-			return batch, nil
+		if len(s.reads)+len(s.writes) == maxBatchOps || size >= maxBatchBytes {
+			return nil
 		}
 		select {
 		case op = <-s.operations:
 		default:
-			return batch, nil
+			return nil
 		}
 	}
 }
 
-// commit carries out a batch in one transaction. If it returns an error
+// commit carries out a batch, and makes it durable. If it returns an error
 // nothing of the batch has happened; else each operation has its own.
 func (s *Store) commit(batch []*operation) error {
 	err := s.ready()
@@ -102,27 +131,29 @@ func (s *Store) commit(batch []*operation) error {
 
 func (s *Store) transact(batch []*operation) error {
 	h := s.handle
-	c, err := h.transact(func(c *changes) error {
-		if !s.released {
-			if err := c.release(s.now()); err != nil {
-				return err
-			}
+	var c *changes
+	err := shielded(func() (err error) {
+		if c, err = s.begun(); err != nil {
+			return err
 		}
-		for _, op := range batch {
-			if op.err = op.run(h, c); errors.Is(op.err, errDamaged) {
-				return op.err
-			}
+		c.reset()
+		if err := s.run(batch, h, c); err != nil || !c.changed {
+			return err
 		}
-		return nil
+		if err := c.writeCounts(); err != nil {
+			return err
+		}
+		return s.flush(c)
 	})
 	if err != nil {
+		h.rollback()
 		if errors.Is(err, errCommit) && !errors.Is(err, errDamaged) {
-			s.rewind(err)
+			s.refuse(err)
 		}
 		return err
 	}
-	s.released = true
-	if s.failing {
+	s.released = s.released || !onlyReads(batch)
+	if c.changed && s.failing {
 		s.failing = false
 		s.log.Info("outbox can be written again", zap.String("file", s.path))
 	}
@@ -136,30 +167,34 @@ func (s *Store) transact(batch []*operation) error {
 	return nil
 }
 
-// errCommit: the changes could not be written.
-var errCommit = errors.New("writing the outbox file failed")
-
-// transact runs f in a transaction and commits it if it changes anything.
-func (h *handle) transact(f func(*changes) error) (c *changes, err error) {
-	err = shielded(func() error {
-		tx, err := h.begin(true)
-		if err != nil {
-			return fmt.Errorf("%w: %w", errCommit, err)
-		}
-		defer func() { _ = tx.Rollback() }() // of no effect after a commit
-		if c, err = openChanges(tx); err != nil {
+// run runs a batch's operations, and before the first that writes releases
+// what an earlier process had taken.
+func (s *Store) run(batch []*operation, h *handle, c *changes) error {
+	if !s.released && !onlyReads(batch) {
+		if err := c.release(s.now()); err != nil {
 			return err
 		}
-		if err := f(c); err != nil || !c.changed {
-			return err
+	}
+	for _, op := range batch {
+		if op.err = op.ctx.Err(); op.err != nil {
+			continue // nobody waits for it
 		}
-		if err := c.writeCounts(); err != nil {
-			return err
+		if op.err = op.run(h, c); errors.Is(op.err, errDamaged) {
+			return op.err
 		}
-		return h.commit(tx)
-	})
-	return c, err
+	}
+	return nil
 }
+
+// onlyReads reports whether that is a batch of operations that only read.
+func onlyReads(batch []*operation) bool { return len(batch) > 0 && batch[0].reads }
+
+// errCommit: the changes could not be written. errUndo: what was written of
+// them could not be taken back.
+var (
+	errCommit = errors.New("writing the outbox file failed")
+	errUndo   = errors.New("taking back what was written of it failed")
+)
 
 func (h *handle) commit(tx *bbolt.Tx) error {
 	id := tx.ID()
@@ -167,7 +202,11 @@ func (h *handle) commit(tx *bbolt.Tx) error {
 	if err == nil {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("%w: %w", errCommit, err), h.undo(uint64(id))) //nolint:gosec // never negative
+	err = fmt.Errorf("%w: %w", errCommit, err)
+	if undoing := h.undo(uint64(id)); undoing != nil { //nolint:gosec // never negative
+		err = errors.Join(err, fmt.Errorf("%w: %w", errUndo, undoing))
+	}
+	return err
 }
 
 // undo takes back a commit of which not all could be written. If it got as
@@ -190,14 +229,19 @@ func (h *handle) undo(id uint64) error {
 	return h.file.Sync()
 }
 
-// rewind opens the file anew after a commit has failed, so that nothing of it
-// is left in memory.
-func (s *Store) rewind(cause error) {
+// refuse has a batch refused because it could not be written.
+func (s *Store) refuse(cause error) {
 	if !s.failing {
 		s.failing = true
 		s.log.Error("outbox could not be written; no entry is accepted until it can be, see to its disk",
 			zap.String("file", s.path), zap.Error(cause))
 	}
+	s.rewind()
+}
+
+// rewind opens the file anew after a commit has failed, so that nothing of it
+// is left in memory.
+func (s *Store) rewind() {
 	s.drop()
 	if err := s.reopen(); err != nil {
 		s.log.Error("outbox could not be opened again; it is tried with each entry",
@@ -211,20 +255,24 @@ func (s *Store) ready() error {
 		return s.reopen()
 	}
 	info, err := os.Stat(s.path)
-	if err == nil && os.SameFile(info, s.handle.info) {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.handle.info) {
+		if err := s.putBack(); err != nil {
+			return err
+		}
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil // the file is open; whether it can be found is not seen
-	}
-	return s.putBack()
+	// If another error kept it from being found, it is open nevertheless.
+	return s.rejoin()
 }
 
 // reopen opens the file, from what can be read of it if it is damaged.
 func (s *Store) reopen() error {
-	h, err := openHandle(s.path, openOptions{lockTimeout: s.lockTimeout})
+	err := s.missed()
 	if err == nil {
-		err = s.use(h)
+		var h *handle
+		h, err = openHandle(s.path, openOptions{lockTimeout: s.lockTimeout})
+		if err == nil {
+			err = s.use(h)
+		}
 	}
 	if errors.Is(err, errDamaged) {
 		return s.salvage(err)
@@ -232,9 +280,26 @@ func (s *Store) reopen() error {
 	return err
 }
 
+// missed returns an error wrapping errDamaged if there is no file, or an empty
+// one, though there is a journal.
+func (s *Store) missed() error {
+	info, err := os.Stat(s.path)
+	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	content, err := s.journal.read()
+	if err != nil {
+		return fmt.Errorf("reading its journal: %w", err)
+	}
+	if len(journalFrames(content)) > 0 {
+		return damaged("it is gone, and its journal is not")
+	}
+	return nil
+}
+
 // use puts a handle in the place of the one before.
 func (s *Store) use(h *handle) error {
-	if err := h.view(func(tx *bbolt.Tx) error {
+	err := h.view(func(tx *bbolt.Tx) error {
 		t, err := openTables(tx)
 		if err != nil {
 			return err
@@ -244,38 +309,44 @@ func (s *Store) use(h *handle) error {
 		}
 		h.highest, err = t.highestID()
 		return err
-	}); err != nil {
+	})
+	if err == nil {
+		err = s.join(h)
+	}
+	if err != nil {
 		h.close()
 		return err
 	}
 	s.drop()
-	s.mu.Lock()
 	s.handle = h
-	s.mu.Unlock()
 	return nil
 }
 
-// drop closes the file, when nobody reads it any more.
+// drop closes the file.
 func (s *Store) drop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.handle != nil {
 		s.handle.close()
 		s.handle = nil
 	}
 }
 
-// shut ends the store.
+// shut ends the store. The file then contains all that it holds, if it can be
+// written; else the journal stays with it.
 func (s *Store) shut() {
 	if s.handle != nil {
 		// If the file was removed, what it held is put back.
-		if err := s.ready(); err != nil {
-			s.log.Error("outbox could not be put back where it was", zap.String("file", s.path), zap.Error(err))
+		err := s.ready()
+		if err == nil {
+			err = s.checkpoint()
+		}
+		if err != nil {
+			s.log.Error("outbox file could not be brought up to date; keep its journal with it",
+				zap.String("file", s.path), zap.Error(err))
 		}
 	}
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
 	s.drop()
+	if err := s.journal.close(); err != nil {
+		s.log.Warn("outbox journal could not be removed", zap.String("file", s.path), zap.Error(err))
+	}
 	s.lock.release()
 }

@@ -47,7 +47,7 @@ func commits(t *testing.T, s *Store) uint64 {
 func pause(s *Store) (resume func()) {
 	held, begun := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = s.await(context.Background(), &operation{done: make(chan error, 1), alone: func() error {
+		_ = s.await(context.Background(), &operation{alone: func() error {
 			close(begun)
 			<-held
 			return nil
@@ -57,7 +57,10 @@ func pause(s *Store) (resume func()) {
 	return func() { close(held) }
 }
 
-func TestWhatWaitsSharesOneCommit(t *testing.T) {
+// batches returns how many there are in the journal.
+func batches(s *Store) uint64 { return s.journal.sequence }
+
+func TestWhatWaitsSharesOneBatch(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,6 +71,9 @@ func TestWhatWaitsSharesOneCommit(t *testing.T) {
 		defer s.Close()
 		resume := pause(s)
 		before := commits(t, s)
+		if n := batches(s); n != 0 {
+			t.Fatalf("%d batches in the journal of a store that was just opened", n)
+		}
 		const appends = 100
 		var work sync.WaitGroup
 		var known int
@@ -94,8 +100,8 @@ func TestWhatWaitsSharesOneCommit(t *testing.T) {
 		synctest.Wait()
 		resume()
 		work.Wait()
-		if n := commits(t, s) - before; n != 1 {
-			t.Errorf("%d commits, want 1", n)
+		if n, m := batches(s), commits(t, s)-before; n != 1 || m != 0 {
+			t.Errorf("%d batches, %d commits, want 1 and none", n, m)
 		}
 		if known != appends {
 			t.Errorf("%d appends failed, want %d", known, appends)
@@ -117,8 +123,8 @@ func TestNothingToWriteIsNoCommit(t *testing.T) {
 	if _, err := s.Expire(t.Context(), outbox.Delivered, time.Now(), 10); err != nil {
 		t.Fatal(err)
 	}
-	if n := commits(t, s) - before; n != 0 {
-		t.Errorf("%d commits, want none", n)
+	if n, m := batches(s), commits(t, s)-before; n != 0 || m != 0 {
+		t.Errorf("%d batches, %d commits, want none", n, m)
 	}
 }
 
@@ -174,7 +180,7 @@ func TestCloseWhileOthersWait(t *testing.T) {
 }
 
 // TestUndo: a commit whose last write failed is not seen by anybody, though it
-// is in the file.
+// is in the file; what the journal holds is there nevertheless.
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
@@ -182,29 +188,57 @@ func TestUndo(t *testing.T) {
 		if err := s.Append(t.Context(), entryNumber(n)); err != nil {
 			t.Fatal(err)
 		}
+		alone(t, s, s.checkpoint)
 		if err := s.Append(t.Context(), entryNumber(100+n)); err != nil {
 			t.Fatal(err)
 		}
-		resume := pause(s)
-		if err := s.handle.undo(commits(t, s)); err != nil {
-			t.Fatal(err)
-		}
-		s.rewind(errors.New("the disk failed"))
-		resume()
-		if _, err := s.Get(t.Context(), entryNumber(100+n).ID); !errors.Is(err, outbox.ErrNotFound) {
+		alone(t, s, func() error {
+			before := commits(t, s)
+			// A batch that goes into the file at once.
+			r, err := newRecord(entryNumber(200 + n))
+			if err != nil {
+				return err
+			}
+			c := s.handle.changes
+			c.reset()
+			if err := errors.Join(c.add(r, r.encode(), &s.handle.highest), c.writeCounts()); err != nil {
+				return err
+			}
+			at, sequence := s.journal.of, s.journal.sequence
+			end := s.journal.end
+			if err := s.commitOpen(c); err != nil {
+				return err
+			}
+			s.journal.of, s.journal.sequence, s.journal.end = at, sequence, end
+			if err := s.handle.undo(before + 1); err != nil {
+				return err
+			}
+			s.refuse(errors.New("the disk failed"))
+			return nil
+		})
+		if _, err := s.Get(t.Context(), entryNumber(200+n).ID); !errors.Is(err, outbox.ErrNotFound) {
 			t.Fatalf("what was undone is there: error %v", err)
 		}
-		if _, err := s.Get(t.Context(), entryNumber(n).ID); err != nil {
-			t.Fatal(err)
+		for _, kept := range []int{n, 100 + n} {
+			if _, err := s.Get(t.Context(), entryNumber(kept).ID); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if err := s.handle.undo(commits(t, s) + 1); err != nil {
-		t.Fatal(err)
-	}
+	alone(t, s, func() error { return s.handle.undo(commits(t, s) + 1) })
 	if _, err := s.Get(t.Context(), entryNumber(4).ID); err != nil {
 		t.Errorf("what was not to be undone is gone: %v", err)
 	}
+	alone(t, s, s.checkpoint)
 	wantConsistent(t, s)
+}
+
+// alone has the writer do something between batches.
+func alone(t *testing.T, s *Store, do func() error) {
+	t.Helper()
+	if err := s.await(context.Background(), &operation{alone: do}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wantConsistent checks the file with bbolt's own check.
