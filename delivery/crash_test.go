@@ -91,6 +91,8 @@ type world struct {
 	store  *mortal
 	oldID  string
 	engine *Engine
+	hooks  Hooks
+	asked  func() // called with each request
 
 	mu       sync.Mutex
 	moments  int // at which the process could die, so far
@@ -181,6 +183,9 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	path := r.URL.Path[strings.LastIndex(r.URL.Path, enterprise)+len(enterprise):]
 	w.requests = append(w.requests, r.Method+" "+strings.Replace(path, cmp.Or(w.oldID, "none"), "old", 1))
 	meanwhile := w.s.meanwhile
+	if w.asked != nil {
+		w.asked()
+	}
 	w.mu.Unlock()
 	if meanwhile != nil && w.oldID != "" && strings.Contains(r.URL.Path, w.oldID) {
 		meanwhile(w)
@@ -248,12 +253,18 @@ func (m *mortal) Forget(ctx context.Context, account, identifier string) error {
 // live starts a process, which lives until it dies or everything is done.
 func (w *world) live(t *testing.T) {
 	t.Helper()
+	w.liveWith(t, w.account(t))
+}
+
+func (w *world) liveWith(t *testing.T, account Account) {
+	t.Helper()
 	w.engine = New(w.store)
 	w.engine.Configure(Config{
-		Accounts:      []Account{w.account(t)},
+		Accounts:      []Account{account},
 		RetryFor:      72 * time.Hour,
 		KeepDelivered: 365 * 24 * time.Hour,
 		KeepParked:    365 * 24 * time.Hour,
+		Hooks:         w.hooks,
 	})
 	synctest.Wait()
 }
