@@ -58,7 +58,11 @@ func pause(s *Store) (resume func()) {
 }
 
 // batches returns how many there are in the journal.
-func batches(s *Store) uint64 { return s.journal.sequence }
+func batches(t *testing.T, s *Store) (n uint64) {
+	t.Helper()
+	alone(t, s, func() error { n = s.journal.sequence; return nil })
+	return n
+}
 
 func TestWhatWaitsSharesOneBatch(t *testing.T) {
 	t.Parallel()
@@ -69,11 +73,11 @@ func TestWhatWaitsSharesOneBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		resume := pause(s)
-		before := commits(t, s)
-		if n := batches(s); n != 0 {
+		if n := batches(t, s); n != 0 {
 			t.Fatalf("%d batches in the journal of a store that was just opened", n)
 		}
+		resume := pause(s)
+		before := commits(t, s)
 		const appends = 100
 		var work sync.WaitGroup
 		var known int
@@ -100,7 +104,7 @@ func TestWhatWaitsSharesOneBatch(t *testing.T) {
 		synctest.Wait()
 		resume()
 		work.Wait()
-		if n, m := batches(s), commits(t, s)-before; n != 1 || m != 0 {
+		if n, m := batches(t, s), commits(t, s)-before; n != 1 || m != 0 {
 			t.Errorf("%d batches, %d commits, want 1 and none", n, m)
 		}
 		if known != appends {
@@ -123,7 +127,7 @@ func TestNothingToWriteIsNoCommit(t *testing.T) {
 	if _, err := s.Expire(t.Context(), outbox.Delivered, time.Now(), 10); err != nil {
 		t.Fatal(err)
 	}
-	if n, m := batches(s), commits(t, s)-before; n != 0 || m != 0 {
+	if n, m := batches(t, s), commits(t, s)-before; n != 0 || m != 0 {
 		t.Errorf("%d batches, %d commits, want none", n, m)
 	}
 }
