@@ -63,6 +63,13 @@ func churn(path string) error {
 			}
 		}
 	}()
+	go func() { // so that some are killed in the midst of one
+		for range time.Tick(5 * time.Millisecond) {
+			if err := store.Checkpoint(); err != nil {
+				failed <- err
+			}
+		}
+	}()
 	return <-failed
 }
 
