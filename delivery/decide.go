@@ -14,6 +14,7 @@ const (
 	reasonSeveral       = "TeleCRM has several leads with this identifier"
 	reasonNameless      = "TeleCRM does not tell the id of the lead with this identifier"
 	reasonUndated       = "TeleCRM does not say when it got the lead with this identifier; an earlier attempt may have created it"
+	reasonCreateUnsure  = "an earlier attempt may have created the lead with this identifier, or another enquiry of the same person"
 	reasonUnsearchable  = "TeleCRM says that it has this lead but cannot be asked for it"
 	reasonNothingToAdd  = "TeleCRM has another lead with this identifier, and the form has nothing to add to it"
 	reasonGone          = "the lead that TeleCRM had with this identifier has been deleted"
@@ -88,29 +89,4 @@ func again(s *outbox.Settlement, now time.Time, retryFor time.Duration) {
 	if failing >= retryFor {
 		s.State, s.DueAt = outbox.Parked, time.Time{}
 	}
-}
-
-// clockTolerance is how far created_on may lie before the attempt that made
-// the lead: HTTP dates, by which the two clocks are compared, are whole
-// seconds.
-const clockTolerance = 2 * time.Second
-
-// decideFound says what becomes of an entry that TeleCRM calls a duplicate
-// although an earlier attempt may have created it: a lead that is not older
-// than that attempt is ours, and its actions were created with it.
-// (https://docs.telecrm.in/sync-api/leads/pitfalls has nothing to tell it by.)
-// The one lead found is another's if the entry waits still.
-func decideFound(entry outbox.Entry, found telecrm.Found, now time.Time) outbox.Settlement {
-	lead := found.Leads[0]
-	if lead.CreatedOn.IsZero() {
-		return outbox.Settlement{State: outbox.Parked, At: now, Reason: reasonUndated, AmbiguousSince: entry.AmbiguousSince}
-	}
-	began := entry.AmbiguousSince
-	if !found.ServerTime.IsZero() {
-		began = began.Add(found.ServerTime.Sub(now))
-	}
-	if lead.CreatedOn.Before(began.Add(-clockTolerance)) {
-		return outbox.Settlement{State: outbox.Waiting}
-	}
-	return outbox.Settlement{State: outbox.Delivered, At: now, LeadID: lead.ID, Reason: reasonFoundAgain}
 }

@@ -28,7 +28,9 @@ func TestCarriedOut(t *testing.T) {
 		"the same of last week":             {timeline(shown(7*24*time.Hour, "1042", "Call me")), no},
 		"the same, undated":                 {timeline(shown(unknownAge, "1042", "Call me")), unknown},
 		"another of last week":              {timeline(shown(7*24*time.Hour, "1042", "Hello")), no},
-		"another since":                     {timeline(shown(-time.Second, "1042", "Hello")), unknown},
+		"another since":                     {timeline(shown(-time.Second, "1042", "Hello")), no},
+		"one without the note since":        {timeline(without(shown(-time.Second, "1042", ""), "note")), unknown},
+		"one without the note of last week": {timeline(without(shown(7*24*time.Hour, "1042", ""), "note")), no},
 		"another, undated":                  {timeline(shown(unknownAge, "1042", "Hello")), no},
 		"of another type since":             {timeline(shown(-time.Second, "1043", "Call me")), no},
 		"another since, and ours":           {timeline(shown(-time.Second, "1042", "Hello"), shown(-time.Second, "1042", "Call me")), yes},
@@ -47,6 +49,11 @@ func TestCarriedOut(t *testing.T) {
 const unknownAge = time.Duration(-1 << 62)
 
 func timeline(actions ...telecrm.ShownAction) telecrm.Shown { return telecrm.Shown{Actions: actions} }
+
+func without(action telecrm.ShownAction, field string) telecrm.ShownAction {
+	delete(action.Fields, field)
+	return action
+}
 
 // serverAhead has the server's clock show an hour more.
 func serverAhead(shown telecrm.Shown) telecrm.Shown {

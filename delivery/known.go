@@ -22,11 +22,16 @@ func (e *errand) known(ctx context.Context, duplicate telecrm.Answer) (outbox.Se
 		if answer != nil {
 			return s, *answer
 		}
-		s = decideFound(e.entry, found, e.now())
-		if s.State != outbox.Waiting {
+		leadID = found.Leads[0].ID
+		own, s, answer := e.own(ctx, found)
+		switch {
+		case answer != nil:
+			return s, *answer
+		case own == yes:
+			return e.delivered(reasonFoundAgain, leadID), duplicate
+		case own == unknown:
 			return s, duplicate
 		}
-		leadID = found.Leads[0].ID
 	}
 	switch e.job.OnDuplicate.Policy {
 	case ParkDuplicate:
@@ -44,7 +49,9 @@ func (e *errand) known(ctx context.Context, duplicate telecrm.Answer) (outbox.Se
 	return e.add(ctx, duplicate, leadID)
 }
 
-// delivered and parked settle the entry with nothing left to be done.
+// delivered and parked settle the entry with nothing left to be done. What was
+// in doubt about a parked one is for a person to decide: if it is tried again,
+// that is what they want.
 func (e *errand) delivered(reason, leadID string) outbox.Settlement {
 	return outbox.Settlement{State: outbox.Delivered, At: e.now(), Reason: reason, LeadID: leadID}
 }
@@ -89,6 +96,9 @@ func (e *errand) whose(ctx context.Context, duplicate telecrm.Answer) (string, o
 	if answer != nil {
 		return "", s, answer
 	}
+	if found.Leads[0].ID == "" {
+		return "", e.parked(reasonNameless), &duplicate
+	}
 	return found.Leads[0].ID, outbox.Settlement{}, nil
 }
 
@@ -118,20 +128,8 @@ func (e *errand) search(ctx context.Context, duplicate telecrm.Answer) (telecrm.
 		return found, e.notShown(reasonNotFound), &duplicate
 	case len(found.Leads) > 1 || found.More:
 		return found, e.parked(reasonSeveral), &duplicate
-	case found.Leads[0].ID == "" && e.needsID():
-		return found, e.parked(reasonNameless), &duplicate
 	}
 	return found, outbox.Settlement{}, nil
-}
-
-// needsID reports whether the entry's policy is about a lead by its id.
-func (e *errand) needsID() bool {
-	switch e.job.OnDuplicate.Policy {
-	case IgnoreDuplicate, ParkDuplicate, Upsert:
-		return false
-	case AppendActions, UpdateFields:
-	}
-	return true
 }
 
 // unreachable reports whether a request for a lead will never work, although

@@ -141,3 +141,50 @@ func TestTokensTakenAway(t *testing.T) {
 		})
 	}
 }
+
+// An attempt that never reached TeleCRM is not taken for the one that created
+// the lead, when another enquiry of the same person did so since.
+func TestAnotherEnquiryCreatedTheLead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		way       string
+		delivered bool
+	}{
+		"with actions":    {"actions", true},
+		"to be updated":   {"update, no actions", true},
+		"with nothing":    {"actions, none", false},
+		"to be parked":    {"park", false},
+		"by an async one": {"upsert", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, shapes := range []func(*sandbox.Config){nil, func(c *sandbox.Config) { c.LiveShapes = true }} {
+				synctest.Test(t, func(t *testing.T) {
+					const beforeCreate = 3
+					w := newWorld(t, ways()[test.way], situation{configure: shapes}, beforeCreate)
+					defer w.crm.Close()
+					w.live(t)
+					w.mu.Lock()
+					w.moments = 0
+					w.mu.Unlock()
+					w.submit()
+					w.pass()
+					w.die()
+					time.Sleep(time.Second)
+					w.s.remembered = true
+					w.createKnown()
+					w.live(t)
+					w.pass()
+					if err := w.engine.Stop(t.Context()); err != nil {
+						t.Error(err)
+					}
+					w.check(t)
+					entry, err := w.store.Get(t.Context(), entryID)
+					if err != nil || entry.State == outbox.Delivered != test.delivered {
+						t.Errorf("entry is %s: %s; %v", entry.State, entry.Reason, w.requests)
+					}
+				})
+			}
+		})
+	}
+}

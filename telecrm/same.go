@@ -24,6 +24,40 @@ func SameAction(sent Action, shown ShownAction) bool {
 	return SameFields(fields, shown.Fields)
 }
 
+// SimilarAction reports whether a shown action can be what became of the one
+// that was sent: of the same type, and with no value that is known to be
+// another. Values that are not shown may have been dropped, and those of
+// another kind may be written another way, as dates are.
+func SimilarAction(sent Action, shown ShownAction) bool {
+	if bareType(sent.Type) != bareType(shown.Type) {
+		return false
+	}
+	return SimilarFields(sent.Fields, shown.Fields)
+}
+
+// SimilarFields reports whether no value that is shown is known to be another
+// than was sent under its name, compared as [SimilarAction] does.
+func SimilarFields(sent, shown map[string]any) bool {
+	text, err := json.Marshal(sent)
+	if err != nil {
+		return false
+	}
+	for name, value := range object(text) {
+		other, isShown := shown[name]
+		if isShown && sameKind(value, other) && !sameValue(value, other) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameKind reports whether two values are of one JSON type, texts or numbers.
+func sameKind(a, b any) bool {
+	_, textA := a.(string)
+	_, textB := b.(string)
+	return textA && textB || isNumber(a) && isNumber(b)
+}
+
 // SameFields reports whether every value that was sent is shown under its
 // name, compared as [SameAction] does.
 func SameFields(sent, shown map[string]any) bool {

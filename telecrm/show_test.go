@@ -282,3 +282,29 @@ func TestNewAsyncRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestSimilarAction(t *testing.T) {
+	t.Parallel()
+	sent := telecrm.Action{Type: "1042", Fields: map[string]any{"note": "Call me", "count": 2, "day": int64(1767240000000)}}
+	for name, tc := range map[string]struct {
+		kind   string
+		fields map[string]any
+		want   bool
+	}{
+		"the same":                  {"1042", map[string]any{"note": "Call me", "count": json.Number("2"), "day": json.Number("1767240000000")}, true},
+		"prefix shown":              {"ACTION_1042", map[string]any{"note": "Call me"}, true},
+		"nothing of it left":        {"1042", nil, true},
+		"a date written otherwise":  {"1042", map[string]any{"note": "Call me", "day": "01/01/2026"}, true},
+		"another note":              {"1042", map[string]any{"note": "Hello"}, false},
+		"another number":            {"1042", map[string]any{"note": "Call me", "count": json.Number("3")}, false},
+		"another type":              {"1043", map[string]any{"note": "Call me"}, false},
+		"a value that was not sent": {"1042", map[string]any{"note": "Call me", "score": json.Number("5")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := telecrm.SimilarAction(sent, telecrm.ShownAction{Type: tc.kind, Fields: tc.fields}); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+		})
+	}
+}

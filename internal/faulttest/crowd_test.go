@@ -18,11 +18,12 @@ import (
 // mostPosts bounds the load of one test.
 const mostPosts = 100_000
 
-// crowd are the visitors of one test. Each has a name, a number and a message
-// of their own, and posts the form once.
+// crowd are the visitors of one test. Each has a name, a message and, unless
+// people says otherwise, a number of their own, and posts the form once.
 type crowd struct {
 	form   string // its URL
 	client *http.Client
+	people int // how many have a number of their own; 0: all
 
 	mu    sync.Mutex
 	posts []*post
@@ -31,7 +32,7 @@ type crowd struct {
 // post is one visitor's, and what came of it.
 type post struct {
 	name   string
-	number int
+	person int // whose number it is
 	begun  time.Time
 	took   time.Duration // 0 while it is under way
 	status int           // 0: there was no answer, but err
@@ -53,7 +54,7 @@ func newCrowd(form string) *crowd {
 	}
 }
 
-func (p *post) phone() string   { return fmt.Sprintf("+9180%08d", p.number) }
+func (p *post) phone() string   { return fmt.Sprintf("+9180%08d", p.person) }
 func (p *post) message() string { return "A question of " + p.name }
 
 // during has visitors come, so many a second, while f runs, and waits for the
@@ -111,7 +112,10 @@ func (c *crowd) next() *post {
 	if n == mostPosts {
 		return nil
 	}
-	p := &post{name: fmt.Sprintf("Load %06d", n), number: n, begun: time.Now()}
+	p := &post{name: fmt.Sprintf("Load %06d", n), person: n, begun: time.Now()}
+	if c.people > 0 {
+		p.person %= c.people
+	}
 	c.posts = append(c.posts, p)
 	return p
 }
