@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -113,18 +114,14 @@ func (s *Store) join(h *handle) error {
 		j.place(before)
 		return nil
 	}
-	for _, f := range frames {
-		if f.outbox == h.lineage.outbox {
-			if f.generation > j.of.generation {
-				return damaged("it is older than its journal")
-			}
-			return nil // the file contains what the journal holds
-		}
-	}
-	if len(frames) > 0 || strange(content) {
+	own := slices.DeleteFunc(slices.Clone(frames), func(f journalFrame) bool { return f.outbox != j.of.outbox })
+	switch {
+	case latest(own, 0) > j.of.generation:
+		return damaged("it is older than its journal")
+	case len(own) == 0 && (len(frames) > 0 || strange(content)):
 		return s.disown()
 	}
-	return nil
+	return nil // the file contains what the journal holds, if anything
 }
 
 // disown sets a journal aside that is not of this outbox.

@@ -337,8 +337,8 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 }
 
 // Compact implements [outbox.Store]. It is worth the while when more than half
-// of the file and more than 8 MiB are free. Nothing is written meanwhile, so
-// it takes the longer for others the more is left.
+// of the file and more than 8 MiB are free. Nothing else is read or written
+// meanwhile, so it takes the longer for others the more is left.
 func (s *Store) Compact(ctx context.Context) error {
 	return s.do(ctx, "compacting", uuid.Nil, &operation{alone: s.compact})
 }
