@@ -206,10 +206,24 @@ func (m *memory) Expire(_ context.Context, state outbox.State, before time.Time,
 	return removed, nil
 }
 
-func (m *memory) Retry(context.Context, string, time.Time) error { return errors.ErrUnsupported }
-func (m *memory) Erase(context.Context, string) error            { return errors.ErrUnsupported }
-func (m *memory) Compact(context.Context) error                  { return nil }
-func (m *memory) Close() error                                   { return nil }
+func (m *memory) Retry(_ context.Context, id string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, exists := m.entries[id]
+	if !exists {
+		return outbox.ErrNotFound
+	}
+	if m.taken[id] || e.State == outbox.Delivered {
+		return outbox.ErrState
+	}
+	e.State, e.DueAt, e.Attempts, e.FailingSince = outbox.Waiting, at, 0, time.Time{}
+	m.entries[id] = e
+	return nil
+}
+
+func (m *memory) Erase(context.Context, string) error { return errors.ErrUnsupported }
+func (m *memory) Compact(context.Context) error       { return nil }
+func (m *memory) Close() error                        { return nil }
 
 func (m *memory) List(context.Context, outbox.Filter) ([]outbox.Entry, error) {
 	return nil, errors.ErrUnsupported
