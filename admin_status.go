@@ -1,0 +1,186 @@
+package caddytelecrm
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// serveStatus tells how deliveries fare.
+func serveStatus(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	status, err := statusOf(r.Context(), openOutboxes())
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	return answerJSON(w, status)
+}
+
+func statusOf(ctx context.Context, open []openOutbox) (adminapi.Status, error) {
+	status := adminapi.Status{Outboxes: make([]adminapi.Outbox, 0, len(open))}
+	if len(open) == 0 {
+		status.Note = whyNoOutbox()
+	}
+	for _, o := range open {
+		accounts, err := o.accounts(ctx)
+		if err != nil {
+			return adminapi.Status{}, err
+		}
+		status.Outboxes = append(status.Outboxes, adminapi.Outbox{Resource: o.resource, Accounts: accounts})
+	}
+	return status, nil
+}
+
+// accounts tells how the accounts fare, by name: those of the running config,
+// and those that have leads in the outbox still. It reads one lead of each.
+func (o openOutbox) accounts(ctx context.Context) ([]adminapi.Account, error) {
+	byName := make(map[string]*adminapi.Account)
+	named := func(name string) *adminapi.Account {
+		if byName[name] == nil {
+			byName[name] = &adminapi.Account{Name: name}
+		}
+		return byName[name]
+	}
+	for _, s := range o.engine.Status() {
+		a := named(s.Account)
+		a.Configured = true
+		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
+		a.UnderWay = s.UnderWay
+		if s.PausedUntil.After(time.Now()) {
+			a.PausedUntil = utcTime(s.PausedUntil)
+		}
+	}
+	counts, err := o.store.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, count := range counts {
+		a := named(count.Account)
+		switch count.State {
+		case outbox.Waiting:
+			a.Waiting = count.Entries
+		case outbox.Delivered:
+			a.Delivered = count.Entries
+		case outbox.Parked:
+			a.Parked = count.Entries
+		}
+	}
+	list := make([]adminapi.Account, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		a := byName[name]
+		if a.OldestWaiting, err = o.oldestWaiting(ctx, a); err != nil {
+			return nil, err
+		}
+		list = append(list, *a)
+	}
+	return list, nil
+}
+
+// oldestWaiting returns the account's lead that has waited the longest, which
+// is the first of a list.
+func (o openOutbox) oldestWaiting(ctx context.Context, a *adminapi.Account) (*adminapi.Waiting, error) {
+	if a.Waiting == 0 {
+		return nil, nil //nolint:nilnil // none waits
+	}
+	oldest, err := o.store.List(ctx, outbox.Filter{State: outbox.Waiting, Account: a.Name, Limit: 1})
+	if err != nil || len(oldest) == 0 {
+		return nil, err
+	}
+	return &adminapi.Waiting{ID: oldest[0].ID, CreatedAt: oldest[0].CreatedAt}, nil
+}
+
+// utcTime returns t without a monotonic reading, as the outbox's times are.
+func utcTime(t time.Time) time.Time { return t.Round(0).UTC() }
+
+// checkState returns an error unless the state is known, or none is given.
+func checkState(state outbox.State) error {
+	if state == "" || slices.Contains(outbox.States(), state) {
+		return nil
+	}
+	known := make([]string, 0, len(outbox.States()))
+	for _, s := range outbox.States() {
+		known = append(known, string(s))
+	}
+	return refuse(http.StatusBadRequest, "there is no state %q; known ones are: %s", state, strings.Join(known, ", "))
+}
+
+// checkAccount returns an error unless the account is in the config or has
+// leads in an outbox, or none is given.
+func checkAccount(ctx context.Context, open []openOutbox, account string) error {
+	if account == "" {
+		return nil
+	}
+	known, err := knownAccounts(ctx, open)
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	if slices.Contains(known, account) {
+		return nil
+	}
+	if len(known) == 0 {
+		return refuse(http.StatusBadRequest, "there is no account %q, nor any other", account)
+	}
+	return refuse(http.StatusBadRequest, "there is no account %q; known ones are: %s", account, strings.Join(known, ", "))
+}
+
+// knownAccounts lists the accounts that are in the config or have leads in an
+// outbox.
+func knownAccounts(ctx context.Context, open []openOutbox) ([]string, error) {
+	names := make(map[string]bool)
+	for _, o := range open {
+		for _, s := range o.engine.Status() {
+			names[s.Account] = true
+		}
+		counts, err := o.store.Counts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, count := range counts {
+			names[count.Account] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// serveResume has an account tried at once.
+func serveResume(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	resumed, err := resumeAccount(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, adminapi.Resumed{Resumed: resumed})
+}
+
+func resumeAccount(ctx context.Context, name string) (bool, error) {
+	open, err := someOutbox()
+	if err != nil {
+		return false, err
+	}
+	if err := checkAccount(ctx, open, name); err != nil {
+		return false, err
+	}
+	configured, resumed := false, false
+	for _, o := range open {
+		was, err := o.engine.Resume(name)
+		configured = configured || err == nil
+		resumed = resumed || was
+	}
+	if !configured {
+		return false, refuse(http.StatusConflict, "%s", errNotConfigured)
+	}
+	return resumed, nil
+}
+
+var errNotConfigured = errors.New("the running config does not have this account; its leads wait until it does")
