@@ -1,0 +1,55 @@
+package caddytelecrm
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/cli"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "telecrm",
+		Usage: "<command> [--address <admin endpoint>] [--config <path> [--adapter <name>]] [--json]",
+		Short: cli.Short,
+		Long:  cli.Long,
+		CobraFunc: func(cmd *cobra.Command) {
+			cli.Build(cmd, connectAdmin)
+		},
+	})
+}
+
+// connectAdmin returns a client of the admin endpoint that the flags name, as
+// Caddy's own commands find it. One client keeps its connection, which
+// Caddy's helper does not: a long list takes thousands of requests.
+func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
+	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+	if err != nil {
+		return nil, fmt.Errorf("finding the admin endpoint: %w", err)
+	}
+	parsed, err := caddy.ParseNetworkAddress(address)
+	if err != nil || parsed.PortRangeSize() > 1 {
+		return nil, fmt.Errorf("%q is no address of an admin endpoint; write it as localhost:2019", address)
+	}
+	network, dialed, origin := parsed.Network, parsed.JoinHostPort(0), "http://"+parsed.JoinHostPort(0)
+	if parsed.IsUnixNetwork() {
+		// After the path may stand the socket's permissions.
+		dialed, _, _ = strings.Cut(parsed.Host, "|")
+		origin = "http://127.0.0.1"
+	}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, dialed)
+		},
+	}
+	return &adminapi.Client{HTTP: &http.Client{Transport: transport}, Origin: origin, Address: address}, nil
+}

@@ -1,0 +1,432 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// endpoint is an admin endpoint with leads that the test chooses.
+type endpoint struct {
+	*httptest.Server
+	status   adminapi.Status
+	leads    []adminapi.Lead
+	lists    int         // how many lists were asked for
+	onList   func(n int) // called before the nth is answered
+	failAt   int         // which list fails
+	answers  []string    // to posts, in order
+	requests []string    // other than lists and status
+	bodies   []string    // of them
+	longest  int         // the longest page asked for
+}
+
+func newEndpoint(t *testing.T, leads ...adminapi.Lead) *endpoint {
+	t.Helper()
+	e := &endpoint{leads: leads}
+	e.status.Outboxes = []adminapi.Outbox{{Resource: "/srv/outbox.db", Accounts: []adminapi.Account{{
+		Name: "default", Configured: true, Parked: len(leads),
+	}}}}
+	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case path == "/telecrm/status":
+		_ = json.NewEncoder(w).Encode(e.status)
+	case path == "/telecrm/leads":
+		e.lists++
+		if e.onList != nil {
+			e.onList(e.lists)
+		}
+		if e.lists == e.failAt {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"error":"the outbox has just been closed; try again"}`)
+			return
+		}
+		limit, _ := strconv.Atoi(r.FormValue("limit"))
+		e.longest = max(e.longest, limit)
+		from := 1 + slices.IndexFunc(e.leads, func(l adminapi.Lead) bool { return l.ID == r.FormValue("after") })
+		page := adminapi.Page{Leads: e.leads[from:min(from+limit, len(e.leads))]}
+		if len(page.Leads) == limit {
+			page.Next = page.Leads[limit-1].ID
+		}
+		_ = json.NewEncoder(w).Encode(page)
+	default:
+		body, _ := io.ReadAll(r.Body)
+		e.requests = append(e.requests, r.Method+" "+r.URL.RequestURI())
+		e.bodies = append(e.bodies, strings.TrimSpace(string(body)))
+		if len(e.answers) == 0 {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		answer := e.answers[0]
+		e.answers = e.answers[1:]
+		if strings.Contains(answer, `"error"`) {
+			w.WriteHeader(http.StatusConflict)
+		}
+		_, _ = io.WriteString(w, answer)
+	}
+}
+
+// run gives a command and returns what it prints.
+func (e *endpoint) run(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	return run(t, e.URL, "", args...)
+}
+
+func run(t *testing.T, origin, stdin string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	root := &cobra.Command{Use: "telecrm", SilenceUsage: true, SilenceErrors: true}
+	Build(root, func(string, string, string) (*adminapi.Client, error) {
+		return &adminapi.Client{HTTP: http.DefaultClient, Origin: origin, Address: "localhost:2019"}, nil
+	})
+	var out, errs bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	root.SetIn(strings.NewReader(stdin))
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	return out.String(), errs.String(), err
+}
+
+// someLeads are that many parked leads with content.
+func someLeads(n int) []adminapi.Lead {
+	leads := make([]adminapi.Lead, 0, n)
+	for i := range n {
+		leads = append(leads, adminapi.Lead{
+			ID: fmt.Sprintf("01900000-0000-7000-8000-%012d", i), State: outbox.Parked, Account: "default", Form: "enquiry",
+			CreatedAt: time.Now().Add(-3 * time.Minute), Attempts: 1, Reason: "TeleCRM has another lead with this identifier",
+			Content: &adminapi.Content{Identifier: "918123456789", Fields: map[string]any{"name": "Meera Iyer"}},
+		})
+	}
+	return leads
+}
+
+func TestListPagesThroughEverything(t *testing.T) {
+	e := newEndpoint(t, someLeads(1234)...)
+	stdout, _, err := e.run(t, "leads", "list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(stdout, "\n"); lines != 1234+1 {
+		t.Errorf("%d lines", lines)
+	}
+	if e.longest > adminapi.MaxPage || !strings.Contains(stdout, "3 minutes") {
+		t.Errorf("pages of %d; %s", e.longest, stdout[:300])
+	}
+	e.lists = 0
+	stdout, _, err = e.run(t, "leads", "list", "--json", "--limit", "150")
+	if err != nil || strings.Count(stdout, "\n") != 150 || e.lists != 2 {
+		t.Errorf("%d lines of %d lists, error %v", strings.Count(stdout, "\n"), e.lists, err)
+	}
+	if stdout, _, err := newEndpoint(t).run(t, "leads", "list"); err != nil || stdout != "There are no such leads.\n" {
+		t.Errorf("without leads: %q, error %v", stdout, err)
+	}
+}
+
+func TestExportCSV(t *testing.T) {
+	leads := someLeads(600)
+	leads[0].Content.Fields = map[string]any{"name": "=cmd|' /C calc'!A0", "tags": []any{"a", "-b"}, "rating": 4}
+	leads[0].Content.Actions = []adminapi.Action{{Type: "1042", Fields: map[string]any{"note": "Call"}}}
+	leads[599].Content.Fields = map[string]any{"name": "Two\nlines, \"quoted\"", "city": "+1"}
+	leads[1].Content = &adminapi.Content{Unreadable: true}
+	e := newEndpoint(t, leads...)
+	e.onList = func(n int) {
+		if n == 4 { // the second pass has begun
+			leads[2].Content.Fields["late"] = "came in between"
+		}
+	}
+	path := filepath.Join(t.TempDir(), "leads.csv")
+	stdout, stderr, err := e.run(t, "leads", "export", "--format", "csv", "--output", path)
+	if err != nil || stderr != "" || stdout != "600 leads written to "+path+"\n" {
+		t.Fatalf("printed %q and %q, error %v", stdout, stderr, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("file %v, error %v", info.Mode(), err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil || len(rows) != 601 {
+		t.Fatalf("%d rows, error %v", len(rows), err)
+	}
+	for row, want := range map[int]map[string]string{
+		1: {
+			"fields.name": "'=cmd|' /C calc'!A0", "fields.tags": "a, -b", "fields.rating": "4", "fields.city": "",
+			"actions": `[{"type":"1042","fields":{"note":"Call"}}]`, "more_fields": "", "state": "parked",
+		},
+		2:   {"fields.name": "", "actions": ""},
+		3:   {"fields.name": "Meera Iyer", "more_fields": `{"late":"came in between"}`},
+		600: {"fields.name": "Two\nlines, \"quoted\"", "fields.city": "'+1"},
+	} {
+		for column, value := range want {
+			if got := rows[row][slices.Index(rows[0], column)]; got != value {
+				t.Errorf("row %d: %s is %q, want %q", row, column, got, value)
+			}
+		}
+	}
+}
+
+func TestExportNDJSON(t *testing.T) {
+	e := newEndpoint(t, someLeads(300)...)
+	stdout, _, err := e.run(t, "leads", "export", "--format", "ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(stdout))
+	for i := range 300 {
+		var lead adminapi.Lead
+		if err := decoder.Decode(&lead); err != nil || lead.ID != e.leads[i].ID || lead.Content.Fields["name"] != "Meera Iyer" {
+			t.Fatalf("lead %d: %+v, error %v", i, lead, err)
+		}
+	}
+}
+
+// What is there already is not overwritten, and what could not be written as
+// a whole does not stay.
+func TestExportLeavesNoDebris(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "leads.csv")
+	e := newEndpoint(t, someLeads(600)...)
+	e.failAt = 5
+	if _, _, err := e.run(t, "leads", "export", "--format", "csv", "-o", path); err == nil || !strings.Contains(err.Error(), "just been closed") {
+		t.Errorf("error %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := e.run(t, "leads", "export", "--format", "csv", "-o", path); err == nil || !strings.Contains(err.Error(), "exists already") {
+		t.Errorf("error %v", err)
+	}
+	if kept, _ := os.ReadFile(path); string(kept) != "precious" {
+		t.Errorf("the file holds %q", kept)
+	}
+	if _, _, err := e.run(t, "leads", "export", "--format", "xlsx"); err == nil || !strings.Contains(err.Error(), "csv, ndjson") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRetry(t *testing.T) {
+	e := newEndpoint(t, someLeads(3)...)
+	e.answers = []string{
+		`{"retried":2000,"skipped":1,"next":"01900000-0000-7000-8000-000000000001"}`,
+		`{"retried":5,"skipped":1}`,
+	}
+	stdout, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked", "--account", "default")
+	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: under way, delivered or gone meanwhile\n" {
+		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
+	}
+	want := []string{
+		"POST /telecrm/leads/retry?account=default&state=parked",
+		"POST /telecrm/leads/retry?account=default&after=01900000-0000-7000-8000-000000000001&state=parked",
+	}
+	if diff := cmp.Diff(want, e.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	e.answers = []string{`{"error":"lead a is delivered and cannot be retried"}`}
+	stdout, stderr, err = e.run(t, "leads", "retry", "a", "b")
+	if err == nil || err.Error() != "1 of 2 leads could not be retried" || stdout != "b retried\n" || stderr != "lead a is delivered and cannot be retried\n" {
+		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
+	}
+	e.answers = []string{`{"error":"it is under way"}`}
+	stdout, _, err = e.run(t, "leads", "discard", "--json", "a", "b")
+	if err == nil || stdout != `{"id":"a","done":false,"error":"it is under way"}`+"\n"+`{"id":"b","done":true}`+"\n" {
+		t.Errorf("printed %q, error %v", stdout, err)
+	}
+}
+
+func TestErase(t *testing.T) {
+	e := newEndpoint(t, someLeads(3)...)
+	answers := []string{
+		`{"erased":1,"examined":9000,"forgotten":0,"next":"01900000-0000-7000-8000-000000000001"}`,
+		`{"erased":2,"under_way":["c"],"examined":10,"forgotten":1}`,
+	}
+	e.answers = slices.Clone(answers)
+	stdout, _, err := run(t, e.URL, "+91 81234 56789\n", "leads", "erase", "--identifier", "-")
+	if err == nil || !strings.Contains(err.Error(), "being sent at this moment: c") ||
+		stdout != "3 leads erased, of 9,010 leads looked at\nthe id of the person's lead in TeleCRM forgotten, in 1 account\n" {
+		t.Errorf("printed %q, error %v", stdout, err)
+	}
+	want := []string{
+		`{"identifier":"+91 81234 56789\n"}`,
+		`{"identifier":"+91 81234 56789\n","after":"01900000-0000-7000-8000-000000000001"}`,
+	}
+	if diff := cmp.Diff(want, e.bodies); diff != "" {
+		t.Errorf("bodies (-want +got):\n%s", diff)
+	}
+	for _, request := range e.requests {
+		if request != "POST /telecrm/leads/erase" {
+			t.Errorf("request %q", request)
+		}
+	}
+}
+
+// What a visitor typed does not steer the terminal.
+func TestShowIsPlainText(t *testing.T) {
+	e := newEndpoint(t)
+	e.answers = []string{`{"id":"a","state":"parked","account":"default","form":"f","created_at":"2026-11-24T12:00:00Z","attempts":1,` +
+		`"content":{"fields":{"message":"one\n\u001b[2Jtwo\u202ethree","tags":["x","y"]}}}`}
+	stdout, _, err := e.run(t, "leads", "show", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(stdout, "\x1b\u202e") || !strings.Contains(stdout, `\u001b[2Jtwo\u202ethree`) || !strings.Contains(stdout, "x, y") {
+		t.Errorf("printed %q", stdout)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	e := newEndpoint(t)
+	now := time.Now()
+	e.status.Outboxes[0].Accounts = []adminapi.Account{
+		{Name: "default", Configured: true, Waiting: 12345, Delivered: 2, OldestWaiting: &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-3 * time.Minute)}},
+		{Name: "old", Waiting: 1},
+		{Name: "my north", Configured: true, Held: true, HeldSince: now.Add(-2 * time.Hour), HeldReason: "HTTP 401"},
+		{Name: "south", Configured: true, PausedUntil: now.Add(90 * time.Second)},
+	}
+	stdout, _, err := e.run(t, "status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"default   sending         12,345 ", "3 minutes  a\n", "not in the running config", "my north is held since ",
+		"(2 hours ago): HTTP 401", "resume 'my north'", "south is paused until ", "(in 1 minute)",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is missing in\n%s", want, stdout)
+		}
+	}
+	e.status = adminapi.Status{Note: "the outbox is off"}
+	if stdout, _, err := e.run(t, "status"); err != nil || stdout != "the outbox is off\n" {
+		t.Errorf("printed %q, error %v", stdout, err)
+	}
+	if stdout, _, err := e.run(t, "status", "--json"); err != nil || !strings.Contains(stdout, `"note":"the outbox is off"`) {
+		t.Errorf("printed %q, error %v", stdout, err)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	e := newEndpoint(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"stats"}, `unknown command "stats"`},
+		{[]string{"leads", "lits"}, `unknown command "lits"`},
+		{[]string{"leads", "list", "--limit", "-1"}, "from 0"},
+		{[]string{"leads", "retry"}, "say which leads"},
+		{[]string{"leads", "retry", "--all"}, "--all --state parked"},
+		{[]string{"leads", "retry", "--all", "--state", "parked", "a"}, "but not both"},
+		{[]string{"leads", "retry", "a", "--state", "parked"}, "go with --all"},
+		{[]string{"leads", "erase"}, "identifier"},
+		{[]string{"leads", "export"}, "format"},
+		{[]string{"leads", "show"}, "accepts 1 arg"},
+		{[]string{"accounts", "resume"}, "accepts 1 arg"},
+	} {
+		if _, _, err := e.run(t, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: error %v, want %q", test.args, err, test.want)
+		}
+	}
+	if len(e.requests) > 0 {
+		t.Errorf("requests %q", e.requests)
+	}
+}
+
+// A server without the plugin, and one that does not run, are told apart.
+func TestServersThatAreNotThere(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>Hello") }))
+	defer page.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for _, command := range [][]string{
+		{"status"},
+		{"leads", "list"},
+		{"leads", "show", "a"},
+		{"leads", "retry", "a", "b"},
+		{"leads", "retry", "--all", "--state", "parked"},
+		{"leads", "discard", "a"},
+		{"leads", "export", "--format", "csv"},
+		{"leads", "erase", "--identifier", "a"},
+		{"accounts", "resume", "a"},
+	} {
+		for origin, want := range map[string]string{
+			other.URL: "that server has no telecrm plugin",
+			page.URL:  "that server has no telecrm plugin",
+			gone.URL:  "no Caddy answers there",
+		} {
+			_, stderr, err := run(t, origin, "", command...)
+			if err == nil || !strings.Contains(err.Error(), "localhost:2019: "+want) || stderr != "" {
+				t.Errorf("%v: printed %q, error %v, want %q", command, stderr, err, want)
+			}
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	e := newEndpoint(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"leads", "list", "--state", ""}, "waiting\ndelivered\nparked\n:4\n"},
+		{[]string{"leads", "list", "--account", ""}, "default\n:4\n"},
+		{[]string{"leads", "export", "--format", ""}, "csv\nndjson\n:4\n"},
+		{[]string{"accounts", "resume", ""}, "default\n:4\n"},
+	} {
+		stdout, _, err := e.run(t, append([]string{"__complete"}, test.args...)...)
+		if err != nil || stdout != test.want {
+			t.Errorf("%v: %q, error %v", test.args, stdout, err)
+		}
+	}
+}
+
+func TestProgressIsForTerminals(t *testing.T) {
+	var err bytes.Buffer
+	for _, alive := range []bool{false, true} {
+		bar := (&terminal{err: &err, alive: alive}).progress("Exporting", 200)
+		bar.at(100)
+		bar.at(101) // too soon to be drawn
+		bar.end()
+	}
+	want := "\r\x1b[KExporting [===============               ]  50 %  100 of 200\r\x1b[K"
+	if err.String() != want {
+		t.Errorf("drew %q", err.String())
+	}
+}
+
+func TestColorsAreForTerminals(t *testing.T) {
+	var out bytes.Buffer
+	tb := &table{t: &terminal{out: &out, colors: true}}
+	tb.print(header("A", "B"), []cell{{"held", bad}, {"x", plain}})
+	if want := "\x1b[1mA\x1b[0m     \x1b[1mB\x1b[0m\n\x1b[31mheld\x1b[0m  x\n"; out.String() != want {
+		t.Errorf("printed %q", out.String())
+	}
+}

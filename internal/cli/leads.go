@@ -1,0 +1,393 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+func (t *terminal) listCommand() *cobra.Command {
+	var c choice
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Lists the leads, the oldest first",
+		Long: `
+Lists the leads, the oldest first. It never shows whose they are: that is what
+"leads show" and "leads export" do.`,
+		Args: cobra.NoArgs,
+	}
+	c.addTo(cmd, t)
+	cmd.Flags().IntVar(&limit, "limit", 0, "List at most so many leads (0: all of them)")
+	cmd.RunE = t.does(func(ctx context.Context, _ []string) error { return t.list(ctx, c, limit) })
+	return cmd
+}
+
+func (t *terminal) list(ctx context.Context, c choice, limit int) error {
+	if limit < 0 {
+		return errors.New("--limit is a number from 0")
+	}
+	columns := &table{t: t}
+	listed := 0
+	err := t.eachPage(ctx, c, adminapi.Filter{Limit: adminapi.PageSize}, func(leads []adminapi.Lead) (more bool, err error) {
+		if limit > 0 {
+			leads = leads[:min(len(leads), limit-listed)]
+		}
+		var rows [][]cell
+		if listed == 0 && len(leads) > 0 {
+			rows = append(rows, header("ID", "STATE", "ACCOUNT", "FORM", "RECEIVED", "AGE", "TRIES", ""))
+		}
+		for _, lead := range leads {
+			if t.json {
+				if err := t.printJSON(lead); err != nil {
+					return false, err
+				}
+				continue
+			}
+			rows = append(rows, t.row(lead))
+		}
+		if !t.json {
+			columns.print(rows...)
+		}
+		listed += len(leads)
+		return limit == 0 || listed < limit, nil
+	})
+	if err == nil && listed == 0 && !t.json {
+		t.printf("There are no such leads.\n")
+	}
+	return err
+}
+
+// eachPage calls f with page after page of the leads, until there are no more
+// or f wants none.
+func (t *terminal) eachPage(ctx context.Context, c choice, f adminapi.Filter, use func([]adminapi.Lead) (more bool, err error)) error {
+	f.State, f.Account = outbox.State(c.state), c.account
+	for {
+		page, err := t.client.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		more, err := use(page.Leads)
+		if err != nil || !more || page.Next == "" {
+			return err
+		}
+		f.After = page.Next
+	}
+}
+
+func (t *terminal) row(lead adminapi.Lead) []cell {
+	note := cell{onOneLine(lead.Reason), plain}
+	if lead.State == outbox.Waiting {
+		due := "due " + t.ahead(lead.DueAt)
+		if note.text != "" {
+			due += ": "
+		}
+		note.text = due + note.text
+	}
+	return []cell{
+		{lead.ID, plain}, stateOfLead(lead), {onOneLine(lead.Account), plain}, {onOneLine(lead.Form), plain},
+		{moment(lead.CreatedAt), plain}, {t.age(lead.CreatedAt), plain}, {strconv.Itoa(lead.Attempts), plain}, note,
+	}
+}
+
+func stateOfLead(lead adminapi.Lead) cell {
+	styles := map[outbox.State]style{outbox.Delivered: good, outbox.Parked: warn}
+	return cell{string(lead.State), styles[lead.State]}
+}
+
+func (t *terminal) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show <id>",
+		Short: "Shows one lead, with what the visitor sent",
+		Long: `
+Shows one lead, with everything that the visitor sent. What it prints is
+personal.`,
+		Args:              cobra.ExactArgs(1),
+		RunE:              t.does(t.show),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+}
+
+func (t *terminal) show(ctx context.Context, args []string) error {
+	lead, err := t.client.Get(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if t.json {
+		return t.printJSON(lead)
+	}
+	rows := [][]cell{
+		{{"id", quiet}, {lead.ID, plain}},
+		{{"state", quiet}, stateOfLead(lead)},
+		{{"account", quiet}, {onOneLine(lead.Account), plain}},
+		{{"form", quiet}, {onOneLine(lead.Form), plain}},
+		{{"received", quiet}, {moment(lead.CreatedAt) + " (" + t.ago(lead.CreatedAt) + ")", plain}},
+		{{"tries", quiet}, {strconv.Itoa(lead.Attempts), plain}},
+	}
+	add := func(name, text string) {
+		if text != "" {
+			rows = append(rows, []cell{{name, quiet}, {onOneLine(text), plain}})
+		}
+	}
+	if !lead.BegunAt.IsZero() {
+		add("last tried", moment(lead.BegunAt))
+	}
+	if !lead.FailingSince.IsZero() {
+		add("failing since", moment(lead.FailingSince))
+	}
+	if lead.State == outbox.Waiting {
+		add("due", moment(lead.DueAt)+" ("+t.ahead(lead.DueAt)+")")
+	}
+	if !lead.SettledAt.IsZero() {
+		add("settled", moment(lead.SettledAt)+" ("+t.ago(lead.SettledAt)+")")
+	}
+	add("reason", lead.Reason)
+	add("step", lead.Step)
+	add("TeleCRM id", lead.LeadID)
+	if lead.Content != nil {
+		add("identifier", lead.Content.Identifier)
+		add("on duplicate", lead.Content.OnDuplicate)
+	}
+	(&table{t: t}).print(rows...)
+	t.printContent(lead.Content)
+	return nil
+}
+
+func (t *terminal) printContent(content *adminapi.Content) {
+	if content == nil {
+		return
+	}
+	if content.Unreadable {
+		t.printf("\nWhat the visitor sent cannot be read.\n")
+		return
+	}
+	t.printValues("fields", content.Fields)
+	for _, action := range content.Actions {
+		t.printValues("action "+onOneLine(action.Type), action.Fields)
+	}
+}
+
+func (t *terminal) printValues(title string, values map[string]any) {
+	t.printf("\n%s\n", t.paint(bold, title))
+	var rows [][]cell
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		lines := strings.Split(printable(textOf(values[name])), "\n")
+		rows = append(rows, []cell{{"  " + onOneLine(name), quiet}, {lines[0], plain}})
+		for _, line := range lines[1:] {
+			rows = append(rows, []cell{{"", plain}, {line, plain}})
+		}
+	}
+	(&table{t: t}).print(rows...)
+}
+
+func (t *terminal) retryCommand() *cobra.Command {
+	var c choice
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "retry <id>... | --all --state <state>",
+		Short: "Has leads tried again at once",
+		Long: `
+Has leads tried again at once: those with the ids given, or, with --all, all
+that are in a state, parked or waiting, and perhaps of one account.`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	c.addTo(cmd, t)
+	cmd.Flags().BoolVar(&all, "all", false, "Retry all the leads in the state that --state names")
+	cmd.RunE = t.does(func(ctx context.Context, args []string) error {
+		switch {
+		case all && len(args) > 0:
+			return errors.New("give ids, or --all, but not both")
+		case all && c.state == "":
+			return errors.New("say which leads: --all --state parked, or --all --state waiting")
+		case all:
+			return t.retryAll(ctx, c)
+		case len(args) == 0:
+			return errors.New("say which leads: their ids, or --all --state parked")
+		case c != choice{}:
+			return errors.New("--state and --account go with --all")
+		}
+		return t.forEach(args, "retried", func(id string) error { return t.client.Retry(ctx, id) })
+	})
+	return cmd
+}
+
+func (t *terminal) retryAll(ctx context.Context, c choice) error {
+	total, err := t.count(ctx, c)
+	if err != nil {
+		return err
+	}
+	bar := t.progress("Retrying", total)
+	var sum adminapi.Retried
+	for {
+		part, err := t.client.RetryAll(ctx, outbox.State(c.state), c.account, sum.Next)
+		if err != nil {
+			bar.end()
+			return fmt.Errorf("after %s: %w", plural(sum.Retried, "lead", "leads"), err)
+		}
+		sum = adminapi.Retried{Retried: sum.Retried + part.Retried, Skipped: sum.Skipped + part.Skipped, Next: part.Next}
+		bar.at(sum.Retried + sum.Skipped)
+		if sum.Next == "" {
+			break
+		}
+	}
+	bar.end()
+	if t.json {
+		return t.printJSON(sum)
+	}
+	t.printf("%s will be tried again at once\n", plural(sum.Retried, "lead", "leads"))
+	if sum.Skipped > 0 {
+		t.printf("%s: under way, delivered or gone meanwhile\n", plural(sum.Skipped, "lead was left alone", "leads were left alone"))
+	}
+	return nil
+}
+
+func (t *terminal) discardCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "discard <id>...",
+		Short: "Removes leads from the outbox for good",
+		Long: `
+Removes leads from the outbox for good, in whatever state they are. What of
+them is in TeleCRM already stays there.`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	cmd.RunE = t.does(func(ctx context.Context, args []string) error {
+		return t.forEach(args, "discarded", func(id string) error { return t.client.Discard(ctx, id) })
+	})
+	return cmd
+}
+
+// done is what became of one id of several, as JSON.
+type done struct {
+	ID    string `json:"id"`
+	Done  bool   `json:"done"`
+	Error string `json:"error,omitempty"`
+}
+
+// forEach does something with each id, and says so. An id for which it cannot
+// be done does not stop the others.
+func (t *terminal) forEach(ids []string, did string, do func(id string) error) error {
+	failed := 0
+	for _, id := range ids {
+		err := do(id)
+		if refused := new(adminapi.Error); err != nil && !errors.As(err, &refused) {
+			return err // it is the server that does not work
+		}
+		result := done{ID: id, Done: err == nil}
+		if err != nil {
+			failed++
+			result.Error = err.Error()
+		}
+		switch {
+		case t.json:
+			if err := t.printJSON(result); err != nil {
+				return err
+			}
+		case err != nil:
+			_, _ = fmt.Fprintln(t.err, onOneLine(err.Error()))
+		default:
+			t.printf("%s %s\n", id, did)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %s could not be %s", failed, plural(len(ids), "lead", "leads"), did)
+	}
+	return nil
+}
+
+func (t *terminal) eraseCommand() *cobra.Command {
+	var identifier string
+	cmd := &cobra.Command{
+		Use:   "erase --identifier <value>",
+		Short: "Removes a person from the outbox",
+		Long: `
+Removes everything about a person from the outbox: their leads, whatever their
+state and account, and the remembered id of their lead in TeleCRM. It does not
+touch what is in TeleCRM.
+
+The identifier is the value of the account's lead identifier, which is the
+phone number unless the config says otherwise. Write phone numbers with the
+country code; spaces and punctuation do not count. With "-" it is read from
+the standard input, which keeps it out of the shell's history.
+
+A lead that is being sent at this very moment cannot be removed: the command
+names it and exits with 1. Run it again a little later.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&identifier, "identifier", "", "The person's phone number, or whatever the lead identifier is (- reads it from the standard input)")
+	_ = cmd.MarkFlagRequired("identifier")
+	cmd.RunE = t.does(func(ctx context.Context, _ []string) error {
+		if identifier == "-" {
+			line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+			if err != nil && line == "" {
+				return fmt.Errorf("reading the identifier: %w", err)
+			}
+			identifier = line
+		}
+		return t.erase(ctx, identifier)
+	})
+	return cmd
+}
+
+func (t *terminal) erase(ctx context.Context, identifier string) error {
+	total, err := t.count(ctx, choice{})
+	if err != nil {
+		return err
+	}
+	bar := t.progress("Looking through the leads", total)
+	var sum adminapi.Erased
+	for {
+		part, err := t.client.Erase(ctx, adminapi.Erasure{Identifier: identifier, After: sum.Next})
+		if err != nil {
+			bar.end()
+			return err
+		}
+		sum = adminapi.Erased{
+			Erased:    sum.Erased + part.Erased,
+			UnderWay:  append(sum.UnderWay, part.UnderWay...),
+			Examined:  sum.Examined + part.Examined,
+			Forgotten: sum.Forgotten + part.Forgotten,
+			Next:      part.Next,
+		}
+		bar.at(sum.Examined)
+		if sum.Next == "" {
+			break
+		}
+	}
+	bar.end()
+	if t.json {
+		if err := t.printJSON(sum); err != nil {
+			return err
+		}
+	} else {
+		t.printf("%s erased, of %s looked at\n", plural(sum.Erased, "lead", "leads"), plural(sum.Examined, "lead", "leads"))
+		if sum.Forgotten > 0 {
+			t.printf("the id of the person's lead in TeleCRM forgotten, in %s\n", plural(sum.Forgotten, "account", "accounts"))
+		}
+	}
+	if len(sum.UnderWay) > 0 {
+		return fmt.Errorf("not erased, because it is being sent at this moment: %s; run this again a little later", strings.Join(sum.UnderWay, ", "))
+	}
+	return nil
+}
+
+// create makes a file that nobody else can read. It replaces none, whose
+// permissions would stay as they are.
+func create(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("%s exists already; name another file, or remove it first", path)
+	}
+	return file, err
+}
