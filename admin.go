@@ -49,6 +49,7 @@ func (AdminAPI) Routes() []caddy.AdminRoute {
 		"/leads/{id}/retry":       {http.MethodPost: serveRetry},
 		"/accounts/{name}/resume": {http.MethodPost: serveResume},
 	}
+	maps.Copy(routes, pageRoutes())
 	list := make([]caddy.AdminRoute, 0, len(routes))
 	for _, path := range slices.Sorted(maps.Keys(routes)) {
 		list = append(list, caddy.AdminRoute{Pattern: adminapi.Prefix + path, Handler: routes[path]})

@@ -46,6 +46,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	if err != nil {
 		return "", err
 	}
+	h.app.pooled.tally.Accepted()
 	switch {
 	case result.Answer.Verdict == telecrm.Duplicate:
 		s.sent = 1
@@ -186,6 +187,7 @@ func (a *App) deliveryConfig() delivery.Config {
 
 // logSettled tells what became of an attempt.
 func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	a.pooled.count(entry, s, answer)
 	log := a.logger.WithLazy(
 		zap.String("account", entry.Account),
 		zap.String("form", entry.Form),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/console"
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -23,6 +24,7 @@ var pool = caddy.NewUsagePool()
 type pooledOutbox struct {
 	store  outbox.Store
 	engine *delivery.Engine
+	tally  *console.Tally
 	logger *zap.Logger
 
 	mu     sync.Mutex
@@ -43,7 +45,7 @@ func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbo
 		if err != nil {
 			return nil, err
 		}
-		return &pooledOutbox{store: store, engine: delivery.New(store), logger: logger}, nil
+		return &pooledOutbox{store: store, engine: delivery.New(store), tally: console.NewTally(time.Now), logger: logger}, nil
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,142 @@
+// Package console is the page on which operators see how leads fare, and what
+// it counts for that.
+package console
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// hours is how far back a Tally counts.
+const hours = 24
+
+// mostRemarked bounds the fields that a Tally keeps apart. Their names come
+// from the config and from TeleCRM.
+const mostRemarked = 200
+
+// Tally counts what becomes of leads while its process lives: by the hour,
+// for the last 24 hours, and TeleCRM's remarks by form and field. It is safe
+// for concurrent use.
+type Tally struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	since   time.Time
+	ring    [hours]hourCount
+	remarks map[remarked]int
+	others  int
+}
+
+// hourCount is what happened in an hour, counted from 1970.
+type hourCount struct {
+	number int64
+	Counts
+}
+
+// Counts is how many leads were accepted from visitors, delivered and parked.
+type Counts struct {
+	Accepted, Delivered, Parked int
+}
+
+type remarked struct{ form, field string }
+
+// NewTally returns a tally that reads the time from now.
+func NewTally(now func() time.Time) *Tally {
+	return &Tally{now: now, since: now(), remarks: make(map[remarked]int)}
+}
+
+// hour returns the counts of this hour.
+func (t *Tally) hour() *Counts {
+	number := hourOf(t.now())
+	at := &t.ring[number%hours]
+	if at.number != number {
+		*at = hourCount{number: number}
+	}
+	return &at.Counts
+}
+
+func hourOf(at time.Time) int64 { return at.Unix() / int64(time.Hour/time.Second) }
+
+// Accepted counts a lead that is safe in the outbox.
+func (t *Tally) Accepted() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hour().Accepted++
+}
+
+// Settled counts a lead that has come to the state. That it waits again
+// counts nothing.
+func (t *Tally) Settled(state outbox.State) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch state {
+	case outbox.Delivered:
+		t.hour().Delivered++
+	case outbox.Parked:
+		t.hour().Parked++
+	case outbox.Waiting:
+	}
+}
+
+// Remarked counts a field that TeleCRM did not store as it was sent.
+func (t *Tally) Remarked(form, field string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := remarked{form, field}
+	if _, known := t.remarks[key]; !known && len(t.remarks) >= mostRemarked {
+		t.others++
+		return
+	}
+	t.remarks[key]++
+}
+
+// Counted is what a [Tally] has counted.
+type Counted struct {
+	// Since is when it began.
+	Since time.Time
+	// Hours are the last 24 hours, the oldest first; the last one is not over
+	// yet.
+	Hours []Hour
+	// Remarks are the most frequent first.
+	Remarks []Remark
+	// OtherRemarks counts those of fields beyond the 200 that are kept apart.
+	OtherRemarks int
+}
+
+// Hour is what happened in the hour that began at Start.
+type Hour struct {
+	Start time.Time
+	Counts
+}
+
+// Remark is how often TeleCRM did not store a field of a form as sent.
+type Remark struct {
+	Form, Field string
+	Times       int
+}
+
+// Counted returns what was counted so far.
+func (t *Tally) Counted() Counted {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := Counted{Since: t.since, OtherRemarks: t.others}
+	last := hourOf(t.now())
+	for number := last - hours + 1; number <= last; number++ {
+		h := Hour{Start: time.Unix(number*int64(time.Hour/time.Second), 0)}
+		if at := t.ring[number%hours]; at.number == number {
+			h.Counts = at.Counts
+		}
+		c.Hours = append(c.Hours, h)
+	}
+	for key, times := range t.remarks {
+		c.Remarks = append(c.Remarks, Remark{key.form, key.field, times})
+	}
+	slices.SortFunc(c.Remarks, func(a, b Remark) int {
+		return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.Form, b.Form), cmp.Compare(a.Field, b.Field))
+	})
+	return c
+}
