@@ -114,7 +114,7 @@ func (a *App) keep(t testing.TB, account string, state outbox.State, phone strin
 	case outbox.Waiting:
 	case outbox.Parked:
 		entry.BegunAt, settlement.Reason = now, "TeleCRM has another lead with this identifier"
-	default:
+	case outbox.Delivered, underWay:
 		entry.BegunAt, settlement.LeadID = now, "64c1f0aa12bb34cc56dd78ee"
 	}
 	if err := store.Append(context.Background(), entry); err != nil {

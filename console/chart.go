@@ -2,12 +2,13 @@ package console
 
 // The measures of the chart, in units of its own.
 const (
-	chartWidth  = 760
-	chartHeight = 220
-	chartLeft   = 44 // room for the numbers beside it
+	chartHeight = 224
+	chartLeft   = 72 // room for the numbers beside it
+	slotWidth   = 28
+	chartRight  = chartLeft + hours*slotWidth
+	chartWidth  = chartRight + 24 // room for half a time
 	chartTop    = 12
 	chartBottom = 190 // of the bars; below are the hours
-	slotWidth   = (chartWidth - chartLeft) / hours
 	barWidth    = 8
 )
 
@@ -54,7 +55,7 @@ func newChart(c Counted) chart {
 		return max(2, n*(chartBottom-chartTop)/top)
 	}
 	ch := chart{
-		Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartWidth, Bottom: chartBottom,
+		Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, Bottom: chartBottom,
 		Lines: []chartLine{{chartTop, top}, {(chartTop + chartBottom) / 2, top / 2}, {chartBottom, 0}},
 		Empty: most == 0,
 	}

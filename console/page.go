@@ -132,13 +132,14 @@ var pageText string
 var pageStyle string
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"style":  func() template.CSS { return template.CSS(pageStyle) },
-	"moment": func(at time.Time) string { return at.Local().Format("2 Jan 2006 15:04:05 MST") },
-	"clock":  func(at time.Time) string { return at.Local().Format("15:04") },
-	"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-	"number": func(n int) string { return humanize.Comma(int64(n)) },
-	"chart":  newChart,
-	"prefix": func() string { return adminapi.Prefix },
+	"style":   func() template.CSS { return template.CSS(pageStyle) },
+	"moment":  func(at time.Time) string { return at.Local().Format("2 Jan 2006 15:04:05 MST") },
+	"clock":   func(at time.Time) string { return at.Local().Format("15:04") },
+	"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+	"number":  func(n int) string { return humanize.Comma(int64(n)) },
+	"chart":   newChart,
+	"segment": url.PathEscape,
+	"prefix":  func() string { return adminapi.Prefix },
 }).Parse(pageText))
 
 func styleHash() string {

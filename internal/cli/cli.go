@@ -132,7 +132,7 @@ func (c *choice) addTo(cmd *cobra.Command, t *terminal) {
 }
 
 func stateNames() []cobra.Completion {
-	var names []cobra.Completion
+	names := make([]cobra.Completion, 0, len(outbox.States()))
 	for _, state := range outbox.States() {
 		names = append(names, string(state))
 	}

@@ -49,10 +49,10 @@ func newEndpoint(t *testing.T, leads ...adminapi.Lead) *endpoint {
 }
 
 func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.Path; {
-	case path == "/telecrm/status":
+	switch r.URL.Path {
+	case "/telecrm/status":
 		_ = json.NewEncoder(w).Encode(e.status)
-	case path == "/telecrm/leads":
+	case "/telecrm/leads":
 		e.lists++
 		if e.onList != nil {
 			e.onList(e.lists)

@@ -148,11 +148,14 @@ type sheet struct {
 	err   error
 }
 
+// fixedColumns is how many columns there are besides those of fields.
+const fixedColumns = 13
+
 func newSheet(w io.Writer, names []string) *sheet {
 	s := &sheet{csv: csv.NewWriter(w), names: names}
-	row := []string{
-		"id", "state", "account", "form", "received", "settled", "due", "attempts", "reason", "telecrm_id", "identifier",
-	}
+	row := make([]string, 0, len(names)+fixedColumns)
+	row = append(row,
+		"id", "state", "account", "form", "received", "settled", "due", "attempts", "reason", "telecrm_id", "identifier")
 	for _, name := range names {
 		row = append(row, "fields."+name)
 	}
@@ -172,10 +175,10 @@ func (s *sheet) write(lead adminapi.Lead) error {
 	if content == nil {
 		content = new(adminapi.Content)
 	}
-	row := []string{
+	row := make([]string, 0, len(s.names)+fixedColumns)
+	row = append(row,
 		lead.ID, string(lead.State), lead.Account, lead.Form, cellTime(lead.CreatedAt), cellTime(lead.SettledAt),
-		cellTime(lead.DueAt), strconv.Itoa(lead.Attempts), lead.Reason, lead.LeadID, content.Identifier,
-	}
+		cellTime(lead.DueAt), strconv.Itoa(lead.Attempts), lead.Reason, lead.LeadID, content.Identifier)
 	more := maps.Clone(content.Fields)
 	for _, name := range s.names {
 		text := ""

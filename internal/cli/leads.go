@@ -96,8 +96,14 @@ func (t *terminal) row(lead adminapi.Lead) []cell {
 		note.text = due + note.text
 	}
 	return []cell{
-		{lead.ID, plain}, stateOfLead(lead), {onOneLine(lead.Account), plain}, {onOneLine(lead.Form), plain},
-		{moment(lead.CreatedAt), plain}, {t.age(lead.CreatedAt), plain}, {strconv.Itoa(lead.Attempts), plain}, note,
+		{lead.ID, plain},
+		stateOfLead(lead),
+		{onOneLine(lead.Account), plain},
+		{onOneLine(lead.Form), plain},
+		{moment(lead.CreatedAt), plain},
+		{t.age(lead.CreatedAt), plain},
+		{strconv.Itoa(lead.Attempts), plain},
+		note,
 	}
 }
 

@@ -63,9 +63,13 @@ func (t *terminal) printOutbox(o adminapi.Outbox) {
 			parked.style = warn
 		}
 		rows = append(rows, []cell{
-			{onOneLine(a.Name), plain}, stateOfAccount(a),
-			{humanize.Comma(int64(a.Waiting)), plain}, {humanize.Comma(int64(a.UnderWay)), plain},
-			parked, {humanize.Comma(int64(a.Delivered)), plain}, oldest,
+			{onOneLine(a.Name), plain},
+			stateOfAccount(a),
+			{humanize.Comma(int64(a.Waiting)), plain},
+			{humanize.Comma(int64(a.UnderWay)), plain},
+			parked,
+			{humanize.Comma(int64(a.Delivered)), plain},
+			oldest,
 		})
 	}
 	(&table{t: t}).print(rows...)

@@ -1,0 +1,178 @@
+package console
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// text renders the page, which must be well formed, and returns its words.
+func text(t *testing.T, p Page) (words, source string) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Render(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	return wordsOf(t, b.String()), b.String()
+}
+
+func wordsOf(t *testing.T, source string) string {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for node := range root.Descendants() {
+		if node.Type == html.TextNode && node.Parent.Data != "style" {
+			words = append(words, strings.Fields(node.Data)...)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func TestRender(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	account := func(change func(*adminapi.Account)) Page {
+		a := adminapi.Account{Name: "north", Configured: true}
+		change(&a)
+		return Page{Outboxes: []Outbox{{Outbox: adminapi.Outbox{Resource: "/srv/outbox.db", Accounts: []adminapi.Account{a}}}}}
+	}
+	lead := adminapi.Lead{ID: "01900000-0000-7000-8000-000000000001", Form: "enquiry", Account: "north", State: outbox.Parked, CreatedAt: now.Add(-3 * time.Hour), Reason: "TeleCRM has another lead"}
+	for _, test := range []struct {
+		name    string
+		page    Page
+		has     []string
+		hasNot  []string
+		markup  []string
+		without []string
+	}{
+		{
+			name: "no outbox", page: Page{Note: "the outbox is off"},
+			has: []string{"There is nothing to show: the outbox is off."}, hasNot: []string{"Parked leads"},
+		},
+		{
+			name: "all well", page: account(func(a *adminapi.Account) { a.Delivered = 12345 }),
+			has:     []string{"Sending", "12,345", "Outbox /srv/outbox.db", "none", "stored everything", "There are none."},
+			without: []string{"/resume"},
+		},
+		{
+			name: "held", page: account(func(a *adminapi.Account) {
+				a.Held, a.HeldSince, a.HeldReason, a.Waiting = true, now.Add(-2*time.Hour), "HTTP 401", 7
+				a.OldestWaiting = &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-150 * time.Minute)}
+			}),
+			has:    []string{"Held since", "2 hours ago: HTTP 401.", "Try now : account north"},
+			markup: []string{`<form method="post" action="/telecrm/page/accounts/north/resume">`},
+		},
+		{
+			name: "paused", page: account(func(a *adminapi.Account) { a.PausedUntil = now.Add(10 * time.Minute) }),
+			has: []string{"Paused until", "for another 10 minutes."}, markup: []string{"/resume"},
+		},
+		{
+			name: "not configured", page: account(func(a *adminapi.Account) { a.Configured = false }),
+			has: []string{"Not configured"}, without: []string{"/resume"},
+		},
+		{
+			name: "a name that is awkward in a URL", page: account(func(a *adminapi.Account) { a.Name, a.Held = `a/b"<c>`, true }),
+			has: []string{`a/b"<c>`}, markup: []string{`/accounts/a%2Fb%22%3Cc%3E/resume`},
+		},
+		{
+			name: "parked", page: Page{Outboxes: account(func(a *adminapi.Account) { a.Parked = 41 }).Outboxes, Parked: adminapi.Page{Leads: []adminapi.Lead{lead}, Next: lead.ID}},
+			has: []string{"41 in all", "3 hours ago enquiry north TeleCRM has another lead " + lead.ID, "The next"},
+			markup: []string{
+				`<form method="post" action="/telecrm/page/leads/` + lead.ID + `/retry">`,
+				`<form method="get" action="/telecrm/page/leads/` + lead.ID + `/discard">`,
+				`<a href="/telecrm/?after=` + lead.ID + `">`,
+			},
+		},
+		{
+			name: "beyond the last", page: Page{Outboxes: account(func(*adminapi.Account) {}).Outboxes, After: lead.ID},
+			has: []string{"There are no more.", "The oldest"}, markup: []string{`url=/telecrm/?after=` + lead.ID + `"`},
+		},
+		{
+			name: "done", page: Page{Done: "retried"},
+			has: []string{"The lead is being tried again."}, markup: []string{`role="status"`, `url=/telecrm/"`},
+		},
+		{
+			name: "done, made up", page: Page{Done: "<b>you won</b>"},
+			hasNot: []string{"you won"}, without: []string{`role="status"`},
+		},
+		{
+			name: "still", page: Page{Still: true, After: lead.ID},
+			has: []string{"refresh every 30 seconds"}, markup: []string{`<a href="/telecrm/?after=` + lead.ID + `">refresh every`},
+			without: []string{"http-equiv"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.page.Now = now
+			for i := range test.page.Outboxes {
+				test.page.Outboxes[i].Counted = NewTally(func() time.Time { return now }).Counted()
+			}
+			words, source := text(t, test.page)
+			for _, want := range test.has {
+				if !strings.Contains(words, want) {
+					t.Errorf("%q is not on the page: %s", want, words)
+				}
+			}
+			for _, other := range test.hasNot {
+				if strings.Contains(words, other) {
+					t.Errorf("%q is on the page: %s", other, words)
+				}
+			}
+			for _, want := range test.markup {
+				if !strings.Contains(source, want) {
+					t.Errorf("%s is missing in %s", want, source)
+				}
+			}
+			for _, other := range test.without {
+				if strings.Contains(source, other) {
+					t.Errorf("%s is in %s", other, source)
+				}
+			}
+		})
+	}
+}
+
+// What the policy forbids, the pages do not try: scripts, styles beside the
+// one sheet, anything of another place.
+func TestPagesKeepToThePolicy(t *testing.T) {
+	counted := NewTally(time.Now)
+	counted.Accepted()
+	counted.Remarked("enquiry", "fields.city")
+	_, page := text(t, Page{Now: time.Now(), Outboxes: []Outbox{{
+		Outbox: adminapi.Outbox{Accounts: []adminapi.Account{{Name: "a", Configured: true, Held: true}}}, Counted: counted.Counted(),
+	}}})
+	var discard, problem bytes.Buffer
+	if err := RenderDiscard(&discard, adminapi.Lead{ID: "a", Reason: "<script>"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := RenderProblem(&problem, "<script>"); err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]string{"page": page, "discard": discard.String(), "problem": problem.String()} {
+		root, err := html.Parse(strings.NewReader(source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range root.Descendants() {
+			if node.Type == html.ElementNode && (node.Data == "script" || node.Data == "img" || node.Data == "iframe") {
+				t.Errorf("%s: <%s>", name, node.Data)
+			}
+			for _, a := range node.Attr {
+				outside := strings.Contains(a.Val, "//") || strings.HasPrefix(a.Val, "javascript:")
+				if a.Key == "style" || strings.HasPrefix(a.Key, "on") || outside {
+					t.Errorf("%s: %s=%q", name, a.Key, a.Val)
+				}
+			}
+		}
+	}
+	if !strings.Contains(page, pageStyle) {
+		t.Error("the style sheet is not as it was hashed")
+	}
+}

@@ -1,0 +1,213 @@
+package browsertest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+)
+
+// consoleCaddyfile has an account that works and one whose token is wrong.
+const consoleCaddyfile = `{
+	admin localhost:%[1]s {
+		origins localhost:%[1]s ""
+	}
+	telecrm {
+		account {
+			token demo-token
+			enterprise_id demo
+			base_url http://localhost:%[3]s/autoupdate/v2
+			country IN
+			crm_rate 1000/s 1000
+		}
+		account north {
+			token another-token
+			enterprise_id demo
+			base_url http://localhost:%[3]s/autoupdate/v2
+			country IN
+		}
+		outbox bolt %[4]s
+	}
+}
+http://localhost:%[2]s {
+	respond /thanks "Thank you"
+	respond / "Hello"
+	telecrm /callback {
+		field name
+		field phone
+		set no_such_field something
+		on_duplicate park
+		thank_you /thanks
+	}
+	telecrm /north {
+		account north
+		field name
+		field phone
+		thank_you /thanks
+	}
+}
+http://localhost:%[3]s {
+	telecrm_sandbox {
+		token demo-token
+		enterprise_id demo
+	}
+}
+`
+
+// startConsole runs a site with an admin endpoint, and returns the address of
+// the page there.
+func startConsole(t *testing.T) (s *site, page string) {
+	t.Helper()
+	admin, pages, crm := caddyproc.FreePort(t), caddyproc.FreePort(t), caddyproc.FreePort(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "Caddyfile")
+	text := fmt.Sprintf(consoleCaddyfile, admin, pages, crm, filepath.Join(dir, "outbox.db"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatalf("writing the Caddyfile: %v", err)
+	}
+	s = &site{pages: "http://localhost:" + pages, sandbox: "http://localhost:" + crm}
+	s.Process = caddyproc.Start(t, binary, config, dir, s.pages)
+	return s, "http://localhost:" + admin + "/telecrm/"
+}
+
+// Somebody on call sees what is parked and why, retries one lead and discards
+// another, without scripts.
+func TestConsole(t *testing.T) {
+	s, page := startConsole(t)
+	s.keepOut("81234", "onerror")
+	b := openTab(t)
+	b.withoutScripts()
+	b.open(page)
+	checkLayout(b, "console-empty")
+	for range 4 {
+		s.postCallback(t, "+91 81234 56789")
+	}
+	resp, err := http.PostForm(s.pages+"/north", map[string][]string{"phone": {"+91 81234 56780"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	eventually(t, actionTimeout, "everything to be on the page", func() bool {
+		b.open(page)
+		text := evaluate[string](b, "document.body.innerText")
+		return strings.Contains(text, "Held") && countParked(b) == 3 && strings.Contains(text, "no_such_field")
+	})
+	checkLayout(b, "console")
+	if text := evaluate[string](b, "document.documentElement.outerHTML"); strings.Contains(text, "81234") || strings.Contains(text, "onerror") {
+		t.Errorf("the page says whose the leads are:\n%s", text)
+	}
+	checkAccessible(b)
+
+	if status := b.press(`form[action$="/retry"] button`); status != http.StatusOK || b.path() != "/telecrm/" {
+		t.Errorf("after the retry came %s with status %d", b.path(), status)
+	}
+	if got := evaluate[string](b, `document.querySelector("[role=status]").textContent`); !strings.Contains(got, "tried again") {
+		t.Errorf("the page says %q", got)
+	}
+	eventually(t, actionTimeout, "the retried lead to be parked again", func() bool {
+		b.open(page)
+		return countParked(b) == 3
+	})
+
+	if status := b.press(`form[action$="/discard"] button`); status != http.StatusOK || !strings.HasSuffix(b.path(), "/discard") {
+		t.Fatalf("to be asked came %s with status %d", b.path(), status)
+	}
+	checkLayout(b, "console-discard")
+	if status := b.press("button.danger"); status != http.StatusOK || b.path() != "/telecrm/" || countParked(b) != 2 {
+		t.Errorf("after the discard came %s with status %d and %d parked leads", b.path(), status, countParked(b))
+	}
+	if status := b.press(`form[action$="/resume"] button`); status != http.StatusOK || b.path() != "/telecrm/" {
+		t.Errorf("after the resumption came %s with status %d", b.path(), status)
+	}
+
+	// Somebody else has discarded it meanwhile.
+	gone := strings.TrimSuffix(page, "/") + "/page/leads/01900000-0000-7000-8000-000000000000/discard"
+	b.witness.expect(gone, http.StatusNotFound)
+	if status := b.load(chromedp.Navigate(gone)); status != http.StatusNotFound {
+		t.Errorf("a lead that is gone: status %d", status)
+	}
+	checkLayout(b, "console-problem")
+}
+
+// Another site cannot have the browser of an operator do anything.
+func TestConsoleRefusesOtherSites(t *testing.T) {
+	s, page := startConsole(t)
+	s.postCallback(t, "+91 81234 56789")
+	s.postCallback(t, "+91 81234 56789")
+	b := openTab(t)
+	eventually(t, actionTimeout, "the parked lead", func() bool {
+		b.open(page)
+		return countParked(b) == 1
+	})
+	target := evaluate[string](b, `document.querySelector('form[action$="/retry"]').action`)
+	b.open(s.pages) // another origin, as its port differs
+	b.witness.expect(target, http.StatusForbidden)
+	evaluate[bool](b, fmt.Sprintf(`(() => {
+		const form = document.createElement("form"), button = document.createElement("button");
+		form.method = "post";
+		form.action = %s;
+		button.type = "submit";
+		button.textContent = "Win a prize";
+		form.append(button);
+		document.body.append(form);
+		return true;
+	})()`, quote(target)))
+	if status := b.press(submitButton); status != http.StatusForbidden {
+		t.Errorf("another site's post has status %d", status)
+	}
+	b.open(page)
+	if n := countParked(b); n != 1 {
+		t.Errorf("%d leads are parked", n)
+	}
+}
+
+// The page loads itself anew, which the admin endpoint must let it.
+func TestConsoleRefreshesItself(t *testing.T) {
+	_, page := startConsole(t)
+	b := openTab(t)
+	b.open(page)
+	refresh := evaluate[string](b, `document.querySelector('meta[http-equiv="refresh"]').content`)
+	if refresh != "30; url=/telecrm/" {
+		t.Errorf("refreshes as %q", refresh)
+	}
+	if status := b.press(`header a`); status != http.StatusOK || evaluate[int](b, `document.querySelectorAll('meta[http-equiv="refresh"]').length`) != 0 {
+		t.Errorf("refreshing does not stop; status %d", status)
+	}
+	if status := b.press(`header a:last-of-type`); status != http.StatusOK || evaluate[int](b, `document.querySelectorAll('meta[http-equiv="refresh"]').length`) != 1 {
+		t.Errorf("refreshing does not begin again; status %d", status)
+	}
+}
+
+func countParked(b *tab) int {
+	return evaluate[int](b, `document.querySelectorAll('form[action$="/retry"]').length`)
+}
+
+// checkAccessible looks for what people need who do not see the page, or use
+// no mouse.
+func checkAccessible(b *tab) {
+	b.t.Helper()
+	wrong := evaluate[[]string](b, `(() => {
+		const wrong = [], all = selector => Array.from(document.querySelectorAll(selector));
+		if (all("main").length !== 1 || all("h1").length !== 1) wrong.push("landmarks");
+		for (const table of all("table")) {
+			if (!table.caption?.textContent.trim()) wrong.push("a table without a caption");
+			for (const th of table.querySelectorAll("th")) if (!th.scope) wrong.push("th without scope: " + th.textContent);
+		}
+		const names = all("button").map(button => button.textContent.trim());
+		if (new Set(names).size !== names.length) wrong.push("buttons that sound alike: " + names);
+		for (const section of all("section")) {
+			if (!document.getElementById(section.getAttribute("aria-labelledby"))) wrong.push("a section without a name");
+		}
+		for (const svg of all("svg:not([aria-hidden])")) if (!svg.getAttribute("aria-label")) wrong.push("a picture without words");
+		return wrong;
+	})()`)
+	for _, what := range wrong {
+		b.t.Error(what)
+	}
+}
