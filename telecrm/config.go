@@ -39,6 +39,9 @@ type Config struct {
 	// Pace spreads the requests; default none.
 	Pace Pace `json:"-"`
 
+	// Observe is told of each request that is sent; default nobody.
+	Observe Observer `json:"-"`
+
 	// Transport carries the requests; default a clone of
 	// [http.DefaultTransport].
 	Transport http.RoundTripper `json:"-"`

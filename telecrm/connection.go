@@ -27,6 +27,7 @@ type connection struct {
 	enterprise *url.URL // the root of everything that is the workspace's
 	timeout    time.Duration
 	pace       Pace
+	observe    Observer // nil: nobody observes
 	now        func() time.Time
 	http       *http.Client
 
@@ -63,6 +64,7 @@ func newConnection(c Config, base string) (connection, error) {
 		enterprise: root.JoinPath("enterprise", c.EnterpriseID),
 		timeout:    c.Timeout,
 		pace:       c.Pace,
+		observe:    c.Observe,
 		now:        c.Now,
 		http: &http.Client{
 			Transport: c.Transport,
@@ -107,16 +109,16 @@ type reply struct {
 	date       time.Time // by the server's clock; zero if it did not tell
 }
 
-func (c *connection) get(ctx context.Context, path string) reply {
-	return c.send(ctx, http.MethodGet, path, nil)
+func (c *connection) get(ctx context.Context, endpoint Endpoint, path string) reply {
+	return c.send(ctx, endpoint, http.MethodGet, path, nil)
 }
 
-func (c *connection) post(ctx context.Context, path string, body []byte) reply {
-	return c.send(ctx, http.MethodPost, path, body)
+func (c *connection) post(ctx context.Context, endpoint Endpoint, path string, body []byte) reply {
+	return c.send(ctx, endpoint, http.MethodPost, path, body)
 }
 
 // send sends one request; without a body if that is nil.
-func (c *connection) send(ctx context.Context, method, path string, body []byte) reply {
+func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path string, body []byte) (came reply) {
 	if c.pace != nil {
 		if err := c.pace.Wait(ctx); err != nil {
 			return reply{unanswered: fmt.Errorf("waiting for a turn under the account's pace: %w", err)}
@@ -124,6 +126,10 @@ func (c *connection) send(ctx context.Context, method, path string, body []byte)
 	}
 	if err := ctx.Err(); err != nil {
 		return reply{unanswered: fmt.Errorf("sending request: %w", err)}
+	}
+	if c.observe != nil {
+		ended := c.observe(ctx, endpoint)
+		defer func() { ended(came.status) }()
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

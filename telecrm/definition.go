@@ -47,7 +47,7 @@ func (d Definitions) OK() bool { return d.Failure == nil }
 // (https://docs.telecrm.in/sync-api/enterprise/custom-fields-list). It sends
 // one request.
 func (c *Client) FieldDefinitions(ctx context.Context) Definitions {
-	return readDefinitions(c.conn.get(ctx, "/custom-fields?detail=false"))
+	return readDefinitions(c.conn.get(ctx, EndpointFields, "/custom-fields?detail=false"))
 }
 
 // readDefinitions makes a result of what came back. An answer without a list is

@@ -93,7 +93,7 @@ func (c *Client) FindLeads(ctx context.Context, field string, spellings []string
 		return Found{Failure: &answer}
 	}
 	path := fmt.Sprintf("/lead/search?skip=0&limit=%d", searchLimit)
-	return readFound(c.conn.post(ctx, path, body), field)
+	return readFound(c.conn.post(ctx, EndpointSearch, path, body), field)
 }
 
 func searchBody(field string, spellings []string) ([]byte, error) {

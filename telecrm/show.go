@@ -91,7 +91,7 @@ func (c *Client) GetLead(ctx context.Context, leadID string) Shown {
 		return Shown{Failure: &answer}
 	}
 	path += fmt.Sprintf("?includeActions=true&skip=0&limit=%d", actionsLimit)
-	return readShown(c.conn.get(ctx, path), leadID)
+	return readShown(c.conn.get(ctx, EndpointGet, path), leadID)
 }
 
 // readShown makes a result of what came back of a read. An answer without
