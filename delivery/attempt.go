@@ -23,7 +23,9 @@ type Outcome struct {
 // attempt sends a taken entry once and settles it.
 func (l *lane) attempt(account *Account, entry outbox.Entry) {
 	defer l.vacate(entry)
-	s, answer := l.send(account, entry)
+	ctx, ended := l.start(entry)
+	s, answer := l.send(ctx, account, entry)
+	ended(s)
 	// Whoever waits need not wait for the record: if it is lost with this
 	// process, the next one finds out what became of the attempt.
 	l.tell(entry.ID, Outcome{State: s.State, Answer: answer, LeadID: s.LeadID})
@@ -34,7 +36,7 @@ func (l *lane) attempt(account *Account, entry outbox.Entry) {
 }
 
 // send makes the attempt and decides what becomes of the entry.
-func (l *lane) send(account *Account, entry outbox.Entry) (outbox.Settlement, telecrm.Answer) {
+func (l *lane) send(ctx context.Context, account *Account, entry outbox.Entry) (outbox.Settlement, telecrm.Answer) {
 	job, err := DecodeJob(entry.Payload)
 	if err != nil {
 		l.unasked()
@@ -64,7 +66,7 @@ func (l *lane) send(account *Account, entry outbox.Entry) (outbox.Settlement, te
 		locked:   l.lockedFields(),
 		crew:     l,
 	}
-	return e.run(l.engine.sending)
+	return e.run(ctx)
 }
 
 // errOvertaken: TeleCRM has told another attempt to leave it alone, or that

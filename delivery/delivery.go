@@ -84,6 +84,10 @@ type Config struct {
 // Hooks are told what happens. They are called by the lanes, which wait for
 // them. Any may be nil.
 type Hooks struct {
+	// Attempt: an attempt begins. It runs under the context returned, which
+	// must come of ctx, and ended is called with what became of it. While
+	// somebody waits in Submit for the outcome, ctx has the values of theirs.
+	Attempt func(ctx context.Context, entry outbox.Entry) (under context.Context, ended func(outbox.Settlement))
 	// Settled: an attempt was made, and this became of it.
 	Settled func(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer)
 	// Held: the account takes no lead until somebody mends it.

@@ -24,12 +24,12 @@ type lane struct {
 	mu       sync.Mutex
 	account  *Account // nil while it is not configured
 	underWay int
-	busy     map[string]bool         // identifiers of attempts under way
-	waiters  map[string]chan Outcome // by entry id
-	window   int                     // how many attempts may be under way now
-	failures int                     // attempts in a row that TeleCRM did not take
-	pause    time.Duration           // the last pause of the lane's own choosing
-	paused   time.Time               // when TeleCRM may be asked again
+	busy     map[string]bool   // identifiers of attempts under way
+	waiters  map[string]waiter // by entry id
+	window   int               // how many attempts may be under way now
+	failures int               // attempts in a row that TeleCRM did not take
+	pause    time.Duration     // the last pause of the lane's own choosing
+	paused   time.Time         // when TeleCRM may be asked again
 	hold     hold
 	locks    locks
 }
@@ -52,7 +52,7 @@ func newLane(e *Engine, account Account) *lane {
 		pace:    rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
 		wake:    make(chan struct{}, 1),
 		busy:    make(map[string]bool),
-		waiters: make(map[string]chan Outcome),
+		waiters: make(map[string]waiter),
 		window:  1,
 	}
 }
@@ -238,11 +238,11 @@ func (l *lane) vacate(entry outbox.Entry) {
 // tell tells whoever waits for the entry's outcome.
 func (l *lane) tell(id string, outcome Outcome) {
 	l.mu.Lock()
-	waiter := l.waiters[id]
+	w, waits := l.waiters[id]
 	delete(l.waiters, id)
 	l.mu.Unlock()
-	if waiter != nil {
-		waiter <- outcome // has room for the one outcome
+	if waits {
+		w.outcome <- outcome // has room for the one outcome
 	}
 }
 

@@ -49,8 +49,8 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, journalPatience)
 	defer cancel()
-	waiter := l.expect(entry.ID, wait)
-	if waiter == nil {
+	outcome := l.expect(ctx, entry.ID, wait)
+	if outcome == nil {
 		return waiting, l.journal(ctx, entry)
 	}
 	defer l.unexpect(entry.ID)
@@ -60,8 +60,8 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case outcome := <-waiter:
-		return outcome, nil
+	case o := <-outcome:
+		return o, nil
 	case <-timer.C:
 	case <-e.running.Done():
 	}
@@ -136,15 +136,15 @@ const troubled = 3
 
 // expect has the lane tell what becomes of the entry; nil if it is not worth
 // waiting for, because TeleCRM is not answering.
-func (l *lane) expect(id string, wait time.Duration) <-chan Outcome {
+func (l *lane) expect(ctx context.Context, id string, wait time.Duration) <-chan Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wait <= 0 || l.account == nil || l.hold.on() || l.failures >= troubled || l.engine.now().Before(l.paused) {
 		return nil
 	}
-	waiter := make(chan Outcome, 1)
-	l.waiters[id] = waiter
-	return waiter
+	outcome := make(chan Outcome, 1)
+	l.waiters[id] = waiter{outcome, ctx}
+	return outcome
 }
 
 func (l *lane) unexpect(id string) {
