@@ -150,24 +150,25 @@ func (a Account) open(name string) (*account, error) {
 		key:        a.key(),
 	}
 	if a.Token != "" {
-		if acct.client, err = telecrm.New(a.clientConfig(a.Token, a.BaseURL)); err != nil {
+		if acct.client, err = telecrm.New(a.clientConfig(name, a.Token, a.BaseURL)); err != nil {
 			return nil, err
 		}
 	}
 	if a.AsyncToken != "" {
-		if acct.async, err = telecrm.NewAsync(a.clientConfig(a.AsyncToken, a.AsyncBaseURL)); err != nil {
+		if acct.async, err = telecrm.NewAsync(a.clientConfig(name, a.AsyncToken, a.AsyncBaseURL)); err != nil {
 			return nil, fmt.Errorf("async_token: %w", err)
 		}
 	}
 	return acct, nil
 }
 
-func (a Account) clientConfig(token, baseURL string) telecrm.Config {
+func (a Account) clientConfig(name, token, baseURL string) telecrm.Config {
 	return telecrm.Config{
 		Token:        telecrm.Token(token),
 		EnterpriseID: a.EnterpriseID,
 		BaseURL:      baseURL,
 		Timeout:      time.Duration(a.Timeout),
+		Observe:      meters.observer(name),
 	}
 }
 

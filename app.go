@@ -50,7 +50,8 @@ type App struct {
 
 	accounts map[string]*account
 	inline   map[Account]*account
-	updates  map[string]bool // accounts with a form that updates leads
+	updates  map[string]bool         // accounts with a form that updates leads
+	forms    map[string]remarkLabels // the config's forms by name
 	outbox   Outbox
 	resource string
 	grace    func() time.Duration
@@ -82,12 +83,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.fillDefaults()
 	a.grace = graceOf(ctx)
+	if err := meters.register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
 	if err := a.provisionOutbox(ctx); err != nil {
 		return err
 	}
 	a.accounts = make(map[string]*account, len(a.Accounts))
 	a.inline = make(map[Account]*account)
 	a.updates = make(map[string]bool)
+	a.forms = make(map[string]remarkLabels)
 	repl := caddy.NewReplacer()
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
 		settings := a.Accounts[name]
@@ -160,6 +165,7 @@ func (a *App) keepsLeads() bool { return a.resource != "" }
 // delivers what is due in it.
 func (a *App) Start() error {
 	defer close(a.started)
+	meters.expect(a.forms, a.allAccounts())
 	if !a.keepsLeads() {
 		return nil
 	}

@@ -95,6 +95,7 @@ func newBenchHandler(b *testing.B) *Handler {
 		EnterpriseID: testEnterprise,
 		Pace:         pace,
 		Transport:    takesAll{},
+		Observe:      meters.observer(defaultAccount),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // or, if the outbox does not work or is off, in TeleCRM itself. A visitor who
 // leaves does not stop it.
 func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) outcome {
-	ctx = context.WithoutCancel(ctx)
+	ctx = s.traced(context.WithoutCancel(ctx))
 	if h.app.keepsLeads() {
 		result, err := h.submit(ctx, s, lead)
 		if err == nil {
@@ -38,6 +38,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	if err != nil {
 		return "", err
 	}
+	h.app.pooled.traces.remember(s.span)
 	wait := time.Duration(h.Budget)
 	if h.Deliver == deliverLater {
 		wait = 0
@@ -80,17 +81,18 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 	defer cancel()
 	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name))
 	settled, answer := h.sendOnce(ctx, h.submission(s, lead))
+	meters.sentOnce(h.account.name, settled)
 	if answer.Status != 0 {
 		s.sent = 1
 	}
 	switch {
 	case settled.State == outbox.Delivered && answer.Verdict == telecrm.Created:
 		s.leadID = answer.LeadID
-		logCreated(log, answer, lead)
+		h.app.logCreated(log, h.Form, answer, lead)
 		return outcomeCreated
 	case settled.State == outbox.Delivered:
 		log.Info("lead delivered", zap.String("note", settled.Reason))
-		logRemarks(log, losses(answer, lead))
+		h.app.remarkOn(log, h.Form, losses(answer, lead))
 		if answer.Verdict == telecrm.Accepted {
 			return outcomeAccepted
 		}
@@ -129,18 +131,11 @@ func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (outbox.S
 const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription"
 
 // logCreated warns about what of a created lead TeleCRM did not store.
-func logCreated(log *zap.Logger, answer telecrm.Answer, lead telecrm.Lead) {
+func (a *App) logCreated(log *zap.Logger, form string, answer telecrm.Answer, lead telecrm.Lead) {
 	if !answer.Confirmed() {
 		log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
 	}
-	logRemarks(log, losses(answer, lead))
-}
-
-func logRemarks(log *zap.Logger, remarks []remark) {
-	for _, r := range remarks {
-		log.Warn("a part of the lead was not stored as sent",
-			zap.String("field", r.field), zap.String("status", r.status), zap.String("remark", r.text))
-	}
+	a.remarkOn(log, form, losses(answer, lead))
 }
 
 // startPatience is how long a request that arrives before the app has started
@@ -171,7 +166,8 @@ func (a *App) deliveryConfig() delivery.Config {
 		KeepParked:    time.Duration(a.Keep.Parked),
 		Logger:        a.logger,
 		Hooks: delivery.Hooks{
-			Settled:  a.logSettled,
+			Attempt:  a.traceAttempt,
+			Settled:  a.settled,
 			Held:     a.logHeld,
 			Resumed:  a.logResumed,
 			Orphaned: a.logOrphaned,
@@ -185,7 +181,13 @@ func (a *App) deliveryConfig() delivery.Config {
 	return config
 }
 
-// logSettled tells what became of an attempt.
+// settled tells operators what became of an attempt.
+func (a *App) settled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	meters.attempted(entry.Account, s, answer)
+	a.logSettled(entry, s, answer)
+}
+
+// logSettled writes the line about an attempt.
 func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
 	a.pooled.count(entry, s, answer)
 	log := a.logger.WithLazy(
@@ -205,10 +207,10 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 			log.Error("reading back a delivered lead", zap.Error(err))
 		}
 		if answer.Verdict == telecrm.Created {
-			logCreated(log, answer, job.Lead)
+			a.logCreated(log, entry.Form, answer, job.Lead)
 			return
 		}
-		logRemarks(log, losses(answer, job.Lead))
+		a.remarkOn(log, entry.Form, losses(answer, job.Lead))
 	case outbox.Parked:
 		log.Warn("lead parked", zap.String("reason", s.Reason))
 	case outbox.Waiting:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -32,6 +33,14 @@ const (
 	outcomeNotAForm    outcome = "not_a_form"  // the body is no form at all
 )
 
+// outcomes returns all outcomes.
+func outcomes() []outcome {
+	return []outcome{
+		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeInvalid, outcomeRefused,
+		outcomeUnavailable, outcomeMalformed, outcomeTooLarge, outcomeNotAForm,
+	}
+}
+
 // submission is one visitor's post on its way through the handler.
 type submission struct {
 	id      string
@@ -41,9 +50,10 @@ type submission struct {
 	posted  *form.Form // nil until read
 	outcome outcome
 	leadID  string
-	sent    int      // attempts to deliver
-	reason  string   // why the body could not be read
-	wrong   []string // what the visitor is asked to correct
+	sent    int        // attempts to deliver
+	reason  string     // why the body could not be read
+	wrong   []string   // what the visitor is asked to correct
+	span    trace.Span // nil outside of Caddy's tracing
 }
 
 // ServeHTTP takes a form's POST and passes everything else on.
@@ -63,7 +73,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	defer h.logSubmission(s)
+	defer h.conclude(r, s)
 
 	if err := h.readForm(w, r, s); err != nil {
 		return h.answerUnreadable(w, r, s, err)
@@ -72,7 +82,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if len(draft.problems) > 0 {
 		return h.answerInvalid(w, r, s, draft.problems)
 	}
-	logRemarks(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), draft.remarks)
+	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), h.Form, draft.remarks)
 
 	result := h.deliver(r.Context(), s, draft.lead)
 	if result == outcomeRefused {
@@ -118,6 +128,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	}
 	s.repl.Set("telecrm.id", s.id)
 	s.repl.Set("telecrm.form", h.Form)
+	h.trace(r.Context(), s)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept, X-Requested-With")
 	return s, nil
@@ -161,6 +172,20 @@ func (s *submission) expand(template string) string {
 		return ""
 	}
 	return expanded
+}
+
+// conclude tells operators what became of a submission: in metrics, in its
+// span, on the access log and in its own line.
+func (h *Handler) conclude(r *http.Request, s *submission) {
+	h.meter.count(s.outcome, time.Since(s.start))
+	s.endSpan()
+	if access, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		access.Add(zap.String("telecrm_id", s.id))
+		if s.leadID != "" {
+			access.Add(zap.String("telecrm_lead_id", s.leadID))
+		}
+	}
+	h.logSubmission(s)
 }
 
 // logSubmission writes the one line that every submission gets.

@@ -140,6 +140,7 @@ type Handler struct {
 	mapping    *mapping
 	duplicates delivery.OnDuplicate
 	limits     form.Limits
+	meter      formMeter
 	logger     *zap.Logger
 }
 
@@ -177,6 +178,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
+
+	h.app.know(h.Form, h.mapping.remarkLabels())
+	h.meter = meters.form(h.Form)
 
 	if h.OnDuplicate == "" {
 		h.OnDuplicate = string(delivery.AppendActions)

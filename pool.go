@@ -26,6 +26,7 @@ type pooledOutbox struct {
 	engine *delivery.Engine
 	tally  *console.Tally
 	logger *zap.Logger
+	traces tracesEnd
 
 	mu     sync.Mutex
 	owners []ownedConfig // the last one's is in force
@@ -45,7 +46,9 @@ func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbo
 		if err != nil {
 			return nil, err
 		}
-		return &pooledOutbox{store: store, engine: delivery.New(store), tally: console.NewTally(time.Now), logger: logger}, nil
+		p := &pooledOutbox{store: store, engine: delivery.New(store), tally: console.NewTally(time.Now), logger: logger}
+		meters.outboxes.add(p)
+		return p, nil
 	})
 	if err != nil {
 		return nil, err
@@ -94,5 +97,6 @@ func (p *pooledOutbox) stop(wait time.Duration) {
 // Destruct stops the engine and closes the store.
 func (p *pooledOutbox) Destruct() error {
 	p.stop(lastAttempts)
+	meters.outboxes.remove(p)
 	return p.store.Close()
 }
