@@ -55,6 +55,7 @@ type App struct {
 	outbox   Outbox
 	resource string
 	grace    func() time.Duration
+	outlet   *eventOutlet
 	logger   *zap.Logger
 
 	started chan struct{}
@@ -84,6 +85,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.fillDefaults()
 	a.grace = graceOf(ctx)
 	if err := meters.register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	if err := a.provisionEvents(ctx); err != nil {
 		return err
 	}
 	if err := a.provisionOutbox(ctx); err != nil {

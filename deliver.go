@@ -168,8 +168,8 @@ func (a *App) deliveryConfig() delivery.Config {
 		Hooks: delivery.Hooks{
 			Attempt:  a.traceAttempt,
 			Settled:  a.settled,
-			Held:     a.logHeld,
-			Resumed:  a.logResumed,
+			Held:     a.held,
+			Resumed:  a.resumed,
 			Orphaned: a.logOrphaned,
 		},
 	}
@@ -185,6 +185,7 @@ func (a *App) deliveryConfig() delivery.Config {
 func (a *App) settled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
 	meters.attempted(entry.Account, s, answer)
 	a.logSettled(entry, s, answer)
+	a.announceSettled(entry, s)
 }
 
 // logSettled writes the line about an attempt.
@@ -218,13 +219,15 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 	}
 }
 
-func (a *App) logHeld(account, reason string) {
+func (a *App) held(account, reason string) {
 	a.logger.Error(heldAdvice+"; everything is kept and tried again by itself",
 		zap.String("account", account), zap.String("reason", reason))
+	a.announce(eventHeld, map[string]any{"account": account, "reason": reason})
 }
 
-func (a *App) logResumed(account string) {
+func (a *App) resumed(account string) {
 	a.logger.Info("TeleCRM takes leads from this account again", zap.String("account", account))
+	a.announce(eventResumed, map[string]any{"account": account})
 }
 
 func (a *App) logOrphaned(account string, entries int) {

@@ -27,6 +27,7 @@ type pooledOutbox struct {
 	tally  *console.Tally
 	logger *zap.Logger
 	traces tracesEnd
+	herald *herald
 
 	mu     sync.Mutex
 	owners []ownedConfig // the last one's is in force
@@ -47,6 +48,7 @@ func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbo
 			return nil, err
 		}
 		p := &pooledOutbox{store: store, engine: delivery.New(store), tally: console.NewTally(time.Now), logger: logger}
+		p.herald = newHerald(p.outlet, logger)
 		meters.outboxes.add(p)
 		return p, nil
 	})
@@ -80,17 +82,33 @@ func (p *pooledOutbox) release(owner *App) {
 	}
 }
 
+// outlet is the one of the config in force, or of the one before while Caddy
+// starts; nil if none is open.
+func (p *pooledOutbox) outlet() *eventOutlet {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range slices.Backward(p.owners) {
+		if outlet := o.owner.outlet; outlet != nil && outlet.isOpen() {
+			return outlet
+		}
+	}
+	return nil
+}
+
 // lastAttempts is how long attempts under way may take to end once no config
 // uses the outbox any more.
 const lastAttempts = 15 * time.Second
 
-// stop begins no more attempts and waits for those under way, for at most the
-// given time.
+// stop begins no more attempts and waits for those under way, and for the
+// handlers of their events, for at most the given time.
 func (p *pooledOutbox) stop(wait time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := p.engine.Stop(ctx); err != nil {
 		p.logger.Warn("stopping deliveries", zap.Error(err))
+	}
+	if err := p.herald.end(ctx); err != nil {
+		p.logger.Warn("stopping events", zap.Error(err))
 	}
 }
 
