@@ -56,6 +56,7 @@ type App struct {
 	resource string
 	grace    func() time.Duration
 	outlet   *eventOutlet
+	tokens   []string // of all accounts, to keep out of the log what quotes them
 	logger   *zap.Logger
 
 	started chan struct{}
@@ -112,6 +113,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
 		a.accounts[name] = acct
+		a.hide(resolved)
 	}
 	return nil
 }
@@ -224,6 +226,15 @@ func graceOf(ctx caddy.Context) func() time.Duration {
 	}
 }
 
+// hide keeps the tokens of an account out of the log.
+func (a *App) hide(resolved Account) {
+	for _, token := range []string{resolved.Token, resolved.AsyncToken} {
+		if token != "" {
+			a.tokens = append(a.tokens, token)
+		}
+	}
+}
+
 // account returns the configured account of that name, or an error that lists
 // the known ones.
 func (a *App) account(name string) (*account, error) {
@@ -252,6 +263,7 @@ func (a *App) inlineAccount(settings Account) (*account, error) {
 		return nil, err
 	}
 	a.inline[resolved] = acct
+	a.hide(resolved)
 	return acct, nil
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// losses are what of a created lead TeleCRM did not store, fit for logs.
+// losses are what of a created lead TeleCRM did not store, without the lead's
+// values.
 func losses(answer telecrm.Answer, lead telecrm.Lead) []remark {
 	if len(answer.Remarks) == 0 && len(answer.Actions) == 0 {
 		return nil

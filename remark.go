@@ -58,7 +58,9 @@ func (a *App) know(form string, labels remarkLabels) {
 func (a *App) remarkOn(log *zap.Logger, form string, remarks []remark) {
 	for _, r := range remarks {
 		log.Warn("a part of the lead was not stored as sent",
-			zap.String("field", r.field), zap.String("status", r.status), zap.String("remark", r.text))
+			zap.String("field", withoutValues(r.field, a.tokens)),
+			zap.String("status", withoutValues(r.status, a.tokens)),
+			zap.String("remark", withoutValues(r.text, a.tokens)))
 	}
 	meters.remarked(form, a.forms[form], remarks)
 }
