@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,37 @@ import (
 
 func init() {
 	caddy.RegisterModule(eventRecorder{})
+	caddy.RegisterModule(execStandIn{})
+}
+
+// execStandIn lets Caddyfiles load that name the exec handler, which is a
+// plugin of its own.
+type execStandIn struct {
+	Args []string `json:"args,omitempty"`
+}
+
+func (execStandIn) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "events.handlers.exec", New: func() caddy.Module { return new(execStandIn) }}
+}
+
+func (e *execStandIn) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		e.Args = d.RemainingArgs()
+	}
+	return nil
+}
+
+func (*execStandIn) Handle(context.Context, caddy.Event) error { return nil }
+
+// The events that are documented are those that the tests have seen.
+func TestDocumentedEvents(t *testing.T) {
+	var documented []string
+	for _, match := range regexp.MustCompile("(?m)^\\| `(telecrm_[a-z_]+)` \\| `").FindAllStringSubmatch(read(t, "docs/monitoring.md"), -1) {
+		documented = append(documented, match[1])
+	}
+	if diff := cmp.Diff(documentedEvents, documented); diff != "" {
+		t.Errorf("events (-known +documented):\n%s", diff)
+	}
 }
 
 // eventRecorder is a handler of events that keeps them, and may take long.

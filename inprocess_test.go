@@ -2,6 +2,7 @@ package caddytelecrm_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,8 @@ func (p *inProcess) load(site string, options ...string) error {
 	if err != nil {
 		return err
 	}
+	// The servers of the config before close their connections.
+	defer http.DefaultClient.CloseIdleConnections()
 	return caddy.Load(config, true)
 }
 
