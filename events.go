@@ -106,11 +106,11 @@ const manyEvents = 1000
 // already is dropped, counted and logged. A reload drops nothing, because the
 // herald stays with the outbox.
 type herald struct {
-	outlet func() *eventOutlet // of the config in force; nil while none is open
+	outlet func() *eventOutlet // of the config in force; nil while that starts
 	logger *zap.Logger
 
 	queue   chan event
-	opened  chan struct{} // holds one signal that an outlet may have opened
+	changed chan struct{} // holds one signal that there may be an outlet
 	ending  chan struct{} // closed when nothing more comes
 	givenUp chan struct{} // closed when nobody waits for the rest any more
 	ended   chan struct{}
@@ -125,7 +125,7 @@ func newHerald(outlet func() *eventOutlet, logger *zap.Logger) *herald {
 		outlet:  outlet,
 		logger:  logger,
 		queue:   make(chan event, manyEvents),
-		opened:  make(chan struct{}, 1),
+		changed: make(chan struct{}, 1),
 		ending:  make(chan struct{}),
 		givenUp: make(chan struct{}),
 		ended:   make(chan struct{}),
@@ -155,9 +155,10 @@ func (h *herald) drop() {
 	}
 }
 
+// wake has the herald look again for an outlet.
 func (h *herald) wake() {
 	select {
-	case h.opened <- struct{}{}:
+	case h.changed <- struct{}{}:
 	default:
 	}
 }
@@ -205,7 +206,7 @@ func (h *herald) emit(e event) {
 			return
 		}
 		select {
-		case <-h.opened:
+		case <-h.changed:
 		case <-h.ending:
 			h.drop()
 			return

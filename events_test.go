@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -201,10 +202,18 @@ func TestEventsAfterARefusedReload(t *testing.T) {
 	recorded.reset(nil)
 	p := newInProcess(t)
 	p.mustLoad(t, enquiry, subscribe("running"))
-	// The second site's port is taken, which shows when the apps start.
-	taken := strings.Replace(p.site, "127.0.0.1", "localhost", 1)
-	if err := p.load(enquiry+"\n}\n"+strings.TrimSuffix(taken, "/")+"0000 {", subscribe("refused")); err == nil {
-		t.Fatal("the config was accepted")
+	// Another site's port is taken, which shows when the apps start, in
+	// whatever order that is.
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for i := range 6 {
+		site := fmt.Sprintf("%s\nrespond /%d 204\n}\nhttp://%s {\nbind 127.0.0.1", enquiry, i, taken.Addr())
+		if err := p.load(site, subscribe("refused")); err == nil || !strings.Contains(err.Error(), "address already in use") {
+			t.Fatalf("loading the config: %v", err)
+		}
 	}
 	p.post(t, "/contact", ravi)
 	if event := recorded.await(t, "telecrm_lead_delivered", 0); event.as != "running" {

@@ -79,20 +79,22 @@ func (p *pooledOutbox) release(owner *App) {
 	p.owners = slices.DeleteFunc(p.owners, func(o ownedConfig) bool { return o.owner == owner })
 	if inForce && len(p.owners) > 0 {
 		p.engine.Configure(p.owners[len(p.owners)-1].config)
+		p.herald.wake()
 	}
 }
 
-// outlet is the one of the config in force, or of the one before while Caddy
-// starts; nil if none is open.
+// outlet is the one of the config in force; nil while that starts.
 func (p *pooledOutbox) outlet() *eventOutlet {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, o := range slices.Backward(p.owners) {
-		if outlet := o.owner.outlet; outlet != nil && outlet.isOpen() {
-			return outlet
-		}
+	if len(p.owners) == 0 {
+		return nil
 	}
-	return nil
+	outlet := p.owners[len(p.owners)-1].owner.outlet
+	if outlet == nil || !outlet.isOpen() {
+		return nil
+	}
+	return outlet
 }
 
 // lastAttempts is how long attempts under way may take to end once no config

@@ -2,6 +2,7 @@ package caddytelecrm
 
 import (
 	"fmt"
+	"maps"
 
 	"go.uber.org/zap"
 )
@@ -48,9 +49,7 @@ func (a *App) know(form string, labels remarkLabels) {
 	if a.forms[form] == nil {
 		a.forms[form] = make(remarkLabels)
 	}
-	for field, name := range labels {
-		a.forms[form][field] = name
-	}
+	maps.Copy(a.forms[form], labels)
 }
 
 // remarkOn warns of what of a form's lead did not come through as it was
