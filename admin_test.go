@@ -474,7 +474,7 @@ func TestAdminWithoutAnOutbox(t *testing.T) {
 func BenchmarkAdmin(b *testing.B) {
 	app := quietOutbox(b)
 	c := adminEndpoint(b)
-	const leads = 20_000
+	const leads = 4_000
 	for range leads {
 		app.keep(b, "gone", outbox.Waiting, phoneOfMeera)
 	}
@@ -490,7 +490,7 @@ func BenchmarkAdmin(b *testing.B) {
 	b.Run("status", get("/telecrm/status"))
 	b.Run("page", get("/telecrm/leads?"+url.Values{"limit": {fmt.Sprint(adminapi.MaxPage)}}.Encode()))
 	b.Run("full page", get("/telecrm/leads?full=true&limit=1000"))
-	b.Run("erase from 20000", func(b *testing.B) {
+	b.Run("erase", func(b *testing.B) {
 		for b.Loop() {
 			erased, err := c.Erase(b.Context(), adminapi.Erasure{Identifier: phoneOfRavi})
 			if err != nil || erased.Examined != leads || erased.Next != "" {
@@ -498,7 +498,7 @@ func BenchmarkAdmin(b *testing.B) {
 			}
 		}
 	})
-	b.Run("retry 20000", func(b *testing.B) {
+	b.Run("retry", func(b *testing.B) {
 		for b.Loop() {
 			for after := ""; ; {
 				retried, err := c.RetryAll(b.Context(), outbox.Waiting, "gone", after)

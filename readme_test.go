@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"golang.org/x/net/html"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,6 +27,7 @@ import (
 
 	_ "github.com/leadwire/caddy-telecrm"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/cli"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -313,6 +315,44 @@ func (s *server) postForJSON(t *testing.T, path, body string) []byte {
 	return answer.Bytes()
 }
 
+// The documented commands exist with the flags that they are given, and each
+// that exists is documented.
+func TestDocumentedCommands(t *testing.T) {
+	root := &cobra.Command{Use: "telecrm"}
+	cli.Build(root, nil)
+	undocumented := make(map[string]bool)
+	var note func(*cobra.Command)
+	note = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			note(sub)
+		}
+		if !cmd.HasSubCommands() {
+			undocumented[cmd.CommandPath()] = true
+		}
+	}
+	note(root)
+	for _, e := range examples(t, "console", "") {
+		for line := range strings.Lines(e.text) {
+			given, isCommand := strings.CutPrefix(line, "$ caddy telecrm ")
+			if !isCommand {
+				continue
+			}
+			cmd, rest, err := root.Find(strings.Fields(given))
+			if err != nil || cmd.HasSubCommands() {
+				t.Errorf("%s: there is no command for %s (error %v)", e.place, line, err)
+				continue
+			}
+			if err := cmd.ParseFlags(rest); err != nil {
+				t.Errorf("%s: %s: %v", e.place, line, err)
+			}
+			delete(undocumented, cmd.CommandPath())
+		}
+	}
+	if len(undocumented) > 0 {
+		t.Errorf("not documented: %v", slices.Sorted(maps.Keys(undocumented)))
+	}
+}
+
 func TestDocumentedLinksLead(t *testing.T) {
 	links := regexp.MustCompile(`\]\(([^)]+)\)`)
 	for _, file := range documents(t) {
@@ -320,7 +360,8 @@ func TestDocumentedLinksLead(t *testing.T) {
 			if strings.HasPrefix(link[1], "https://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), link[1])); err != nil {
+			target, _, _ := strings.Cut(link[1], "#")
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
 		}

@@ -254,6 +254,11 @@ func TestRetry(t *testing.T) {
 	if err == nil || err.Error() != "1 of 2 leads could not be retried" || stdout != "b retried\n" || stderr != "lead a is delivered and cannot be retried\n" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
+	e.answers = []string{`{"error":"lead a is delivered and cannot be retried"}`}
+	stdout, stderr, err = e.run(t, "leads", "retry", "a")
+	if err == nil || err.Error() != "lead a is delivered and cannot be retried" || stdout+stderr != "" {
+		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
+	}
 	e.answers = []string{`{"error":"it is under way"}`}
 	stdout, _, err = e.run(t, "leads", "discard", "--json", "a", "b")
 	if err == nil || stdout != `{"id":"a","done":false,"error":"it is under way"}`+"\n"+`{"id":"b","done":true}`+"\n" {

@@ -292,6 +292,9 @@ func (t *terminal) forEach(ids []string, did string, do func(id string) error) e
 		}
 		result := done{ID: id, Done: err == nil}
 		if err != nil {
+			if len(ids) == 1 && !t.json {
+				return err
+			}
 			failed++
 			result.Error = err.Error()
 		}
