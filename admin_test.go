@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/console"
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -466,6 +469,114 @@ func TestAdminWithoutAnOutbox(t *testing.T) {
 	} {
 		if status, _, answer := ask(t, c, method, path, ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "no telecrm in it") {
 			t.Errorf("%s %s: status %d: %s", method, path, status, answer)
+		}
+	}
+}
+
+func TestAdminPage(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	guest, app, _ := withOutbox(t, h)
+	c := adminEndpoint(t)
+	crm.Inject(sandbox.Faults()[sandbox.FaultRemarks])
+	if _, _, err := h.serve(postForm(meera)); err != nil {
+		t.Fatal(err)
+	}
+	parked := app.keep(t, "default", outbox.Parked, phoneOfMeera)
+	eventually(t, "the counts", func() bool {
+		c := app.pooled.tally.Counted()
+		return c.Hours[len(c.Hours)-1].Delivered == 1 && len(c.Remarks) > 0
+	})
+	c.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, test := range []struct {
+		method, path string
+		status       int
+		location     string
+		has          string
+	}{
+		{"GET", "/telecrm", 301, "/telecrm/", ""},
+		{"GET", "/telecrm/", 200, "", "1 accepted, 1 delivered, 0 parked"},
+		{"GET", "/telecrm/?after=" + parked, 200, "", "There are no more."},
+		{"GET", "/telecrm/?after=x", 400, "", "after is the id of a lead"},
+		{"GET", "/telecrm/?page=2", 400, "", "unknown parameter"},
+		{"GET", "/telecrm/page/leads/" + parked + "/discard", 200, "", "Discard this lead?"},
+		{"POST", "/telecrm/page/leads/" + parked + "/discard", 303, "/telecrm/?done=discarded", ""},
+		{"GET", "/telecrm/page/leads/" + parked + "/discard", 404, "", "there is no lead"},
+		{"POST", "/telecrm/page/leads/" + parked + "/retry", 404, "", "there is no lead"},
+		{"POST", "/telecrm/page/accounts/default/resume", 303, "/telecrm/?done=resumed", ""},
+		{"POST", "/telecrm/page/accounts/south/resume", 400, "", "known ones are: default"},
+	} {
+		status, header, body := ask(t, c, test.method, test.path, "")
+		if status != test.status || header.Get("Location") != test.location || !strings.Contains(body, test.has) {
+			t.Errorf("%s %s: status %d to %q, want %d to %q with %q:\n%s", test.method, test.path, status, header.Get("Location"), test.status, test.location, test.has, body)
+		}
+		if strings.Contains(body, "Meera") || strings.Contains(body, "81234") {
+			t.Errorf("%s %s says whose the leads are", test.method, test.path)
+		}
+		if test.has != "" && (header.Get("Content-Security-Policy") != console.Policy || header.Get("Cache-Control") != "no-store" ||
+			header.Get("Referrer-Policy") != "same-origin" || header.Get("Content-Type") != "text/html; charset=utf-8") {
+			t.Errorf("%s %s: header %v", test.method, test.path, header)
+		}
+	}
+
+	// Another config goes on with the counts.
+	next := &App{
+		accounts: map[string]*account{}, inline: map[Account]*account{},
+		outbox: guest, resource: guest.File, logger: zap.NewNop(), started: make(chan struct{}),
+	}
+	if err := next.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = next.Cleanup() }()
+	if _, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); !strings.Contains(body, "1 accepted, 1 delivered, 0 parked") {
+		t.Error("another config does not know the counts")
+	}
+}
+
+func TestAdminPageWithoutAnOutbox(t *testing.T) {
+	c := adminEndpoint(t)
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); status != http.StatusOK || !strings.Contains(body, "no telecrm in it") {
+		t.Errorf("status %d: %s", status, body)
+	}
+	if status, _, body := ask(t, c, http.MethodPost, "/telecrm/page/accounts/default/resume", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "<h1>Not done</h1>") {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
+
+// The commands reach an endpoint at a socket, too, whose address in the
+// config may hold its permissions.
+func TestConnectAdmin(t *testing.T) {
+	dir, err := os.MkdirTemp("", "") // t.TempDir is too long for a socket's path
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	socket := filepath.Join(dir, "admin.sock")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{
+		ReadHeaderTimeout: time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"note":"asked as %s"}`, r.Host)
+		}),
+	}}
+	server.Start()
+	defer server.Close()
+	for _, address := range []string{"unix/" + socket, "unix/" + socket + "|0600"} {
+		c, err := connectAdmin(address, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, err := c.Status(t.Context()); err != nil || status.Note != "asked as 127.0.0.1" {
+			t.Errorf("%s: status %+v, error %v", address, status, err)
+		}
+		c.HTTP.CloseIdleConnections()
+	}
+	for _, address := range []string{"localhost:1-2", "localhost:x"} {
+		if _, err := connectAdmin(address, "", ""); err == nil || !strings.Contains(err.Error(), "localhost:2019") {
+			t.Errorf("%s: error %v", address, err)
 		}
 	}
 }
