@@ -519,6 +519,19 @@ func TestAdminPage(t *testing.T) {
 		}
 	}
 
+	// What TeleCRM calls a field is only shown if the config does, too.
+	entry, err := app.pooled.store.Get(t.Context(), app.keep(t, "default", underWay, phoneOfMeera))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry.Form = h.Form
+	answer := telecrm.Answer{Verdict: telecrm.Created, Remarks: []telecrm.Remark{{Field: "fields.phone"}, {Field: "Iyer, 1 High Street"}}}
+	app.tallySettled(entry, outbox.Settlement{State: outbox.Delivered}, answer)
+	_, _, body := ask(t, c, http.MethodGet, "/telecrm/", "")
+	if !strings.Contains(body, "<code>phone</code>") || !strings.Contains(body, "<code>other</code>") || strings.Contains(body, "High Street") {
+		t.Errorf("the remarks on the page are\n%s", body)
+	}
+
 	// Another config goes on with the counts.
 	next := &App{
 		accounts: map[string]*account{}, inline: map[Account]*account{},
@@ -528,7 +541,7 @@ func TestAdminPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = next.Cleanup() }()
-	if _, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); !strings.Contains(body, "1 accepted, 1 delivered, 0 parked") {
+	if _, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); !strings.Contains(body, "1 accepted, 2 delivered, 0 parked") {
 		t.Error("another config does not know the counts")
 	}
 }

@@ -190,7 +190,7 @@ func (a *App) settled(entry outbox.Entry, s outbox.Settlement, answer telecrm.An
 
 // logSettled writes the line about an attempt.
 func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
-	a.pooled.count(entry, s, answer)
+	a.tallySettled(entry, s, answer)
 	log := a.logger.WithLazy(
 		zap.String("account", entry.Account),
 		zap.String("form", entry.Form),

@@ -6,9 +6,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// count has the page for operators count what became of an attempt.
-func (p *pooledOutbox) count(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
-	p.tally.Settled(s.State)
+// tallySettled has the page for operators count what became of an attempt. It
+// names fields as metrics do.
+func (a *App) tallySettled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	tally := a.pooled.tally
+	tally.Settled(s.State)
 	if s.State != outbox.Delivered || len(answer.Remarks) == 0 && len(answer.Actions) == 0 {
 		return
 	}
@@ -17,6 +19,6 @@ func (p *pooledOutbox) count(entry outbox.Entry, s outbox.Settlement, answer tel
 		return // logSettled says so
 	}
 	for _, r := range losses(answer, job.Lead) {
-		p.tally.Remarked(entry.Form, r.field)
+		tally.Remarked(entry.Form, a.forms[entry.Form].of(r.field))
 	}
 }

@@ -14,8 +14,7 @@ import (
 // hours is how far back a Tally counts.
 const hours = 24
 
-// mostRemarked bounds the fields that a Tally keeps apart. Their names come
-// from the config and from TeleCRM.
+// mostRemarked bounds the fields that a Tally keeps apart.
 const mostRemarked = 200
 
 // Tally counts what becomes of leads while its process lives: by the hour,
