@@ -128,8 +128,13 @@ func (s *Sandbox) find(filter leadFilter) []searchRow {
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
 	rows := []searchRow{}
+	sought := filter[s.schema.Identifier]
 	for i := range slices.Backward(s.store.records) {
 		rec := &s.store.records[i]
+		// Most searches are by the identifier, which is known without all that a lead shows.
+		if sought != nil && !sought(s.shownValue(s.schema.Identifier, rec.lead.Fields[s.schema.Identifier])) {
+			continue
+		}
 		fields := s.shownFields(rec.lead)
 		if now.Sub(rec.lead.CreatedAt) < s.cfg.Search.IndexDelay || !filter.matches(fields) {
 			continue
@@ -158,10 +163,7 @@ func twinID(id string) string {
 func (s *Sandbox) shownFields(lead Lead) map[string]any {
 	fields := cloneFields(lead.Fields)
 	for name, value := range fields {
-		field, _ := findField(s.schema.Fields, name)
-		if text, ok := value.(string); ok && field.Type == TypePhone {
-			fields[name] = "+" + s.schema.normalizePhone(text)
-		}
+		fields[name] = s.shownValue(name, value)
 	}
 	s.addStatus(fields)
 	modified := lead.CreatedAt
@@ -170,6 +172,15 @@ func (s *Sandbox) shownFields(lead Lead) map[string]any {
 	}
 	fields[fieldCreatedOn], fields[fieldModifiedOn] = epochMillis(lead.CreatedAt), epochMillis(modified)
 	return fields
+}
+
+// shownValue is a field's value as searches see it.
+func (s *Sandbox) shownValue(name string, value any) any {
+	field, _ := findField(s.schema.Fields, name)
+	if text, ok := value.(string); ok && field.Type == TypePhone {
+		return "+" + s.schema.normalizePhone(text)
+	}
+	return value
 }
 
 // addStatus adds the status that a lead has if none was sent.
