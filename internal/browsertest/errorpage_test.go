@@ -79,6 +79,46 @@ func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 	}
 }
 
+// The site's own script shows the same as the page does that the server makes, and leaves the page only when all is well.
+func TestEnhancedFormShowsTheSame(t *testing.T) {
+	s, b := startSite(t), openTab(t)
+	b.open(s.pages + "/contact")
+	evaluate[any](b, `new Promise(done => {
+		const script = document.createElement("script");
+		script.src = "/enhance.js";
+		script.onload = () => done(null);
+		document.head.append(script);
+	})`)
+	b.do(
+		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
+		chromedp.SendKeys(chromedp.CSS(byName("message")), awkward),
+	)
+	for range 2 {
+		b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
+		evaluate[any](b, `window.scrollTo(0, document.body.scrollHeight); document.activeElement.blur()`)
+		b.do(chromedp.Click(chromedp.CSS(submitButton)))
+		eventually(t, actionTimeout, "the summary to get the focus", func() bool {
+			return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`)
+		})
+		checkErrorPage(b, "name", "phone", "consent")
+		if got := evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`); got != 3 {
+			t.Errorf("%d messages for 3 errors", got)
+		}
+	}
+	if got := evaluate[string](b, `document.getElementById("phone").getAttribute("aria-describedby")`); got != "phone-hint telecrm-error-1" {
+		t.Errorf("the phone is described by %q", got)
+	}
+	b.set(byName("name"), "Anjali Menon")
+	b.set(byName("phone"), "081234 56789")
+	b.agree()
+	b.do(chromedp.Click(chromedp.CSS(submitButton)))
+	eventually(t, actionTimeout, "the thank-you page", func() bool { return b.path() == "/thank-you" },
+		func() string { return evaluate[string](b, `document.body.innerText.slice(0, 600)`) })
+	if lead := s.onlyLead(t); lead.Fields["phone"] != "918123456789" {
+		t.Errorf("the lead is %v", lead.Fields)
+	}
+}
+
 // agree gives consent on the error page, be it by a box to tick or by a word to write.
 func (b *tab) agree() {
 	b.t.Helper()
