@@ -237,10 +237,24 @@ const everyControl = `<!DOCTYPE html><html lang="en"><head><title>Contact</title
 func TestOwnFillsEveryControl(t *testing.T) {
 	o := own(t, everyControl)
 	o.Values = []page.Pair{
-		{Name: "name", Value: "Asha"}, {Name: "email", Value: ""}, {Name: "token", Value: "forged"}, {Name: "both", Value: "0"}, {Name: "both", Value: "1"},
-		{Name: "password", Value: "open sesame"}, {Name: "file", Value: "c:\\x"}, {Name: "message", Value: "\nnew"}, {Name: "one", Value: "First x"},
-		{Name: "many", Value: "b"}, {Name: "many", Value: "c"}, {Name: "box", Value: "y"}, {Name: "box", Value: "on"}, {Name: "pick", Value: "r"},
-		{Name: "twice", Value: "one"}, {Name: "twice", Value: "two"}, {Name: "off", Value: "new"}, {Name: "far", Value: "new"},
+		{Name: "name", Value: "Asha"},
+		{Name: "email", Value: ""},
+		{Name: "token", Value: "forged"},
+		{Name: "both", Value: "0"},
+		{Name: "both", Value: "1"},
+		{Name: "password", Value: "open sesame"},
+		{Name: "file", Value: "c:\\x"},
+		{Name: "message", Value: "\nnew"},
+		{Name: "one", Value: "First x"},
+		{Name: "many", Value: "b"},
+		{Name: "many", Value: "c"},
+		{Name: "box", Value: "y"},
+		{Name: "box", Value: "on"},
+		{Name: "pick", Value: "r"},
+		{Name: "twice", Value: "one"},
+		{Name: "twice", Value: "two"},
+		{Name: "off", Value: "new"},
+		{Name: "far", Value: "new"},
 	}
 	doc := render(t, o)
 	var got []string
