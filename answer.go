@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -88,7 +90,7 @@ func (h *Handler) answerUnavailable(w http.ResponseWriter, r *http.Request, s *s
 	return h.answerFailure(w, r, s, failure{
 		status:  http.StatusServiceUnavailable,
 		code:    codeUnavailable,
-		message: page.FormMessage(codeUnavailable),
+		message: strings.TrimSpace(page.FormMessage(codeUnavailable) + " " + h.Fallback),
 	})
 }
 
@@ -122,7 +124,12 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return nil
 	}
-	return h.writePage(w, r, s, f)
+	own, err := h.renderPage(r, s, f)
+	if err != nil {
+		h.logger.Debug("showing the built-in page", zap.String("id", s.id), zap.Error(err))
+		return h.writePage(w, r, s, f)
+	}
+	return writeOwnPage(w, f.status, own)
 }
 
 // inputs lists the inputs to correct.

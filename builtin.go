@@ -17,7 +17,10 @@ import (
 
 // writePage shows the built-in page, with what the visitor typed.
 func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
-	builtin := page.Builtin{Message: f.message, Back: formPage(r, s.posted)}
+	builtin := page.Builtin{Message: f.message, Back: h.FormPage}
+	if builtin.Back == "" {
+		builtin.Back = formPage(r, s.posted)
+	}
 	if s.posted != nil {
 		builtin.Action = postedURI(r)
 		builtin.Controls = h.controls(s, f.problems)

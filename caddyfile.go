@@ -66,6 +66,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    deliver    now [<budget>] | later
 //	    thank_you  <path or URL>
 //	    errors     page | handle | redirect <path or URL>
+//	    form_page  <path>
+//	    fallback   <text>
 //	    max_body   <size>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -84,6 +86,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{name: "deliver", read: h.readDeliver},
 		text("thank_you", &h.ThankYou),
 		{name: "errors", read: h.readErrors},
+		text("form_page", &h.FormPage),
+		text("fallback", &h.Fallback),
 		size("max_body", &h.MaxBody),
 	}, accountWords(&h.Account)...))
 }

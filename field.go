@@ -35,7 +35,8 @@ type Field struct {
 	// What to tell the visitor who did not, in place of the usual words.
 	RequiredMessage string `json:"required_message,omitempty"`
 
-	// What messages call the field. Default: made of the input's name.
+	// What messages call the field. Default: the label that it has on the
+	// visitor's own page, or else made of the input's name.
 	Label string `json:"label,omitempty"`
 
 	// For phones, the country of numbers typed without a country code.
@@ -67,8 +68,9 @@ type Field struct {
 type boundField struct {
 	Field
 
-	kind  fieldtype.Type
-	rules fieldtype.Rules
+	kind       fieldtype.Type
+	rules      fieldtype.Rules
+	isLabelled bool // by the operator
 }
 
 // bind checks the field and fills in its defaults. standard tells whether the
@@ -84,7 +86,8 @@ func (f Field) bind(acct *account, standard bool) (*boundField, error) {
 	if f.Input == "" {
 		f.Input = f.Name
 	}
-	if f.Label == "" {
+	isLabelled := f.Label != ""
+	if !isLabelled {
 		f.Label = labelOf(f.Input)
 	}
 	if f.Country == "" {
@@ -112,7 +115,7 @@ func (f Field) bind(acct *account, standard bool) (*boundField, error) {
 	if kind == fieldtype.Dropdown && len(f.Options) == 0 {
 		return nil, fmt.Errorf("field %s: a dropdown that visitors fill in must list its options, because TeleCRM makes a new option of any text that it does not know", f.Name)
 	}
-	return &boundField{Field: f, kind: kind, rules: rules}, nil
+	return &boundField{Field: f, kind: kind, rules: rules, isLabelled: isLabelled}, nil
 }
 
 func typeOf(apiName, word string, standard bool) (fieldtype.Type, error) {
@@ -138,6 +141,7 @@ func (f *boundField) convert(posted *form.Form) (fieldtype.Value, *problem) {
 func (f *boundField) problem(err error) *problem {
 	p := newProblem(f.Input, f.Label, err)
 	p.options = f.Options
+	p.isLabelled = f.isLabelled
 	if p.code == fieldtype.RequiredMissing || p.code == fieldtype.RequiredEmpty {
 		p.message = f.RequiredMessage
 	}

@@ -121,8 +121,9 @@ type Handler struct {
 	// may hold `{telecrm.id}`. Required.
 	ThankYou string `json:"thank_you,omitempty"`
 
-	// How to tell the visitor about an error: `page` shows a built-in page
-	// with what they typed and what to correct; `handle` hands the error to
+	// How to tell the visitor about an error: `page` shows them the page that
+	// they were on, with what they typed and what to correct, or a built-in
+	// one if that cannot be done; `handle` hands the error to
 	// the site's error routes; `redirect` sends them to `errors_redirect`.
 	// Default: `page`
 	Errors string `json:"errors,omitempty"`
@@ -130,6 +131,14 @@ type Handler struct {
 	// The path or URL for `"errors": "redirect"`. It may hold
 	// `{telecrm.outcome}`, `{telecrm.error.fields}` and `{telecrm.id}`.
 	ErrorsRedirect string `json:"errors_redirect,omitempty"`
+
+	// The path of the page that the form is on, with a query if it needs one.
+	// Default: the one that the Referer names, if it is on the same host.
+	FormPage string `json:"form_page,omitempty"`
+
+	// What the visitor can do instead, such as a number to call, for the page
+	// that says that a lead cannot be kept safe.
+	Fallback string `json:"fallback,omitempty"`
 
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -195,6 +204,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	h.ThankYou = repl.ReplaceKnown(h.ThankYou, "")
 	h.ErrorsRedirect = repl.ReplaceKnown(h.ErrorsRedirect, "")
+	h.FormPage = repl.ReplaceKnown(h.FormPage, "")
+	h.Fallback = repl.ReplaceKnown(h.Fallback, "")
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody
 	return nil
@@ -274,6 +285,9 @@ func (h *Handler) validate() error {
 	}
 	if err := checkTarget(h.ThankYou, placeholderID); err != nil {
 		return fmt.Errorf("thank_you: %w", err)
+	}
+	if u, err := url.ParseRequestURI(h.FormPage); h.FormPage != "" && (err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(h.FormPage, "//")) {
+		return errors.New("form_page must be a path that begins with /")
 	}
 	switch h.Errors {
 	case errorsPage, errorsHandle:

@@ -28,6 +28,10 @@ func TestErrorPageIsCorrectedAndSentAgain(t *testing.T) {
 		s, b := startSite(t), openTab(t)
 		correctAndSendAgain(t, s, b)
 	})
+	t.Run("built-in page", func(t *testing.T) {
+		s, b := startSite(t, "form enquiry", "form enquiry\nform_page /no-such-page"), openTab(t)
+		correctAndSendAgain(t, s, b)
+	})
 }
 
 func correctAndSendAgain(t *testing.T, s *site, b *tab) {
@@ -72,6 +76,46 @@ func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 	checkSubmittedAt(t, got.Fields, began)
 	if diff := cmp.Diff(correctedEnquiry(s), withoutIDs(t, got)); diff != "" {
 		t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+	}
+}
+
+// The site's own script shows the same as the page does that the server makes, and leaves the page only when all is well.
+func TestEnhancedFormShowsTheSame(t *testing.T) {
+	s, b := startSite(t), openTab(t)
+	b.open(s.pages + "/contact")
+	evaluate[any](b, `new Promise(done => {
+		const script = document.createElement("script");
+		script.src = "/enhance.js";
+		script.onload = () => done(null);
+		document.head.append(script);
+	})`)
+	b.do(
+		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
+		chromedp.SendKeys(chromedp.CSS(byName("message")), awkward),
+	)
+	for range 2 {
+		b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
+		evaluate[any](b, `window.scrollTo(0, document.body.scrollHeight); document.activeElement.blur()`)
+		b.do(chromedp.Click(chromedp.CSS(submitButton)))
+		eventually(t, actionTimeout, "the summary to get the focus", func() bool {
+			return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`)
+		})
+		checkErrorPage(b, "name", "phone", "consent")
+		if got := evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`); got != 3 {
+			t.Errorf("%d messages for 3 errors", got)
+		}
+	}
+	if got := evaluate[string](b, `document.getElementById("phone").getAttribute("aria-describedby")`); got != "phone-hint telecrm-error-1" {
+		t.Errorf("the phone is described by %q", got)
+	}
+	b.set(byName("name"), "Anjali Menon")
+	b.set(byName("phone"), "081234 56789")
+	b.agree()
+	b.do(chromedp.Click(chromedp.CSS(submitButton)))
+	eventually(t, actionTimeout, "the thank-you page", func() bool { return b.path() == "/thank-you" },
+		func() string { return evaluate[string](b, `document.body.innerText.slice(0, 600)`) })
+	if lead := s.onlyLead(t); lead.Fields["phone"] != "918123456789" {
+		t.Errorf("the lead is %v", lead.Fields)
 	}
 }
 
@@ -143,7 +187,7 @@ func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
 	if diff := cmp.Diff(typed, b.sends()); diff != "" {
 		t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
 	}
-	text := evaluate[string](b, `document.body.innerText`)
+	text := evaluate[string](b, `document.querySelector("`+summary+`").innerText`)
 	for _, jargon := range []string{"CRM", "503", "upstream", "token", "dial"} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(jargon)) {
 			t.Errorf("the visitor gets to read %q", jargon)
@@ -151,28 +195,34 @@ func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
 	}
 }
 
-// checkErrorPage expects the error page, with errors about these inputs in this order and the way to each of them.
+// summary selects what tells of the errors, on the visitor's own page and on the built-in one.
+const summary = ":is(.telecrm-summary, .summary)"
+
+// checkErrorPage expects an error page, with errors about these inputs in this order and the way to each of them.
 func checkErrorPage(b *tab, wrong ...string) {
 	b.t.Helper()
-	if got := evaluate[string](b, "document.title"); got != "Error: There is a problem" {
+	if got := evaluate[string](b, "document.title"); !strings.HasPrefix(got, "Error: ") {
 		b.t.Errorf("the title is %q", got)
 	}
-	if got := evaluate[string](b, "document.activeElement.className"); got != "summary" {
-		b.t.Errorf("the focus is on the element of class %q, not on the summary", got)
+	if !evaluate[bool](b, `document.activeElement.matches("`+summary+`")`) {
+		b.t.Errorf("the focus is not on the summary, but on %s", evaluate[string](b, "document.activeElement.outerHTML"))
+	}
+	if !evaluate[bool](b, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("`+summary+` h1, `+summary+` h2").getBoundingClientRect())`) {
+		b.t.Error("the heading of the summary is out of sight")
 	}
 	if got := evaluate[string](b, "String(window.injected)"); got != "undefined" {
 		b.t.Errorf("a script from the visitor's text has run: %s", got)
 	}
 	if got := evaluate[[]string](b, `Array.from(document.querySelectorAll("[for], [aria-describedby], [aria-labelledby]"),
-		e => e.htmlFor || e.getAttribute("aria-describedby") || e.getAttribute("aria-labelledby"))
-		.filter(id => !document.getElementById(id))`); len(got) > 0 {
+		e => ["for", "aria-describedby", "aria-labelledby"].map(name => e.getAttribute(name) || "").join(" ").split(" ")).flat()
+		.filter(id => id && !document.getElementById(id))`); len(got) > 0 {
 		b.t.Errorf("elements refer to %q, which the page does not have", got)
 	}
 
-	links := evaluate[[]string](b, `Array.from(document.querySelectorAll(".summary a"), a => a.getAttribute("href"))`)
+	links := evaluate[[]string](b, `Array.from(document.querySelectorAll("`+summary+` a"), a => a.getAttribute("href"))`)
 	focused := make([]string, 0, len(links))
 	for _, link := range links {
-		b.do(chromedp.Click(chromedp.CSS(`.summary a[href="` + link + `"]`)))
+		b.do(chromedp.Click(chromedp.CSS(summary + ` a[href="` + link + `"]`)))
 		focused = append(focused, evaluate[string](b, "document.activeElement.name || document.activeElement.outerHTML"))
 	}
 	if diff := cmp.Diff(append([]string{}, wrong...), focused); diff != "" {

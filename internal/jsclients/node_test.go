@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,11 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// How long the commands may take: npm fetches packages.
-const (
-	npmTimeout  = 5 * time.Minute
-	nodeTimeout = time.Minute
-)
+// nodeTimeout is how long a script may take.
+const nodeTimeout = time.Minute
 
 // report is what clients.mjs prints.
 type report struct {
@@ -47,27 +43,11 @@ type libraryError struct {
 
 var equateEmpty = cmpopts.EquateEmpty()
 
-// installLibraries runs npm unless what the lock file asks for is there.
+// installLibraries has what the scripts need.
 func installLibraries(t *testing.T) {
 	t.Helper()
 	caddyproc.Need(t, "node")
-	caddyproc.Need(t, "npm")
-	lock, err := os.Stat("package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// npm writes this file when all the rest is in place.
-	installed, err := os.Stat(filepath.Join("node_modules", ".package-lock.json"))
-	if err == nil && !installed.ModTime().Before(lock.ModTime()) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), npmTimeout)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.WaitDelay = time.Second
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("installing the libraries with npm, which has to be there: %v\n%s", err, out)
-	}
+	caddyproc.InstallPackages(t)
 }
 
 // submit sends a form with a library, as a site's script would.

@@ -1,0 +1,181 @@
+package caddytelecrm_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const pageWithForm = `<!DOCTYPE html>
+<html lang="en"><head><title>Contact</title></head><body><main><p>%s</p>
+<form method="post" action="%s"><label for="p">Mobile</label><input id="p" name="phone"><input name="name" autofocus></form>
+</main></body></html>
+`
+
+// The visitor's own page comes back, whichever way the site makes it.
+func TestOwnPage(t *testing.T) {
+	dir := t.TempDir()
+	for file, content := range map[string]string{
+		"contact.html":    fmt.Sprintf(pageWithForm, `host {{.Host}}, cookie {{.Cookie "who"}}, by {{.Req.Method}}`, "/contact"),
+		"about/form.html": fmt.Sprintf(pageWithForm, "about", "/enquire"),
+		"named.html":      fmt.Sprintf(pageWithForm, "named {{.Req.URL.RawQuery}}", "/by-script"),
+		"latin.html":      "<meta charset=iso-8859-1>" + fmt.Sprintf(pageWithForm, "caf\xe9", "/enquire"),
+		"account.html":    fmt.Sprintf(pageWithForm, "account", "/account"),
+		"large.html":      fmt.Sprintf(pageWithForm, strings.Repeat("x", 1<<20), "/enquire"),
+		"form.txt":        fmt.Sprintf(pageWithForm, "text", "/enquire"),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const block = " {\nfield name\nfield phone\nthank_you /thanks\n%s\n}\n"
+	s := serve(t, "root "+dir+`
+	log
+	encode
+	header Content-Security-Policy "style-src 'self'"
+	header /latin Content-Type "text/html; charset=iso-8859-1"
+	header /about/* Set-Cookie seen=1
+	@posts method POST
+	header @posts X-Posted yes
+	telecrm /contact`+fmt.Sprintf(block, "")+`
+	telecrm /enquire`+fmt.Sprintf(block, "")+`
+	telecrm /named`+fmt.Sprintf(block, "form_page /named?x=1")+`
+	telecrm /lost`+fmt.Sprintf(block, "form_page /no-such-page")+`
+	telecrm /loop`+fmt.Sprintf(block, "form_page /again")+`
+	rewrite /again /loop
+	method /again POST
+	respond /answer `+"`"+strings.ReplaceAll(fmt.Sprintf(pageWithForm, "answer", "/enquire"), "\n", "")+"`"+` 200
+	header /answer Content-Type text/html
+	templates
+	try_files {path}.html {path}
+	file_server`)
+
+	for _, test := range []struct {
+		name, path, referer string
+		has                 string // what the page has that only the visitor's own has
+		values              url.Values
+	}{
+		{"at the address posted to", "/contact", s.site + "/contact", "host 127.0.0.1, cookie asha, by GET", nil},
+		{"without a Referer", "/contact", "", "host 127.0.0.1, cookie asha, by GET", nil},
+		{"from another site", "/contact", "https://example.com/x", "host 127.0.0.1", nil},
+		{"where the visitor was", "/enquire", s.site + "/about/form.html?x", `<input type="hidden" name="_form_page" value="/about/form.html?x">`, nil},
+		{"where they were before the first error", "/enquire", s.site + "/enquire", "<p>about</p>", url.Values{"_form_page": {"/about/form.html"}}},
+		{"named", "/named", s.site + "/about/form.html", "<p>named x=1</p>", nil},
+		{"another handler's", "/enquire", s.site + "/answer", "<p>answer</p>", nil},
+		{"an old encoding", "/enquire", s.site + "/latin", "<p>café</p>", nil},
+		{"a form that posts elsewhere", "/enquire", s.site + "/account", "", nil},
+		{"too large", "/enquire", s.site + "/large", "", nil},
+		{"no HTML", "/enquire", s.site + "/form.txt", "", nil},
+		{"nothing there", "/lost", s.site + "/contact", "", nil},
+		{"made a post again", "/loop", s.site + "/contact", "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			values := url.Values{"name": {`"><img src=x onerror=x>`}, "phone": {"12"}}
+			maps.Copy(values, test.values)
+			header, body := s.postFrom(t, test.path, test.referer, values)
+			isOwn := strings.Contains(body, "<title>Error: Contact</title>")
+			if isOwn != (test.has != "") || !strings.Contains(body, test.has) {
+				t.Fatalf("not the page that is expected:\n%.3000s", body)
+			}
+			if !strings.Contains(body, `value="&#34;&gt;&lt;img src=x onerror=x&gt;"`) || !strings.Contains(body, `value="12"`) {
+				t.Errorf("the page does not hold what was typed:\n%s", body)
+			}
+			for name, want := range map[string]string{
+				"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Etag": "", "Last-Modified": "", "Accept-Ranges": "", "X-Posted": "yes",
+			} {
+				if got := header.Get(name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+			if !isOwn {
+				return
+			}
+			if words := "Enter a phone number in “Mobile”."; strings.Count(body, words) != 2 {
+				t.Errorf("the page does not say %q:\n%s", words, body)
+			}
+			if got := header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != "style-src 'self'" || strings.Contains(body, "<style") {
+				t.Errorf("the policy is %q in\n%s", got, body)
+			}
+			if cookie := header.Get("Set-Cookie"); (cookie != "") != strings.Contains(body, "<p>about</p>") {
+				t.Errorf("the page's cookie is %q", cookie)
+			}
+		})
+	}
+	posts := 0
+	for line := range strings.Lines(s.Log()) {
+		switch {
+		case !strings.Contains(line, `"http.log.access`):
+		case strings.Contains(line, `"method":"POST"`):
+			posts++
+		case !strings.Contains(line, `"uri":"/"`): // that one is the test's, to see whether the server is up
+			t.Errorf("the access log tells of a request that nobody made: %s", line)
+		}
+	}
+	if posts == 0 {
+		t.Error("the access log tells of no post")
+	}
+}
+
+// postFrom posts a form that is wrong, from the page in referer.
+func (s *server) postFrom(t *testing.T, path, referer string, values url.Values) (http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.site+path, strings.NewReader(values.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/x-www-form-urlencoded", "Referer": referer, "Cookie": "who=asha", "Accept": "text/html", "Accept-Encoding": "identity",
+		"If-None-Match": "*", "Range": "bytes=0-1", "If-Modified-Since": "Wed, 25 Nov 2026 00:00:00 GMT",
+	} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusUnprocessableEntity {
+		t.Fatalf("status %d: %s", resp.StatusCode, body)
+	}
+	return resp.Header, string(body)
+}
+
+// A lead that cannot be kept is told of on the visitor's own page as well as
+// on the built-in one, with what to do instead.
+func TestFallback(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "contact.html"), fmt.Appendf(nil, pageWithForm, "own", "/contact"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const words = "Call us on <081234 56789>."
+	const block = " {\nfield name\nfield phone\nthank_you /thanks\ndeliver now 300ms\nfallback \"" + words + "\"\n}\n"
+	s := serve(t, "root "+dir+"\ntelecrm /contact"+block+"telecrm /elsewhere"+block+"try_files {path}.html\nfile_server", "outbox off")
+	for path, isOwn := range map[string]bool{"/contact": true, "/elsewhere": false} {
+		s.crm.Reset()
+		s.crm.Inject(crmFaults["down"])
+		got := s.post(t, path, ravi)
+		if got.status != http.StatusServiceUnavailable || strings.Contains(got.body, "<p>own</p>") != isOwn {
+			t.Errorf("status %d with\n%s", got.status, got.body)
+		}
+		for _, want := range []string{"Call us on &lt;081234 56789&gt;.", `value="Zenobia Quartermaine"`} {
+			if !strings.Contains(got.body, want) {
+				t.Errorf("%s lacks %q:\n%s", path, want, got.body)
+			}
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package browsertest
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+)
+
+// What is put into a page breaks no rule of accessibility that the page itself keeps; the built-in page breaks none.
+func TestErrorPagesAreAccessible(t *testing.T) {
+	caddyproc.InstallPackages(t)
+	s, b := startSite(t, "form callback", "form callback\nform_page /no-such-page"), openTab(t)
+
+	b.open(s.pages + "/contact")
+	before := b.violations()
+	b.do(chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"))
+	// An answer that is not listed: the list and the group are wrong as well.
+	evaluate[any](b, `document.querySelector("[name=product]").options[4].value = "Nuclear";
+		document.querySelector("[name=product]").selectedIndex = 4;
+		document.querySelector("[name=interests]").value = "Nuclear"; document.querySelector("[name=interests]").checked = true;
+		document.querySelector("[name=contact_by]").value = "Pigeon"; void 0`)
+	b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
+	b.press(submitButton)
+	if got := evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`); got != 6 {
+		t.Fatalf("%d messages, want 6", got)
+	}
+	checkViolations(t, before, b.violations())
+
+	b.open(s.pages)
+	fillCallback(b, "", "12345")
+	b.witness.expect(s.pages+"/callback", http.StatusUnprocessableEntity)
+	b.press(submitButton)
+	checkViolations(t, nil, b.violations())
+}
+
+func checkViolations(t *testing.T, before, after []string) {
+	t.Helper()
+	for _, violation := range after {
+		if !slices.Contains(before, violation) {
+			t.Errorf("the page breaks a rule: %s", violation)
+		}
+	}
+}
+
+// violations lists the rules of axe-core (https://github.com/dequelabs/axe-core) that the page breaks in light or in
+// dark, with the tags that break them.
+func (b *tab) violations() []string {
+	b.t.Helper()
+	axe, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	evaluate[any](b, string(axe)+"; void 0")
+	var found []string
+	for _, scheme := range []string{"dark", "light"} {
+		b.paint(scheme)
+		evaluate[any](b, `window.broken = null; axe.run().then(result => {
+			if (result.passes.length > 0) window.broken = result.violations.flatMap(rule => rule.nodes.map(node => rule.id + ": " + node.html));
+		}); void 0`)
+		eventually(b.t, actionTimeout, "axe-core", func() bool { return evaluate[bool](b, "window.broken !== null") })
+		found = append(found, evaluate[[]string](b, "window.broken")...)
+	}
+	return found
+}

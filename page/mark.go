@@ -1,0 +1,261 @@
+package page
+
+import (
+	_ "embed"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+//go:embed own.css
+var ownStyle string
+
+// mark puts in what is wrong: in the title, in a summary that gets the focus,
+// and beside each control.
+func (r *rendering) mark() error {
+	for _, t := range r.focused {
+		r.touch(t).remove("autofocus")
+	}
+	var items strings.Builder
+	seen := make(map[string]bool)
+	for _, p := range r.Problems {
+		if p.Input == "" {
+			items.WriteString("<li>" + escape(p.words("")) + "</li>")
+			continue
+		}
+		if seen[p.Input] {
+			continue
+		}
+		seen[p.Input] = true
+		g := r.groupOf(p.Input)
+		if g == nil {
+			return ErrNoControl
+		}
+		words := p.words(r.nameOf(g))
+		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `">` + escape(words) + "</a></li>")
+		r.markGroup(g, words)
+	}
+	if r.titleAt >= 0 && !strings.HasPrefix(string(r.source[r.titleAt:]), errorPrefix) {
+		r.insert(r.titleAt, errorPrefix)
+	}
+	r.putSummary(items.String())
+	return nil
+}
+
+// errorPrefix is what a screen reader must say first.
+const errorPrefix = "Error: "
+
+// putSummary puts the summary first into the main content or, where that is
+// not marked, before the form.
+func (r *rendering) putSummary(items string) {
+	var s strings.Builder
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2>There is a problem</h2>`)
+	if r.Message != "" {
+		s.WriteString("<p>" + escape(r.Message) + "</p>")
+	}
+	if items != "" {
+		s.WriteString("<ul>" + items + "</ul>")
+	}
+	s.WriteString("</div></div>")
+	at := r.form.tag.start
+	if r.main != nil {
+		at = r.main.end
+	}
+	style := r.style()
+	if r.styleAt >= 0 && style != "" {
+		r.insert(r.styleAt, style)
+		style = ""
+	}
+	r.insert(at, style+s.String())
+}
+
+// style is the style sheet, if the page's policies allow one.
+func (r *rendering) style() string {
+	nonce, allowed := inlineStyle(r.Policies, r.metaPolicies)
+	switch {
+	case !allowed:
+		return ""
+	case nonce != "":
+		return `<style nonce="` + escape(nonce) + `">` + ownStyle + "</style>"
+	}
+	return "<style>" + ownStyle + "</style>"
+}
+
+// group is the controls of one name.
+type group struct {
+	name     string
+	controls []*control
+	fieldset *fieldset // the one that holds these and no others, if they are choices
+}
+
+func (r *rendering) groupOf(name string) *group {
+	g := &group{name: name}
+	for _, c := range r.controls {
+		if c.name == name && c.isShown() {
+			g.controls = append(g.controls, c)
+		}
+	}
+	if len(g.controls) == 0 {
+		return nil
+	}
+	first := g.controls[0]
+	isGroup := first.kind == aRadio || first.kind == aCheckbox && len(g.controls) > 1
+	if isGroup && first.fieldset != nil && !first.fieldset.mixed {
+		g.fieldset = first.fieldset
+	}
+	return g
+}
+
+// markGroup says what is wrong with the controls, and ties them to it.
+func (r *rendering) markGroup(g *group, words string) {
+	id := r.freshID("error")
+	message := `<span class="telecrm-error" id="` + id + `"><span>Error:</span> ` + escape(words) + "</span>"
+	slot := r.slotFor(g.name)
+	switch {
+	case slot != nil:
+		if slot.has("hidden") {
+			r.touch(slot).remove("hidden")
+		}
+		r.insert(slot.end, message)
+	case g.fieldset != nil && g.fieldset.endAt >= 0:
+		r.insert(g.fieldset.endAt, message)
+	case g.fieldset != nil:
+		r.insert(g.fieldset.tag.end, message)
+	case g.controls[0].label != nil:
+		r.insert(g.controls[0].label.tag.start, message)
+	default:
+		r.insert(g.controls[0].tag.start, message)
+	}
+	if g.fieldset != nil {
+		r.touch(g.fieldset.tag).add("aria-describedby", id)
+	}
+	for _, c := range g.controls {
+		if g.fieldset == nil {
+			r.touch(c.tag).add("aria-describedby", id)
+		}
+		// A radio button has no such state (ARIA 1.2, section 6.6.4).
+		if c.kind != aRadio {
+			r.touch(c.tag).set("aria-invalid", "true")
+		}
+	}
+}
+
+// slotFor is the author's place for the message about an input: one in the
+// form, or in none.
+func (r *rendering) slotFor(input string) *tag {
+	var found *tag
+	for _, s := range r.slots[input] {
+		switch {
+		case s.form == r.form:
+			return s.tag
+		case s.form == nil && found == nil:
+			found = s.tag
+		}
+	}
+	return found
+}
+
+// idOf is the tag's id. One that another element has before it leads to that
+// one, so the tag gets one of its own.
+func (r *rendering) idOf(t *tag, kind string) string {
+	id, _ := t.get("id")
+	if id == "" || r.first[id] != t.start {
+		id = r.freshID(kind)
+		r.touch(t).set("id", id)
+	}
+	return id
+}
+
+// words are what the visitor is told to do; name is what the page calls the
+// control.
+func (p Problem) words(name string) string {
+	if p.Message != "" {
+		return p.Message
+	}
+	f := p.Fault
+	if f.Label == "" {
+		f.Label = name
+	}
+	if f.Label == "" {
+		f.Label = p.Fallback
+	}
+	return Message(f)
+}
+
+// nameOf is what the page calls the controls: the legend of a group, the
+// label of a control.
+func (r *rendering) nameOf(g *group) string {
+	if g.fieldset != nil {
+		return tidy(g.fieldset.legend.String())
+	}
+	c := g.controls[0]
+	if c.kind == aRadio || c.kind == aCheckbox && len(g.controls) > 1 {
+		return "" // its label is that of one answer
+	}
+	if id, _ := c.tag.get("id"); id != "" && r.first[id] == c.tag.start {
+		for _, l := range r.labels {
+			if of, has := l.tag.get("for"); has && of == id {
+				return tidy(l.words.String())
+			}
+		}
+	}
+	if c.label != nil && !c.label.tag.has("for") {
+		return tidy(c.label.words.String())
+	}
+	if name, _ := c.tag.get("aria-label"); name != "" {
+		return tidy(name)
+	}
+	if by, _ := c.tag.get("aria-labelledby"); by != "" {
+		return tidy(r.textOf(strings.Fields(by)[0]))
+	}
+	return ""
+}
+
+// tidy makes one line of a label, without what marks it as required.
+func tidy(words string) string {
+	words = strings.Join(strings.Fields(words), " ")
+	for {
+		shorter := strings.TrimRight(words, " *:：")
+		for _, mark := range [...]string{"(required)", "(optional)"} {
+			if cut := len(shorter) - len(mark); cut >= 0 && strings.EqualFold(shorter[cut:], mark) {
+				shorter = shorter[:cut]
+			}
+		}
+		if shorter == words {
+			return strings.ToValidUTF8(words, "")
+		}
+		words = shorter
+	}
+}
+
+// textOf is the text of the element that has the id first.
+func (r *rendering) textOf(id string) string {
+	at, has := r.first[id]
+	if !has {
+		return ""
+	}
+	tokens := html.NewTokenizer(strings.NewReader(string(r.source[at:])))
+	tokens.Next()
+	element, _ := tokens.TagName()
+	name := string(element)
+	var words strings.Builder
+	for depth := 1; depth > 0 && words.Len() < maxWords; {
+		switch tokens.Next() {
+		case html.ErrorToken:
+			return words.String()
+		case html.StartTagToken:
+			if inner, _ := tokens.TagName(); string(inner) == name {
+				depth++
+			}
+		case html.EndTagToken:
+			if inner, _ := tokens.TagName(); string(inner) == name {
+				depth--
+			}
+		case html.TextToken:
+			words.Write(tokens.Text())
+			words.WriteByte(' ')
+		case html.SelfClosingTagToken, html.CommentToken, html.DoctypeToken:
+		}
+	}
+	return words.String()
+}

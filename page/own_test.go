@@ -1,0 +1,601 @@
+package page_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+var update = flag.Bool("update", false, "write the pages that the tests in testdata/own expect")
+
+func address(t testing.TB, text string) *url.URL {
+	t.Helper()
+	u, err := url.ParseRequestURI(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// own is a page at /contact that posts there.
+func own(t testing.TB, source string) page.Own {
+	t.Helper()
+	return page.Own{
+		Source:      []byte(source),
+		ContentType: "text/html; charset=utf-8",
+		URL:         address(t, "/contact"),
+		Posted:      address(t, "/contact"),
+	}
+}
+
+func missing(input string) page.Problem {
+	return page.Problem{Input: input, Fault: page.Fault{Code: "REQUIRED_FIELD_EMPTY"}, Fallback: "fallback"}
+}
+
+// render renders the page and sees to it that nothing else has changed.
+func render(t testing.TB, o page.Own) document {
+	t.Helper()
+	answer, err := o.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkUnchanged(t, o.Source, answer)
+	root, err := html.Parse(bytes.NewReader(answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document{string(answer), root}
+}
+
+// The pages in testdata/own are written as template authors write them. Each
+// was sent with these values and found wrong in these inputs.
+func TestOwnKeepsAuthorsMarkup(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "own", "*.html"))
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d pages, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".html"), func(t *testing.T) {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := own(t, string(source))
+			o.Policies = []string{"style-src 'self'"}
+			o.Values = []page.Pair{
+				{Name: "name", Value: `Asha "A" <b>`},
+				{Name: "email", Value: "nowhere"},
+				{Name: "plan", Value: "Large & more"},
+				{Name: "topic", Value: "two"},
+				{Name: "topic", Value: "three"},
+				{Name: "how", Value: "mail"},
+				{Name: "message", Value: "\r\nfirst\r\n</textarea><script>bad()</script>"},
+			}
+			o.Problems = []page.Problem{
+				{Input: "email", Fault: page.Fault{Code: "TYPE_EMAIL"}, Fallback: "Email"},
+				{Input: "topic", Fault: page.Fault{Code: "TOO_LONG", Type: "tags", Limit: "1"}, Fallback: "Topic"},
+				{Input: "how", Fault: page.Fault{Code: "NOT_AN_OPTION"}, Fallback: "How"},
+			}
+			got := render(t, o).source
+			golden := strings.TrimSuffix(file, ".html") + ".want"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.SplitAfter(string(want), "\n"), strings.SplitAfter(got, "\n")); diff != "" {
+				t.Errorf("the page (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkUnchanged expects of the answer that it has every byte of the source,
+// except in the start tags that may change, in textareas and in the title, and
+// nothing else but what is put in.
+func checkUnchanged(t testing.TB, source, answer []byte) {
+	t.Helper()
+	before, after := tokensOf(source), tokensOf(answer)
+	i, inside := 0, ""
+	for j := 0; j < len(after); j++ {
+		token := after[j]
+		if i < len(before) && before[i].raw == token.raw {
+			inside = enter(inside, token)
+			i++
+			continue
+		}
+		switch {
+		case isPutIn(token) && (token.name != "base" || rest(before, i) != `<base href="down/">`):
+			j = end(after, j)
+		case inside == "textarea" && token.kind == html.TextToken:
+			if i < len(before) && before[i].kind == html.TextToken {
+				i++
+			}
+		case inside == "textarea" && i < len(before) && before[i].kind == html.TextToken:
+			i++
+			j--
+		case inside == "title" && i < len(before) && token.raw == "Error: "+before[i].raw:
+			i++
+		case inside == "title" && token.raw == "Error: ":
+		case i < len(before) && token.kind != html.TextToken && token.kind == before[i].kind && token.name == before[i].name && mayChange(token.name, before[i].raw):
+			inside = enter(inside, token)
+			i++
+		default:
+			t.Fatalf("%q stands where %q was in\n%s", token.raw, rest(before, i), answer)
+		}
+	}
+	if i < len(before) {
+		t.Fatalf("%q is not there any more in\n%s", rest(before, i), answer)
+	}
+}
+
+func rest(tokens []token, i int) string {
+	if i >= len(tokens) {
+		return ""
+	}
+	return tokens[i].raw
+}
+
+func enter(inside string, t token) string {
+	if t.kind == html.StartTagToken {
+		return t.name
+	}
+	if t.kind == html.EndTagToken {
+		return ""
+	}
+	return inside
+}
+
+type token struct {
+	kind      html.TokenType
+	name, raw string
+}
+
+func tokensOf(source []byte) []token {
+	tokens := html.NewTokenizer(bytes.NewReader(source))
+	var list []token
+	for {
+		kind := tokens.Next()
+		raw := string(tokens.Raw())
+		if kind == html.ErrorToken {
+			return append(list, token{kind, "", raw})
+		}
+		name, _ := tokens.TagName()
+		list = append(list, token{kind, string(name), raw})
+	}
+}
+
+// isPutIn reports whether the token begins something that a page is given.
+func isPutIn(t token) bool {
+	return strings.HasPrefix(t.raw, `<div class="telecrm-summary" `) || strings.HasPrefix(t.raw, `<span class="telecrm-error" `) ||
+		strings.HasPrefix(t.raw, "<style") || strings.HasPrefix(t.raw, `<base href="/`) || strings.HasPrefix(t.raw, `<input type="hidden" name="_form_page" `)
+}
+
+// end is where what begins at tokens[from] ends.
+func end(tokens []token, from int) int {
+	name := tokens[from].name
+	if name == "base" || name == "input" {
+		return from
+	}
+	depth := 0
+	for i := from; i < len(tokens); i++ {
+		switch {
+		case tokens[i].name != name:
+		case tokens[i].kind == html.StartTagToken:
+			depth++
+		case tokens[i].kind == html.EndTagToken:
+			depth--
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+	return len(tokens)
+}
+
+func mayChange(name, was string) bool {
+	switch name {
+	case "input", "select", "textarea", "option", "fieldset":
+		return true
+	case "a", "area":
+		return strings.Contains(was, "#")
+	}
+	was = strings.ToLower(was)
+	return name == "base" || strings.Contains(was, "autofocus") || strings.Contains(was, "hidden")
+}
+
+const everyControl = `<!DOCTYPE html><html lang="en"><head><title>Contact</title></head><body><main><h1>Contact</h1>
+<form method="post" action="/contact">
+<label for="n">Name:</label><input id="n" name="name" value="was" autofocus>
+<label>Email * <input type="EMAIL" name="email"></label>
+<input type="hidden" name="token" value="secret"><input type="hidden" name="both" value="0"><input type="checkbox" name="both" value="1">
+<input type="password" name="password" aria-label="Password"><input type="file" name="file">
+<textarea name="message">was</textarea>
+<select name="one"><option value="">None</option><optgroup label="G"><option selected>First <b>x</b></option><option value="2">Second</option></optgroup></select>
+<select name="many" multiple><option selected>a</option><option>b</option><option>c</option></select>
+<fieldset><legend>Which <i>ones</i>? (optional)</legend><input type="checkbox" name="box" value="x" checked><input type="checkbox" name="box" value="y"><input type="checkbox" name="box"></fieldset>
+<input type="radio" name="pick" value="l" checked><input type="radio" name="pick" value="r">
+<input name="twice"><input name="twice"><input name="off" value="stays" disabled>
+<button name="go" value="1">Send</button>
+</form><input name="far" form="other"></main></body></html>`
+
+func TestOwnFillsEveryControl(t *testing.T) {
+	o := own(t, everyControl)
+	o.Values = []page.Pair{
+		{Name: "name", Value: "Asha"},
+		{Name: "email", Value: ""},
+		{Name: "token", Value: "forged"},
+		{Name: "both", Value: "0"},
+		{Name: "both", Value: "1"},
+		{Name: "password", Value: "open sesame"},
+		{Name: "file", Value: "c:\\x"},
+		{Name: "message", Value: "\nnew"},
+		{Name: "one", Value: "First x"},
+		{Name: "many", Value: "b"},
+		{Name: "many", Value: "c"},
+		{Name: "box", Value: "y"},
+		{Name: "box", Value: "on"},
+		{Name: "pick", Value: "r"},
+		{Name: "twice", Value: "one"},
+		{Name: "twice", Value: "two"},
+		{Name: "off", Value: "new"},
+		{Name: "far", Value: "new"},
+	}
+	doc := render(t, o)
+	var got []string
+	for _, e := range all(doc.root, "input", "textarea", "option") {
+		name := value(e, "name")
+		switch {
+		case e.Data == "textarea":
+			got = append(got, name+"="+content(e))
+		case e.Data == "option":
+			if has(e, "selected") {
+				got = append(got, value(ancestor(e, "select"), "name")+"="+content(e))
+			}
+		case value(e, "type") == "checkbox" || value(e, "type") == "radio":
+			if has(e, "checked") {
+				got = append(got, name+"="+value(e, "value"))
+			}
+		default:
+			got = append(got, name+"="+value(e, "value"))
+		}
+	}
+	want := []string{
+		"name=Asha", "email=", "token=secret", "both=0", "both=1", "password=", "file=", "message=\nnew", "one=First x", "many=b", "many=c",
+		"box=y", "box=", "pick=r", "twice=one", "twice=two", "off=stays", "far=",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the controls (-want +got):\n%s", diff)
+	}
+}
+
+// What nobody can untick or leave out is not what an absent value means.
+func TestOwnLeavesWhatWasNotSent(t *testing.T) {
+	doc := render(t, own(t, everyControl))
+	if got := value(byID(doc.root, "n"), "value"); got != "was" {
+		t.Errorf("a line that was not sent holds %q", got)
+	}
+	checked := len(having(doc.root, "checked"))
+	if checked != 0 {
+		t.Errorf("%d boxes are ticked that were not", checked)
+	}
+	var selected []string
+	for _, e := range having(doc.root, "selected") {
+		selected = append(selected, text(e))
+	}
+	if diff := cmp.Diff([]string{"First x"}, selected); diff != "" {
+		t.Errorf("chosen (-want +got):\n%s", diff)
+	}
+}
+
+func TestOwnErrors(t *testing.T) {
+	o := own(t, everyControl)
+	o.Message = "Look <again>."
+	o.Problems = []page.Problem{missing("name"), missing("name"), missing("email"), missing("password"), missing("box"), missing("pick"), missing("message"), {Message: "All of it."}}
+	doc := render(t, o)
+	if got := text(only(t, doc.root, "title")); got != "Error: Contact" {
+		t.Errorf("the title is %q", got)
+	}
+	summary := firstElement(only(t, doc.root, "main"))
+	if value(summary, "tabindex") != "-1" || !slices.Equal(having(doc.root, "autofocus"), []*html.Node{summary}) {
+		t.Error("the summary does not get the focus, alone")
+	}
+	alert := having(doc.root, "role")[0]
+	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(only(t, alert, "p")) != o.Message {
+		t.Errorf("the alert is not right: %s", content(alert))
+	}
+	var words []string
+	for _, item := range all(alert, "li") {
+		words = append(words, text(item))
+	}
+	want := []string{
+		"Fill in “Name”.", "Fill in “Email”.", "Fill in “Password”.", "Fill in “Which ones ?”.", "Fill in “fallback”.", "Fill in “fallback”.", "All of it.",
+	}
+	if diff := cmp.Diff(want, words); diff != "" {
+		t.Errorf("the summary (-want +got):\n%s", diff)
+	}
+	for i, link := range all(alert, "a") {
+		target := byID(doc.root, strings.TrimPrefix(value(link, "href"), "#"))
+		if target == nil || !slices.Contains(controls(doc.root), target) {
+			t.Fatalf("the link %q leads to no control", text(link))
+		}
+		described := target
+		if value(target, "type") == "checkbox" {
+			described = ancestor(target, "fieldset")
+		}
+		reason := byID(doc.root, value(described, "aria-describedby"))
+		if reason == nil || text(reason) != "Error: "+words[i] {
+			t.Errorf("%s is described by %+v", value(target, "name"), reason)
+		}
+		if invalid := value(target, "aria-invalid") == "true"; invalid == (value(target, "type") == "radio") {
+			t.Errorf("%s is marked as wrong: %v", value(target, "name"), invalid)
+		}
+		if label := ancestor(reason, "label"); label != nil {
+			t.Error("the reason is a part of the label, and so of the control's name")
+		}
+	}
+}
+
+// The words that the operator chose come before the page's.
+func TestOwnLabels(t *testing.T) {
+	for _, test := range []struct{ name, page, want string }{
+		{"for", `<label for=x>Your  name*</label><input id=x name=q>`, "Your name"},
+		{"around", `<label>Your name: <input name=q></label>`, "Your name"},
+		{"required", `<label>Your name * (Required)<input name=q></label>`, "Your name"},
+		{"entities", `<label for=x>R&amp;D &lt;team&gt;</label><input id=x name=q>`, "R&D <team>"},
+		{"aria-label", `<input aria-label="Your name" name=q>`, "Your name"},
+		{"aria-labelledby", `<input aria-labelledby="y z" name=q><p id=y>Your <b>name</b></p>`, "Your name"},
+		{"aria-labelledby nothing", `<input aria-labelledby="y" name=q>`, "fallback"},
+		{"an id that another has first", `<p id=x></p><label for=x>Other</label><input id=x name=q>`, "fallback"},
+		{"the label of another", `<label for=y>Other <input name=q></label>`, "fallback"},
+		{"a script in the label", `<label><script>x</script>Your name<svg><title>icon</title></svg><input name=q></label>`, "Your name"},
+		{"options in the label", `<label>Your name<select name=q><option>One</select></label>`, "Your name"},
+		{"a group that is not alone", `<fieldset><legend>All</legend><input type=radio name=q><input name=r></fieldset>`, "fallback"},
+		{"in a template", `<template><label for=x>Other</label></template><input id=x name=q>`, "fallback"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := own(t, `<form method=post>`+test.page+`</form>`)
+			o.Problems = []page.Problem{missing("q")}
+			if got, want := text(all(render(t, o).root, "a")[0]), "Fill in “"+test.want+"”."; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			o.Problems[0].Fault.Label = "mine"
+			if got, want := text(all(render(t, o).root, "a")[0]), "Fill in “mine”."; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestOwnFindsTheForm(t *testing.T) {
+	const search = `<form action="/search"><input name="q"></form>`
+	for _, test := range []struct {
+		name, page, posted string
+		named, found       bool
+	}{
+		{"no action", `<form method=post>{}</form>`, "/contact", false, true},
+		{"action of the page", search + `<form method=post action="?x=1">{}</form>`, "/contact", false, true},
+		{"relative", `<form action=enquire>{}</form>`, "/enquire", false, true},
+		{"absolute", `<form action="https://www.example.com/enquire/">{}</form>`, "/enquire", false, true},
+		{"formaction", `<form action=/else>{}<button formaction=/enquire></form>`, "/enquire", false, true},
+		{"base", `<base href="/deep/"><form action=enquire>{}</form>`, "/deep/enquire", false, true},
+		{"the better fit", `<form action=/enquire><input name=z></form><form action=/enquire>{}</form>`, "/enquire", false, true},
+		{"the same twice", `<form action=/enquire>{}</form><form action=/enquire><input name=name></form>`, "/enquire", false, true},
+		{"form-name", `<form action=/enquire><input name=name></form><form action=/enquire><input type=hidden name=form-name value=two>{}</form>`, "/enquire", false, true},
+		{"name", `<form action=/enquire><input name=name></form><form name=two action=/enquire>{}</form>`, "/enquire", false, true},
+		{"of another path", `<form action=/account>{}</form>`, "/enquire", false, false},
+		{"of another path, named", search + `<form action=/account>{}</form>`, "/enquire", true, true},
+		{"nothing alike, named", search, "/enquire", true, false},
+		{"mail", `<form action="mailto:a@example.com">{}</form>`, "/enquire", false, false},
+		{"in a comment", `<!-- <form action=/enquire>{}</form> -->`, "/enquire", false, false},
+		{"in a script", `<script>"<form action=/enquire>{}</form>"</script>`, "/enquire", false, false},
+		{"in a template", `<template><form action=/enquire>{}</form></template>`, "/enquire", false, false},
+		{"in noscript", `<noscript><form action=/enquire>{}</form></noscript>`, "/enquire", false, false},
+		{"in CDATA of an SVG", `<svg><![CDATA[<form action=/enquire>{}</form>]]></svg>`, "/enquire", false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := own(t, strings.ReplaceAll(test.page, "{}", `<input id=right name=name>`))
+			o.Posted, o.Named = address(t, test.posted), test.named
+			o.Values = []page.Pair{{Name: "name", Value: "Asha"}, {Name: "form-name", Value: "two"}}
+			answer, err := o.Render()
+			if !test.found {
+				if !errors.Is(err, page.ErrNoForm) {
+					t.Fatalf("error %v in %s", err, answer)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, _ := html.Parse(bytes.NewReader(answer))
+			if got := value(byID(root, "right"), "value"); got != "Asha" {
+				t.Errorf("the wrong form is filled: %s", answer)
+			}
+		})
+	}
+}
+
+// A page that is shown under another address still leads where it led.
+func TestOwnUnderAnotherAddress(t *testing.T) {
+	const source = `<html><head><title>T</title></head><a href="#top">Up</a><a href="more">More</a><form action="/enquire"><input name="q"></form>`
+	o := own(t, source)
+	o.URL, o.Posted = address(t, "/about/us?x=1"), address(t, "/enquire?y=2")
+	o.Problems = []page.Problem{missing("q")}
+	o.Hidden = []page.Pair{{Name: "_form_page", Value: `/about/us?a="b"`}}
+	doc := render(t, o)
+	if got := value(only(t, doc.root, "base"), "href"); got != "/about/us" {
+		t.Errorf("the base is %q", got)
+	}
+	var links []string
+	for _, a := range all(doc.root, "a") {
+		links = append(links, value(a, "href"))
+	}
+	if diff := cmp.Diff([]string{"/enquire?y=2#top", "more", "/enquire?y=2#telecrm-field-1"}, links); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
+	}
+	if got := value(firstElement(only(t, doc.root, "form")), "value"); got != `/about/us?a="b"` {
+		t.Errorf("the page is carried as %q", got)
+	}
+
+	o.Policies = []string{"base-uri 'none'"}
+	if _, err := o.Render(); !errors.Is(err, page.ErrBase) {
+		t.Errorf("error %v of a policy against a base", err)
+	}
+	o.Policies = nil
+	o.URL = address(t, "/about")
+	if doc := render(t, o); len(all(doc.root, "base")) != 0 {
+		t.Error("a base is set without need")
+	}
+	o.Source = []byte(strings.Replace(source, "<title>", `<base href="down/"><title>`, 1))
+	if got := value(only(t, render(t, o).root, "base"), "href"); got != "/down/" {
+		t.Errorf("the author's base became %q", got)
+	}
+}
+
+func TestOwnSlots(t *testing.T) {
+	o := own(t, `<form action="/other"><p data-error-for="q">a</p></form><form><label>Q <input name="q"></label><p data-error-for="q" hidden class="mine"></p><i data-fs-error="r"></i><input name="r"></form>`)
+	o.Problems = []page.Problem{missing("q"), missing("r")}
+	doc := render(t, o)
+	for _, slot := range []*html.Node{having(doc.root, "data-error-for")[1], having(doc.root, "data-fs-error")[0]} {
+		message := firstElement(slot)
+		if message == nil || has(slot, "hidden") || !strings.HasPrefix(text(message), "Error: Fill in") {
+			t.Errorf("the slot is not used: %s", doc.source)
+		}
+	}
+	if text(having(doc.root, "data-error-for")[0]) != "a" {
+		t.Error("the slot of another form is used")
+	}
+}
+
+func TestOwnDuplicateIDs(t *testing.T) {
+	o := own(t, `<p id="q">telecrm-error-1</p><form><input id="q" name="q" aria-describedby="hint"></form>`)
+	o.Problems = []page.Problem{missing("q")}
+	doc := render(t, o)
+	input := only(t, doc.root, "input")
+	id := value(input, "id")
+	if id == "q" || value(all(doc.root, "a")[0], "href") != "#"+id {
+		t.Errorf("the link leads elsewhere: %s", doc.source)
+	}
+	if strings.Count(doc.source, "telecrm-error-1") != 1 || !strings.HasPrefix(value(input, "aria-describedby"), "hint ") {
+		t.Errorf("ids or descriptions clash: %s", doc.source)
+	}
+}
+
+func TestOwnStyleFollowsThePolicy(t *testing.T) {
+	for _, test := range []struct {
+		name, meta string
+		headers    []string
+		want       string // the style's start tag
+	}{
+		{"no policy", "", nil, "<style>"},
+		{"nothing about style", "", []string{"script-src 'self'"}, "<style>"},
+		{"inline", "", []string{"style-src 'self' 'unsafe-inline'"}, "<style>"},
+		{"own files only", "", []string{"style-src 'self'"}, ""},
+		{"by default", "", []string{"default-src 'self'"}, ""},
+		{"nonce", "", []string{"style-src 'nonce-AbC' 'unsafe-inline'"}, `<style nonce="AbC">`},
+		{"hash beside inline", "", []string{"style-src 'sha256-x' 'unsafe-inline'"}, ""},
+		{"elements", "", []string{"style-src 'none'; style-src-elem 'nonce-n'"}, `<style nonce="n">`},
+		{"two headers", "", []string{"style-src 'unsafe-inline'", "style-src 'self'"}, ""},
+		{"two in one header", "", []string{"style-src 'unsafe-inline', default-src 'none'"}, ""},
+		{"the same nonce twice", "", []string{"style-src 'nonce-n'", "default-src 'nonce-n'"}, `<style nonce="n">`},
+		{"other nonces", "", []string{"style-src 'nonce-n'", "style-src 'nonce-m'"}, ""},
+		{"in the page", "style-src 'self'", nil, ""},
+		{"a nonce in the page", "style-src 'nonce-n'", nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := own(t, `<head><meta http-equiv="content-security-policy" content="`+test.meta+`"><title>T</title></head><form method=post></form>`)
+			o.Policies = test.headers
+			source := render(t, o).source
+			got := ""
+			if at := strings.Index(source, "<style"); at >= 0 {
+				got = source[at : strings.Index(source[at:], ">")+at+1]
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOwnEncodings(t *testing.T) {
+	const form = `<form method=post><label for=q>`
+	for _, test := range []struct {
+		name, contentType, source, want string // want is a label; empty if it cannot be told
+	}{
+		{"declared in the header", "text/html; charset=windows-1252", form + "N\xe4me</label><input id=q name=q></form>", "Näme"},
+		{"declared in the page as the usual one", "text/html", "<meta charset=windows-1252>" + form + "N\xe4me</label><input id=q name=q></form>", "Näme"},
+		{"in letters that are not there", "text/html", "<meta charset=iso-2022-jp>" + form + "\x1b$BF|K\\\x1b(B</label><input id=q name=q></form>", "日本"},
+		{"declared in the page", "text/html", "<meta charset=shift_jis>" + form + "\x93\xfa\x96{</label><input id=q name=q></form>", "日本"},
+		{"UTF-16", "text/html", "\xff\xfe" + wide(form+"ä</label><input id=q name=q></form>"), "ä"},
+		{"none declared", "text/html", form + "ä</label><input id=q name=q></form>", "ä"},
+		{"none declared, and another", "text/html", form + "N\xe4me</label><input id=q name=q></form>", ""},
+		{"not as declared", "text/html; charset=utf-8", form + "N\xe4me</label><input id=q name=q></form>", ""},
+		{"not in the encoding", "text/html; charset=euc-jp", form + "\xff\xff</label><input id=q name=q></form>", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := own(t, test.source)
+			o.ContentType = test.contentType
+			o.Problems = []page.Problem{missing("q")}
+			answer, err := o.Render()
+			if test.want == "" {
+				if !errors.Is(err, page.ErrEncoding) {
+					t.Errorf("error %v in %s", err, answer)
+				}
+				return
+			}
+			if err != nil || strings.Count(string(answer), test.want) != 3 {
+				t.Errorf("%v, and not three times %s in %s", err, test.want, answer)
+			}
+		})
+	}
+}
+
+func wide(text string) string {
+	var s strings.Builder
+	for _, r := range text {
+		s.WriteByte(byte(r))
+		s.WriteByte(byte(r >> 8))
+	}
+	return s.String()
+}
+
+// What cannot be corrected on the page is not shown on it, and neither is a
+// page that would take too long.
+func TestOwnGivesUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		source string
+		want   error
+	}{
+		"a hidden input":      {`<form><input type=hidden name=q></form>`, page.ErrNoControl},
+		"no input":            {`<form></form>`, page.ErrNoControl},
+		"one of another form": {`<form></form><form action=/x><input name=q></form>`, page.ErrNoControl},
+		"no form":             {`<p>Hello</p>`, page.ErrNoForm},
+		"nothing":             {``, page.ErrNoForm},
+		"a long page":         {strings.Repeat("x", page.MaxSource+1), page.ErrTooLarge},
+		"deep fieldsets":      {`<form>` + strings.Repeat("<fieldset>", 100000) + `<input name=q>`, page.ErrTooLarge},
+		"deep templates":      {`<form><input name=q></form>` + strings.Repeat("<template>", 100), page.ErrTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := own(t, test.source)
+			o.Problems = []page.Problem{missing("q")}
+			if answer, err := o.Render(); !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v; %.300s", err, test.want, answer)
+			}
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package page
+
+import (
+	"slices"
+	"strings"
+)
+
+// inlineStyle reports whether a style sheet in the page is allowed by all of
+// its policies (https://www.w3.org/TR/CSP3/), and under which nonce: one of
+// the response's own header, because a page that is stored has none.
+func inlineStyle(headers, metas []string) (nonce string, allowed bool) {
+	policies := slices.Concat(headers, metas)
+	candidates := []string{""}
+	for policy := range eachPolicy(headers) {
+		for _, source := range sourcesOf(policy, "style-src-elem", "style-src", "default-src") {
+			if found, ok := strings.CutPrefix(source, "'nonce-"); ok {
+				candidates = append(candidates, strings.TrimSuffix(found, "'"))
+			}
+		}
+	}
+	for _, candidate := range candidates {
+		fits := true
+		for policy := range eachPolicy(policies) {
+			fits = fits && allowsStyle(policy, candidate)
+		}
+		if fits {
+			return candidate, true
+		}
+	}
+	return "", false
+}
+
+// eachPolicy goes through the policies, of which a header may hold several.
+func eachPolicy(headers []string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, header := range headers {
+			for policy := range strings.SplitSeq(header, ",") {
+				if !yield(policy) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// allowsStyle reports whether the policy allows a style sheet with the nonce.
+// With a nonce or a hash in it, 'unsafe-inline' counts for nothing.
+func allowsStyle(policy, nonce string) bool {
+	sources := sourcesOf(policy, "style-src-elem", "style-src", "default-src")
+	if sources == nil || nonce != "" && slices.Contains(sources, "'nonce-"+nonce+"'") {
+		return true
+	}
+	strict := slices.ContainsFunc(sources, func(source string) bool {
+		source = strings.ToLower(source)
+		return strings.HasPrefix(source, "'nonce-") || strings.HasPrefix(source, "'sha")
+	})
+	return !strict && slices.ContainsFunc(sources, func(source string) bool { return strings.EqualFold(source, "'unsafe-inline'") })
+}
+
+// allowsBase reports whether all policies allow a base that is on the page's
+// own site.
+func allowsBase(policies []string) bool {
+	for policy := range eachPolicy(policies) {
+		sources := sourcesOf(policy, "base-uri")
+		if sources != nil && !slices.ContainsFunc(sources, func(source string) bool { return strings.EqualFold(source, "'self'") || source == "*" }) {
+			return false
+		}
+	}
+	return true
+}
+
+// sourcesOf lists the sources of the first of the directives that the policy
+// has; nil if it has none of them.
+func sourcesOf(policy string, directives ...string) []string {
+	for _, directive := range directives {
+		for part := range strings.SplitSeq(policy, ";") {
+			words := strings.Fields(part)
+			if len(words) > 0 && strings.EqualFold(words[0], directive) {
+				return words[1:]
+			}
+		}
+	}
+	return nil
+}

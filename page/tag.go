@@ -1,0 +1,80 @@
+package page
+
+import (
+	"slices"
+	"strings"
+)
+
+// tag is a start tag in the source.
+type tag struct {
+	start, end  int
+	name        string // in small letters
+	attributes  []attribute
+	selfClosing bool
+	isTouched   bool
+}
+
+// attribute is one of a tag; its name in small letters, its value decoded.
+type attribute struct{ name, value string }
+
+// get returns the value of the attribute, of which the first counts.
+func (t *tag) get(name string) (value string, has bool) {
+	for _, a := range t.attributes {
+		if a.name == name {
+			return a.value, true
+		}
+	}
+	return "", false
+}
+
+func (t *tag) has(name string) bool {
+	_, has := t.get(name)
+	return has
+}
+
+func (t *tag) set(name, value string) {
+	for i, a := range t.attributes {
+		if a.name == name {
+			t.attributes[i].value = value
+			return
+		}
+	}
+	t.attributes = append(t.attributes, attribute{name, value})
+}
+
+// add appends a word to an attribute that is a list of them.
+func (t *tag) add(name, word string) {
+	list, _ := t.get(name)
+	t.set(name, strings.TrimSpace(list+" "+word))
+}
+
+func (t *tag) remove(name string) {
+	t.attributes = slices.DeleteFunc(t.attributes, func(a attribute) bool { return a.name == name })
+}
+
+// print writes the tag, with its name as it is in source.
+func (t *tag) print(source []byte) string {
+	var s strings.Builder
+	s.WriteByte('<')
+	s.Write(source[t.start+1 : t.start+1+len(t.name)])
+	for _, a := range t.attributes {
+		s.WriteByte(' ')
+		s.WriteString(a.name)
+		if a.value != "" {
+			s.WriteString(`="`)
+			s.WriteString(escape(a.value))
+			s.WriteByte('"')
+		}
+	}
+	if t.selfClosing {
+		s.WriteString(" /")
+	}
+	s.WriteByte('>')
+	return s.String()
+}
+
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;", "\x00", "\uFFFD", "\r", "&#13;")
+
+// escape writes text so that it is just that in an element, in a quoted
+// attribute and in a textarea.
+func escape(text string) string { return escaper.Replace(text) }
