@@ -20,7 +20,7 @@ func (r *rendering) mark() error {
 	seen := make(map[string]bool)
 	for _, p := range r.Problems {
 		if p.Input == "" {
-			items.WriteString("<li>" + escape(p.words("")) + "</li>")
+			items.WriteString("<li" + r.inWords(p) + ">" + escape(p.words("")) + "</li>")
 			continue
 		}
 		if seen[p.Input] {
@@ -32,8 +32,8 @@ func (r *rendering) mark() error {
 			return ErrNoControl
 		}
 		words := p.words(r.nameOf(g))
-		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `">` + escape(words) + "</a></li>")
-		r.markGroup(g, words)
+		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.inWords(p) + `>` + escape(words) + "</a></li>")
+		r.markGroup(g, "<span"+r.inEnglish()+">Error:</span> <span"+r.inWords(p)+">"+escape(words)+"</span>")
 	}
 	if r.titleAt >= 0 && !strings.HasPrefix(string(r.source[r.titleAt:]), errorPrefix) {
 		r.insert(r.titleAt, errorPrefix)
@@ -49,9 +49,9 @@ const errorPrefix = "Error: "
 // not marked, before the form.
 func (r *rendering) putSummary(items string) {
 	var s strings.Builder
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2>There is a problem</h2>`)
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.inEnglish() + `>There is a problem</h2>`)
 	if r.Message != "" {
-		s.WriteString("<p>" + escape(r.Message) + "</p>")
+		s.WriteString("<p" + r.inEnglish() + ">" + escape(r.Message) + "</p>")
 	}
 	if items != "" {
 		s.WriteString("<ul>" + items + "</ul>")
@@ -106,10 +106,29 @@ func (r *rendering) groupOf(name string) *group {
 	return g
 }
 
-// markGroup says what is wrong with the controls, and ties them to it.
-func (r *rendering) markGroup(g *group, words string) {
+// inEnglish are the attributes of our own words in a page of another language.
+func (r *rendering) inEnglish() string {
+	language, _, _ := strings.Cut(r.lang, "-")
+	if language == "" || strings.EqualFold(language, "en") {
+		return ""
+	}
+	return ` lang="en" dir="ltr"`
+}
+
+// inWords are those of the words about p, which the operator may have written
+// in the page's language.
+func (r *rendering) inWords(p Problem) string {
+	if p.Message != "" {
+		return ""
+	}
+	return r.inEnglish()
+}
+
+// markGroup says with inner what is wrong with the controls, and ties them to
+// it.
+func (r *rendering) markGroup(g *group, inner string) {
 	id := r.freshID("error")
-	message := `<span class="telecrm-error" id="` + id + `"><span>Error:</span> ` + escape(words) + "</span>"
+	message := `<span class="telecrm-error" id="` + id + `">` + inner + "</span>"
 	slot := r.slotFor(g.name)
 	switch {
 	case slot != nil:

@@ -23,9 +23,10 @@ type outline struct {
 	main         *tag
 	first        map[string]int // where the tag starts that has an id first
 	metaPolicies []string
-	titleAt      int // where the title's text begins, or -1
-	headAt       int // where something can go first into the head, or -1
-	styleAt      int // where a style sheet can go, before the site's own; or -1
+	lang         string // the page's language
+	titleAt      int    // where the title's text begins, or -1
+	headAt       int    // where something can go first into the head, or -1
+	styleAt      int    // where a style sheet can go, before the site's own; or -1
 
 	touched  []*tag
 	idPrefix string
@@ -294,7 +295,7 @@ func holdsText(name string) bool {
 // isNoted reports whether the element matters.
 func isNoted(name string) bool {
 	switch name {
-	case "base", "button", "fieldset", "form", "head", "input", "label", "legend", "main", "meta",
+	case "base", "button", "fieldset", "form", "head", "html", "input", "label", "legend", "main", "meta",
 		"optgroup", "option", "select", "textarea", "title":
 		return true
 	}
@@ -303,6 +304,8 @@ func isNoted(name string) bool {
 
 func (s *scanner) noteHead(t *tag) {
 	switch t.name {
+	case "html":
+		s.lang, _ = t.get("lang")
 	case "head":
 		s.headAt = t.end
 	case "title":

@@ -467,6 +467,25 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 	}
 }
 
+// A screen reader must know which words on a page are in another language
+// (https://www.w3.org/TR/WCAG22/#language-of-parts).
+func TestOwnTellsItsLanguage(t *testing.T) {
+	for lang, told := range map[string]bool{"": false, "en": false, "EN-in": false, "hi": true, "ar-EG": true, "enm": true} {
+		o := own(t, `<html lang="`+lang+`"><form><input name="q"><input name="r"></form>`)
+		o.Problems = []page.Problem{missing("q"), {Input: "r", Message: "अपना नाम लिखें।"}}
+		doc := render(t, o)
+		links := all(doc.root, "a")
+		for _, words := range []*html.Node{only(t, doc.root, "h2"), links[0]} {
+			if got := value(words, "lang") == "en" && value(words, "dir") == "ltr"; got != told {
+				t.Errorf("%q: the words %q are said to be English: %v", lang, text(words), got)
+			}
+		}
+		if has(links[1], "lang") {
+			t.Errorf("%q: the operator's words are said to be English", lang)
+		}
+	}
+}
+
 func TestOwnSlots(t *testing.T) {
 	o := own(t, `<form action="/other"><p data-error-for="q">a</p></form><form><label>Q <input name="q"></label><p data-error-for="q" hidden class="mine"></p><i data-fs-error="r"></i><input name="r"></form>`)
 	o.Problems = []page.Problem{missing("q"), missing("r")}
