@@ -96,7 +96,6 @@ func readOutline(source []byte) (*outline, error) {
 	}
 }
 
-
 // touch has the tag printed anew.
 func (o *outline) touch(t *tag) *tag {
 	if !t.isTouched {
