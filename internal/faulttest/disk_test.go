@@ -72,7 +72,7 @@ func disks(t *testing.T) []disk {
 	t.Helper()
 	limit := fileSizeLimit(t)
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"); err != nil {
 		t.Logf("mounting a small file system: %v; only the limit to the size of files is tried", err)
 		return []disk{limit}
 	}
