@@ -22,10 +22,11 @@ type Outcome struct {
 
 // attempt sends a taken entry once and settles it.
 func (l *lane) attempt(account *Account, entry outbox.Entry) {
-	defer l.vacate(entry)
+	defer l.release(entry)
 	ctx, ended := l.start(entry)
 	s, answer := l.send(ctx, account, entry)
 	ended(s)
+	l.vacate()
 	// Whoever waits need not wait for the record: if it is lost with this
 	// process, the next one finds out what became of the attempt.
 	l.tell(entry.ID, Outcome{State: s.State, Answer: answer, LeadID: s.LeadID})

@@ -226,10 +226,18 @@ func (l *lane) occupy(entry outbox.Entry) {
 	}
 }
 
-// vacate notes that an attempt has ended.
-func (l *lane) vacate(entry outbox.Entry) {
+// vacate notes that an attempt has ended, which leaves its place to another.
+func (l *lane) vacate() {
 	l.mu.Lock()
 	l.underWay--
+	l.mu.Unlock()
+	l.signal()
+}
+
+// release notes that what became of an attempt is recorded, so that the next
+// with its identifier may begin.
+func (l *lane) release(entry outbox.Entry) {
+	l.mu.Lock()
 	delete(l.busy, entry.Identifier)
 	l.mu.Unlock()
 	l.signal()

@@ -93,7 +93,8 @@ func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now ti
 		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
 		appended <- err
 		if err != nil {
-			l.vacate(entry)
+			l.vacate()
+			l.release(entry)
 			return
 		}
 		entry.Attempts = 1

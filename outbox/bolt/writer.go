@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -87,7 +88,7 @@ func (s *Store) serve(first *operation) {
 // is to be done after it.
 func (s *Store) gather(first *operation) (alone *operation) {
 	s.reads, s.writes = s.reads[:0], s.writes[:0]
-	size := 0
+	size, yielded := 0, false
 	for op := first; ; {
 		switch {
 		case op.alone != nil:
@@ -100,6 +101,11 @@ func (s *Store) gather(first *operation) (alone *operation) {
 		size += op.size
 		if len(s.reads)+len(s.writes) == maxBatchOps || size >= maxBatchBytes {
 			return nil
+		}
+		if len(s.operations) == 0 && !yielded && len(s.writes) > 0 {
+			// Whoever is about to ask for something shares the sync.
+			yielded = true
+			runtime.Gosched()
 		}
 		select {
 		case op = <-s.operations:
