@@ -111,6 +111,10 @@ func inspect(path string) error {
 	case m.bytes() > info.Size():
 		return damaged("it ends at byte %d of %d", info.Size(), m.bytes())
 	}
+	pages := &pageFile{src: file, size: m.bytes(), pageSize: m.pageSize}
+	if m.bytes() <= walkedBytes && !pages.whole(m.root) {
+		return damaged("%d of its pages or keys are", pages.damage)
+	}
 	return nil
 }
 

@@ -106,6 +106,23 @@ type element struct {
 	offset     int64 // where in the file the value is
 }
 
+// whole reports whether every page can be reached and read, and no key or
+// value lies outside of its page: bbolt takes that for granted, and what it
+// makes of a page where it is not so cannot always be recovered from.
+func (f *pageFile) whole(root uint64) bool {
+	f.damage, f.seen = 0, make(map[uint64]bool)
+	var buckets []element
+	f.walk(root, func(e element) {
+		if e.bucket {
+			buckets = append(buckets, e)
+		}
+	})
+	for _, bucket := range buckets {
+		f.eachOf(bucket, func(element) {})
+	}
+	return f.damage == 0
+}
+
 // bucket returns the value of the named bucket's key in the root bucket.
 func (f *pageFile) bucket(root uint64, name []byte) (found element, ok bool) {
 	f.seen = make(map[uint64]bool)
@@ -161,6 +178,9 @@ func (f *pageFile) read(id uint64) ([]byte, bool) {
 		return nil, false
 	}
 	overflow := int64(native.Uint32(page[12:]))
+	if f.offset(id)+(overflow+1)*f.pageSize > f.size {
+		f.damage++
+	}
 	length := min((overflow+1)*f.pageSize, f.size-f.offset(id))
 	if overflow == 0 || length > maxPageBytes {
 		return page, true
@@ -187,6 +207,10 @@ func (f *pageFile) page(b []byte, offset int64, visit func(element)) (children [
 	for i := range count {
 		at := pageHeaderSize + i*elementSize
 		if flags == flagBranch {
+			key := uint64(at) + uint64(native.Uint32(b[at:])) //nolint:gosec // not negative
+			if key+uint64(native.Uint32(b[at+4:])) > uint64(len(b)) {
+				f.damage++
+			}
 			children = append(children, native.Uint64(b[at+8:]))
 			continue
 		}

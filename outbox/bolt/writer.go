@@ -203,6 +203,9 @@ var (
 )
 
 func (h *handle) commit(tx *bbolt.Tx) error {
+	if err := h.checkHeaders(); err != nil {
+		return err
+	}
 	id := tx.ID()
 	err := tx.Commit()
 	if err == nil {
