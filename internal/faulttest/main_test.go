@@ -9,7 +9,7 @@
 //	FAULT_FULL=1 go test -v -timeout 2h -parallel 16 ./internal/faulttest
 //	FAULT_RACE=1 go test ./internal/faulttest
 //
-// The first runs in about two minutes; the second is the size that
+// The first runs in a few minutes; the second is the size that
 // docs/reliability.md reports; the third has the race detector watch the
 // Caddy under test.
 //
