@@ -137,9 +137,12 @@ type Count struct {
 // Store is a durable journal of entries. It is safe for concurrent use. What
 // a method has done is on disk when it returns, unless it says otherwise.
 type Store interface {
-	// Append adds a waiting entry; it sets State and Attempts itself. If its BegunAt is set it is added as taken
-	// already, by the caller, with one attempt begun; else it is due at DueAt.
-	// It returns an error wrapping ErrExists if the id is known.
+	// Append adds an entry, whose Attempts it sets itself. One that is Parked
+	// is kept from SettledAt on with its Reason, and was never tried. Any
+	// other is Waiting: if its BegunAt is set it is added as taken already, by
+	// the caller, with one attempt begun; else it is due at DueAt. It returns
+	// an error wrapping ErrExists if the id is known, and one wrapping
+	// ErrState for a parked one that is taken and for one that is Delivered.
 	Append(ctx context.Context, entry Entry) error
 
 	// Take takes up to limit entries of the account that are due at the time

@@ -208,8 +208,9 @@ func newRecord(entry outbox.Entry) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if entry.State != "" && entry.State != outbox.Waiting {
-		return nil, fmt.Errorf("entry %s is %q, only waiting ones can be appended: %w", id, entry.State, outbox.ErrState)
+	isParked := entry.State == outbox.Parked && entry.BegunAt.IsZero()
+	if !isParked && entry.State != "" && entry.State != outbox.Waiting {
+		return nil, fmt.Errorf("entry %s is %q, only waiting ones and untried parked ones can be appended: %w", id, entry.State, outbox.ErrState)
 	}
 	for _, text := range []string{entry.Account, entry.Form, entry.Identifier, entry.Step, entry.Reason, entry.LeadID} {
 		if len(text) > maxTextSize {
@@ -219,13 +220,17 @@ func newRecord(entry outbox.Entry) (*record, error) {
 	if len(entry.Payload) > maxPayloadSize {
 		return nil, fmt.Errorf("entry %s has a payload of %d bytes, at most %d can be kept", id, len(entry.Payload), maxPayloadSize)
 	}
-	entry.State = outbox.Waiting
-	entry.Attempts, entry.SettledAt = 0, time.Time{}
+	entry.Attempts = 0
+	if isParked {
+		entry.DueAt = time.Time{}
+	} else {
+		entry.State, entry.SettledAt = outbox.Waiting, time.Time{}
+	}
 	r := &record{id: id, revision: 1, taken: !entry.BegunAt.IsZero()}
 	if r.taken {
 		entry.Attempts = 1
 	}
-	for _, t := range []*time.Time{&entry.CreatedAt, &entry.DueAt, &entry.BegunAt, &entry.AmbiguousSince, &entry.FailingSince} {
+	for _, t := range []*time.Time{&entry.CreatedAt, &entry.DueAt, &entry.BegunAt, &entry.AmbiguousSince, &entry.FailingSince, &entry.SettledAt} {
 		*t = utc(*t)
 	}
 	r.entry = entry

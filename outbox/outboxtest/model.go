@@ -101,8 +101,12 @@ func (m *model) append(rt *rapid.T) {
 		State:      outbox.Waiting,
 		DueAt:      m.clock.now().Add(drawDuration(rt, -time.Second, 5*time.Second)),
 	}
-	if rapid.Bool().Draw(rt, "begun") {
+	switch rapid.SampledFrom([]string{"due", "begun", "parked"}).Draw(rt, "as") {
+	case "begun":
 		e.BegunAt = m.clock.now()
+	case "parked":
+		e.State, e.Reason = outbox.Parked, "looks like junk"
+		e.DueAt, e.SettledAt = time.Time{}, m.clock.now()
 	}
 	err := m.store.Append(m.t.Context(), e)
 	if _, known := m.entries[e.ID]; known {

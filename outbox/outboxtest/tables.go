@@ -64,6 +64,10 @@ func testErrors(t *testing.T, f *fixture) {
 		wantError(t, "Retry", f.store.Retry(ctx, id, f.clock.now()), outbox.ErrNotFound)
 		wantError(t, "Erase", f.store.Erase(ctx, id), outbox.ErrNotFound)
 	}
+	odd := outbox.Entry{ID: numberedID(8), Account: "default", State: outbox.Parked, BegunAt: f.clock.now()}
+	wantError(t, "appending one that is parked and taken", f.store.Append(ctx, odd), outbox.ErrState)
+	odd.State, odd.BegunAt = outbox.Delivered, time.Time{}
+	wantError(t, "appending a delivered one", f.store.Append(ctx, odd), outbox.ErrState)
 	e := f.append(t)
 	wantError(t, "settling one not taken", f.store.Settle(ctx, e.ID, delivered), outbox.ErrState)
 	f.take(t, 1)
