@@ -1,6 +1,7 @@
 package caddytelecrm
 
 import (
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,6 +87,7 @@ type account struct {
 	async      *telecrm.AsyncClient // nil without an Async token
 	pace       *rate.Limiter
 	key        string // tells the settings that reach TeleCRM from others
+	secret     []byte // what other secrets are derived from
 }
 
 // resolve expands the placeholders of a and fills in its defaults. It warns
@@ -148,6 +150,7 @@ func (a Account) open(name string) (*account, error) {
 		location:   location,
 		pace:       pace,
 		key:        a.key(),
+		secret:     []byte(strings.Join([]string{a.EnterpriseID, a.Token, a.AsyncToken}, "\n")),
 	}
 	if a.Token != "" {
 		if acct.client, err = telecrm.New(a.clientConfig(name, a.Token, a.BaseURL)); err != nil {
@@ -205,6 +208,16 @@ func (acct *account) delivery() delivery.Account {
 func (a Account) key() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{a.Token, a.AsyncToken, a.EnterpriseID, a.BaseURL, a.AsyncBaseURL}, "\n")))
 	return hex.EncodeToString(sum[:])
+}
+
+// derive returns a key for the given purpose. It is the same after a restart,
+// and on every machine with the account's token.
+func (acct *account) derive(purpose string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, acct.secret, nil, "caddy-telecrm "+purpose, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("deriving a key: %w", err)
+	}
+	return key, nil
 }
 
 // identifierKind is how the values of the account's identifier are compared.

@@ -97,7 +97,9 @@ type openOutbox struct {
 func openOutboxes() []openOutbox {
 	var list []openOutbox
 	pool.Range(func(key, value any) bool {
-		list = append(list, openOutbox{key.(string), value.(*pooledOutbox)})
+		if pooled, ok := value.(*pooledOutbox); ok {
+			list = append(list, openOutbox{key.(string), pooled})
+		}
 		return true
 	})
 	slices.SortFunc(list, func(a, b openOutbox) int { return strings.Compare(a.resource, b.resource) })

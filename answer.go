@@ -2,6 +2,7 @@ package caddytelecrm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -32,6 +34,9 @@ const (
 	codeTooLarge    = "FORM_TOO_LARGE"
 	codeNotAForm    = "NOT_A_FORM"
 	codeUnavailable = "UNAVAILABLE"
+	codeForeign     = "FOREIGN"
+	codeTooMany     = "TOO_MANY"
+	codeConfirm     = "CONFIRM"
 )
 
 // failure is what an error answer says, in whichever form it is given.
@@ -40,20 +45,22 @@ type failure struct {
 	code     string // for the form as a whole; empty if problems say it all
 	message  string // for the form as a whole; empty if problems say it all
 	problems []*problem
+	confirm  string // lets the page pass when it is sent again
 }
 
 // answerThanks sends the visitor to the thank-you page. A person whom TeleCRM
 // already knows gets the very same answer as a new one, or anybody could ask
 // who is a customer.
 func (h *Handler) answerThanks(w http.ResponseWriter, r *http.Request, s *submission) error {
-	target := strings.ReplaceAll(h.ThankYou, placeholderID, s.id)
+	id := cmp.Or(s.repeats, s.id)
+	target := strings.ReplaceAll(h.ThankYou, placeholderID, id)
 	if !s.json {
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return nil
 	}
 	return writeJSON(w, http.StatusOK, successBody{
 		OK: true, Success: true, Code: http.StatusOK, Status: "success",
-		Message: page.Thanks(), Next: target, Redirect: target, RedirectURL: target, ID: s.id,
+		Message: page.Thanks(), Next: target, Redirect: target, RedirectURL: target, ID: id,
 	})
 }
 
@@ -104,6 +111,35 @@ func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *su
 		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
 	}
 	return h.answerFailure(w, r, s, failure{status: status, code: code, message: page.FormMessage(code)})
+}
+
+// answerForeign turns away what a page of another site posts.
+func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request, s *submission) error {
+	s.settle(outcomeForeign)
+	return h.answerFailure(w, r, s, failure{status: http.StatusForbidden, code: codeForeign, message: page.FormMessage(codeForeign)})
+}
+
+// answerLimited asks the visitor to wait. Their page comes back filled in,
+// unless they send so much that it would be work for nobody.
+func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) error {
+	s.settle(outcomeLimited)
+	if !pass.Flood {
+		if err := h.readForm(w, r, s); err != nil {
+			s.reason = err.Error()
+		}
+	}
+	if isForwarded(r) {
+		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
+	}
+	w.Header().Set("Retry-After", seconds(pass.Wait))
+	return h.answerFailure(w, r, s, failure{status: http.StatusTooManyRequests, code: codeTooMany, message: page.FormMessage(codeTooMany)})
+}
+
+// answerConfirm asks the visitor to send the form once more.
+func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submission, confirmation string) error {
+	return h.answerFailure(w, r, s, failure{
+		status: http.StatusUnprocessableEntity, code: codeConfirm, message: page.FormMessage(codeConfirm), confirm: confirmation,
+	})
 }
 
 // answerFailure gives an error answer in the form that was asked for, or else

@@ -24,9 +24,12 @@ func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submissio
 	if s.posted != nil {
 		builtin.Action = postedURI(r)
 		builtin.Controls = h.controls(s, f.problems)
-		builtin.Hidden = hidden(s.posted, builtin.Controls)
+		builtin.Hidden = h.hidden(s.posted, builtin.Controls)
 		if builtin.Back != "" && !s.posted.Has(formPageInput) {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
+		}
+		if f.confirm != "" {
+			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: confirmInput, Value: f.confirm})
 		}
 	}
 	var buf bytes.Buffer
@@ -75,16 +78,23 @@ func (h *Handler) controls(s *submission, problems []*problem) []page.Control {
 }
 
 // hidden is what was posted and no control shows, so that sending the page
-// again sends the same. A captcha's answer counts only once and stays out.
-func hidden(posted *form.Form, shown []page.Control) []page.Pair {
+// again sends the same.
+func (h *Handler) hidden(posted *form.Form, shown []page.Control) []page.Pair {
 	var pairs []page.Pair
 	for _, entry := range posted.Entries {
 		isShown := slices.ContainsFunc(shown, func(c page.Control) bool { return c.Name == entry.Name })
-		if !isShown && !isCaptchaAnswer(entry.Name) {
+		if !isShown && !h.countsOnce(entry.Name) {
 			pairs = append(pairs, page.Pair{Name: entry.Name, Value: entry.Value})
 		}
 	}
 	return pairs
+}
+
+// countsOnce reports whether what was sent for an input is not to be sent
+// again: a captcha's answer, which has been used up, what a trap holds, and
+// what let a page pass.
+func (h *Handler) countsOnce(input string) bool {
+	return isCaptchaAnswer(input) || input == confirmInput || slices.Contains(h.traps, input)
 }
 
 // kindOf is how the built-in page asks for a field.
@@ -139,6 +149,10 @@ func fitted(c page.Control) page.Control {
 // the next, whose Referer is the error page itself. Its name keeps it out of
 // the lead.
 const formPageInput = "_form_page"
+
+// confirmInput carries what lets a page pass that the visitor was asked to
+// send again.
+const confirmInput = "_confirm"
 
 // formPage is the path and query of the page that the visitor filled the form
 // in on, if it is on this host.

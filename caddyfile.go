@@ -68,6 +68,10 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    errors     page | handle | redirect <path or URL>
 //	    form_page  <path>
 //	    fallback   <text>
+//	    honeypot   <input>... | off
+//	    rate_limit <n> <window> | off
+//	    origins    <origin>...
+//	    dedupe     <window> | off
 //	    max_body   <size>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -88,6 +92,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{name: "errors", read: h.readErrors},
 		text("form_page", &h.FormPage),
 		text("fallback", &h.Fallback),
+		{name: "honeypot", read: h.readHoneypot},
+		joined("rate_limit", &h.RateLimit),
+		{name: "origins", many: true, read: h.readOrigins},
+		text("dedupe", &h.Dedupe),
 		size("max_body", &h.MaxBody),
 	}, accountWords(&h.Account)...))
 }

@@ -44,6 +44,8 @@ const parkingEnquiry = `
 		field name
 		field phone
 		on_duplicate park
+		rate_limit off
+		dedupe off
 		thank_you /thank-you
 	}`
 

@@ -201,12 +201,15 @@ func (h *Handler) fillPage(found *sitePage, r *http.Request, s *submission, f fa
 		own.Problems = append(own.Problems, p.onPage())
 	}
 	for _, entry := range s.posted.Entries {
-		if !isCaptchaAnswer(entry.Name) {
+		if !h.countsOnce(entry.Name) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
 		}
 	}
 	if h.FormPage == "" && found.url.Path != posted.Path {
-		own.Hidden = []page.Pair{{Name: formPageInput, Value: found.url.RequestURI()}}
+		own.Hidden = append(own.Hidden, page.Pair{Name: formPageInput, Value: found.url.RequestURI()})
+	}
+	if f.confirm != "" {
+		own.Hidden = append(own.Hidden, page.Pair{Name: confirmInput, Value: f.confirm})
 	}
 	found.body, err = own.Render()
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/guard"
 )
 
 // outcome is what became of a submission, as logs and placeholders name it.
@@ -25,7 +26,12 @@ const (
 	outcomeKnown       outcome = "known"       // TeleCRM has a lead with this identifier
 	outcomeAccepted    outcome = "accepted"    // the Async API has the lead, and does not say what becomes of it
 	outcomeWaiting     outcome = "waiting"     // the lead is in the outbox, on its way to TeleCRM
+	outcomeRepeat      outcome = "repeat"      // it repeats a post that was taken
 	outcomeInvalid     outcome = "invalid"     // the visitor is asked to correct something
+	outcomeAsked       outcome = "asked"       // it may be junk: kept aside, and the visitor is asked to send it again
+	outcomeAside       outcome = "aside"       // it looks like junk: kept aside, and thanked for
+	outcomeForeign     outcome = "foreign"     // a page of another site posts here
+	outcomeLimited     outcome = "limited"     // too many from one address
 	outcomeRefused     outcome = "refused"     // TeleCRM will not take this lead
 	outcomeUnavailable outcome = "unavailable" // the lead could be kept nowhere
 	outcomeMalformed   outcome = "malformed"   // the body is broken
@@ -36,7 +42,8 @@ const (
 // outcomes returns all outcomes.
 func outcomes() []outcome {
 	return []outcome{
-		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeInvalid, outcomeRefused,
+		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat, outcomeInvalid, outcomeAsked,
+		outcomeAside, outcomeForeign, outcomeLimited, outcomeRefused,
 		outcomeUnavailable, outcomeMalformed, outcomeTooLarge, outcomeNotAForm,
 	}
 }
@@ -50,15 +57,19 @@ type submission struct {
 	posted  *form.Form // nil until read
 	outcome outcome
 	leadID  string
-	sent    int        // attempts to deliver
-	reason  string     // why the body could not be read
-	wrong   []string   // what the visitor is asked to correct
-	span    trace.Span // nil outside of Caddy's tracing
+	repeats string        // the submission that this one repeats
+	signals guard.Opinion // what its headers say
+	signs   string        // why it may be junk
+	sent    int           // attempts to deliver
+	reason  string        // why the body could not be read
+	wrong   []string      // what the visitor is asked to correct
+	span    trace.Span    // nil outside of Caddy's tracing
 }
 
 // ServeHTTP takes a form's POST and passes everything else on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if r.Method != http.MethodPost {
+	isPreflight := h.guards.origins.IsPreflight(r)
+	if r.Method != http.MethodPost && !isPreflight {
 		return next.ServeHTTP(w, r)
 	}
 	ours, err := h.matches(r)
@@ -68,6 +79,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !ours {
 		return next.ServeHTTP(w, r)
 	}
+	if isPreflight {
+		h.guards.origins.Allow(w, r)
+		return nil
+	}
 
 	s, err := h.begin(w, r)
 	if err != nil {
@@ -75,23 +90,65 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.conclude(r, s)
 
+	if !h.mayPost(r, s) {
+		return h.answerForeign(w, r, s)
+	}
+	if pass := h.pace(r); pass.Wait > 0 {
+		return h.answerLimited(w, r, s, pass)
+	}
 	if err := h.readForm(w, r, s); err != nil {
 		return h.answerUnreadable(w, r, s, err)
 	}
 	draft := h.mapping.lead(s.posted, s.expand)
-	if len(draft.problems) > 0 {
+	if h.isTrapped(s.posted) && h.app.keepsLeads() {
+		draft.addRaw(h.mapping, s.posted)
+	} else if len(draft.problems) > 0 {
 		return h.answerInvalid(w, r, s, draft.problems)
 	}
-	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), h.Form, draft.remarks)
+	return h.take(w, r, s, draft)
+}
 
-	result := h.deliver(r.Context(), s, draft.lead)
-	if result == outcomeRefused {
-		return h.answerRefused(w, r, s)
+// take keeps a post that there is nothing to correct in, unless it repeats
+// another, and thanks for it or asks about it.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, draft draft) error {
+	claim, earlier, err := h.claim(r, s)
+	if err != nil { // the visitor left
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("waiting for the same post to be answered: %w", err))
 	}
-	if result == outcomeUnavailable {
+	if earlier.ID != "" && !earlier.Asked {
+		s.repeats = earlier.ID
+		s.settle(outcomeRepeat)
+		return h.answerThanks(w, r, s)
+	}
+	defer claim.End(guard.Result{})
+
+	signals := h.judge(r, s, draft.lead)
+	first, isConfirmed := h.confirmed(s, earlier)
+	switch verdict := signals.Verdict(); {
+	case verdict == guard.Unwanted && h.app.keepsLeads():
+		return h.setAside(w, r, s, draft.lead, claim, signals)
+	case verdict != guard.Welcome && !isConfirmed:
+		return h.askAgain(w, r, s, draft.lead, claim, earlier, signals)
+	}
+
+	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), h.Form, draft.remarks)
+	switch h.deliver(r.Context(), s, draft.lead) { //nolint:exhaustive // all others are good news
+	case outcomeRefused:
+		return h.answerRefused(w, r, s)
+	case outcomeUnavailable:
 		return h.answerUnavailable(w, r, s)
 	}
+	claim.End(guard.Result{ID: s.id})
+	if isConfirmed {
+		h.supersede(r.Context(), s, first)
+	}
 	return h.answerThanks(w, r, s)
+}
+
+// mayPost reports whether the page that posts is one that may.
+func (h *Handler) mayPost(r *http.Request, s *submission) (allowed bool) {
+	allowed, s.signals = h.guards.origins.Check(r)
+	return allowed
 }
 
 // matches reports whether the request is for this handler, as it is or as the
@@ -131,6 +188,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	h.trace(r.Context(), s)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept, X-Requested-With")
+	h.guards.origins.Share(w.Header(), r)
 	return s, nil
 }
 
@@ -206,6 +264,12 @@ func (h *Handler) logSubmission(s *submission) {
 	}
 	if s.reason != "" {
 		fields = append(fields, zap.String("reason", s.reason))
+	}
+	if s.repeats != "" {
+		fields = append(fields, zap.String("repeats", s.repeats))
+	}
+	if s.signs != "" {
+		fields = append(fields, zap.String("signs_of_junk", s.signs))
 	}
 	if len(s.wrong) > 0 {
 		fields = append(fields, zap.Strings("wrong", s.wrong))

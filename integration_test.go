@@ -146,6 +146,7 @@ const enquiry = `
 	telecrm /contact {
 		field name
 		field phone
+		rate_limit off
 		thank_you /thank-you
 	}`
 

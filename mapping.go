@@ -103,6 +103,13 @@ func (m *mapping) take() {
 	}
 }
 
+// ignore has inputs go nowhere.
+func (m *mapping) ignore(inputs []string) {
+	for _, input := range inputs {
+		m.taken[input] = true
+	}
+}
+
 // allFields are the fields of the lead and of its actions.
 func (m *mapping) allFields() []*boundField {
 	fields := slices.Clone(m.fields)

@@ -302,7 +302,7 @@ func TestUnmappedTakesEverythingElse(t *testing.T) {
 
 func TestInputsThatGoNowhereAreLogged(t *testing.T) {
 	_, h := lead(t, "field phone\nthank_you /thanks", url.Values{
-		"phone": {"08123456789"}, "company": {"Gulmohar"}, "empty": {""}, "_gotcha": {"x"}, "Ravi Menon 0812": {"x"},
+		"phone": {"08123456789"}, "company": {"Gulmohar"}, "empty": {""}, "_subject": {"x"}, "Ravi Menon 0812": {"x"},
 	})
 	if diff := cmp.Diff([]any{"company", "(and 1 more)"}, h.submission(t)["unmapped_inputs"]); diff != "" {
 		t.Errorf("unmapped_inputs (-want +got):\n%s", diff)

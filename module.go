@@ -56,7 +56,7 @@ const (
 // ------------|------------
 // `{telecrm.id}` | the submission's id, the same as in the log
 // `{telecrm.form}` | the form's name
-// `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large` or `not_a_form`
+// `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large`, `not_a_form`, `repeat`, `asked`, `aside`, `foreign` or `limited`
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
@@ -140,6 +140,28 @@ type Handler struct {
 	// that says that a lead cannot be kept safe.
 	Fallback string `json:"fallback,omitempty"`
 
+	// The names of inputs that no visitor sees, so that whatever fills them in
+	// is no visitor; or `off`. Such a post is answered like any other, and
+	// parked. Inputs that are named here are expected in the page: a post that
+	// lacks them all is somewhat suspicious. Default: `_gotcha`, `bot-field`,
+	// `botcheck`, `_honeypot` and `_honey`, wherever they occur
+	Honeypot []string `json:"honeypot,omitempty"`
+
+	// How many posts one client address (of IPv6: one /64) may send within a
+	// time, as `<n> <window>`; or `off`. The address is the one that Caddy
+	// knows the client by: list proxies in front of Caddy under
+	// `trusted_proxies`. Default: `10 1m`
+	RateLimit string `json:"rate_limit,omitempty"`
+
+	// The origins of other sites whose pages may post here, such as
+	// `https://www.example.com`. Their scripts may read the answers.
+	Origins []string `json:"origins,omitempty"`
+
+	// For how long the same values again, in the same form, are not another
+	// lead but the same one: a double click, or a page that was sent again.
+	// A duration, or `off`. Default: `10m`
+	Dedupe string `json:"dedupe,omitempty"`
+
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -149,6 +171,8 @@ type Handler struct {
 	mapping    *mapping
 	duplicates delivery.OnDuplicate
 	limits     form.Limits
+	guards     guards
+	traps      []string
 	meter      formMeter
 	logger     *zap.Logger
 }
@@ -201,6 +225,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
 
+	if err := h.provisionGuards(); err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+
 	repl := caddy.NewReplacer()
 	h.ThankYou = repl.ReplaceKnown(h.ThankYou, "")
 	h.ErrorsRedirect = repl.ReplaceKnown(h.ErrorsRedirect, "")
@@ -223,6 +251,12 @@ func (h *Handler) fillDefaults() {
 	}
 	if h.Errors == "" {
 		h.Errors = errorsPage
+	}
+	if h.RateLimit == "" {
+		h.RateLimit = defaultRateLimit
+	}
+	if h.Dedupe == "" {
+		h.Dedupe = defaultDedupe
 	}
 	if h.MaxBody == 0 {
 		h.MaxBody = defaultMaxBody

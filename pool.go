@@ -15,9 +15,10 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// pool holds the process's open outboxes, by what they open alone: however
-// many configs there are, one store is open of each, with one engine that
-// delivers from it.
+// pool holds what outlives a config. There are the process's open outboxes, by
+// what they open alone: however many configs there are, one store is open of
+// each, with one engine that delivers from it. And there is what forms' guards
+// remember.
 var pool = caddy.NewUsagePool()
 
 // pooledOutbox is an open outbox and the engine that delivers from it.

@@ -29,6 +29,7 @@ const watchedSite = `
 			field note message
 		}
 		on_duplicate park
+		rate_limit off
 		thank_you /thank-you
 	}
 	telecrm /async {
@@ -36,6 +37,7 @@ const watchedSite = `
 		field name
 		field phone
 		field email
+		rate_limit off
 		thank_you /thank-you
 	}
 	telecrm /down {
@@ -44,6 +46,7 @@ const watchedSite = `
 		field phone
 		field email
 		deliver now 200ms
+		rate_limit off
 		thank_you /thank-you
 	}
 	handle_errors {

@@ -94,6 +94,7 @@ http://%[3]s {
 		field phone
 		field message
 		deliver later
+		rate_limit off
 		thank_you /thanks
 	}
 	telecrm /now {
@@ -102,6 +103,7 @@ http://%[3]s {
 		field phone
 		field message
 		deliver now
+		rate_limit off
 		thank_you /thanks
 	}
 }

@@ -77,6 +77,14 @@ func FormMessage(code string) string {
 	case "MALFORMED":
 		return "The form did not arrive whole. Go back and send it again."
 	}
+	switch code {
+	case "FOREIGN":
+		return "This form can only be sent from its own page. Go to the page with the form and send it from there."
+	case "TOO_MANY":
+		return "You have sent this form several times in a short time. Please wait a minute, then send it again."
+	case "CONFIRM":
+		return "Please look over your message once more and press send again."
+	}
 	return "Sorry, we could not take your message just now. Nothing is wrong with what you entered. Please send it again in a minute."
 }
 

@@ -43,12 +43,14 @@ http://localhost:%[2]s {
 		field phone
 		set no_such_field something
 		on_duplicate park
+		rate_limit off
 		thank_you /thanks
 	}
 	telecrm /north {
 		account north
 		field name
 		field phone
+		rate_limit off
 		thank_you /thanks
 	}
 }

@@ -106,6 +106,7 @@ http://%s {
 			field note message
 		}
 		deliver %s
+		rate_limit off
 		thank_you /thanks
 	}
 }

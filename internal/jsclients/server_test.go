@@ -51,6 +51,7 @@ const config = `{
 		field email
 		field employees employees number
 		unmapped more
+		rate_limit off
 		thank_you %s
 	}
 }

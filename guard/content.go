@@ -1,0 +1,151 @@
+package guard
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// From how many links on a text looks like an advertisement. People send one
+// or two, such as their own site and what they saw on yours.
+const (
+	manyLinks     = 3
+	veryManyLinks = 6
+)
+
+var (
+	link   = regexp.MustCompile(`(?i)\bhttps?://|\bwww\.|\bt\.me/|\bbit\.ly/`)
+	markup = regexp.MustCompile(`(?i)\[(?:url|link)\b|<a\s|\bhref\s*=`)
+)
+
+// Texts returns what speaks for junk in the texts that a visitor wrote. Those
+// in names answer a question that no link answers, such as a name or a city.
+func Texts(texts, names []string) Opinion {
+	var found Opinion
+	links, marked := 0, false
+	for _, text := range slices.Concat(texts, names) {
+		links += len(link.FindAllStringIndex(text, veryManyLinks))
+		marked = marked || markup.MatchString(text)
+	}
+	switch {
+	case links >= veryManyLinks:
+		found = append(found, Signal{"very many links", 8})
+	case links >= manyLinks:
+		found = append(found, Signal{"many links", Doubt})
+	}
+	if marked {
+		found = append(found, Signal{"links in the markup of forums or web pages", 6})
+	}
+	for _, name := range names {
+		if link.MatchString(name) {
+			return append(found, Signal{"a link for a name", Doubt})
+		}
+	}
+	return found
+}
+
+// What a [Crowd] counts within an hour.
+const (
+	crowdWindow = time.Hour
+	mostTexts   = 1 << 13
+	mostNets    = 1 << 14
+	// fewNets are as many networks as may send the same text by chance, and
+	// manyPosts as many posts as come from one network, such as that of an
+	// office or a mobile provider, without anybody wondering.
+	fewNets       = 3
+	manyPosts     = 30
+	veryManyPosts = 120
+	// shortestText is the length, in characters, from which a text is nobody
+	// else's. "Please call me back" is everybody's.
+	shortestText = 40
+)
+
+// Crowd looks at the posts of one form together: the same text from many
+// networks, and many posts from one network. Its memory is bounded, and holds
+// no text. It is safe for concurrent use.
+type Crowd struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	texts *recent[[16]byte, []netip.Prefix]
+	nets  *recent[netip.Prefix, int]
+}
+
+// NewCrowd returns a Crowd; now tells the time.
+func NewCrowd(now func() time.Time) *Crowd {
+	return &Crowd{
+		now:   now,
+		texts: newRecent[[16]byte, []netip.Prefix](crowdWindow, mostTexts),
+		nets:  newRecent[netip.Prefix, int](crowdWindow, mostNets),
+	}
+}
+
+// See counts a post and returns what speaks for junk in it. Neither sign is
+// enough by itself: a form may come with a text in it that many send as it
+// is, and many people may share one address.
+func (c *Crowd) See(addr netip.Addr, texts []string) Opinion {
+	network := networkOf(addr)
+	if !network.IsValid() {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	var found Opinion
+	posts, _ := c.nets.get(network, now)
+	posts++
+	c.nets.put(network, posts, now)
+	switch {
+	case posts > veryManyPosts:
+		found = append(found, Signal{"very many posts from one network", 4})
+	case posts > manyPosts:
+		found = append(found, Signal{"many posts from one network", 2})
+	}
+	if key, ok := keyOf(texts); ok && c.senders(key, network, now) > fewNets {
+		found = append(found, Signal{"the same text from many networks", 4})
+	}
+	return found
+}
+
+// senders counts the networks that sent the text, up to one more than few.
+func (c *Crowd) senders(key [16]byte, network netip.Prefix, now time.Time) int {
+	known, _ := c.texts.get(key, now)
+	for _, one := range known {
+		if one == network {
+			return len(known)
+		}
+	}
+	if len(known) <= fewNets {
+		known = append(known, network)
+	}
+	c.texts.put(key, known, now)
+	return len(known)
+}
+
+// keyOf stands for the longest of the texts, whatever its case, spacing and
+// numbers; false if all are short.
+func keyOf(texts []string) (key [16]byte, ok bool) {
+	longest := ""
+	for _, text := range texts {
+		text = strings.Map(func(r rune) rune {
+			if !unicode.IsLetter(r) {
+				return -1
+			}
+			return unicode.ToLower(r)
+		}, text)
+		if len(text) > len(longest) {
+			longest = text
+		}
+	}
+	if utf8.RuneCountInString(longest) < shortestText {
+		return key, false
+	}
+	sum := sha256.Sum256([]byte(longest))
+	return [16]byte(sum[:16]), true
+}

@@ -1,0 +1,130 @@
+package guard_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+func TestTexts(t *testing.T) {
+	for name, test := range map[string]struct {
+		text, name string
+		want       guard.Verdict
+	}{
+		"plain":             {"Please call me about a rooftop system.", "Meera Iyer", guard.Welcome},
+		"one link":          {"Like the one on https://www.example.com/rooftop", "Meera Iyer", guard.Welcome},
+		"two links":         {"https://example.com/a or www.example.org/b", "Meera Iyer", guard.Welcome},
+		"three links":       {"https://example.com/a http://example.org www.example.net", "", guard.Doubtful},
+		"twenty links":      {strings.Repeat("https://example.com/buy ", 20), "", guard.Doubtful},
+		"forum markup":      {"[url=https://example.com]cheap[/url]", "", guard.Doubtful},
+		"web markup":        {`<a href="https://example.com">cheap</a>`, "", guard.Doubtful},
+		"markup and links":  {`<a href="https://example.com/a">x</a> https://example.com/b https://example.com/c`, "", guard.Unwanted},
+		"a link for a name": {"Hello", "Win now https://example.com", guard.Doubtful},
+		"both":              {"https://a.example https://b.example https://c.example", "www.example.com", guard.Unwanted},
+		"talk of the web":   {"We are awwww.some and need href attributes explained", "Anna Wwwedel", guard.Welcome},
+		"prices":            {"Is it < a lakh? [urgent] at 5:30", "Ravi", guard.Welcome},
+		"nothing":           {"", "", guard.Welcome},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opinion := guard.Texts([]string{test.text}, []string{test.name})
+			if opinion.Verdict() != test.want {
+				t.Errorf("verdict %d (%d: %s), want %d", opinion.Verdict(), opinion.Score(), opinion.Reasons(), test.want)
+			}
+			if strings.Contains(opinion.Reasons(), "example") {
+				t.Errorf("the reasons quote the visitor: %s", opinion.Reasons())
+			}
+		})
+	}
+}
+
+const advert = "We offer the very best ranking in all search engines for a fair price"
+
+func TestSameTextFromManyNetworks(t *testing.T) {
+	crowd := guard.NewCrowd(newClock().now)
+	for n := range 6 {
+		addr := netip.AddrFrom4([4]byte{198, 51, byte(100 + n), 7})
+		opinion := crowd.See(addr, []string{fmt.Sprintf("%s! %d", strings.ToUpper(advert), n), "short"})
+		if seen := strings.Contains(opinion.Reasons(), "same text"); seen != (n >= 3) {
+			t.Errorf("post %d: %s", n+1, opinion.Reasons())
+		}
+		if opinion.Verdict() != guard.Welcome {
+			t.Errorf("post %d: it is enough by itself", n+1)
+		}
+	}
+	for n := range 6 {
+		addr := netip.AddrFrom4([4]byte{198, 51, byte(100 + n), 7})
+		if opinion := crowd.See(addr, []string{"Please call me back"}); len(opinion) > 0 {
+			t.Errorf("a short text: %s", opinion.Reasons())
+		}
+	}
+}
+
+func TestSameTextFromOneNetwork(t *testing.T) {
+	crowd := guard.NewCrowd(newClock().now)
+	for n := range 20 {
+		if opinion := crowd.See(netip.AddrFrom4([4]byte{198, 51, 100, byte(n)}), []string{advert}); len(opinion) > 0 {
+			t.Errorf("post %d: %s", n+1, opinion.Reasons())
+		}
+	}
+}
+
+func TestManyPostsFromOneNetwork(t *testing.T) {
+	c := newClock()
+	crowd := guard.NewCrowd(c.now)
+	see := func(n int) int {
+		return crowd.See(netip.AddrFrom4([4]byte{198, 51, 100, byte(n)}), []string{fmt.Sprint("text ", n)}).Score()
+	}
+	var scores []int
+	for n := range 200 {
+		scores = append(scores, see(n))
+	}
+	if scores[29] != 0 || scores[30] == 0 || scores[199] <= scores[30] || scores[199] >= guard.Doubt {
+		t.Errorf("scores %v", scores)
+	}
+	c.at = c.at.Add(2 * time.Hour)
+	if score := see(1); score != 0 {
+		t.Errorf("two hours later: score %d", score)
+	}
+	if opinion := crowd.See(netip.Addr{}, []string{advert}); len(opinion) > 0 {
+		t.Errorf("of an unknown address: %s", opinion.Reasons())
+	}
+}
+
+// elsewhere is one of many addresses, each in another network.
+func elsewhere(n uint32) netip.Addr {
+	ip := [16]byte{0x20}
+	binary.BigEndian.PutUint32(ip[1:], n)
+	return netip.AddrFrom16(ip)
+}
+
+func TestCrowdIsBounded(t *testing.T) {
+	crowd := guard.NewCrowd(newClock().now)
+	before := allocated()
+	for n := range uint32(300_000) {
+		crowd.See(elsewhere(n), []string{advert + strings.Repeat("x", int(n%1000)) + strings.Repeat("y", int(n/1000))})
+	}
+	if used := allocated() - before; used > 32<<20 {
+		t.Errorf("it takes %d MiB", used>>20)
+	}
+	if crowd.See(elsewhere(1), nil).Score() != 0 {
+		t.Error("a fresh network is busy")
+	}
+}
+
+func TestTrapsThatBrowsersFillIn(t *testing.T) {
+	for _, input := range []string{"website", "url", "email2", "your_name", "Phone", "address2", "company", "zip", "fax"} {
+		if !guard.IsFilledByBrowsers(input) {
+			t.Errorf("%s passes", input)
+		}
+	}
+	for _, input := range []string{"_gotcha", "bot-field", "botcheck", "_honey", "leave_empty", "hp7"} {
+		if guard.IsFilledByBrowsers(input) {
+			t.Errorf("%s is warned about", input)
+		}
+	}
+}

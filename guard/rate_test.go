@@ -1,0 +1,151 @@
+package guard_test
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+// clock is a time that tests set.
+type clock struct{ at time.Time }
+
+func newClock() *clock { return &clock{time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) now() time.Time { return c.at }
+
+// Whatever the times of posts, within any window there are never more that
+// pass than the limit, whoever waits as long as told passes, and nobody who
+// kept the limit is told to wait.
+func TestRateKeepsTheLimit(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := newClock()
+		limit := guard.Limit{
+			Posts:  rapid.IntRange(1, 6).Draw(rt, "posts"),
+			Window: time.Duration(rapid.IntRange(1, 100).Draw(rt, "window")) * time.Second,
+		}
+		rate := guard.NewRate(limit, c.now)
+		addr := netip.MustParseAddr("192.0.2.7")
+		var passed []time.Time
+		for range rapid.IntRange(1, 60).Draw(rt, "tries") {
+			c.at = c.at.Add(time.Duration(rapid.IntRange(0, 30_000).Draw(rt, "pause")) * time.Millisecond)
+			recent := 0
+			for _, at := range passed {
+				if c.at.Sub(at) < limit.Window {
+					recent++
+				}
+			}
+			pass := rate.Take(addr)
+			if (pass.Wait > 0) != (recent >= limit.Posts) {
+				rt.Fatalf("told to wait %s after %d posts in %s, of which %d may be", pass.Wait, recent, limit.Window, limit.Posts)
+			}
+			if pass.Wait == 0 {
+				passed = append(passed, c.at)
+				continue
+			}
+			if rapid.Bool().Draw(rt, "waits") {
+				c.at = c.at.Add(pass.Wait)
+				if again := rate.Take(addr); again.Wait > 0 {
+					rt.Fatalf("told to wait %s after waiting as told", again.Wait)
+				}
+				passed = append(passed, c.at)
+			}
+		}
+	})
+}
+
+func TestRateKnowsVisitorsApart(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second string
+		isSame        bool
+	}{
+		"the same address":             {"192.0.2.7", "192.0.2.7", true},
+		"neighbours":                   {"192.0.2.7", "192.0.2.8", false},
+		"IPv4 in IPv6":                 {"192.0.2.7", "::ffff:192.0.2.7", true},
+		"one home's addresses":         {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+		"two homes":                    {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		"an interface's name":          {"fe80::1%eth0", "fe80::1%eth1", true},
+		"IPv6 beginning like the IPv4": {"192.0.2.7", "c000:207::", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rate := guard.NewRate(guard.Limit{Posts: 1, Window: time.Minute}, newClock().now)
+			rate.Take(netip.MustParseAddr(test.first))
+			if waits := rate.Take(netip.MustParseAddr(test.second)).Wait > 0; waits != test.isSame {
+				t.Errorf("counted together: %v, want %v", waits, test.isSame)
+			}
+		})
+	}
+}
+
+func TestRateLetsAddressesPassThatAreNone(t *testing.T) {
+	rate := guard.NewRate(guard.Limit{Posts: 1, Window: time.Minute}, newClock().now)
+	for range 5 {
+		if pass := rate.Take(netip.Addr{}); pass != (guard.Pass{}) {
+			t.Fatalf("%+v", pass)
+		}
+	}
+}
+
+func TestRateTellsFloods(t *testing.T) {
+	rate := guard.NewRate(guard.Limit{Posts: 2, Window: time.Minute}, newClock().now)
+	var floods []bool
+	for range 6 {
+		floods = append(floods, rate.Take(netip.MustParseAddr("192.0.2.7")).Flood)
+	}
+	for i, want := range []bool{false, false, false, false, true, true} {
+		if floods[i] != want {
+			t.Fatalf("floods %v", floods)
+		}
+	}
+}
+
+// numbered is one of many addresses, each another visitor.
+func numbered(n uint32) netip.Addr {
+	var ip [16]byte
+	binary.BigEndian.PutUint32(ip[:], 0x20010db8)
+	binary.BigEndian.PutUint32(ip[4:], n)
+	return netip.AddrFrom16(ip)
+}
+
+// A million addresses take bounded memory, and set nobody free who posts on
+// meanwhile.
+func TestRateIsBounded(t *testing.T) {
+	c := newClock()
+	rate := guard.NewRate(guard.Limit{Posts: 10, Window: time.Minute}, c.now)
+	persistent := netip.MustParseAddr("192.0.2.7")
+	before := allocated()
+	passed := 0
+	for n := range uint32(1_000_000) {
+		rate.Take(numbered(n))
+		if n%1000 == 0 && rate.Take(persistent).Wait == 0 {
+			passed++
+		}
+	}
+	if passed != 10 {
+		t.Errorf("one address passed %d times within a minute of a million others, want 10", passed)
+	}
+	if used := allocated() - before; used > 64<<20 {
+		t.Errorf("it takes %d MiB", used>>20)
+	}
+	runtime.KeepAlive(rate)
+}
+
+func allocated() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc) //nolint:gosec // far below its end
+}
+
+func BenchmarkRate(b *testing.B) {
+	rate := guard.NewRate(guard.Limit{Posts: 10, Window: time.Minute}, time.Now)
+	b.ReportAllocs()
+	for n := uint32(0); b.Loop(); n++ {
+		rate.Take(numbered(n))
+	}
+}

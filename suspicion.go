@@ -1,0 +1,177 @@
+package caddytelecrm
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// judge gathers what speaks for junk in a post. It looks at what the visitor
+// wrote in words of their own; values that must have a form, such as an email
+// address, have it or the visitor was asked to correct them.
+func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard.Opinion {
+	texts, names := h.mapping.written(s.posted)
+	return slices.Concat(
+		h.trapSignals(s.posted),
+		s.signals,
+		guard.Texts(texts, names),
+		h.guards.crowd.See(clientAddress(r), slices.Concat(texts, names)),
+		h.mapping.phoneSignals(lead),
+	)
+}
+
+// trapSignals tells of traps that were filled in, and of those that the page
+// has and the post lacks: a script that fills in only what it knows.
+func (h *Handler) trapSignals(posted *form.Form) guard.Opinion {
+	if h.isTrapped(posted) {
+		return guard.Opinion{{Reason: "a trap was filled in", Weight: guard.Junk}}
+	}
+	isNamed := len(h.Honeypot) > 0
+	if isNamed && !slices.ContainsFunc(h.traps, posted.Has) {
+		return guard.Opinion{{Reason: "the post lacks the form's trap", Weight: 3}}
+	}
+	return nil
+}
+
+// isTrapped reports whether something was filled in that no visitor sees.
+func (h *Handler) isTrapped(posted *form.Form) bool {
+	return slices.ContainsFunc(h.traps, func(trap string) bool {
+		return slices.ContainsFunc(posted.Values(trap), func(v string) bool { return !isBlank(v) })
+	})
+}
+
+// written is what the visitor wrote freely: at length, and for a name.
+func (m *mapping) written(posted *form.Form) (texts, names []string) {
+	kinds := make(map[string]fieldtype.Type)
+	isName := make(map[string]bool)
+	for _, f := range m.allFields() {
+		kinds[f.Input] = f.kind
+		isName[f.Input] = f.Name == "name" || isName[f.Input]
+	}
+	for _, entry := range posted.Entries {
+		kind, mapped := kinds[entry.Name]
+		switch {
+		case isForOthers(entry.Name), isBlank(entry.Value), mapped && kind != fieldtype.Text:
+		case isName[entry.Name]:
+			names = append(names, entry.Value)
+		default:
+			texts = append(texts, entry.Value)
+		}
+	}
+	return texts, names
+}
+
+// phoneSignals tells of numbers that nobody in their country can have.
+func (m *mapping) phoneSignals(lead telecrm.Lead) guard.Opinion {
+	for _, f := range m.fields {
+		number, ok := lead.Fields[f.Name].(string)
+		if ok && f.kind == fieldtype.Phone && !fieldtype.IsAssigned(number) {
+			return guard.Opinion{{Reason: "a phone number that its country does not give out", Weight: 2}}
+		}
+	}
+	return nil
+}
+
+// setAside keeps an unwanted post for a person to look at, and thanks for it
+// as for any other: what told the sender that it was noticed would teach them.
+func (h *Handler) setAside(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, signals guard.Opinion) error {
+	s.signs = signals.Reasons()
+	if err := h.keepAside(r.Context(), s, lead, "looks like junk: "+s.signs); err != nil {
+		h.logger.Error("the outbox could not keep a lead that looks like junk",
+			zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
+		s.settle(outcomeUnavailable)
+		return h.answerUnavailable(w, r, s)
+	}
+	s.settle(outcomeAside)
+	claim.End(guard.Result{ID: s.id})
+	return h.answerThanks(w, r, s)
+}
+
+// askAgain is the soft no: the visitor gets their page back and is asked to
+// send it once more, which no program does that only fires at forms. What
+// they sent is kept aside meanwhile, should they never do it.
+func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, earlier guard.Result, signals guard.Opinion) error {
+	s.signs = signals.Reasons()
+	kept := earlier.ID
+	if kept == "" {
+		kept = s.id
+		err := h.keepAside(r.Context(), s, lead, "may be junk: "+s.signs+"; the visitor was asked to send it again")
+		if err != nil && h.app.keepsLeads() {
+			h.logger.Warn("the outbox could not keep a lead that may be junk; the visitor is asked to send it again",
+				zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
+		}
+	}
+	s.settle(outcomeAsked)
+	claim.End(guard.Result{ID: kept, Asked: true})
+	return h.answerConfirm(w, r, s, h.guards.confirmations.For(kept))
+}
+
+// keepAside parks the lead.
+func (h *Handler) keepAside(ctx context.Context, s *submission, lead telecrm.Lead, reason string) error {
+	ctx = context.WithoutCancel(ctx)
+	engine, err := h.app.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := engine.SetAside(ctx, h.submission(s, lead), reason); err != nil {
+		return err
+	}
+	h.app.pooled.tally.Accepted()
+	h.app.pooled.tally.Settled(outbox.Parked)
+	return nil
+}
+
+// soonest is how long it takes a person to press a button again.
+const soonest = time.Second
+
+// confirmed returns the submission that the visitor was asked to send again,
+// if this is that: it brings what their page was given or, where no page
+// could be, it is the same again after a while.
+func (h *Handler) confirmed(s *submission, earlier guard.Result) (id string, ok bool) {
+	if id, ok := h.guards.confirmations.Read(s.posted.First(confirmInput), s.start); ok {
+		return id, true
+	}
+	hasPage := !s.json && h.Errors == errorsPage
+	return earlier.ID, !hasPage && earlier.Asked && s.start.Sub(earlier.At) >= soonest
+}
+
+// supersede removes what was kept of the first of two posts, now that the
+// second is safe.
+func (h *Handler) supersede(ctx context.Context, s *submission, first string) {
+	if first == "" || !h.app.keepsLeads() {
+		return
+	}
+	engine, err := h.app.engine(ctx)
+	if err != nil {
+		return
+	}
+	switch removed, err := engine.Supersede(context.WithoutCancel(ctx), first, h.account.name, h.Form); {
+	case err != nil:
+		h.logger.Warn("removing what was kept of a post that was sent again; it stays parked",
+			zap.String("form", h.Form), zap.String("id", first), zap.String("sent_again_as", s.id), zap.Error(err))
+	case removed:
+		h.logger.Info("a post that the visitor was asked about was sent again, so what was kept of the first is removed",
+			zap.String("form", h.Form), zap.String("id", first), zap.String("sent_again_as", s.id))
+	}
+}
+
+// addRaw puts what the visitor sent, as it is, into the fields that it does
+// not fit: a lead that is only kept to be looked at lacks nothing.
+func (d *draft) addRaw(m *mapping, posted *form.Form) {
+	for _, f := range m.fields {
+		text := strings.TrimSpace(strings.Join(posted.Values(f.Input), ", "))
+		if _, given := d.lead.Fields[f.Name]; !given && text != "" {
+			d.lead.Fields[f.Name] = text
+		}
+	}
+}
