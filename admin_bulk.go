@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -62,7 +63,8 @@ func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
 }
 
 // retryAll retries the leads page by page, until there are no more or it has
-// taken long enough.
+// taken long enough. What was set aside as junk is left: it is not what
+// somebody has in mind who has mended an account.
 func retryAll(ctx context.Context, open []openOutbox, f outbox.Filter) (adminapi.Retried, error) {
 	var total adminapi.Retried
 	for start := time.Now(); time.Since(start) < bulkTime; {
@@ -70,14 +72,18 @@ func retryAll(ctx context.Context, open []openOutbox, f outbox.Filter) (adminapi
 		if err != nil {
 			return total, err
 		}
+		all := len(page)
+		next := nextAfter(page, f.Limit)
+		page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.IsSetAside(l.Entry) })
+		total.SetAside += all - len(page)
 		retried, skipped, err := retryPage(ctx, page)
 		total.Retried += retried
 		total.Skipped += skipped
 		if err != nil {
 			return total, err
 		}
-		f.After = nextAfter(page, f.Limit)
-		if total.Next = f.After; f.After == "" {
+		f.After = next
+		if total.Next = next; next == "" {
 			break
 		}
 	}

@@ -112,7 +112,7 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 		}
 	}
 	s.settle(outcomeAsked)
-	claim.End(guard.Result{ID: kept, Asked: true})
+	claim.End(guard.Result{ID: kept, Asked: true, At: earlier.At})
 	return h.answerConfirm(w, r, s, h.guards.confirmations.For(kept))
 }
 

@@ -39,6 +39,12 @@ func (e *Engine) SetAside(ctx context.Context, s Submission, reason string) erro
 	return nil
 }
 
+// IsSetAside reports whether the entry was set aside and nobody has had it
+// retried since.
+func IsSetAside(entry outbox.Entry) bool {
+	return entry.State == outbox.Parked && entry.BegunAt.IsZero()
+}
+
 // Supersede removes an entry of the account and the form that was set aside,
 // because what it holds was sent again. It reports false if there is none, or
 // if somebody had it retried.
@@ -51,7 +57,7 @@ func (e *Engine) Supersede(ctx context.Context, id, account, form string) (remov
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("superseding a lead: %w", err)
-	case entry.Account != account || entry.Form != form || entry.State != outbox.Parked || entry.Attempts > 0:
+	case entry.Account != account || entry.Form != form || !IsSetAside(entry):
 		return false, nil
 	}
 	if err := e.store.Erase(ctx, id); err != nil {

@@ -42,10 +42,8 @@ func Texts(texts, names []string) Opinion {
 	if marked {
 		found = append(found, Signal{"links in the markup of forums or web pages", 6})
 	}
-	for _, name := range names {
-		if link.MatchString(name) {
-			return append(found, Signal{"a link for a name", Doubt})
-		}
+	if slices.ContainsFunc(names, link.MatchString) {
+		found = append(found, Signal{"a link for a name", Doubt})
 	}
 	return found
 }
@@ -116,10 +114,8 @@ func (c *Crowd) See(addr netip.Addr, texts []string) Opinion {
 // senders counts the networks that sent the text, up to one more than few.
 func (c *Crowd) senders(key [16]byte, network netip.Prefix, now time.Time) int {
 	known, _ := c.texts.get(key, now)
-	for _, one := range known {
-		if one == network {
-			return len(known)
-		}
+	if slices.Contains(known, network) {
+		return len(known)
 	}
 	if len(known) <= fewNets {
 		known = append(known, network)

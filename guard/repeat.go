@@ -41,7 +41,8 @@ type Result struct {
 	// Asked tells that the visitor was asked to send it again; else it was
 	// taken.
 	Asked bool
-	At    time.Time
+	// At is when that was; End fills it in.
+	At time.Time
 }
 
 // NewRepeats returns a Repeats that keeps posts in mind for the window; now
@@ -119,6 +120,9 @@ func (c *Claim) End(became Result) {
 		r.taken.forget(c.key)
 		return
 	}
-	became.At = r.now()
-	r.taken.put(c.key, became, became.At)
+	now := r.now()
+	if became.At.IsZero() {
+		became.At = now
+	}
+	r.taken.put(c.key, became, now)
 }

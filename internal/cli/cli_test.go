@@ -236,10 +236,10 @@ func TestRetry(t *testing.T) {
 	e := newEndpoint(t, someLeads(3)...)
 	e.answers = []string{
 		`{"retried":2000,"skipped":1,"next":"01900000-0000-7000-8000-000000000001"}`,
-		`{"retried":5,"skipped":1}`,
+		`{"retried":5,"skipped":1,"set_aside":3}`,
 	}
 	stdout, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked", "--account", "default")
-	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: under way, delivered or gone meanwhile\n" {
+	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: under way, delivered or gone meanwhile\n3 leads look like junk and were left alone: retry by its id what is none\n" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
 	want := []string{

@@ -241,8 +241,8 @@ func (t *terminal) retryAll(ctx context.Context, c choice) error {
 			bar.end()
 			return fmt.Errorf("after %s: %w", plural(sum.Retried, "lead", "leads"), err)
 		}
-		sum = adminapi.Retried{Retried: sum.Retried + part.Retried, Skipped: sum.Skipped + part.Skipped, Next: part.Next}
-		bar.at(sum.Retried + sum.Skipped)
+		sum = adminapi.Retried{Retried: sum.Retried + part.Retried, Skipped: sum.Skipped + part.Skipped, SetAside: sum.SetAside + part.SetAside, Next: part.Next}
+		bar.at(sum.Retried + sum.Skipped + sum.SetAside)
 		if sum.Next == "" {
 			break
 		}
@@ -254,6 +254,9 @@ func (t *terminal) retryAll(ctx context.Context, c choice) error {
 	t.printf("%s will be tried again at once\n", plural(sum.Retried, "lead", "leads"))
 	if sum.Skipped > 0 {
 		t.printf("%s: under way, delivered or gone meanwhile\n", plural(sum.Skipped, "lead was left alone", "leads were left alone"))
+	}
+	if sum.SetAside > 0 {
+		t.printf("%s: retry by its id what is none\n", plural(sum.SetAside, "lead looks like junk and was left alone", "leads look like junk and were left alone"))
 	}
 	return nil
 }
