@@ -52,6 +52,7 @@ const config = `{
 		field employees employees number
 		unmapped more
 		rate_limit off
+		dedupe off
 		thank_you %s
 	}
 }
