@@ -65,7 +65,7 @@ type AltchaConfig struct {
 // It is safe for concurrent use.
 type Altcha struct {
 	key       []byte
-	maxNumber uint32
+	maxNumber uint64
 	lifetime  time.Duration
 	spent     *Spent
 	now       func() time.Time
@@ -86,14 +86,14 @@ func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Altcha{key: c.Key, maxNumber: uint32(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
+	return &Altcha{key: c.Key, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
 }
 
 // AltchaChallenge is a challenge in the JSON that the widget fetches.
 type AltchaChallenge struct {
 	Algorithm string `json:"algorithm"`
 	Challenge string `json:"challenge"`
-	MaxNumber uint32 `json:"maxnumber"`
+	MaxNumber uint64 `json:"maxnumber"`
 	Salt      string `json:"salt"`
 	Signature string `json:"signature"`
 }
@@ -103,7 +103,7 @@ func (a *Altcha) Issue() AltchaChallenge {
 	var random [len(altchaID{}) + 8]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	id := altchaID(random[:len(altchaID{})])
-	number := uint32(binary.BigEndian.Uint64(random[len(id):]) % uint64(a.maxNumber+1))
+	number := binary.BigEndian.Uint64(random[len(id):]) % (a.maxNumber + 1)
 
 	salt := altchaSalt(id, a.now().Add(a.lifetime).Unix())
 	challenge := altchaHash(salt, number)
@@ -152,8 +152,8 @@ func altchaSalt(id altchaID, expires int64) string {
 	return hex.EncodeToString(id[:]) + "?expires=" + strconv.FormatInt(expires, 10) + "&"
 }
 
-func altchaHash(salt string, number uint32) string {
-	sum := sha256.Sum256(strconv.AppendUint([]byte(salt), uint64(number), 10))
+func altchaHash(salt string, number uint64) string {
+	sum := sha256.Sum256(strconv.AppendUint([]byte(salt), number, 10))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -161,7 +161,7 @@ func altchaHash(salt string, number uint32) string {
 type altchaAnswer struct {
 	id        altchaID
 	expires   int64
-	number    uint32
+	number    uint64
 	salt      string
 	challenge string
 	signature string
@@ -182,7 +182,7 @@ func readAltcha(text string) (altchaAnswer, error) {
 	var posted struct {
 		Algorithm string `json:"algorithm"`
 		Challenge string `json:"challenge"`
-		Number    uint32 `json:"number"` // a string of digits and more is none
+		Number    uint64 `json:"number"` // a string of digits and more is none
 		Salt      string `json:"salt"`
 		Signature string `json:"signature"`
 	}
