@@ -1,6 +1,7 @@
 package caddytelecrm
 
 import (
+	"cmp"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
@@ -87,7 +88,12 @@ type account struct {
 	async      *telecrm.AsyncClient // nil without an Async token
 	pace       *rate.Limiter
 	key        string // tells the settings that reach TeleCRM from others
-	secret     []byte // what other secrets are derived from
+
+	// deriveKey makes a key of 32 bytes for one purpose out of the token: the
+	// same on every machine, and after a restart. The token lives in a
+	// function because fmt prints unexported fields without asking their
+	// methods.
+	deriveKey func(purpose string) ([]byte, error)
 }
 
 // resolve expands the placeholders of a and fills in its defaults. It warns
@@ -150,7 +156,7 @@ func (a Account) open(name string) (*account, error) {
 		location:   location,
 		pace:       pace,
 		key:        a.key(),
-		secret:     []byte(strings.Join([]string{a.EnterpriseID, a.Token, a.AsyncToken}, "\n")),
+		deriveKey:  a.keyDerivation(),
 	}
 	if a.Token != "" {
 		if acct.client, err = telecrm.New(a.clientConfig(name, a.Token, a.BaseURL)); err != nil {
@@ -210,14 +216,15 @@ func (a Account) key() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// derive returns a key for the given purpose. It is the same after a restart,
-// and on every machine with the account's token.
-func (acct *account) derive(purpose string) ([]byte, error) {
-	key, err := hkdf.Key(sha256.New, acct.secret, nil, "caddy-telecrm "+purpose, sha256.Size)
-	if err != nil {
-		return nil, fmt.Errorf("deriving a key: %w", err)
+func (a Account) keyDerivation() func(purpose string) ([]byte, error) {
+	secret := []byte(cmp.Or(a.Token, a.AsyncToken))
+	return func(purpose string) ([]byte, error) {
+		key, err := hkdf.Key(sha256.New, secret, nil, "caddy-telecrm "+purpose, sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("deriving a key: %w", err)
+		}
+		return key, nil
 	}
-	return key, nil
 }
 
 // identifierKind is how the values of the account's identifier are compared.

@@ -37,6 +37,7 @@ const (
 	codeForeign     = "FOREIGN"
 	codeTooMany     = "TOO_MANY"
 	codeConfirm     = "CONFIRM"
+	codeChallenge   = "CHALLENGE"
 )
 
 // failure is what an error answer says, in whichever form it is given.
@@ -133,6 +134,12 @@ func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submi
 	}
 	w.Header().Set("Retry-After", seconds(pass.Wait))
 	return h.answerFailure(w, r, s, failure{status: http.StatusTooManyRequests, code: codeTooMany, message: page.FormMessage(codeTooMany)})
+}
+
+// answerUnproven asks the visitor to pass the form's challenge.
+func (h *Handler) answerUnproven(w http.ResponseWriter, r *http.Request, s *submission) error {
+	s.settle(outcomeUnproven)
+	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, code: codeChallenge, message: page.FormMessage(codeChallenge)})
 }
 
 // answerConfirm asks the visitor to send the form once more.

@@ -73,6 +73,22 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    origins    <origin>...
 //	    dedupe     <window> | off
 //	    max_body   <size>
+//	    challenge  altcha {
+//	        path       <path>
+//	        complexity <n>
+//	        expires    <duration>
+//	        fail       open|closed
+//	    }
+//	    # ... or that of a service:
+//	    challenge  turnstile|hcaptcha|recaptcha {
+//	        secret     <secret>
+//	        host       <host>...
+//	        action     <name>
+//	        score      <0 to 1>
+//	        verify_url <url>
+//	        timeout    <duration>
+//	        fail       open|closed
+//	    }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -97,6 +113,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{name: "origins", many: true, read: h.readOrigins},
 		text("dedupe", &h.Dedupe),
 		size("max_body", &h.MaxBody),
+		{name: "challenge", read: h.readChallenge},
 	}, accountWords(&h.Account)...))
 }
 

@@ -27,6 +27,7 @@ const separator = "----------"
 func TestAdapt(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", testToken)
 	t.Setenv("TELECRM_ASYNC_TOKEN", testAsyncToken)
+	t.Setenv("TELECRM_SITE_SECRET", testSiteSecret)
 	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	if err != nil || len(fixtures) == 0 {
 		t.Fatalf("no fixtures: %v", err)

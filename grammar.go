@@ -2,6 +2,7 @@ package caddytelecrm
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -65,6 +66,22 @@ func joined(name string, into *string) word {
 			return d.Errf("%s takes one or two values", name)
 		}
 		*into = strings.Join(args, " ")
+		return nil
+	}}
+}
+
+// whole reads one whole number above zero.
+func whole(name string, into *int) word {
+	return word{name: name, read: func(d *caddyfile.Dispenser) error {
+		var arg string
+		if !d.AllArgs(&arg) {
+			return d.Errf("%s takes one whole number", name)
+		}
+		n, err := strconv.Atoi(arg)
+		if err != nil || n < 1 {
+			return d.Errf("%s: %q is not a whole number above zero", name, arg)
+		}
+		*into = n
 		return nil
 	}}
 }

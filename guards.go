@@ -73,7 +73,7 @@ func (h *Handler) provisionGuards() error {
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	key, err := h.account.derive("confirmations")
+	key, err := h.account.deriveKey("confirmations")
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func (h *Handler) provisionGuards() error {
 	return nil
 }
 
-// Cleanup lets go of what the form's guards remember.
-func (h *Handler) Cleanup() error {
+// releaseGuards lets go of what the form's guards remember.
+func (h *Handler) releaseGuards() error {
 	if h.guards.guardMemory == nil {
 		return nil
 	}
@@ -243,6 +243,3 @@ func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {
 	}
 	return nil
 }
-
-// Interface guard
-var _ caddy.CleanerUpper = (*Handler)(nil)

@@ -29,6 +29,7 @@ const (
 	outcomeRepeat      outcome = "repeat"      // it repeats a post that was taken
 	outcomeInvalid     outcome = "invalid"     // the visitor is asked to correct something
 	outcomeAsked       outcome = "asked"       // it may be junk: kept aside, and the visitor is asked to send it again
+	outcomeUnproven    outcome = "unproven"    // the challenge was not passed, and nothing is taken before it is
 	outcomeAside       outcome = "aside"       // it looks like junk: kept aside, and thanked for
 	outcomeForeign     outcome = "foreign"     // a page of another site posts here
 	outcomeLimited     outcome = "limited"     // too many from one address
@@ -42,7 +43,7 @@ const (
 // outcomes returns all outcomes.
 func outcomes() []outcome {
 	return []outcome{
-		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat, outcomeInvalid, outcomeAsked,
+		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat, outcomeInvalid, outcomeAsked, outcomeUnproven,
 		outcomeAside, outcomeForeign, outcomeLimited, outcomeRefused,
 		outcomeUnavailable, outcomeMalformed, outcomeTooLarge, outcomeNotAForm,
 	}
@@ -68,9 +69,8 @@ type submission struct {
 
 // ServeHTTP takes a form's POST and passes everything else on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	isPreflight := h.guards.origins.IsPreflight(r)
-	if r.Method != http.MethodPost && !isPreflight {
-		return next.ServeHTTP(w, r)
+	if r.Method != http.MethodPost {
+		return h.serveOther(w, r, next)
 	}
 	ours, err := h.matches(r)
 	if err != nil {
@@ -78,10 +78,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if !ours {
 		return next.ServeHTTP(w, r)
-	}
-	if isPreflight {
-		h.guards.origins.Allow(w, r)
-		return nil
 	}
 
 	s, err := h.begin(w, r)
@@ -123,6 +119,13 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 	defer claim.End(guard.Result{})
 
 	signals := h.judge(r, s, draft.lead)
+	if signals.Verdict() != guard.Unwanted {
+		passed := h.challenged(r.Context(), r, s.posted)
+		if passed.Refuse {
+			return h.answerUnproven(w, r, s)
+		}
+		signals = append(signals, passed.Signals...)
+	}
 	first, isConfirmed := h.confirmed(s, earlier)
 	switch verdict := signals.Verdict(); {
 	case verdict == guard.Unwanted && h.app.keepsLeads():
@@ -149,6 +152,29 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 func (h *Handler) mayPost(r *http.Request, s *submission) (allowed bool) {
 	allowed, s.signals = h.guards.origins.Check(r)
 	return allowed
+}
+
+// serveOther passes a request on that is no POST, unless it prepares for one:
+// a browser asks if a script may post, or a widget fetches a challenge.
+func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.guards.origins.IsPreflight(r) {
+		ours, err := h.matches(r)
+		if err != nil {
+			return err
+		}
+		if ours {
+			h.guards.origins.Allow(w, r)
+			return nil
+		}
+	}
+	fetches, err := h.fetchesChallenge(r)
+	if err != nil {
+		return err
+	}
+	if fetches {
+		return h.serveChallenge(w)
+	}
+	return next.ServeHTTP(w, r)
 }
 
 // matches reports whether the request is for this handler, as it is or as the

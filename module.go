@@ -56,7 +56,7 @@ const (
 // ------------|------------
 // `{telecrm.id}` | the submission's id, the same as in the log
 // `{telecrm.form}` | the form's name
-// `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large`, `not_a_form`, `repeat`, `asked`, `aside`, `foreign` or `limited`
+// `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large`, `not_a_form`, `repeat`, `asked`, `unproven`, `aside`, `foreign` or `limited`
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
@@ -165,6 +165,10 @@ type Handler struct {
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
+	// What tells a visitor from a machine before their post is trusted.
+	// Default: nothing
+	Challenge *Challenge `json:"challenge,omitempty"`
+
 	matchers   caddyhttp.MatcherSets
 	app        *App
 	account    *account
@@ -173,6 +177,7 @@ type Handler struct {
 	limits     form.Limits
 	guards     guards
 	traps      []string
+	challenge  *challenge // nil: none
 	meter      formMeter
 	logger     *zap.Logger
 }
@@ -210,6 +215,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.mapping, err = newMapping(h.Fields, h.Set, h.Actions, h.Unmapped, h.account)
 	if err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
+
+	if err := h.provisionChallenge(); err != nil {
+		return fmt.Errorf("form %s: challenge: %w", h.Form, err)
 	}
 
 	h.app.know(h.Form, h.mapping.remarkLabels())
@@ -274,6 +283,15 @@ func (h *Handler) matchedPath() string {
 		}
 	}
 	return "form"
+}
+
+// Cleanup lets go of what the form holds beyond its config.
+func (h *Handler) Cleanup() error {
+	var err error
+	if h.challenge != nil && h.challenge.release != nil {
+		err = h.challenge.release()
+	}
+	return errors.Join(err, h.releaseGuards())
 }
 
 // findAccount returns the account that the form names or describes.
@@ -363,5 +381,6 @@ func checkTarget(target string, allowed ...string) error {
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

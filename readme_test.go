@@ -91,6 +91,7 @@ const globalOption = "telecrm {\naccount {\ntoken {env.TELECRM_TOKEN}\nenterpris
 
 func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", secretToken)
+	t.Setenv("TURNSTILE_SECRET", secretSiteSecret)
 	for _, e := range examples(t, "caddyfile", "") {
 		t.Run(e.place, func(t *testing.T) {
 			if formatted := string(caddyfile.Format([]byte(e.text))); formatted != e.text {
@@ -151,6 +152,7 @@ func TestDocumentedGrammar(t *testing.T) {
 		{"telecrm", ":80 {\ntelecrm {\n%s\n}\n}"},
 		{"telecrm field", ":80 {\ntelecrm {\nfield phone {\n%s\n}\n}\n}"},
 		{"telecrm action", ":80 {\ntelecrm {\naction 1042 {\n%s\n}\n}\n}"},
+		{"telecrm challenge", ":80 {\ntelecrm {\nchallenge altcha {\n%s\n}\n}\n}"},
 		{"telecrm_sandbox", ":80 {\ntelecrm_sandbox {\n%s\n}\n}"},
 	} {
 		known := knownWords(t, fmt.Sprintf(block.around, "no_such_word"))
@@ -234,7 +236,12 @@ func TestDocumentedFormMakesALead(t *testing.T) {
 	body = regexp.MustCompile(`(?m)^\s*(token|enterprise_id|country) .*\n`).ReplaceAllString(body, "")
 	s := serve(t, body)
 
-	action, inputs := formOf(t, examples(t, "html", "")[0].text)
+	forms := examples(t, "html", "")
+	i = slices.IndexFunc(forms, func(e example) bool { return strings.HasPrefix(e.place, "README.md") })
+	if i < 0 {
+		t.Fatal("README.md has no form")
+	}
+	action, inputs := formOf(t, forms[i].text)
 	if diff := cmp.Diff([]string{"name", "phone", "message"}, inputs); diff != "" {
 		t.Fatalf("inputs (-want +got):\n%s", diff)
 	}

@@ -16,7 +16,10 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-const secretAsyncToken = "77777777-6666-5555-1700000000000:33333333-2222-1111"
+const (
+	secretAsyncToken = "77777777-6666-5555-1700000000000:33333333-2222-1111"
+	secretSiteSecret = "0x4AAAAAAAsite5ecretOfTheChallenge0123"
+)
 
 const watchedSite = `
 	log
@@ -30,6 +33,15 @@ const watchedSite = `
 		}
 		on_duplicate park
 		rate_limit off
+		thank_you /thank-you
+	}
+	telecrm /challenged {
+		field name
+		field phone
+		challenge turnstile {
+			secret {env.TELECRM_TEST_SITE}
+			verify_url {env.TELECRM_TEST_VERIFY}
+		}
 		thank_you /thank-you
 	}
 	telecrm /async {
@@ -61,16 +73,18 @@ var visitors = map[string]url.Values{
 	"invalid":   {"name": {"Peregrine Ashdown"}, "phone": {"nine hundred"}, "email": {"pa at ashdown.example"}, "message": {"a velvet rope"}},
 	"duplicate": {"name": {"Zuleika Quartermaine"}, "phone": {"081234 56701"}, "email": {"zuq@quartermaine.example"}, "message": {"a second gazebo"}},
 	"refused":   {"name": {"Barnaby Thistlewood"}, "phone": {"081234 56703"}, "email": {"bt@thistlewood.example"}, "message": {"some brass cogs"}},
-	"async":     {"name": {"Cosima Larkspur"}, "phone": {"081234 56704"}, "email": {"cl@larkspur.example"}},
-	"down":      {"name": {"Isidore Penhaligon"}, "phone": {"081234 56705"}, "email": {"ip@penhaligon.example"}},
-	"held":      {"name": {"Marguerite Osgood"}, "phone": {"081234 56706"}, "email": {"mo@osgood.example"}, "message": {"nine umbrellas"}},
-	"broken":    {"name": {"Ferdinand Wetherby"}, "phone": {"081234 56707"}, "email": {"fw@wetherby.example"}},
+	// Whoever verifies the answer repeats all that it was sent.
+	"challenged": {"name": {"Thaddeus Merriweather"}, "phone": {"081234 56708"}, "cf-turnstile-response": {"XXXX.CHALLENGE.ANSWER.XXXX"}},
+	"async":      {"name": {"Cosima Larkspur"}, "phone": {"081234 56704"}, "email": {"cl@larkspur.example"}},
+	"down":       {"name": {"Isidore Penhaligon"}, "phone": {"081234 56705"}, "email": {"ip@penhaligon.example"}},
+	"held":       {"name": {"Marguerite Osgood"}, "phone": {"081234 56706"}, "email": {"mo@osgood.example"}, "message": {"nine umbrellas"}},
+	"broken":     {"name": {"Ferdinand Wetherby"}, "phone": {"081234 56707"}, "email": {"fw@wetherby.example"}},
 }
 
 // secrets are the tokens and what any visitor typed, in every spelling in
 // which it travels.
 func secrets() []string {
-	list := []string{secretToken, secretAsyncToken}
+	list := []string{secretToken, secretAsyncToken, secretSiteSecret}
 	for _, values := range visitors {
 		for _, typed := range values {
 			list = append(list, typed[0], url.QueryEscape(typed[0]), strings.ToLower(typed[0]))
@@ -107,6 +121,13 @@ func watched(t *testing.T) *server {
 	}))
 	t.Cleanup(async.Close)
 	t.Setenv("TELECRM_TEST_ASYNC", secretAsyncToken)
+	verifier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		http.Error(w, r.PostForm.Encode()+" "+r.PostForm.Get("secret"), http.StatusBadGateway)
+	}))
+	t.Cleanup(verifier.Close)
+	t.Setenv("TELECRM_TEST_SITE", secretSiteSecret)
+	t.Setenv("TELECRM_TEST_VERIFY", verifier.URL)
 	s := serve(t, watchedSite, fmt.Sprintf(`
 		account async {
 			async_token {env.TELECRM_TEST_ASYNC}
@@ -130,6 +151,7 @@ func watched(t *testing.T) *server {
 		{"invalid", "/contact", "", http.StatusUnprocessableEntity},
 		{"duplicate", "/contact", "", http.StatusSeeOther},
 		{"refused", "/contact", sandbox.FaultInvalidLead, http.StatusUnprocessableEntity},
+		{"challenged", "/challenged", "", http.StatusSeeOther},
 		{"async", "/async", "", http.StatusSeeOther},
 		{"down", "/down", "", http.StatusSeeOther},
 		{"held", "/contact", sandbox.FaultUnauthorizedToken, http.StatusSeeOther},
@@ -161,7 +183,7 @@ func watched(t *testing.T) *server {
 }
 
 // watchedPosts is how many posts a watched server got.
-const watchedPosts = 11
+const watchedPosts = 12
 
 func (s *server) awaitLogged(t *testing.T, words string, times int) {
 	t.Helper()
@@ -178,7 +200,7 @@ func (s *server) awaitLogged(t *testing.T, words string, times int) {
 func TestRunningServerShowsNoSecret(t *testing.T) {
 	s := watched(t)
 	config := get(t, "http://"+s.admin+"/config/")
-	for _, placeholder := range []string{"{env.TELECRM_TEST_TOKEN}", "{env.TELECRM_TEST_ASYNC}"} {
+	for _, placeholder := range []string{"{env.TELECRM_TEST_TOKEN}", "{env.TELECRM_TEST_ASYNC}", "{env.TELECRM_TEST_SITE}"} {
 		if !strings.Contains(config, placeholder) {
 			t.Errorf("the config does not hold %s: %s", placeholder, config)
 		}
@@ -242,7 +264,7 @@ func TestLogLines(t *testing.T) {
 		}
 	}
 	want := []string{
-		"created", "created", "invalid", "known", "refused", "accepted", "waiting", "(held)", "waiting",
+		"created", "created", "created", "invalid", "known", "refused", "accepted", "waiting", "(held)", "waiting",
 		"malformed", "malformed", "malformed",
 	}
 	slices.Sort(want)
@@ -254,8 +276,8 @@ func TestLogLines(t *testing.T) {
 	if remarks != 3 {
 		t.Errorf("%d remarks were logged, want 3", remarks)
 	}
-	if access != watchedPosts || leads != 2 {
-		t.Errorf("the access log has %d ids and %d lead ids, want %d and 2", access, leads, watchedPosts)
+	if access != watchedPosts || leads != 3 {
+		t.Errorf("the access log has %d ids and %d lead ids, want %d and 3", access, leads, watchedPosts)
 	}
 }
 

@@ -76,6 +76,8 @@ func FormMessage(code string) string {
 		return "What was sent is not a form that can be read here. Go back to the page with the form and send it from there."
 	case "MALFORMED":
 		return "The form did not arrive whole. Go back and send it again."
+	case "CHALLENGE":
+		return "We could not check that a person sent this. Wait until the check on the page is done, or complete it, and send the form again."
 	}
 	switch code {
 	case "FOREIGN":

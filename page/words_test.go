@@ -124,7 +124,7 @@ func TestFormMessage(t *testing.T) {
 		}
 	}
 	said := map[string]bool{sorry: true}
-	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED"} {
+	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "CHALLENGE"} {
 		words := page.FormMessage(code)
 		checkPlain(t, words)
 		if said[words] {
