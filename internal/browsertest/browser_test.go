@@ -273,5 +273,5 @@ func isLocal(address string) bool {
 	case "http", "https":
 		return u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1"
 	}
-	return u.Scheme == "about" || u.Scheme == "data"
+	return u.Scheme == "about" || u.Scheme == "data" || u.Scheme == "blob"
 }
