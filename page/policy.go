@@ -46,7 +46,23 @@ func eachPolicy(headers []string) func(yield func(string) bool) {
 // allowsStyle reports whether the policy allows a style sheet with the nonce.
 // With a nonce or a hash in it, 'unsafe-inline' counts for nothing.
 func allowsStyle(policy, nonce string) bool {
-	sources := sourcesOf(policy, "style-src-elem", "style-src", "default-src")
+	return allowsInline(sourcesOf(policy, "style-src-elem", "style-src", "default-src"), nonce)
+}
+
+// styleAttribute reports whether style attributes are allowed by all of the
+// policies.
+func styleAttribute(policies []string) bool {
+	for policy := range eachPolicy(policies) {
+		if !allowsInline(sourcesOf(policy, "style-src-attr", "style-src", "default-src"), "") {
+			return false
+		}
+	}
+	return true
+}
+
+// allowsInline reports whether the sources, if there are any, allow a style
+// with the nonce.
+func allowsInline(sources []string, nonce string) bool {
 	if sources == nil || nonce != "" && slices.Contains(sources, "'nonce-"+nonce+"'") {
 		return true
 	}

@@ -1,0 +1,130 @@
+package guard_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+var served = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC) // the beginning of a bucket
+
+func newStamps() *guard.Stamps { return guard.NewStamps([]byte("a key"), "enquiry") }
+
+// A genuine stamp says when its page was served, on any machine that has the
+// key, and never makes that later than it was.
+func TestStampSaysWhenThePageWasServed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := served.Add(time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "at")))
+		age := time.Duration(rapid.Int64Range(0, int64(9000*time.Hour)).Draw(t, "age"))
+		trap := rapid.SampledFrom(guard.Traps()).Draw(t, "trap")
+		got, ok := newStamps().Read(newStamps().Stamp(at, trap), at.Add(age))
+		if !ok || got.Trap != trap || got.Most < age || got.Least > age || got.Most-got.Least != guard.Bucket {
+			t.Fatalf("read %+v, %v", got, ok)
+		}
+	})
+}
+
+func TestStampIsTheSameWithinABucket(t *testing.T) {
+	s := newStamps()
+	first := s.Stamp(served, "subject_2")
+	if s.Stamp(served.Add(guard.Bucket-1), "subject_2") != first || s.Stamp(served.Add(guard.Bucket), "subject_2") == first {
+		t.Error("the stamp does not change with the bucket")
+	}
+	if strings.Trim(first, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		t.Errorf("%q has characters that a form or a URL would change", first)
+	}
+}
+
+// No other text is a stamp.
+func TestStampIsNotForged(t *testing.T) {
+	s := newStamps()
+	genuine := s.Stamp(served, "subject_2")
+	forged := []string{
+		"", ".", "1", "1..", "1...", strings.Repeat("1", 1000), strings.Repeat(".", 1000), genuine + " ", genuine[1:], genuine[:len(genuine)-1], strings.ToUpper(genuine),
+		guard.NewStamps([]byte("a key"), "callback").Stamp(served, "subject_2"), guard.NewStamps([]byte("another key"), "enquiry").Stamp(served, "subject_2"),
+		s.Stamp(served.Add(2*time.Minute), "subject_2"), s.Stamp(served, "no trap"),
+	}
+	for i := range len(genuine) {
+		forged = append(forged, genuine[:i]+"z"+genuine[i+1:])
+	}
+	for _, text := range forged {
+		if text == genuine {
+			continue
+		}
+		if got, ok := s.Read(text, served); ok {
+			t.Errorf("%q is taken for %+v", text, got)
+		}
+	}
+}
+
+func FuzzStamp(f *testing.F) {
+	f.Add(newStamps().Stamp(served, "subject_2"))
+	f.Add("1.abc.0.")
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, ok := newStamps().Read(text, served); ok && newStamps().Stamp(served.Add(-got.Most), got.Trap) != text {
+			t.Fatalf("%q is taken for %+v", text, got)
+		}
+	})
+}
+
+func TestSignals(t *testing.T) {
+	s := newStamps()
+	genuine := s.Stamp(served, "subject_2")
+	const (
+		young, forged, noStamp, noTrap = "sent within 2 seconds of the page", "the page's stamp is forged", "the page's stamp is missing", "the page's trap is missing"
+		filled                         = "the trap is filled in"
+	)
+	for _, test := range []struct {
+		name    string
+		seal    guard.Seal
+		after   time.Duration // how long after the page was served
+		want    []string
+		verdict guard.Verdict
+	}{
+		{"a person's", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, 20 * time.Second, nil, guard.Welcome},
+		{"a page that is open for months", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, 9000 * time.Hour, nil, guard.Welcome},
+		{"at once", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, guard.Bucket - 1, []string{young}, guard.Welcome},
+		{"two seconds later", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, guard.Bucket, nil, guard.Welcome},
+		{"on a machine that is behind", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, -30 * time.Second, nil, guard.Welcome},
+		{"on a machine that is far behind", guard.Seal{Stamps: []string{genuine}, TrapSent: true}, -2 * time.Minute, []string{forged}, guard.Welcome},
+		{"two forms' stamps", guard.Seal{Stamps: []string{"x", genuine}, TrapSent: true}, time.Minute, nil, guard.Welcome},
+		{"forged", guard.Seal{Stamps: []string{"1.x.0.y"}, TrapSent: true}, 0, []string{forged}, guard.Welcome},
+		{"without a stamp", guard.Seal{TrapSent: true}, 0, []string{noStamp}, guard.Welcome},
+		{"without a trap", guard.Seal{Stamps: []string{genuine}}, time.Minute, []string{noTrap}, guard.Welcome},
+		{"blind", guard.Seal{}, 0, []string{noTrap, noStamp}, guard.Doubtful},
+		{"forged and blind", guard.Seal{Stamps: []string{""}}, 0, []string{noTrap, forged}, guard.Doubtful},
+		{"a script's own", guard.Seal{ByScript: true}, 0, nil, guard.Welcome},
+		{"a script's, forged", guard.Seal{ByScript: true, Stamps: []string{""}}, 0, []string{forged}, guard.Welcome},
+		{"filled in", guard.Seal{Stamps: []string{genuine}, TrapSent: true, TrapFilled: true}, time.Minute, []string{filled}, guard.Unwanted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := s.Signals(test.seal, served.Add(test.after))
+			var reasons []string
+			for _, signal := range got {
+				reasons = append(reasons, signal.Reason)
+			}
+			if diff := cmp.Diff(test.want, reasons); diff != "" || got.Verdict() != test.verdict {
+				t.Errorf("verdict %v, want %v; reasons (-want +got):\n%s", got.Verdict(), test.verdict, diff)
+			}
+			if got := (*guard.Stamps)(nil).Signals(test.seal, served); got != nil {
+				t.Errorf("pages that get no stamps have signals: %v", got)
+			}
+		})
+	}
+}
+
+func TestTrapsOf(t *testing.T) {
+	s := newStamps()
+	if got := s.TrapsOf([]string{"forged", s.Stamp(served, "topic_2")}, served); !slices.Equal(got, []string{"topic_2"}) {
+		t.Errorf("the stamp says that the trap is %q", got)
+	}
+	if got := s.TrapsOf([]string{"forged"}, served); !slices.Equal(got, guard.Traps()) {
+		t.Errorf("without a genuine stamp, it may be %q", got)
+	}
+}
