@@ -24,7 +24,7 @@ func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submissio
 	if s.posted != nil {
 		builtin.Action = postedURI(r)
 		builtin.Controls = h.controls(s, f.problems)
-		builtin.Hidden = h.hidden(s.posted, builtin.Controls)
+		builtin.Hidden = append(h.hidden(s.posted, builtin.Controls), h.hiddenSeal()...)
 		if builtin.Back != "" && !s.posted.Has(formPageInput) {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
 		}

@@ -72,6 +72,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    rate_limit <n> <window> | off
 //	    origins    <origin>...
 //	    dedupe     <window> | off
+//	    protect
 //	    max_body   <size>
 //	    challenge  altcha {
 //	        path       <path>
@@ -112,6 +113,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		joined("rate_limit", &h.RateLimit),
 		{name: "origins", many: true, read: h.readOrigins},
 		text("dedupe", &h.Dedupe),
+		alone("protect", &h.Protect),
 		size("max_body", &h.MaxBody),
 		{name: "challenge", read: h.readChallenge},
 	}, accountWords(&h.Account)...))

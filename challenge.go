@@ -297,10 +297,11 @@ func (h *Handler) fetchesChallenge(r *http.Request) (bool, error) {
 	return h.matches(r)
 }
 
-// serveChallenge gives the widget a challenge. Scripts of other origins cannot
-// read it, since it comes without CORS headers.
-func (h *Handler) serveChallenge(w http.ResponseWriter) error {
+// serveChallenge gives the widget a challenge. Scripts of other origins than
+// those that are listed cannot read it, since it comes without CORS headers.
+func (h *Handler) serveChallenge(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
+	h.guards.origins.Share(w.Header(), r)
 	return writeJSON(w, http.StatusOK, h.challenge.issue())
 }
 

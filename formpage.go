@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -210,6 +211,9 @@ func (h *Handler) fillPage(found *sitePage, r *http.Request, s *submission, f fa
 	}
 	if f.confirm != "" {
 		own.Hidden = append(own.Hidden, page.Pair{Name: confirmInput, Value: f.confirm})
+	}
+	if !bytes.Contains(found.body, []byte(`name="`+guard.StampInput+`"`)) {
+		own.Hidden = append(own.Hidden, h.hiddenSeal()...)
 	}
 	found.body, err = own.Render()
 	return err

@@ -86,6 +86,17 @@ func whole(name string, into *int) word {
 	}}
 }
 
+// alone reads a word without arguments.
+func alone(name string, into *bool) word {
+	return word{name: name, read: func(d *caddyfile.Dispenser) error {
+		if d.NextArg() {
+			return d.Errf("%s takes nothing more; %q is too much", name, d.Val())
+		}
+		*into = true
+		return nil
+	}}
+}
+
 func duration(name string, into *caddy.Duration) word {
 	return word{name: name, read: func(d *caddyfile.Dispenser) error {
 		var arg string

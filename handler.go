@@ -56,6 +56,7 @@ type submission struct {
 	json    bool // answer in JSON
 	repl    *caddy.Replacer
 	posted  *form.Form // nil until read
+	seal    guard.Seal // what it had of the page's trap and stamp
 	outcome outcome
 	leadID  string
 	repeats string        // the submission that this one repeats
@@ -96,7 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.answerUnreadable(w, r, s, err)
 	}
 	draft := h.mapping.lead(s.posted, s.expand)
-	if h.isTrapped(s.posted) && h.app.keepsLeads() {
+	if h.isTrapped(s) && h.app.keepsLeads() {
 		draft.addRaw(h.mapping, s.posted)
 	} else if len(draft.problems) > 0 {
 		return h.answerInvalid(w, r, s, draft.problems)
@@ -172,9 +173,9 @@ func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyh
 		return err
 	}
 	if fetches {
-		return h.serveChallenge(w)
+		return h.serveChallenge(w, r)
 	}
-	return next.ServeHTTP(w, r)
+	return h.passOn(w, r, next)
 }
 
 // matches reports whether the request is for this handler, as it is or as the
@@ -235,7 +236,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	if err != nil {
 		return fmt.Errorf("reading form: %w", err)
 	}
-	s.posted = posted
+	s.posted, s.seal = posted, h.takeSeal(r, posted)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/guard"
 )
 
 func init() {
@@ -162,6 +163,13 @@ type Handler struct {
 	// A duration, or `off`. Default: `10m`
 	Dedupe string `json:"dedupe,omitempty"`
 
+	// Whether to put something into the forms that post here, while their
+	// pages are served: a trap, which is an input that no person sees, and a
+	// signed stamp that says when the page was served. A post that lacks them
+	// both, or fills in the trap, is likely a machine's. Pages stay cacheable,
+	// with a weak entity tag; what is shorter than 64 KiB keeps an exact length.
+	Protect bool `json:"protect,omitempty"`
+
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -177,7 +185,9 @@ type Handler struct {
 	limits     form.Limits
 	guards     guards
 	traps      []string
-	challenge  *challenge // nil: none
+	challenge  *challenge    // nil: none
+	stamps     *guard.Stamps // nil without Protect
+	trapNames  []string      // what a page's trap may be called
 	meter      formMeter
 	logger     *zap.Logger
 }
@@ -219,6 +229,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 	if err := h.provisionChallenge(); err != nil {
 		return fmt.Errorf("form %s: challenge: %w", h.Form, err)
+	}
+	if err := h.provisionProtection(); err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
 
 	h.app.know(h.Form, h.mapping.remarkLabels())

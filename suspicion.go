@@ -23,6 +23,7 @@ func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard
 	texts, names := h.mapping.written(s.posted)
 	return slices.Concat(
 		h.trapSignals(s.posted),
+		h.stamps.Signals(s.seal, s.start),
 		s.signals,
 		guard.Texts(texts, names),
 		h.guards.crowd.See(clientAddress(r), slices.Concat(texts, names)),
@@ -33,7 +34,7 @@ func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard
 // trapSignals tells of traps that were filled in, and of those that the page
 // has and the post lacks: a script that fills in only what it knows.
 func (h *Handler) trapSignals(posted *form.Form) guard.Opinion {
-	if h.isTrapped(posted) {
+	if h.fillsTrap(posted) {
 		return guard.Opinion{{Reason: "a trap was filled in", Weight: guard.Junk}}
 	}
 	isNamed := len(h.Honeypot) > 0
@@ -44,7 +45,11 @@ func (h *Handler) trapSignals(posted *form.Form) guard.Opinion {
 }
 
 // isTrapped reports whether something was filled in that no visitor sees.
-func (h *Handler) isTrapped(posted *form.Form) bool {
+func (h *Handler) isTrapped(s *submission) bool {
+	return s.seal.TrapFilled || h.fillsTrap(s.posted)
+}
+
+func (h *Handler) fillsTrap(posted *form.Form) bool {
 	return slices.ContainsFunc(h.traps, func(trap string) bool {
 		return slices.ContainsFunc(posted.Values(trap), func(v string) bool { return !isBlank(v) })
 	})
