@@ -219,9 +219,13 @@ type failure struct{ what, text string }
 
 // expect permits the page at url to be answered with status, which the browser notes in its console.
 func (w *witness) expect(url string, status int) {
+	w.permit(url, fmt.Sprintf("Failed to load resource: the server responded with a status of %d", status))
+}
+
+// permit lets the console say of the page at url what begins with text.
+func (w *witness) permit(url, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := fmt.Sprintf("Failed to load resource: the server responded with a status of %d", status)
 	w.expected = append(w.expected, failure{url, text})
 }
 
