@@ -213,12 +213,15 @@ func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Res
 		return nil, guard.Result{}, nil
 	}
 	// What other services' scripts add differs from one press of the button
-	// to the next; a trap that is filled in makes a post another one.
-	texts := make([]string, 0, 2*len(s.posted.Entries))
+	// to the next.
+	texts := make([]string, 0, 1+2*len(s.posted.Entries))
 	for _, entry := range s.posted.Entries {
-		if !isForOthers(entry.Name) || slices.Contains(h.traps, entry.Name) {
+		if !isForOthers(entry.Name) && !slices.Contains(h.traps, entry.Name) {
 			texts = append(texts, entry.Name, entry.Value)
 		}
+	}
+	if h.isTrapped(s) { // whoever sends the same without that is a visitor
+		texts = append(texts, "trapped")
 	}
 	return h.guards.repeats.Claim(r.Context(), guard.FingerprintOf(texts...))
 }

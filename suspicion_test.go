@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -326,5 +328,70 @@ func TestDedupeOff(t *testing.T) {
 	}
 	if entries := kept(t, app); len(entries) != 2 {
 		t.Errorf("%d entries, want 2", len(entries))
+	}
+}
+
+// A trap that something filled in by itself does not make the visitor's next
+// try a repeat of what was set aside.
+func TestRepeatsOfWhatWasSetAside(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock)
+	withOutbox(t, h)
+	h.mustServe(t, postForm(with(meera, "_gotcha", "x")))
+	h.mustServe(t, postForm(meera))
+	if want := []string{"aside", "created"}; !slices.Equal(h.outcomes(), want) || len(crm.Leads()) != 1 {
+		t.Errorf("outcomes %v, want %v", h.outcomes(), want)
+	}
+}
+
+// With protect, a post that was made without the page has to be sent once
+// more; one that fills in the page's trap is set aside.
+func TestSealsAreJudged(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock+"protect")
+	withOutbox(t, h)
+	trap := h.trapNames[0]
+	old := h.stamps.Stamp(time.Now().Add(-time.Minute), trap)
+	for _, test := range []struct {
+		what          string
+		stamp, filled string
+		want          outcome
+	}{
+		{"from the page", old, "", outcomeCreated},
+		{"blind", "", "", outcomeAsked},
+		{"into the trap", old, "buy", outcomeAside},
+	} {
+		values := with(meera, "message", test.what)
+		if test.stamp != "" {
+			values = with(with(values, guard.StampInput, test.stamp), trap, test.filled)
+		}
+		w := h.mustServe(t, postForm(values))
+		if got := h.submission(t)["outcome"]; got != string(test.want) {
+			t.Errorf("%s: outcome %v, want %s; status %d", test.what, got, test.want, w.Code)
+		}
+	}
+}
+
+// A challenge that was not passed has the visitor send the form once more, or
+// refuses it, as the operator says.
+func TestChallengesAreJudged(t *testing.T) {
+	for fail, want := range map[string]outcome{"open": outcomeAsked, "closed": outcomeUnproven} {
+		t.Run(fail, func(t *testing.T) {
+			crm := newCRM(t)
+			h := newHandler(t, crm.url, guardedBlock+"challenge altcha {\ncomplexity 1000\nfail "+fail+"\n}")
+			withOutbox(t, h)
+			w := h.mustServe(t, postForm(meera))
+			if got := h.submission(t)["outcome"]; got != string(want) || w.Code != http.StatusUnprocessableEntity || len(crm.Leads()) != 0 {
+				t.Fatalf("outcome %v, want %s; status %d", got, want, w.Code)
+			}
+			if fail == failOpen {
+				w = h.mustServe(t, postForm(with(meera, confirmInput, confirmation(t, w))))
+			} else {
+				w = h.mustServe(t, postForm(with(meera, guard.AltchaInput, solved(t, h.challenge.issue()))))
+			}
+			if w.Code != http.StatusSeeOther || len(crm.Leads()) != 1 {
+				t.Errorf("sent again: status %d, %d leads", w.Code, len(crm.Leads()))
+			}
+		})
 	}
 }
