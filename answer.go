@@ -40,11 +40,12 @@ const (
 	codeChallenge   = "CHALLENGE"
 )
 
-// failure is what an error answer says, in whichever form it is given.
+// failure is what an error answer says, in whichever form and language it is
+// given.
 type failure struct {
 	status   int
 	code     string // for the form as a whole; empty if problems say it all
-	message  string // for the form as a whole; empty if problems say it all
+	note     string // the operator's own words after the message of code; may be empty
 	problems []*problem
 	confirm  string // lets the page pass when it is sent again
 }
@@ -59,9 +60,10 @@ func (h *Handler) answerThanks(w http.ResponseWriter, r *http.Request, s *submis
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return nil
 	}
+	w.Header().Add("Vary", "Accept-Language")
 	return writeJSON(w, http.StatusOK, successBody{
 		OK: true, Success: true, Code: http.StatusOK, Status: "success",
-		Message: page.Thanks(), Next: target, Redirect: target, RedirectURL: target, ID: id,
+		Message: h.wordsFor(r).Thanks(), Next: target, Redirect: target, RedirectURL: target, ID: id,
 	})
 }
 
@@ -95,11 +97,7 @@ func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, s *submi
 // answerUnavailable tells the visitor that the lead was not taken, and gives
 // them back what they typed.
 func (h *Handler) answerUnavailable(w http.ResponseWriter, r *http.Request, s *submission) error {
-	return h.answerFailure(w, r, s, failure{
-		status:  http.StatusServiceUnavailable,
-		code:    codeUnavailable,
-		message: strings.TrimSpace(page.FormMessage(codeUnavailable) + " " + h.Fallback),
-	})
+	return h.answerFailure(w, r, s, failure{status: http.StatusServiceUnavailable, code: codeUnavailable, note: h.Fallback})
 }
 
 // answerUnreadable tells the visitor that the form did not arrive whole.
@@ -111,13 +109,13 @@ func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *su
 	if status == http.StatusUnsupportedMediaType {
 		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
 	}
-	return h.answerFailure(w, r, s, failure{status: status, code: code, message: page.FormMessage(code)})
+	return h.answerFailure(w, r, s, failure{status: status, code: code})
 }
 
 // answerForeign turns away what a page of another site posts.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request, s *submission) error {
 	s.settle(outcomeForeign)
-	return h.answerFailure(w, r, s, failure{status: http.StatusForbidden, code: codeForeign, message: page.FormMessage(codeForeign)})
+	return h.answerFailure(w, r, s, failure{status: http.StatusForbidden, code: codeForeign})
 }
 
 // answerLimited asks the visitor to wait. Their page comes back filled in,
@@ -133,32 +131,35 @@ func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submi
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
 	w.Header().Set("Retry-After", seconds(pass.Wait))
-	return h.answerFailure(w, r, s, failure{status: http.StatusTooManyRequests, code: codeTooMany, message: page.FormMessage(codeTooMany)})
+	return h.answerFailure(w, r, s, failure{status: http.StatusTooManyRequests, code: codeTooMany})
 }
 
 // answerUnproven asks the visitor to pass the form's challenge.
 func (h *Handler) answerUnproven(w http.ResponseWriter, r *http.Request, s *submission) error {
 	s.settle(outcomeUnproven)
-	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, code: codeChallenge, message: page.FormMessage(codeChallenge)})
+	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, code: codeChallenge})
 }
 
 // answerConfirm asks the visitor to send the form once more.
 func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submission, confirmation string) error {
 	return h.answerFailure(w, r, s, failure{
-		status: http.StatusUnprocessableEntity, code: codeConfirm, message: page.FormMessage(codeConfirm), confirm: confirmation,
+		status: http.StatusUnprocessableEntity, code: codeConfirm, confirm: confirmation,
 	})
 }
 
 // answerFailure gives an error answer in the form that was asked for, or else
 // the one that is configured.
 func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
-	s.repl.Set("telecrm.error.summary", f.summary())
+	words := h.wordsFor(r)
+	s.repl.Set("telecrm.error.summary", f.summary(words))
 	s.repl.Set("telecrm.error.fields", strings.Join(f.inputs(), ","))
 	if s.json {
-		return writeJSON(w, f.status, f.body())
+		w.Header().Add("Vary", "Accept-Language")
+		return writeJSON(w, f.status, f.body(words))
 	}
 	switch h.Errors {
 	case errorsHandle:
+		w.Header().Add("Vary", "Accept-Language")
 		return caddyhttp.Error(f.status, errors.New(f.reason()))
 	case errorsRedirect:
 		target := strings.ReplaceAll(h.ErrorsRedirect, placeholderID, s.id)
@@ -170,9 +171,17 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 	own, err := h.renderPage(r, s, f)
 	if err != nil {
 		h.logger.Debug("showing the built-in page", zap.String("id", s.id), zap.Error(err))
-		return h.writePage(w, r, s, f)
+		w.Header().Add("Vary", "Accept-Language")
+		return h.writePage(w, r, s, f, words)
 	}
 	return writeOwnPage(w, f.status, own)
+}
+
+// wordsFor are the words for an answer that is no page of the site's: those in
+// the language that the visitor's browser asks for, as it has its own messages
+// in. The site's own page goes by its own language.
+func (h *Handler) wordsFor(r *http.Request) *page.Words {
+	return h.catalog.For(preferredLanguages(r)...)
 }
 
 // inputs lists the inputs to correct.
@@ -187,15 +196,23 @@ func (f failure) inputs() []string {
 }
 
 // summary is the whole failure in words for the visitor.
-func (f failure) summary() string {
+func (f failure) summary(words *page.Words) string {
 	sentences := make([]string, 0, len(f.problems)+1)
-	if f.message != "" {
-		sentences = append(sentences, f.message)
+	if message := f.message(words); message != "" {
+		sentences = append(sentences, message)
 	}
 	for _, p := range f.problems {
-		sentences = append(sentences, p.words())
+		sentences = append(sentences, p.phrase(words).String())
 	}
 	return strings.Join(sentences, " ")
+}
+
+// message is what is said of the form as a whole.
+func (f failure) message(words *page.Words) string {
+	if f.code == "" {
+		return f.note
+	}
+	return strings.TrimSpace(words.FormMessage(f.code) + " " + f.note)
 }
 
 // reason is the failure in words for the log.
@@ -241,15 +258,15 @@ type inputError struct {
 	Message string `json:"message"`
 }
 
-func (f failure) body() failureBody {
+func (f failure) body(words *page.Words) failureBody {
 	list := make([]inputError, 0, len(f.problems)+1)
 	if f.code != "" {
-		list = append(list, inputError{Code: f.code, Message: f.message})
+		list = append(list, inputError{Code: f.code, Message: f.message(words)})
 	}
 	for _, p := range f.problems {
-		list = append(list, inputError{Field: p.input, Code: string(p.code), Message: p.words()})
+		list = append(list, inputError{Field: p.input, Code: string(p.code), Message: p.phrase(words).String()})
 	}
-	summary := f.summary()
+	summary := f.summary(words)
 	return failureBody{Code: f.status, Status: "error", Error: summary, Message: summary, Errors: list}
 }
 

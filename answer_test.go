@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +72,87 @@ func TestWantsJSON(t *testing.T) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestPreferredLanguages(t *testing.T) {
+	for accept, want := range map[string][]string{
+		"":                                  {},
+		"hi":                                {"hi"},
+		"en-US,en;q=0.9,hi;q=0.8":           {"en-US", "en", "hi"},
+		"en;q=0.1, hi ; q=0.7 ,ar;q=0.7,de": {"de", "hi", "ar", "en"},
+		"de;q=0, *;q=0.5":                   {"*"},
+		"de;q=lots, hi;q=2, en":             {"en"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("Accept-Language", accept)
+		got := slices.DeleteFunc(preferredLanguages(r), func(tag string) bool { return tag == "" })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", accept, diff)
+		}
+	}
+}
+
+// A visitor's language reaches whatever answer they get, thanks included.
+func TestAnswersInTheVisitorsLanguage(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, answerBlock)
+	r := postForm(url.Values{"name": {"Ravi Menon"}, "tel": {"08123456789"}})
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept-Language", "ta-IN")
+	w, _, err := h.serve(r)
+	if err != nil || !strings.Contains(w.Body.String(), `"message":"நன்றி. உங்கள் செய்தி எங்களுக்குக் கிடைத்தது."`) {
+		t.Errorf("error %v with %s", err, w.Body)
+	}
+
+	h = newHandler(t, crm.url, answerBlock+"\nerrors handle")
+	w = httptest.NewRecorder()
+	repl := caddy.NewReplacer()
+	r = postForm(url.Values{"name": {"Ravi Menon"}, "tel": {"12"}, "email": {"nobody"}})
+	r.Header.Set("Accept-Language", "es")
+	if h.ServeHTTP(w, caddyhttp.PrepareRequest(r, repl, w, nil), &passed{}) == nil {
+		t.Fatal("no error is handed on")
+	}
+	want := "Escriba en «Tel» un número de teléfono. Si es de otro país, empiece con + y el código del país. " +
+		"Escriba en «Email» una dirección de correo electrónico, por ejemplo, name@example.com."
+	if got, _ := repl.GetString("telecrm.error.summary"); got != want {
+		t.Errorf("the summary is %q, want %q", got, want)
+	}
+}
+
+// What an operator's message files hold is looked at when the config is
+// loaded, and again by each reload.
+func TestMessagesAreReadWithTheConfig(t *testing.T) {
+	crm := newCRM(t)
+	dir := t.TempDir()
+	block := answerBlock + "\nmessages " + dir
+	for _, test := range []struct{ name, file, content, want string }{
+		{"an empty folder", "", "", "form form: messages " + dir + ": there is no message file"},
+		{"a key that is none", "hi.json", `{"thx": "x"}`, `messages ` + dir + `: hi.json: "thx": there is no such key`},
+		{"a placeholder that is none", "hi.json", `{"REQUIRED": "{field}"}`, `hi.json: "REQUIRED": {field} is no placeholder of this text; it may have {label}`},
+	} {
+		if test.file != "" {
+			if err := os.WriteFile(filepath.Join(dir, test.file), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := provisionHandler(t, crm.url, block); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
+		}
+	}
+	for _, folder := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "hi.json"), "{env.TELECRM_TEST_NOT_SET}"} {
+		if _, err := provisionHandler(t, crm.url, answerBlock+"\nmessages "+folder); err == nil || !strings.Contains(err.Error(), "messages "+folder) {
+			t.Errorf("%s: error %v", folder, err)
+		}
+	}
+	for _, thanks := range []string{"Jolly good.", "Most kind."} {
+		if err := os.WriteFile(filepath.Join(dir, "hi.json"), []byte(`{"thanks": "`+thanks+`"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := newHandler(t, crm.url, block)
+		if got := h.catalog.For("hi").Thanks(); got != thanks {
+			t.Errorf("thanks are %q, want %q", got, thanks)
+		}
 	}
 }
 
@@ -145,7 +229,7 @@ func checkJSON(t *testing.T, w *httptest.ResponseRecorder, status int, want map[
 	if w.Code != status {
 		t.Errorf("status %d, want %d", w.Code, status)
 	}
-	if vary := w.Header().Get("Vary"); vary != "Accept, X-Requested-With" {
+	if vary := strings.Join(w.Header().Values("Vary"), ", "); vary != "Accept, X-Requested-With, Accept-Language" {
 		t.Errorf("Vary %q", vary)
 	}
 	var got map[string]any
@@ -230,13 +314,13 @@ func TestErrorsPageKeepsWhatWasTyped(t *testing.T) {
 	body := w.Body.String()
 	for _, part := range []string{
 		"<title>Error: There is a problem</title>",
-		`<a href="#q1">Please tell us your name.</a>`,
-		`<a href="#q2">Enter a phone number in “Tel”.`,
-		`name="tel" type="tel" value="12" autocomplete="tel" required aria-invalid="true" aria-describedby="q2-error"`,
+		`<a href="#q1"><bdi>Please tell us your name.</bdi></a>`,
+		`<a href="#q2">Enter a phone number in “<bdi>Tel</bdi>”.`,
+		`name="tel" type="tel" value="12" dir="auto" autocomplete="tel" required aria-invalid="true" aria-describedby="q2-error"`,
 		`name="email" type="email" value="ravi@example.org"`,
 		`<option value="Battery" selected>`,
 		`name="interests" value="Subsidy" checked`,
-		`<textarea id="q6" name="message" rows="6">` + "\n" + `&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;` + "\n" + `&lt;/textarea&gt;&amp; {env.HOME}</textarea>`,
+		`<textarea id="q6" name="message" rows="6" dir="auto">` + "\n" + `&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;` + "\n" + `&lt;/textarea&gt;&amp; {env.HOME}</textarea>`,
 		`<input type="hidden" name="extra" value="`,
 		`action="/enquire?utm_source=ad"`,
 		`<a href="/contact?x=1">Back to the page with the form</a>`,

@@ -16,14 +16,14 @@ import (
 )
 
 // writePage shows the built-in page, with what the visitor typed.
-func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
-	builtin := page.Builtin{Message: f.message, Back: h.FormPage}
+func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submission, f failure, words *page.Words) error {
+	builtin := page.Builtin{Words: words, Code: f.code, Note: f.note, Back: h.FormPage}
 	if builtin.Back == "" {
 		builtin.Back = formPage(r, s.posted)
 	}
 	if s.posted != nil {
 		builtin.Action = postedURI(r)
-		builtin.Controls = h.controls(s, f.problems)
+		builtin.Controls = h.controls(s, f.problems, words)
 		builtin.Hidden = append(h.hidden(s.posted, builtin.Controls), h.hiddenSeal()...)
 		if builtin.Back != "" && !s.posted.Has(formPageInput) {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
@@ -44,7 +44,7 @@ func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submissio
 
 // controls are the mapped inputs, each once, and the ones that problems are
 // about.
-func (h *Handler) controls(s *submission, problems []*problem) []page.Control {
+func (h *Handler) controls(s *submission, problems []*problem, words *page.Words) []page.Control {
 	var list []page.Control
 	seen := make(map[string]bool)
 	add := func(c page.Control) {
@@ -55,8 +55,8 @@ func (h *Handler) controls(s *submission, problems []*problem) []page.Control {
 		c.ID = "q" + strconv.Itoa(len(list)+1)
 		c.Values = s.posted.Values(c.Name)
 		for _, p := range problems {
-			if p.input == c.Name && c.Error == "" {
-				c.Error = p.words()
+			if p.input == c.Name && !c.IsWrong() {
+				c.Error = p.phrase(words)
 			}
 		}
 		list = append(list, fitted(c))

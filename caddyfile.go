@@ -73,6 +73,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    origins    <origin>...
 //	    dedupe     <window> | off
 //	    protect
+//	    messages   <folder>
 //	    max_body   <size>
 //	    challenge  altcha {
 //	        path       <path>
@@ -114,6 +115,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{name: "origins", many: true, read: h.readOrigins},
 		text("dedupe", &h.Dedupe),
 		alone("protect", &h.Protect),
+		text("messages", &h.Messages),
 		size("max_body", &h.MaxBody),
 		{name: "challenge", read: h.readChallenge},
 	}, accountWords(&h.Account)...))

@@ -196,7 +196,9 @@ func (h *Handler) fillPage(found *sitePage, r *http.Request, s *submission, f fa
 		URL:         found.url,
 		Posted:      posted,
 		Named:       h.FormPage != "",
-		Message:     f.message,
+		Catalog:     h.catalog,
+		Code:        f.code,
+		Note:        f.note,
 	}
 	for _, p := range f.problems {
 		own.Problems = append(own.Problems, p.onPage())

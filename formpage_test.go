@@ -99,7 +99,7 @@ func TestOwnPage(t *testing.T) {
 			if !isOwn {
 				return
 			}
-			if words := "Enter a phone number in “Mobile”."; strings.Count(body, words) != 2 {
+			if words := "Enter a phone number in “<bdi>Mobile</bdi>”."; strings.Count(body, words) != 2 {
 				t.Errorf("the page does not say %q:\n%s", words, body)
 			}
 			if got := header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != "style-src 'self'" || strings.Contains(body, "<style") {
@@ -176,6 +176,78 @@ func TestFallback(t *testing.T) {
 			if !strings.Contains(got.body, want) {
 				t.Errorf("%s lacks %q:\n%s", path, want, got.body)
 			}
+		}
+	}
+}
+
+// The visitor's own page is answered in its language, whatever the browser
+// asks for; everything else in the language that the browser asks for.
+func TestLanguageOfAnswers(t *testing.T) {
+	dir := t.TempDir()
+	for file, lang := range map[string]string{"hindi.html": "hi-IN", "arabic.html": "ar", "portuguese.html": "pt-BR"} {
+		content := strings.Replace(fmt.Sprintf(pageWithForm, "own", "/enquire"), `lang="en"`, `lang="`+lang+`"`, 1)
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	messages, err := filepath.Abs(filepath.Join("testdata", "messages"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TELECRM_TEST_MESSAGES", messages)
+	s := serve(t, "root "+dir+`
+	telecrm /enquire {
+		field name {
+			required
+		}
+		field phone
+		thank_you /thanks
+		messages {env.TELECRM_TEST_MESSAGES}
+	}
+	try_files {path}.html
+	file_server`)
+	for _, test := range []struct {
+		from, asks string
+		json       bool
+		want       []string
+	}{
+		{"/hindi", "de", false, []string{"<title>त्रुटि: Contact", "<h2>एक समस्या है</h2>", "कृपया “<bdi>Name</bdi>” लिखना न भूलें।", "<p>own</p>"}},
+		{"/arabic", "de", false, []string{"<title>خطأ: Contact", `<h2 dir="rtl">هناك مشكلة</h2>`, "يُرجى ملء «<bdi>Name</bdi>».", "<p>own</p>"}},
+		{"/portuguese", "de", false, []string{"<title>Erro: Contact", "<h2>Há um problema</h2>", "Preencha “<bdi>Name</bdi>”.", "<p>own</p>"}},
+		{"/nowhere", "ar-EG, en;q=0.5", false, []string{`<html lang="ar" dir="rtl">`, "<title>خطأ: هناك مشكلة</title>", "يُرجى ملء «<bdi>Name</bdi>»."}},
+		{"/nowhere", "pt-BR", false, []string{`<html lang="pt-BR" dir="ltr">`, "Preencha “<bdi>Name</bdi>”.", `<span lang="en" dir="ltr">Send again</span>`}},
+		{"/nowhere", "", false, []string{`<html lang="en" dir="ltr">`, "<title>Error: There is a problem</title>"}},
+		{"/hindi", "de-CH, hi", true, []string{"Füllen Sie „Name“ aus."}},
+		{"/hindi", "en;q=0.5, hi-IN", true, []string{"कृपया “Name” लिखना न भूलें।"}},
+		{"/hindi", "ar", true, []string{"يُرجى ملء «\u2068Name\u2069»."}},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.site+"/enquire", strings.NewReader("name=&phone=081234+56789"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Referer", s.site+test.from)
+		req.Header.Set("Accept-Language", test.asks)
+		if test.json {
+			req.Header.Set("Accept", "application/json")
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Fatalf("status %d, error %v: %s", resp.StatusCode, err, body)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("from %s, asking for %q: there is no %s in\n%s", test.from, test.asks, want, body)
+			}
+		}
+		isOwn := strings.Contains(string(body), "<p>own</p>")
+		if varies := strings.Contains(strings.Join(resp.Header.Values("Vary"), ","), "Accept-Language"); varies == isOwn {
+			t.Errorf("from %s, asking for %q: Vary is %q", test.from, test.asks, resp.Header.Values("Vary"))
 		}
 	}
 }

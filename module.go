@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/page"
 )
 
 func init() {
@@ -59,7 +61,7 @@ const (
 // `{telecrm.form}` | the form's name
 // `{telecrm.outcome}` | `created`, `known`, `accepted`, `waiting`, `invalid`, `refused`, `unavailable`, `malformed`, `too_large`, `not_a_form`, `repeat`, `asked`, `unproven`, `aside`, `foreign` or `limited`
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
-// `{telecrm.error.summary}` | what is wrong, in words for the visitor
+// `{telecrm.error.summary}` | what is wrong, in words for the visitor, in the language that their browser asks for
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
 //
 // None of them holds what the visitor typed.
@@ -170,6 +172,12 @@ type Handler struct {
 	// with a weak entity tag; what is shorter than 64 KiB keeps an exact length.
 	Protect bool `json:"protect,omitempty"`
 
+	// A folder with message files of your own, `<language>.json` each, such as
+	// `hi.json` or `pt-BR.json`. A file changes single texts of the language,
+	// or brings another one; what it leaves out stays as it is shipped, or
+	// English. The files are read when the config is loaded.
+	Messages string `json:"messages,omitempty"`
+
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -182,6 +190,7 @@ type Handler struct {
 	account    *account
 	mapping    *mapping
 	duplicates delivery.OnDuplicate
+	catalog    *page.Catalog
 	limits     form.Limits
 	guards     guards
 	traps      []string
@@ -258,7 +267,27 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.Fallback = repl.ReplaceKnown(h.Fallback, "")
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody
+	h.catalog, err = h.readMessages(repl)
+	if err != nil {
+		return fmt.Errorf("form %s: %w", h.Form, err)
+	}
 	return nil
+}
+
+// readMessages reads the words for visitors.
+func (h *Handler) readMessages(repl *caddy.Replacer) (*page.Catalog, error) {
+	if h.Messages == "" {
+		return page.Shipped(), nil
+	}
+	folder := repl.ReplaceKnown(h.Messages, "")
+	if folder == "" {
+		return nil, fmt.Errorf("messages %s: the placeholder is empty; it must give a folder", h.Messages)
+	}
+	catalog, err := page.Shipped().With(os.DirFS(folder))
+	if err != nil {
+		return nil, fmt.Errorf("messages %s: %w", folder, err)
+	}
+	return catalog, nil
 }
 
 func (h *Handler) fillDefaults() {

@@ -1,8 +1,10 @@
 package caddytelecrm
 
 import (
+	"cmp"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -72,4 +74,26 @@ func qualityOf(params string) float64 {
 		}
 	}
 	return 1
+}
+
+// preferredLanguages lists the languages that the request asks for, the most
+// wanted first (RFC 9110, section 12.5.4).
+func preferredLanguages(r *http.Request) []string {
+	type wanted struct {
+		tag     string
+		quality float64
+	}
+	var ranges []wanted
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Language"), ","), ",") {
+		tag, params, _ := strings.Cut(part, ";")
+		if quality := qualityOf(params); quality > 0 {
+			ranges = append(ranges, wanted{strings.TrimSpace(tag), quality})
+		}
+	}
+	slices.SortStableFunc(ranges, func(a, b wanted) int { return cmp.Compare(b.quality, a.quality) })
+	tags := make([]string, 0, len(ranges))
+	for _, wanted := range ranges {
+		tags = append(tags, wanted.tag)
+	}
+	return tags
 }

@@ -39,12 +39,12 @@ func (p *problem) onPage() page.Problem {
 	return on
 }
 
-// words are what the visitor is told to do.
-func (p *problem) words() string {
+// phrase is what the visitor is told to do.
+func (p *problem) phrase(words *page.Words) page.Phrase {
 	if p.message != "" {
-		return p.message
+		return page.Said(p.message)
 	}
-	return page.Message(p.fault())
+	return words.SayFault(p.fault())
 }
 
 func (p *problem) fault() page.Fault {

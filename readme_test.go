@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -28,6 +29,7 @@ import (
 	_ "github.com/leadwire/caddy-telecrm"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/internal/cli"
+	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -320,6 +322,21 @@ func (s *server) postForJSON(t *testing.T, path, body string) []byte {
 		t.Fatal(err)
 	}
 	return answer.Bytes()
+}
+
+// The message file that README.md shows is one.
+func TestDocumentedMessages(t *testing.T) {
+	for _, e := range examples(t, "json", "messages ") {
+		tag := strings.TrimPrefix(e.note, "messages ")
+		catalog, err := page.Shipped().With(fstest.MapFS{tag + ".json": {Data: []byte(e.text)}})
+		if err != nil {
+			t.Fatalf("%s: %v", e.place, err)
+		}
+		long := page.Fault{Code: "TOO_LONG", Label: "नाम", Limit: "1"}
+		if got := catalog.For(tag).Message(long); !strings.Contains(got, "एक ही अक्षर") {
+			t.Errorf("%s: for one there is %q", e.place, got)
+		}
+	}
 }
 
 // The documented commands exist with the flags that they are given, and each

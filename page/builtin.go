@@ -13,9 +13,11 @@ import (
 // Builtin is the page for a form whose own page is not at hand: what is
 // wrong, and the form again with what was typed.
 type Builtin struct {
+	Words    *Words    // nil for English
 	Action   string    // where the form posts to
 	Back     string    // the page that the form is on; empty if not known
-	Message  string    // about the form as a whole; may be empty
+	Code     string    // of an error about the form as a whole; may be empty
+	Note     string    // the operator's own words after the message of Code; may be empty
 	Controls []Control // what the visitor sees and can change
 	Hidden   []Pair    // what else was sent
 }
@@ -34,7 +36,7 @@ type Control struct {
 	Autocomplete string
 	Values       []string // what was typed or chosen
 	Options      []string // for the kinds that have them
-	Error        string   // what to do about it; empty if it is right
+	Error        Phrase   // what to do about it; empty if it is right
 }
 
 // Kind is a way to ask.
@@ -66,15 +68,30 @@ func (c Control) Chosen(option string) bool {
 	return slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(fold(v), fold(option)) })
 }
 
+// IsWrong reports whether the control has an error.
+func (c Control) IsWrong() bool { return !c.Error.isEmpty() }
+
 // Failed lists the controls that have an error.
 func (b Builtin) Failed() []Control {
 	failed := make([]Control, 0, len(b.Controls))
 	for _, c := range b.Controls {
-		if c.Error != "" {
+		if c.IsWrong() {
 			failed = append(failed, c)
 		}
 	}
 	return failed
+}
+
+// Heading says what the page is for.
+func (b Builtin) Heading() Phrase { return b.Words.heading(b.Code, len(b.Failed())) }
+
+// Title is the page's title, which begins with the word for an error if there
+// is one.
+func (b Builtin) Title() string {
+	if b.Code == codeConfirm && len(b.Failed()) == 0 {
+		return b.Heading().String()
+	}
+	return b.Words.Text(ErrorPrefix) + " " + b.Heading().String()
 }
 
 // Style is the page's style sheet, which stands inside it.
@@ -102,5 +119,8 @@ func styleHash() string {
 
 // Write writes the page to w.
 func (b Builtin) Write(w io.Writer) error {
+	if b.Words == nil {
+		b.Words = Shipped().For()
+	}
 	return builtinTemplate.Execute(w, b)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -14,17 +15,18 @@ import (
 // enquiry has a control of each kind, in two of which nothing is wrong.
 func enquiry() page.Builtin {
 	return page.Builtin{
-		Action:  "/enquire?utm_source=ad",
-		Back:    "/contact?x=1",
-		Message: "Please look again.",
+		Action: "/enquire?utm_source=ad",
+		Back:   "/contact?x=1",
+		Code:   "UNAVAILABLE",
+		Note:   "Or call us.",
 		Controls: []page.Control{
-			{ID: "q1", Name: "name", Label: "Your name", Kind: page.Line, Required: true, Autocomplete: "name", Error: "Fill in “Your name”."},
+			{ID: "q1", Name: "name", Label: "Your name", Kind: page.Line, Required: true, Autocomplete: "name", Error: page.Said("Fill in “Your name”.")},
 			{ID: "q2", Name: "email", Label: "Email", Kind: page.Email, Autocomplete: "email", Values: []string{"asha@example.com"}},
-			{ID: "q3", Name: "tel", Label: "Phone", Kind: page.Tel, Required: true, Autocomplete: "tel", Values: []string{"12"}, Error: "Enter a phone number."},
-			{ID: "q4", Name: "site", Label: "Website", Kind: page.URL, Values: []string{"nowhere"}, Error: "Enter a web address."},
-			{ID: "q5", Name: "message", Label: "Message", Kind: page.LongText, Required: true, Values: []string{"\nTwo\nlines"}, Error: "Too long."},
-			{ID: "q6", Name: "product", Label: "Product", Kind: page.Select, Required: true, Options: []string{"Roof", "Battery"}, Values: []string{"Battery"}, Error: "Choose."},
-			{ID: "q7", Name: "topics", Label: "Topics", Kind: page.Checkboxes, Required: true, Options: []string{"Price", "Subsidy", "Care"}, Values: []string{"Subsidy", "Care"}, Error: "Choose fewer."},
+			{ID: "q3", Name: "tel", Label: "Phone", Kind: page.Tel, Required: true, Autocomplete: "tel", Values: []string{"12"}, Error: page.Said("Enter a phone number.")},
+			{ID: "q4", Name: "site", Label: "Website", Kind: page.URL, Values: []string{"nowhere"}, Error: page.Said("Enter a web address.")},
+			{ID: "q5", Name: "message", Label: "Message", Kind: page.LongText, Required: true, Values: []string{"\nTwo\nlines"}, Error: page.Said("Too long.")},
+			{ID: "q6", Name: "product", Label: "Product", Kind: page.Select, Required: true, Options: []string{"Roof", "Battery"}, Values: []string{"Battery"}, Error: page.Said("Choose.")},
+			{ID: "q7", Name: "topics", Label: "Topics", Kind: page.Checkboxes, Required: true, Options: []string{"Price", "Subsidy", "Care"}, Values: []string{"Subsidy", "Care"}, Error: page.Said("Choose fewer.")},
 			{ID: "q8", Name: "consent", Label: "Consent", Kind: page.Checkboxes, Options: []string{"yes"}},
 		},
 		Hidden: []page.Pair{{"utm_source", "ad"}, {"utm_source", "more"}, {"_form_page", "/contact"}},
@@ -35,15 +37,15 @@ func enquiry() page.Builtin {
 func pages() map[string]page.Builtin {
 	allRight := enquiry()
 	for i := range allRight.Controls {
-		allRight.Controls[i].Error = ""
+		allRight.Controls[i].Error = page.Phrase{}
 	}
 	onlyErrors := enquiry()
-	onlyErrors.Message = ""
+	onlyErrors.Code, onlyErrors.Note = "", ""
 	return map[string]page.Builtin{
 		"errors and a message": enquiry(),
 		"errors":               onlyErrors,
 		"a message":            allRight,
-		"no form":              {Message: "The form did not arrive whole.", Back: "/contact"},
+		"no form":              {Code: "MALFORMED", Back: "/contact"},
 		"nothing":              {},
 	}
 }
@@ -64,8 +66,8 @@ func eachPage(t *testing.T, check func(*testing.T, page.Builtin, document)) {
 
 func TestBuiltinOutline(t *testing.T) {
 	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
-		if lang := value(only(t, doc.root, "html"), "lang"); lang != "en" {
-			t.Errorf("lang is %q", lang)
+		if root := only(t, doc.root, "html"); value(root, "lang") != "en" || value(root, "dir") != "ltr" {
+			t.Errorf("the page is %+v", root.Attr)
 		}
 		if title := text(only(t, doc.root, "title")); !strings.HasPrefix(title, "Error: ") {
 			t.Errorf("the title %q does not begin with what a screen reader must say first", title)
@@ -118,8 +120,8 @@ func TestBuiltinReferences(t *testing.T) {
 func TestBuiltinErrors(t *testing.T) {
 	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
 		alert := having(doc.root, "role")[0]
-		if b.Message != "" && text(only(t, alert, "p")) != b.Message {
-			t.Errorf("the alert does not say %q", b.Message)
+		if b.Code != "" && text(all(alert, "p")[0]) != english.FormMessage(b.Code) {
+			t.Errorf("the alert does not say %q", english.FormMessage(b.Code))
 		}
 		links := all(alert, "a")
 		failed := b.Failed()
@@ -129,8 +131,8 @@ func TestBuiltinErrors(t *testing.T) {
 		wrong := make(map[string]bool)
 		for i, c := range failed {
 			wrong[c.Name] = true
-			if text(links[i]) != c.Error {
-				t.Errorf("link %d says %q, want %q", i, text(links[i]), c.Error)
+			if text(links[i]) != c.Error.String() {
+				t.Errorf("link %d says %q, want %q", i, text(links[i]), c.Error.String())
 			}
 			target := byID(doc.root, strings.TrimPrefix(value(links[i], "href"), "#"))
 			if target == nil || !slices.Contains(controls(doc.root), target) || value(target, "name") != c.Name {
@@ -141,7 +143,7 @@ func TestBuiltinErrors(t *testing.T) {
 				described = ancestor(target, "fieldset")
 			}
 			reason := byID(doc.root, value(described, "aria-describedby"))
-			if reason == nil || text(reason) != "Error: "+c.Error {
+			if reason == nil || text(reason) != "Error: "+c.Error.String() {
 				t.Errorf("the reason given at %s is %+v", c.Name, reason)
 			}
 		}
@@ -171,6 +173,10 @@ func TestBuiltinControls(t *testing.T) {
 		}
 		if value(only(t, form, "button"), "type") != "submit" {
 			t.Error("the button does not send the form")
+		}
+		b.Code = "" // the test of errors looks at its message
+		for i, c := range b.Controls {
+			b.Controls[i].Error = page.Said(words(c.Error))
 		}
 		if diff := cmp.Diff(b, read(t, doc)); diff != "" {
 			t.Errorf("the page holds something else (-want +got):\n%s", diff)
@@ -250,7 +256,7 @@ func TestBuiltinSelectOffersNoAnswer(t *testing.T) {
 func TestBuiltinTakesPartInNothing(t *testing.T) {
 	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
 		known := map[string]bool{
-			"a": true, "body": true, "button": true, "div": true, "fieldset": true, "form": true, "h1": true, "head": true, "html": true,
+			"a": true, "bdi": true, "body": true, "button": true, "div": true, "fieldset": true, "form": true, "h1": true, "head": true, "html": true,
 			"input": true, "label": true, "legend": true, "li": true, "main": true, "meta": true, "option": true, "p": true,
 			"select": true, "span": true, "style": true, "textarea": true, "title": true, "ul": true,
 		}
@@ -275,4 +281,72 @@ func TestBuiltinTakesPartInNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The page is in one language and its direction; the operator's words and
+// labels, and what nobody has translated, are told apart.
+func TestBuiltinSpeaksALanguage(t *testing.T) {
+	catalog, err := page.Shipped().With(fstest.MapFS{"ur.json": {Data: []byte(`{"REQUIRED": "“{label}” لکھیں۔"}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range append(slices.Clone(languages), "ur") {
+		t.Run(tag, func(t *testing.T) {
+			words := catalog.For(tag)
+			fault := page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "Your name"}
+			b := enquiry()
+			b.Words = words
+			b.Controls[0].Error = words.SayFault(fault)
+			doc := write(t, b)
+			if root := only(t, doc.root, "html"); value(root, "lang") != tag || value(root, "dir") != words.Dir() {
+				t.Errorf("the page is %+v", root.Attr)
+			}
+			if got, want := text(only(t, doc.root, "title")), words.Text(page.ErrorPrefix)+" "+words.Text(page.Heading); got != want {
+				t.Errorf("the title is %q, want %q", got, want)
+			}
+			for _, e := range []struct {
+				name string
+				want string
+			}{
+				{"h1", words.Text(page.Heading)},
+				{"p", words.FormMessage("UNAVAILABLE")},
+				{"button", words.Text(page.SendAgain)},
+			} {
+				if got := text(all(doc.root, e.name)[0]); got != e.want {
+					t.Errorf("<%s> says %q, want %q", e.name, got, e.want)
+				}
+			}
+			links := all(doc.root, "a")
+			if got := text(links[len(links)-1]); got != words.Text(page.Back) {
+				t.Errorf("the way back is called %q", got)
+			}
+			if names := all(links[0], "bdi"); len(names) != 1 || text(names[0]) != "Your name" {
+				t.Error("the label in a message is not set apart")
+			}
+			if own := firstElement(links[1]); own.Data != "bdi" || text(own) != "Enter a phone number." {
+				t.Error("the operator's words are not set apart")
+			}
+			english := having(only(t, doc.root, "main"), "lang")
+			if (len(english) > 0) != (tag == "ur") {
+				t.Errorf("%d texts are in another language", len(english))
+			}
+			for _, e := range english {
+				if value(e, "lang") != "en" || value(e, "dir") != "ltr" {
+					t.Errorf("what is not translated is %+v", e.Attr)
+				}
+			}
+		})
+	}
+}
+
+func TestBuiltinAsksOnceMore(t *testing.T) {
+	b := page.Builtin{Code: "CONFIRM", Action: "/enquire", Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: page.Line}}}
+	doc := write(t, b)
+	if title, heading := text(only(t, doc.root, "title")), text(only(t, doc.root, "h1")); title != "One more step" || heading != "One more step" {
+		t.Errorf("the title is %q, the heading %q", title, heading)
+	}
+	b.Controls[0].Error = page.Said("Wrong.")
+	if title := text(only(t, write(t, b).root, "title")); title != "Error: There is a problem" {
+		t.Errorf("with an error the title is %q", title)
+	}
 }

@@ -48,14 +48,18 @@ func FuzzBuiltin(f *testing.F) {
 func build(texts []string) page.Builtin {
 	name, label, typed, option, message := texts[0], texts[1], texts[2], texts[3], texts[4]
 	b := page.Builtin{
-		Action:  texts[5],
-		Back:    texts[6],
-		Message: message,
-		Hidden:  []page.Pair{{Name: name, Value: typed}, {Name: label, Value: option}},
+		Action: texts[5],
+		Back:   texts[6],
+		Code:   "UNAVAILABLE",
+		Note:   message,
+		Hidden: []page.Pair{{Name: name, Value: typed}, {Name: label, Value: option}},
 	}
 	add := func(c page.Control) {
 		c.ID = "q" + strconv.Itoa(len(b.Controls)+1)
-		c.Name, c.Label, c.Error = name, label, message
+		c.Name, c.Label, c.Error = name, label, page.Said(message)
+		if len(b.Controls)%2 == 1 {
+			c.Error = english.SayFault(page.Fault{Code: "TOO_LONG", Label: message, Limit: message})
+		}
 		c.Values = []string{"not shown", typed}
 		c.Required = len(b.Controls)%2 == 0
 		b.Controls = append(b.Controls, c)
@@ -105,7 +109,7 @@ func skeleton(doc document) []string {
 
 // shown is b as it comes back: of the values, those that its controls show.
 func shown(b page.Builtin) page.Builtin {
-	b.Message = arrived(b.Message)
+	b.Code, b.Note = "", arrived(b.Note)
 	for i := range b.Hidden {
 		b.Hidden[i] = page.Pair{Name: arrived(b.Hidden[i].Name), Value: arrived(b.Hidden[i].Value)}
 	}
@@ -121,10 +125,19 @@ func shown(b page.Builtin) page.Builtin {
 			}
 		}
 		c.Values = values
-		c.Name, c.Label, c.Error, c.Autocomplete = arrived(c.Name), arrived(c.Label), arrived(c.Error), arrived(c.Autocomplete)
+		c.Name, c.Label, c.Error, c.Autocomplete = arrived(c.Name), arrived(c.Label), page.Said(arrived(words(c.Error))), arrived(c.Autocomplete)
 		b.Controls[i] = c
 	}
 	return b
+}
+
+// words are those of a phrase as they stand in an element.
+func words(p page.Phrase) string {
+	var s strings.Builder
+	for _, piece := range p.Pieces {
+		s.WriteString(piece.Text)
+	}
+	return s.String()
 }
 
 // arrived is text as it comes through HTML, in which there is no NUL

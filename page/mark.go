@@ -20,7 +20,8 @@ func (r *rendering) mark() error {
 	seen := make(map[string]bool)
 	for _, p := range r.Problems {
 		if p.Input == "" {
-			items.WriteString("<li" + r.inWords(p) + ">" + escape(p.words("")) + "</li>")
+			said := r.say(p, "")
+			items.WriteString("<li" + r.in(said) + ">" + said.html() + "</li>")
 			continue
 		}
 		if seen[p.Input] {
@@ -31,27 +32,46 @@ func (r *rendering) mark() error {
 		if g == nil {
 			return ErrNoControl
 		}
-		words := p.words(r.nameOf(g))
-		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.inWords(p) + `>` + escape(words) + "</a></li>")
-		r.markGroup(g, "<span"+r.inEnglish()+">Error:</span> <span"+r.inWords(p)+">"+escape(words)+"</span>")
+		said := r.say(p, r.nameOf(g))
+		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.in(said) + `>` + said.html() + "</a></li>")
+		r.markGroup(g, said)
 	}
-	if r.titleAt >= 0 && !strings.HasPrefix(string(r.source[r.titleAt:]), errorPrefix) {
-		r.insert(r.titleAt, errorPrefix)
+	heading := r.words.heading(r.Code, len(r.Problems))
+	if r.titleAt >= 0 {
+		r.markTitle()
 	}
-	r.putSummary(items.String())
+	r.putSummary(heading, items.String())
 	return nil
 }
 
-// errorPrefix is what a screen reader must say first.
-const errorPrefix = "Error: "
+// markTitle has a screen reader say first that something is wrong, if it is
+// and the page does not say so already.
+func (r *rendering) markTitle() {
+	prefix := r.words.Text(ErrorPrefix) + " "
+	title := string(r.source[r.titleAt:min(r.titleAt+2*len(prefix), len(r.source))])
+	if (r.Code == codeConfirm && len(r.Problems) == 0) || strings.HasPrefix(plainSpaces(title), plainSpaces(prefix)) {
+		return
+	}
+	r.insert(r.titleAt, escape(prefix))
+}
+
+// plainSpaces writes spaces that do not break, as before a French colon, as
+// any other.
+func plainSpaces(words string) string {
+	return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(words)
+}
 
 // putSummary puts the summary first into the main content or, where that is
 // not marked, before the form.
-func (r *rendering) putSummary(items string) {
+func (r *rendering) putSummary(heading Phrase, items string) {
 	var s strings.Builder
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.inEnglish() + `>There is a problem</h2>`)
-	if r.Message != "" {
-		s.WriteString("<p" + r.inEnglish() + ">" + escape(r.Message) + "</p>")
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.in(heading) + ">" + heading.html() + "</h2>")
+	if r.Code != "" {
+		message := r.words.SayForm(r.Code)
+		s.WriteString("<p" + r.in(message) + ">" + message.html() + "</p>")
+	}
+	if r.Note != "" {
+		s.WriteString("<p>" + escape(r.Note) + "</p>")
 	}
 	if items != "" {
 		s.WriteString("<ul>" + items + "</ul>")
@@ -106,29 +126,31 @@ func (r *rendering) groupOf(name string) *group {
 	return g
 }
 
-// inEnglish are the attributes of our own words in a page of another language.
-func (r *rendering) inEnglish() string {
-	language, _, _ := strings.Cut(r.lang, "-")
-	if language == "" || strings.EqualFold(language, "en") {
+// in are the attributes of an element of the page with words of ours: the
+// language, if it is not the page's, and the direction, which authors of pages
+// that run from right to left may not have declared. Of the operator's words
+// it is not known, and likely the page's.
+func (r *rendering) in(p Phrase) string {
+	switch {
+	case p.Lang == "":
 		return ""
+	case r.lang != "" && !alike(r.lang, p.Lang):
+		return ` lang="` + escape(p.Lang) + `" dir="` + p.Dir + `"`
+	case p.Dir == "rtl":
+		return ` dir="rtl"`
 	}
-	return ` lang="en" dir="ltr"`
+	return ""
 }
 
-// inWords are those of the words about p, which the operator may have written
-// in the page's language.
-func (r *rendering) inWords(p Problem) string {
-	if p.Message != "" {
-		return ""
-	}
-	return r.inEnglish()
-}
-
-// markGroup says with inner what is wrong with the controls, and ties them to
-// it.
-func (r *rendering) markGroup(g *group, inner string) {
+// markGroup says what is wrong with the controls, and ties them to it.
+func (r *rendering) markGroup(g *group, said Phrase) {
 	id := r.freshID("error")
-	message := `<span class="telecrm-error" id="` + id + `">` + inner + "</span>"
+	prefix := r.words.Say(ErrorPrefix)
+	around, before, behind := r.in(said), "", ""
+	if prefix.Lang != said.Lang {
+		around, before, behind = "", r.in(prefix), r.in(said)
+	}
+	message := `<span class="telecrm-error" id="` + id + `"` + around + "><span" + before + ">" + prefix.html() + "</span> <span" + behind + ">" + said.html() + "</span></span>"
 	slot := r.slotFor(g.name)
 	switch {
 	case slot != nil:
@@ -185,11 +207,11 @@ func (r *rendering) idOf(t *tag, kind string) string {
 	return id
 }
 
-// words are what the visitor is told to do; name is what the page calls the
-// control.
-func (p Problem) words(name string) string {
+// say is what the visitor is told to do about p; name is what the page calls
+// the control.
+func (r *rendering) say(p Problem, name string) Phrase {
 	if p.Message != "" {
-		return p.Message
+		return Said(p.Message)
 	}
 	f := p.Fault
 	if f.Label == "" {
@@ -198,7 +220,7 @@ func (p Problem) words(name string) string {
 	if f.Label == "" {
 		f.Label = p.Fallback
 	}
-	return Message(f)
+	return r.words.SayFault(f)
 }
 
 // nameOf is what the page calls the controls: the legend of a group, the

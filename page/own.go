@@ -42,7 +42,12 @@ type Own struct {
 	// that posts elsewhere but is called or looks like the one that was sent.
 	Named bool
 
-	Message  string    // about the form as a whole; may be empty
+	// Catalog has the words; nil for those that are shipped. The language is
+	// the one that the page's html element declares, or else English.
+	Catalog *Catalog
+
+	Code     string    // of an error about the form as a whole; may be empty
+	Note     string    // the operator's own words after the message of Code; may be empty
 	Problems []Problem // what to correct
 	Values   []Pair    // what was sent, in that order
 	Hidden   []Pair    // inputs to add to the form, unless it has one of the name
@@ -75,6 +80,10 @@ func (o Own) Render() ([]byte, error) {
 		return nil, err
 	}
 	r := &rendering{Own: o, outline: found}
+	if r.Catalog == nil {
+		r.Catalog = Shipped()
+	}
+	r.words = r.Catalog.For(r.lang)
 	r.form = r.findForm()
 	if r.form == nil {
 		return nil, ErrNoForm
@@ -96,6 +105,7 @@ type rendering struct {
 	Own
 	*outline
 
+	words    *Words
 	form     *form
 	controls []*control
 	edits    []edit

@@ -32,11 +32,11 @@ func FuzzOwnValues(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed, label, message string) {
 		build := func(typed, label, message string) page.Own {
 			o := own(t, source)
-			o.Message = message
+			o.Note = message
 			o.Values = []page.Pair{{Name: "q", Value: typed}, {Name: "t", Value: typed}, {Name: "s", Value: typed}, {Name: "r", Value: typed}}
 			o.Hidden = []page.Pair{{Name: "_form_page", Value: typed}}
 			for _, input := range []string{"q", "t", "s", "r", "p"} {
-				o.Problems = append(o.Problems, page.Problem{Input: input, Fault: page.Fault{Label: label}, Message: message})
+				o.Problems = append(o.Problems, page.Problem{Input: input, Fault: page.Fault{Label: label, Limit: label}, Message: message})
 			}
 			return o
 		}

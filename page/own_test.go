@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -129,9 +130,9 @@ func checkUnchanged(t testing.TB, source, answer []byte) {
 		case inside == "textarea" && i < len(before) && before[i].kind == html.TextToken:
 			i++
 			j--
-		case inside == "title" && i < len(before) && token.raw == "Error: "+before[i].raw:
+		case inside == "title" && i < len(before) && before[i].kind == html.TextToken && slices.Contains(prefixes, strings.TrimSuffix(token.raw, before[i].raw)):
 			i++
-		case inside == "title" && token.raw == "Error: ":
+		case inside == "title" && slices.Contains(prefixes, token.raw):
 		case i < len(before) && token.kind != html.TextToken && token.kind == before[i].kind && token.name == before[i].name && mayChange(token.name, before[i].raw):
 			inside = enter(inside, token)
 			i++
@@ -143,6 +144,15 @@ func checkUnchanged(t testing.TB, source, answer []byte) {
 		t.Fatalf("%q is not there any more in\n%s", rest(before, i), answer)
 	}
 }
+
+// prefixes are what a title may be given to begin with.
+var prefixes = func() []string {
+	var list []string
+	for _, tag := range languages {
+		list = append(list, page.Shipped().For(tag).Text(page.ErrorPrefix)+" ")
+	}
+	return list
+}()
 
 func rest(tokens []token, i int) string {
 	if i >= len(tokens) {
@@ -305,7 +315,7 @@ func TestOwnLeavesWhatWasNotSent(t *testing.T) {
 
 func TestOwnErrors(t *testing.T) {
 	o := own(t, everyControl)
-	o.Message = "Look <again>."
+	o.Code, o.Note = "UNAVAILABLE", "Look <again>."
 	o.Problems = []page.Problem{missing("name"), missing("name"), missing("email"), missing("password"), missing("box"), missing("pick"), missing("message"), {Message: "All of it."}}
 	doc := render(t, o)
 	if got := text(only(t, doc.root, "title")); got != "Error: Contact" {
@@ -316,7 +326,7 @@ func TestOwnErrors(t *testing.T) {
 		t.Error("the summary does not get the focus, alone")
 	}
 	alert := having(doc.root, "role")[0]
-	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(only(t, alert, "p")) != o.Message {
+	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(all(alert, "p")[0]) != english.FormMessage(o.Code) || text(all(alert, "p")[1]) != o.Note {
 		t.Errorf("the alert is not right: %s", content(alert))
 	}
 	var words []string
@@ -467,21 +477,113 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 	}
 }
 
-// A screen reader must know which words on a page are in another language
-// (https://www.w3.org/TR/WCAG22/#language-of-parts).
-func TestOwnTellsItsLanguage(t *testing.T) {
-	for lang, told := range map[string]bool{"": false, "en": false, "EN-in": false, "hi": true, "ar-EG": true, "enm": true} {
-		o := own(t, `<html lang="`+lang+`"><form><input name="q"><input name="r"></form>`)
+// Our words are in the page's language. Where they cannot be, a screen reader
+// must know (https://www.w3.org/TR/WCAG22/#language-of-parts).
+func TestOwnSpeaksThePagesLanguage(t *testing.T) {
+	catalog, err := page.Shipped().With(fstest.MapFS{"pt.json": {Data: []byte(`{"REQUIRED": "Preencha “{label}”."}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		lang, words, heading string // marks of the words and of the heading; "" for none
+	}{
+		{"", "", ""},
+		{"en", "", ""},
+		{"EN-in", "", ""},
+		{"hi", "", ""},
+		{"hi-IN", "", ""},
+		{"ta", "", ""},
+		{"de_AT", "de ltr", "de ltr"}, // which is no tag
+		{"ar", " rtl", " rtl"},
+		{"ar-EG", " rtl", " rtl"},
+		{"enm", "en ltr", "en ltr"},
+		{"he", "en ltr", "en ltr"},
+		{"pt-BR", "", "en ltr"},
+	} {
+		o := own(t, `<html lang="`+test.lang+`"><title>T</title><form><label>Ort <input name="q"></label><input name="r"></form>`)
+		o.Catalog = catalog
+		o.Code, o.Note = "UNAVAILABLE", "Rufen Sie an."
 		o.Problems = []page.Problem{missing("q"), {Input: "r", Message: "अपना नाम लिखें।"}}
 		doc := render(t, o)
-		links := all(doc.root, "a")
-		for _, words := range []*html.Node{only(t, doc.root, "h2"), links[0]} {
-			if got := value(words, "lang") == "en" && value(words, "dir") == "ltr"; got != told {
-				t.Errorf("%q: the words %q are said to be English: %v", lang, text(words), got)
+		words := catalog.For(test.lang)
+		marks := func(e *html.Node) string { return strings.TrimRight(value(e, "lang")+" "+value(e, "dir"), " ") }
+		check := func(e *html.Node, want, wantMarks string) {
+			t.Helper()
+			if text(e) != want || marks(e) != wantMarks {
+				t.Errorf("%q: <%s> says %q, marked %q; want %q, marked %q", test.lang, e.Data, text(e), marks(e), want, wantMarks)
 			}
 		}
-		if has(links[1], "lang") {
-			t.Errorf("%q: the operator's words are said to be English", lang)
+		fill := strings.ReplaceAll(words.Message(page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "Ort"}), "\u2068", "")
+		fill = strings.ReplaceAll(fill, "\u2069", "")
+		check(only(t, doc.root, "h2"), words.Text(page.Heading), test.heading)
+		paragraphs := all(doc.root, "p")
+		check(paragraphs[0], words.FormMessage("UNAVAILABLE"), test.heading)
+		check(paragraphs[1], o.Note, "")
+		links := all(doc.root, "a")
+		check(links[0], fill, test.words)
+		check(links[1], "अपना नाम लिखें।", "")
+		if names := all(links[0], "bdi"); len(names) != 1 || text(names[0]) != "Ort" {
+			t.Errorf("%q: the label is not set apart: %s", test.lang, doc.source)
+		}
+		// The title has no marks: it is plain text.
+		if title := text(only(t, doc.root, "title")); title != words.Text(page.ErrorPrefix)+" T" {
+			t.Errorf("%q: the title is %q", test.lang, title)
+		}
+		for _, message := range all(doc.root, "span") {
+			if value(message, "class") != "telecrm-error" {
+				continue
+			}
+			parts := all(message, "span")
+			isOurs := strings.Contains(text(message), "Ort")
+			switch {
+			case isOurs && test.words == test.heading:
+				check(message, words.Text(page.ErrorPrefix)+" "+fill, test.words)
+				check(parts[0], words.Text(page.ErrorPrefix), "")
+				check(parts[1], fill, "")
+			case isOurs:
+				check(message, words.Text(page.ErrorPrefix)+" "+fill, "")
+				check(parts[0], words.Text(page.ErrorPrefix), test.heading)
+				check(parts[1], fill, test.words)
+			default:
+				check(parts[0], words.Text(page.ErrorPrefix), test.heading)
+				check(parts[1], "अपना नाम लिखें।", "")
+			}
+		}
+	}
+}
+
+// A title that says already that there is an error is left alone, in whatever
+// way its author writes the space before a colon.
+func TestOwnTitle(t *testing.T) {
+	for _, test := range []struct{ lang, title, code, want string }{
+		{"en", "Contact", "", "Error: Contact"},
+		{"en", "Error: Contact", "", "Error: Contact"},
+		{"en", "Errors", "", "Error: Errors"},
+		{"en", "", "", "Error:"},
+		{"de", "Kontakt", "", "Fehler: Kontakt"},
+		{"de", "Fehler: Kontakt", "", "Fehler: Kontakt"},
+		{"fr", "Contact", "", "Erreur\u00a0: Contact"},
+		{"fr", "Erreur : Contact", "", "Erreur : Contact"},
+		{"fr", "Erreur\u202f: Contact", "", "Erreur\u202f: Contact"},
+		{"ar", "اتصل بنا", "", "خطأ: اتصل بنا"},
+		{"en", "Contact", "CONFIRM", "Contact"},
+		{"en", "Contact", "UNAVAILABLE", "Error: Contact"},
+	} {
+		o := own(t, `<html lang="`+test.lang+`"><title>`+test.title+`</title><form><input name="q"></form>`)
+		o.Code = test.code
+		if o.Code == "" {
+			o.Problems = []page.Problem{missing("q")}
+		}
+		doc := render(t, o)
+		if got := text(only(t, doc.root, "title")); got != test.want {
+			t.Errorf("%s: %q became %q, want %q", test.lang, test.title, got, test.want)
+		}
+		heading := page.Heading
+		if test.code == "CONFIRM" {
+			heading = page.HeadingConfirm
+		}
+		if got, want := text(only(t, doc.root, "h2")), page.Shipped().For(test.lang).Text(heading); got != want {
+			t.Errorf("%s: the heading is %q, want %q", test.lang, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,9 @@ func read(t testing.TB, doc document) page.Builtin {
 		}
 	}
 	for _, paragraph := range all(having(doc.root, "role")[0], "p") {
-		b.Message = content(paragraph)
+		if has(paragraph, "dir") {
+			b.Note = content(paragraph)
+		}
 	}
 	for _, form := range all(doc.root, "form") {
 		b.Action = value(form, "action")
@@ -48,7 +51,7 @@ func readControl(t testing.TB, question *html.Node, errors map[string]string) pa
 		Name:         value(first, "name"),
 		Kind:         page.Kind(value(first, "type")),
 		Autocomplete: value(first, "autocomplete"),
-		Error:        errors[value(first, "id")],
+		Error:        page.Said(errors[value(first, "id")]),
 	}
 	switch first.Data {
 	case "textarea":
@@ -67,8 +70,8 @@ func readControl(t testing.TB, question *html.Node, errors map[string]string) pa
 	}
 	c.Label, c.Required = readCaption(t, firstElement(question), c)
 	for _, p := range all(question, "p") {
-		if content(p) != "Error: "+c.Error {
-			t.Errorf("%q stands at what the summary says %q about", content(p), c.Error)
+		if content(p) != "Error: "+c.Error.String() {
+			t.Errorf("%q stands at what the summary says %q about", content(p), c.Error.String())
 		}
 	}
 	return c
@@ -120,11 +123,12 @@ func readCaption(t testing.TB, caption *html.Node, c page.Control) (label string
 	if caption.Data != want || want == "label" && value(caption, "for") != c.ID {
 		t.Errorf("%s has a <%s> for %q", c.ID, caption.Data, value(caption, "for"))
 	}
-	if first := caption.FirstChild; first != nil && first.Type == html.TextNode {
-		label = first.Data
+	parts := slices.Collect(caption.ChildNodes())
+	if len(parts) == 0 || parts[0].Data != "bdi" {
+		t.Fatalf("the caption of %s is not set apart", c.ID)
 	}
-	if firstElement(caption) == nil {
-		return label, true
+	if rest := strings.TrimPrefix(content(caption), content(parts[0])); len(parts) > 1 && rest != " (optional)" {
+		t.Errorf("behind the caption of %s stands %q", c.ID, rest)
 	}
-	return strings.TrimSuffix(label, " "), false
+	return content(parts[0]), len(parts) == 1
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
+var english = page.Shipped().For("en")
+
 // jargon is what no visitor should have to read: codes, placeholders and the
 // words of those who run the site.
 var jargon = regexp.MustCompile(`[A-Z]{2,}|[_{}<>%]|(?i)\b(crm|regexp?|pattern|field|input|option|type|null|invalid|server|error code|status)s?\b`)
@@ -40,10 +42,10 @@ func faults(code fieldtype.Code) []page.Fault {
 }
 
 func TestEachCodeHasItsOwnPlainWords(t *testing.T) {
-	said := map[string]fieldtype.Code{page.Message(page.Fault{Code: "UNHEARD_OF", Label: "Your city"}): "an unknown code"}
+	said := map[string]fieldtype.Code{english.Message(page.Fault{Code: "UNHEARD_OF", Label: "Your city"}): "an unknown code"}
 	for _, code := range fieldtype.Codes() {
 		for _, fault := range faults(code) {
-			words := page.Message(fault)
+			words := english.Message(fault)
 			checkPlain(t, words)
 			if strings.Count(words, "“Your city”") != 1 {
 				t.Errorf("%s: %q does not say once what it is about", code, words)
@@ -84,14 +86,14 @@ func TestMessage(t *testing.T) {
 		{page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "City", Choices: true}, "Choose an answer for “City”."},
 		{page.Fault{Code: "UNHEARD_OF", Label: "City"}, "Check “City”."},
 		{page.Fault{Label: "City"}, "Check “City”."},
-		{page.Fault{}, "Check the form."},
-		{page.Fault{Code: "REQUIRED_FIELD_MISSING"}, "Fill in the form."},
+		{page.Fault{}, "Check your answers, then send the form again."},
+		{page.Fault{Code: "REQUIRED_FIELD_MISSING"}, "Check your answers, then send the form again."},
 
 		// A label is text, whatever it looks like.
 		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "100% <b>%d", Limit: "9"}, "Give at most 9 characters for “100% <b>%d”."},
 		{page.Fault{Code: "TYPE_URL", Label: "“Site”\n"}, "Enter a web address in ““Site”\n”, like https://www.example.com."},
 	} {
-		if got := page.Message(test.fault); got != test.want {
+		if got := english.Message(test.fault); got != test.want {
 			t.Errorf("Message(%+v) = %q, want %q", test.fault, got, test.want)
 		}
 	}
@@ -101,9 +103,9 @@ func TestMessageWithoutALabel(t *testing.T) {
 	for _, code := range fieldtype.Codes() {
 		for _, fault := range faults(code) {
 			fault.Label = ""
-			words := page.Message(fault)
+			words := english.Message(fault)
 			checkPlain(t, words)
-			if strings.ContainsAny(words, "“”") || !strings.Contains(words, "the form") {
+			if strings.ContainsAny(words, "“”") {
 				t.Errorf("%s: %q", code, words)
 			}
 		}
@@ -113,27 +115,27 @@ func TestMessageWithoutALabel(t *testing.T) {
 // The words for a form as a whole tell what to do, and those for whatever
 // else happens take the blame.
 func TestFormMessage(t *testing.T) {
-	sorry := page.FormMessage("UNAVAILABLE")
+	sorry := english.FormMessage("UNAVAILABLE")
 	checkPlain(t, sorry)
 	if !strings.HasPrefix(sorry, "Sorry") {
 		t.Errorf("%q does not take the blame", sorry)
 	}
 	for _, code := range []string{"", "UNHEARD_OF"} {
-		if got := page.FormMessage(code); got != sorry {
+		if got := english.FormMessage(code); got != sorry {
 			t.Errorf("FormMessage(%q) = %q, want %q", code, got, sorry)
 		}
 	}
 	said := map[string]bool{sorry: true}
-	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "CHALLENGE"} {
-		words := page.FormMessage(code)
+	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "TOO_MANY", "CONFIRM", "FOREIGN", "CHALLENGE"} {
+		words := english.FormMessage(code)
 		checkPlain(t, words)
 		if said[words] {
 			t.Errorf("FormMessage(%q) is what is said for another code: %q", code, words)
 		}
-		if !strings.Contains(words, "Go back") {
-			t.Errorf("FormMessage(%q) = %q does not tell the way back, which that page has no form for", code, words)
+		if !strings.Contains(words, "send it") {
+			t.Errorf("FormMessage(%q) = %q does not tell what to do", code, words)
 		}
 		said[words] = true
 	}
-	checkPlain(t, page.Thanks())
+	checkPlain(t, english.Thanks())
 }

@@ -1,0 +1,235 @@
+package page
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// Shipped returns the words that come with the plugin: in English, Hindi,
+// Tamil, Telugu, Kannada, Marathi, Bengali, Gujarati, German, French, Spanish
+// and Arabic, a file each in the folder messages.
+var Shipped = sync.OnceValue(func() *Catalog {
+	files, err := fs.Sub(messageFiles, "messages")
+	if err != nil {
+		panic(err) // the name is a valid path
+	}
+	shipped, err := new(Catalog).With(files)
+	if err != nil {
+		panic(err) // a test reads the same files
+	}
+	return shipped
+})
+
+// Catalog holds the words in each language. It does not change.
+type Catalog struct {
+	languages map[string]*Words // by tag, in small letters
+}
+
+// For returns the words in the first of the languages that there are words
+// in, or else in English. Each is a BCP 47 tag, and stands for what is left of
+// it without its last parts, too: "hi-IN" for "hi" (RFC 4647, section 3.4).
+func (c *Catalog) For(languages ...string) *Words {
+	for _, tag := range languages {
+		if words := c.nearest(tag); words != nil {
+			return words
+		}
+	}
+	return c.languages["en"]
+}
+
+func (c *Catalog) nearest(tag string) *Words {
+	tag = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(tag)), "_", "-")
+	for tag != "" {
+		if words, has := c.languages[tag]; has {
+			return words
+		}
+		tag = tag[:max(strings.LastIndexByte(tag, '-'), 0)]
+	}
+	return nil
+}
+
+// With returns a catalog in which the message files of files, one
+// <language>.json each, come before c. What a file leaves out is as in c in
+// the same language or, for want of that, in English. An error names the file
+// and, if it is about one, the key.
+func (c *Catalog) With(files fs.FS) (*Catalog, error) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return nil, fmt.Errorf("looking for message files: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if path.Ext(entry.Name()) == ".json" {
+			names = append(names, strings.TrimSuffix(entry.Name(), ".json"))
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("there is no message file; name one after its language, such as hi.json")
+	}
+	// English comes first, because others fall back on it, and "de" comes
+	// before "de-AT".
+	slices.SortFunc(names, func(a, b string) int {
+		switch {
+		case a == "en":
+			return -1
+		case b == "en":
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	with := &Catalog{languages: maps.Clone(c.languages)}
+	if with.languages == nil {
+		with.languages = make(map[string]*Words)
+	}
+	seen := make(map[string]string)
+	for _, name := range names {
+		words, err := with.read(files, name)
+		name += ".json"
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		tag := strings.ToLower(words.Tag())
+		if other, twice := seen[tag]; twice {
+			return nil, fmt.Errorf("%s: %s is for the same language; make one file of the two", name, other)
+		}
+		seen[tag] = name
+		with.languages[tag] = words
+	}
+	return with, nil
+}
+
+// read reads the message file of that name, of whose language there may be
+// words already.
+func (c *Catalog) read(files fs.FS, name string) (*Words, error) {
+	tag, err := language.Parse(name)
+	if err != nil || tag.IsRoot() {
+		return nil, errors.New("the file's name is no language; use a tag such as hi or pt-BR")
+	}
+	content, err := fs.ReadFile(files, name+".json")
+	if err != nil {
+		return nil, fmt.Errorf("reading it: %w", err)
+	}
+	if !utf8.Valid(content) {
+		return nil, errors.New("it is not in UTF-8; save it in that encoding")
+	}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(bytes.TrimPrefix(content, []byte("\uFEFF")), &values); err != nil {
+		return nil, fmt.Errorf("it is no JSON object of texts: %w", err)
+	}
+	words := &Words{language: tag, texts: make(map[Key]text)}
+	if known := c.For(tag.String()); known != nil {
+		maps.Copy(words.texts, known.texts)
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		var content string
+		if err := json.Unmarshal(values[key], &content); err != nil || strings.TrimSpace(content) == "" {
+			return nil, fmt.Errorf("%q has no text; write one in quotes, or leave the key out", key)
+		}
+		pieces := piecesOf(content)
+		if err := c.check(Key(key), pieces); err != nil {
+			return nil, fmt.Errorf("%q: %w", key, err)
+		}
+		words.texts[Key(key)] = text{tag, pieces}
+	}
+	// A text stands for its plural forms too, unless the file has its own.
+	maps.DeleteFunc(words.texts, func(key Key, _ text) bool {
+		base, _, isPlural := strings.Cut(string(key), ".")
+		return isPlural && values[base] != nil && values[string(key)] == nil
+	})
+	return words, nil
+}
+
+// check holds a text against the English one, which knows all keys and the
+// placeholders of each. The English file that is shipped is held against
+// nothing.
+func (c *Catalog) check(key Key, pieces []Piece) error {
+	english, has := c.languages["en"]
+	if !has {
+		return nil
+	}
+	base, form, isPlural := strings.Cut(string(key), ".")
+	model, known := english.texts[Key(base)]
+	if !known {
+		return fmt.Errorf("there is no such key; the keys are: %s", strings.Join(english.keys(), ", "))
+	}
+	allowed := placeholdersOf(model.pieces)
+	if isPlural && (!slices.Contains(slices.Collect(maps.Values(pluralForms)), form) || !slices.Contains(allowed, "limit")) {
+		return errors.New("there is no such key; zero, one, two, few or many may follow the dot, in a key of a text with {limit}")
+	}
+	for _, piece := range pieces {
+		switch {
+		case piece.Inserted && !slices.Contains(allowed, piece.Text):
+			return fmt.Errorf("{%s} is no placeholder of this text; %s", piece.Text, allowedWords(allowed))
+		case !piece.Inserted && strings.ContainsAny(piece.Text, "{}"):
+			return fmt.Errorf("a brace belongs to no placeholder; %s", allowedWords(allowed))
+		}
+	}
+	return nil
+}
+
+// allowedWords says which placeholders a text may have.
+func allowedWords(placeholders []string) string {
+	if len(placeholders) == 0 {
+		return "it has none"
+	}
+	return "it may have {" + strings.Join(placeholders, "}, {") + "}"
+}
+
+// keys lists those that a message file may have, without the plural forms.
+func (w *Words) keys() []string {
+	var list []string
+	for key := range w.texts {
+		if !strings.Contains(string(key), ".") {
+			list = append(list, string(key))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// piecesOf takes a text apart at its placeholders.
+func piecesOf(content string) []Piece {
+	var pieces []Piece
+	at := 0
+	for _, found := range placeholder.FindAllStringIndex(content, -1) {
+		if found[0] > at {
+			pieces = append(pieces, Piece{Text: content[at:found[0]]})
+		}
+		pieces = append(pieces, Piece{Text: content[found[0]+1 : found[1]-1], Inserted: true})
+		at = found[1]
+	}
+	if at < len(content) {
+		pieces = append(pieces, Piece{Text: content[at:]})
+	}
+	return pieces
+}
+
+// placeholdersOf lists those that the text has.
+func placeholdersOf(pieces []Piece) []string {
+	var list []string
+	for _, piece := range pieces {
+		if piece.Inserted {
+			list = append(list, piece.Text)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
