@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -94,11 +95,7 @@ func (p Phrase) html() string {
 // from right to left, or makes text run so.
 func runsLeft(r rune) bool {
 	properties, _ := bidi.LookupRune(r)
-	switch properties.Class() {
-	case bidi.R, bidi.AL, bidi.AN, bidi.RLE, bidi.RLO, bidi.RLI:
-		return true
-	}
-	return false
+	return slices.Contains([]bidi.Class{bidi.R, bidi.AL, bidi.AN, bidi.RLE, bidi.RLO, bidi.RLI}, properties.Class())
 }
 
 // alike reports whether two tags are of one language: "en" and "en-GB".

@@ -1,5 +1,6 @@
 // Optional: sends the page's forms without leaving it, and shows what to correct as the server's own error page does.
 // Load it with <script src="/enhance.js" defer></script>. Without it, or if it fails, the browser sends the form itself.
+// The messages come in the page's language; for its own words give the form data-heading="…" and data-error="…:".
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", async event => {
     event.preventDefault();
@@ -8,7 +9,9 @@ for (const form of document.querySelectorAll('form[method="post"]')) {
     let answer;
     try {
       const address = new URL(form.getAttribute("action") ?? "", document.baseURI);
-      answer = await (await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } })).json();
+      answer = await (await fetch(address, { method: "POST", body, headers: {
+        Accept: "application/json", "Accept-Language": form.closest("[lang]")?.lang || "en",
+      } })).json();
     } catch {
       HTMLFormElement.prototype.submit.call(form);
       return;
@@ -19,6 +22,7 @@ for (const form of document.querySelectorAll('form[method="post"]')) {
 }
 
 function showErrors(form, errors) {
+  const { heading = "There is a problem", error = "Error:" } = form.dataset;
   document.querySelectorAll(".telecrm-summary, .telecrm-error").forEach(old => old.remove());
   for (const control of document.querySelectorAll('[aria-describedby*="telecrm-error-"], [aria-invalid]')) {
     const ids = (control.getAttribute("aria-describedby") ?? "").split(/\s+/).filter(id => !id.startsWith("telecrm-error-"));
@@ -35,8 +39,8 @@ function showErrors(form, errors) {
     first.id ||= `telecrm-field-${n}`;
     item.append(make("a", message, { href: `#${encodeURIComponent(first.id)}` }));
     const note = make("span", ` ${message}`, { id, className: "telecrm-error" });
-    note.prepend(make("span", "Error:"));
-    const slot = form.querySelector(`[data-error-for="${CSS.escape(field)}"]`);
+    note.prepend(make("span", error));
+    const slot = form.querySelector(["data-error-for", "data-fs-error"].map(name => `[${name}="${CSS.escape(field)}"]`));
     if (slot) slot.append(note);
     else if (group) group.querySelector("legend").after(note);
     else (first.closest("label") ?? first).before(note);
@@ -47,8 +51,8 @@ function showErrors(form, errors) {
   });
   const box = make("div", "", { className: "telecrm-summary", tabIndex: -1 });
   const alert = box.appendChild(make("div", "", { role: "alert" }));
-  alert.append(make("h2", "There is a problem"), list);
-  document.title = `Error: ${document.title.replace(/^Error: /, "")}`;
+  alert.append(make("h2", heading), list);
+  if (!document.title.startsWith(`${error} `)) document.title = `${error} ${document.title}`;
   (document.querySelector("main") ?? form.parentNode).prepend(box);
   box.focus();
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -201,7 +202,8 @@ const summary = ":is(.telecrm-summary, .summary)"
 // checkErrorPage expects an error page, with errors about these inputs in this order and the way to each of them.
 func checkErrorPage(b *tab, wrong ...string) {
 	b.t.Helper()
-	if got := evaluate[string](b, "document.title"); !strings.HasPrefix(got, "Error: ") {
+	words := page.Shipped().For(evaluate[string](b, "document.documentElement.lang"))
+	if got := evaluate[string](b, "document.title"); !strings.HasPrefix(got, words.Text(page.ErrorPrefix)+" ") {
 		b.t.Errorf("the title is %q", got)
 	}
 	if !evaluate[bool](b, `document.activeElement.matches("`+summary+`")`) {
