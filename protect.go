@@ -16,9 +16,6 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// trapLabel is what a browser that shows the trap after all says about it.
-const trapLabel = "Leave this empty"
-
 // provisionProtection prepares what pages get with `protect`.
 func (h *Handler) provisionProtection() error {
 	if !h.Protect {
@@ -47,12 +44,13 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 // sealed puts the stamp and the trap into a form.
-func (h *Handler) sealed(stamp, trap string, styled bool) string {
+func (h *Handler) sealed(stamp, trap string, f page.PostForm) string {
+	words := h.catalog.For(f.Lang)
 	return page.Trap{
 		Name:     trap,
-		Label:    trapLabel,
-		Language: "en",
-		Styled:   styled,
+		Label:    words.Text(page.TrapLabel),
+		Language: words.Tag(),
+		Styled:   f.Styled,
 		Hidden:   page.Pair{Name: guard.StampInput, Value: stamp},
 	}.HTML()
 }

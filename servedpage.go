@@ -335,7 +335,7 @@ func (p *servedPage) insert(f page.PostForm) string {
 	if !p.isOurs(f) {
 		return ""
 	}
-	return p.handler.sealed(p.handler.stampFor(p.r, p.trap), p.trap, f.Styled)
+	return p.handler.sealed(p.handler.stampFor(p.r, p.trap), p.trap, f)
 }
 
 // isOurs reports whether the form posts to this handler. It keeps the last

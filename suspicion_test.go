@@ -173,7 +173,7 @@ func TestDoubtfulPostsAreAskedAbout(t *testing.T) {
 			if w.Code != http.StatusUnprocessableEntity || len(crm.Leads()) != 0 || len(entries) != 1 || entries[0].State != outbox.Parked {
 				t.Fatalf("status %d, %d leads, kept %+v", w.Code, len(crm.Leads()), entries)
 			}
-			if body := w.Body.String(); !strings.Contains(body, "Meera Iyer") || !strings.Contains(body, "send again") || strings.Contains(body, "junk") {
+			if body := w.Body.String(); !strings.Contains(body, "Meera Iyer") || !strings.Contains(body, "once more") || strings.Contains(body, "junk") {
 				t.Errorf("the page: %s", body)
 			}
 			w = h.mustServe(t, postForm(with(second, confirmInput, confirmation(t, w))))

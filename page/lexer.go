@@ -108,7 +108,7 @@ func (l *lexer) beginTag() {
 		return
 	}
 	switch string(l.name) {
-	case "base", "form", "meta":
+	case "base", "form", "html", "meta":
 		l.text = append(append(l.text, '<'), l.name...)
 	}
 }

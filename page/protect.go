@@ -12,6 +12,7 @@ import (
 type PostForm struct {
 	Action string // as it is written; empty for the page's own address
 	Base   string // the page's base, as it is written, or empty
+	Lang   string // the page's language, as it is written, or empty
 	// Styled tells that no policy that is known of forbids style attributes.
 	Styled bool
 }
@@ -29,6 +30,7 @@ type Forms struct {
 	lexer  lexer
 	isOver bool // there is nothing more to find
 
+	lang      string
 	base      string
 	hasBase   bool
 	unstyled  bool // a policy forbids style attributes, or may do so
@@ -145,7 +147,7 @@ func (f *Forms) openHTML(name []byte) (insert string) {
 		f.inSelect = !f.inSelect
 	case "input", "textarea":
 		f.inSelect = false
-	case "base", "meta":
+	case "base", "html", "meta":
 		if f.templates == 0 {
 			f.noteHead(string(name))
 		}
@@ -158,7 +160,7 @@ func (f *Forms) openHTML(name []byte) (insert string) {
 	return ""
 }
 
-// noteHead takes a base or a meta element.
+// noteHead takes a base, an html or a meta element.
 func (f *Forms) noteHead(name string) {
 	isMeta := name == "meta"
 	if isMeta && !hasWord(f.lexer.text, "http-equiv") && !hasWord(f.lexer.text, "charset") {
@@ -166,10 +168,16 @@ func (f *Forms) noteHead(name string) {
 	}
 	if f.lexer.isCut {
 		f.unstyled = true
-		f.isOver = f.isOver || !isMeta
+		f.isOver = f.isOver || name == "base"
 		return
 	}
 	t := readTag(f.lexer.text)
+	if name == "html" {
+		if lang, has := t.get("lang"); has {
+			f.lang = strings.TrimSpace(lang)
+		}
+		return
+	}
 	if !isMeta {
 		if href, has := t.get("href"); has && !f.hasBase {
 			f.base, f.hasBase = strings.TrimSpace(href), true
@@ -201,6 +209,7 @@ func (f *Forms) ask() (insert string) {
 	return f.insert(PostForm{
 		Action: strings.TrimSpace(action),
 		Base:   f.base,
+		Lang:   f.lang,
 		Styled: !f.unstyled,
 	})
 }

@@ -348,3 +348,31 @@ func BenchmarkForms(b *testing.B) {
 		})
 	}
 }
+
+// What a form gets to know of its page.
+func TestFormsKnowTheirPage(t *testing.T) {
+	const source = `<html lang=" hi-IN "><base href="/a/"><body lang=ta><form method=post action=b>`
+	var got page.PostForm
+	forms := page.NewForms("text/html", nil, func(f page.PostForm) string {
+		got = f
+		return ""
+	})
+	for i := range len(source) {
+		forms.Next([]byte(source[i : i+1]))
+	}
+	if want := (page.PostForm{Action: "b", Base: "/a/", Lang: "hi-IN", Styled: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestTrapIsASCII(t *testing.T) {
+	trap := page.Trap{Name: "subject_2", Label: "यह खाली छोड़ें", Language: "hi"}.HTML()
+	for i := range len(trap) {
+		if trap[i] >= 0x80 {
+			t.Fatalf("it is not ASCII: %s", trap)
+		}
+	}
+	if !strings.Contains(html.UnescapeString(trap), "यह खाली छोड़ें") {
+		t.Errorf("the label is lost: %s", trap)
+	}
+}

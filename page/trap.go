@@ -1,5 +1,11 @@
 package page
 
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
 // Trap is something to put into a form that machines fill in and people never
 // see: neither on the screen, nor with the Tab key, nor through a screen
 // reader. Should a browser show it after all, its label says what to do.
@@ -17,7 +23,8 @@ type Trap struct {
 // trapStyle has the trap above the page, where nobody can scroll to.
 const trapStyle = ` style="display:block;position:absolute;top:-9999px;left:0;width:1px;height:1px;overflow:hidden"`
 
-// HTML is the trap and the hidden input. It is ASCII, unless the label is not.
+// HTML is the trap and the hidden input, in ASCII, which stays what it is in
+// a page of nearly any encoding.
 //
 // The trap is "hidden" even where it is styled: a policy that forbids the
 // style may be put on the page after we have seen it, by Caddy's deferred
@@ -29,8 +36,21 @@ func (t Trap) HTML() string {
 	if t.Styled {
 		style = trapStyle
 	}
-	return `<div hidden aria-hidden="true"` + style + `><label lang="` + escape(t.Language) + `">` + escape(t.Label) +
+	return `<div hidden aria-hidden="true"` + style + `><label lang="` + escape(t.Language) + `">` + inASCII(escape(t.Label)) +
 		` <input type="text" name="` + escape(t.Name) + `" value="" tabindex="-1" autocomplete="off"` +
 		` data-1p-ignore data-bwignore data-form-type="other" data-lpignore="true"></label></div>` +
 		`<input type="hidden" name="` + escape(t.Hidden.Name) + `" value="` + escape(t.Hidden.Value) + `">`
+}
+
+// inASCII writes all other characters as references.
+func inASCII(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "&#%d;", r)
+		}
+	}
+	return b.String()
 }
