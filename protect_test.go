@@ -66,8 +66,15 @@ func protectedSite(t *testing.T) (dir, site string) {
 	}`
 }
 
+// page is what a visitor's browser gets of a page.
+type page struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // ask sends a GET, or what method says, with header as "Name: value".
-func (s *server) ask(t *testing.T, method, path string, header ...string) (*http.Response, string) {
+func (s *server) ask(t *testing.T, method, path string, header ...string) page {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -96,7 +103,7 @@ func (s *server) ask(t *testing.T, method, path string, header ...string) (*http
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(text)
+	return page{resp.StatusCode, resp.Header, string(text)}
 }
 
 // Pages that Caddy's own handlers serve are protected, and as good to caches
@@ -106,13 +113,13 @@ func TestProtectedSite(t *testing.T) {
 	s := serve(t, site)
 	source := func(file string) string { return read(t, filepath.Join(dir, file)) }
 
-	resp, contact := s.ask(t, http.MethodGet, "/contact")
-	tag := resp.Header.Get("Etag")
+	got := s.ask(t, http.MethodGet, "/contact")
+	contact, tag, modified := got.body, got.header.Get("ETag"), got.header.Get("Last-Modified")
 	if len(put.FindAllString(contact, -1)) != 1 || put.ReplaceAllString(contact, "") != source("contact.html") {
 		t.Fatalf("not the page with its form protected:\n%s", contact)
 	}
-	if resp.ContentLength != int64(len(contact)) || !strings.HasPrefix(tag, `W/"`) || resp.Header.Get("Last-Modified") == "" || resp.Header.Get("Accept-Ranges") != "" {
-		t.Errorf("its header is %v", resp.Header)
+	if got.header.Get("Content-Length") != strconv.Itoa(len(contact)) || !strings.HasPrefix(tag, `W/"`) || modified == "" || got.header.Get("Accept-Ranges") != "" {
+		t.Errorf("its header is %v", got.header)
 	}
 
 	for _, test := range []struct {
@@ -125,10 +132,10 @@ func TestProtectedSite(t *testing.T) {
 	}{
 		{"compressed", http.MethodGet, "/contact", []string{"Accept-Encoding: gzip"}, 200, source("contact.html"), true, map[string]string{"Content-Encoding": "gzip", "Etag": tag, "Vary": "Accept-Encoding"}},
 		{"in ranges", http.MethodGet, "/contact", []string{"Range: bytes=5-10"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
-		{"the rest", http.MethodGet, "/contact", []string{"Range: bytes=5-10", "If-Range: " + resp.Header.Get("Last-Modified")}, 200, source("contact.html"), true, nil},
+		{"the rest", http.MethodGet, "/contact", []string{"Range: bytes=5-10", "If-Range: " + modified}, 200, source("contact.html"), true, nil},
 		{"known", http.MethodGet, "/contact", []string{"If-None-Match: " + tag}, 304, "", false, map[string]string{"Etag": tag, "Content-Length": ""}},
 		{"known, and compressed", http.MethodGet, "/contact", []string{"If-None-Match: " + tag, "Accept-Encoding: gzip"}, 304, "", false, map[string]string{"Etag": tag}},
-		{"known by its date", http.MethodGet, "/contact", []string{"If-Modified-Since: " + resp.Header.Get("Last-Modified")}, 304, "", false, nil},
+		{"known by its date", http.MethodGet, "/contact", []string{"If-Modified-Since: " + modified}, 304, "", false, nil},
 		{"known from before", http.MethodGet, "/contact", []string{"If-None-Match: " + strings.TrimPrefix(tag, "W/"), "Sec-Fetch-Mode: navigate"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
 		{"the header", http.MethodHead, "/contact", nil, 200, "", false, map[string]string{"Etag": tag, "Content-Length": "", "Content-Type": "text/html; charset=utf-8"}},
 		{"no form", http.MethodGet, "/plain", nil, 200, source("plain.html"), false, map[string]string{"Content-Length": strconv.Itoa(len(source("plain.html")))}},
@@ -140,13 +147,13 @@ func TestProtectedSite(t *testing.T) {
 		{"nothing there", http.MethodGet, "/nothing", nil, 404, "", false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			resp, body := s.ask(t, test.method, test.path, test.header...)
-			if resp.StatusCode != test.status || put.MatchString(body) != test.protected || put.ReplaceAllString(body, "") != test.source {
-				t.Errorf("status %d, want %d; protected is %v, want %v; body\n%.1000s", resp.StatusCode, test.status, put.MatchString(body), test.protected, body)
+			got := s.ask(t, test.method, test.path, test.header...)
+			if got.status != test.status || put.MatchString(got.body) != test.protected || put.ReplaceAllString(got.body, "") != test.source {
+				t.Errorf("status %d, want %d; protected is %v, want %v; body\n%.1000s", got.status, test.status, put.MatchString(got.body), test.protected, got.body)
 			}
 			for name, want := range test.want {
-				if got := resp.Header.Get(name); got != want {
-					t.Errorf("%s is %q, want %q", name, got, want)
+				if value := got.header.Get(name); value != want {
+					t.Errorf("%s is %q, want %q", name, value, want)
 				}
 			}
 		})
@@ -158,7 +165,7 @@ func TestProtectedSite(t *testing.T) {
 func TestProtectedSubmission(t *testing.T) {
 	_, site := protectedSite(t)
 	s := serve(t, site)
-	_, contact := s.ask(t, http.MethodGet, "/contact")
+	contact := s.ask(t, http.MethodGet, "/contact").body
 	seal := func(text string) url.Values {
 		match := put.FindStringSubmatch(text)
 		if match == nil {
@@ -170,14 +177,14 @@ func TestProtectedSubmission(t *testing.T) {
 	stamp := values.Get("_stamp")
 	values.Set("name", "Asha")
 	values.Set("phone", "12")
-	_, page := s.postFrom(t, "/enquire", s.site+"/contact", values)
-	if strings.Count(page, "_stamp") != 1 || strings.Count(page, "aria-invalid") != 1 || strings.Count(page, `class="telecrm-error"`) != 1 || strings.Contains(page, stamp) {
-		t.Errorf("the page that asks for corrections:\n%s", page)
+	_, again := s.postFrom(t, "/enquire", s.site+"/contact", values)
+	if strings.Count(again, "_stamp") != 1 || strings.Count(again, "aria-invalid") != 1 || strings.Count(again, `class="telecrm-error"`) != 1 || strings.Contains(again, stamp) {
+		t.Errorf("the page that asks for corrections:\n%s", again)
 	}
-	if !strings.Contains(page, `value="Asha"`) {
-		t.Errorf("the page does not hold what was typed:\n%s", page)
+	if !strings.Contains(again, `value="Asha"`) {
+		t.Errorf("the page does not hold what was typed:\n%s", again)
 	}
-	values = seal(page)
+	values = seal(again)
 	values.Set("name", "Asha")
 	values.Set("phone", "081234 56789")
 	values.Set("colour", "red")
@@ -248,12 +255,12 @@ func TestProtectedProxy(t *testing.T) {
 		t.Errorf("the rest: error %v, and %q", err, rest)
 	}
 
-	if _, body := s.ask(t, http.MethodGet, "/hints"); put.ReplaceAllString(body, "") != form || !put.MatchString(body) {
+	if body := s.ask(t, http.MethodGet, "/hints").body; put.ReplaceAllString(body, "") != form || !put.MatchString(body) {
 		t.Errorf("after a hint: %q", body)
 	}
 	// It compresses, as Caddy itself asks it to, which then undoes that.
-	if resp, body := s.ask(t, http.MethodGet, "/compressed", "Accept-Encoding: gzip"); !put.MatchString(body) || put.ReplaceAllString(body, "") != form {
-		t.Errorf("a compressed page: header %v, body %q", resp.Header, body)
+	if got := s.ask(t, http.MethodGet, "/compressed", "Accept-Encoding: gzip"); !put.MatchString(got.body) || put.ReplaceAllString(got.body, "") != form {
+		t.Errorf("a compressed page: header %v, body %q", got.header, got.body)
 	}
 	req.URL.Path = "/short"
 	resp, err = http.DefaultClient.Do(req)

@@ -166,7 +166,7 @@ func (p *servedPage) WriteHeader(status int) {
 		}
 		return
 	case status == http.StatusNotModified:
-		if tag := header.Get("Etag"); strings.Contains(strings.Join(p.r.Header.Values("If-None-Match"), ","), weak+tag) {
+		if tag := header.Get("ETag"); strings.Contains(strings.Join(p.r.Header.Values("If-None-Match"), ","), weak+tag) {
 			weaken(header)
 		}
 	}
@@ -187,8 +187,8 @@ func isWholePage(header http.Header) bool {
 }
 
 func weaken(header http.Header) {
-	if tag := header.Get("Etag"); tag != "" && !strings.HasPrefix(tag, weak) {
-		header.Set("Etag", weak+tag)
+	if tag := header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, weak) {
+		header.Set("ETag", weak+tag)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -58,9 +59,7 @@ func getRequest(target string, header ...string) *http.Request {
 // writing is a handler that answers with the header and the pieces.
 func writing(header http.Header, pieces ...string) caddyhttp.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) error {
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		for _, piece := range pieces {
 			if _, err := io.WriteString(w, piece); err != nil {
 				return err
@@ -318,7 +317,7 @@ func TestServedPageOfNoPage(t *testing.T) {
 				}
 				return writing(asHTML, ours)(w, r)
 			})
-			if err != nil || w.Body.String() != ours || w.Header().Get("Etag") != `"abc"` {
+			if err != nil || w.Body.String() != ours || w.Header().Get("ETag") != `"abc"` {
 				t.Errorf("error %v, header %v, body %s", err, w.Header(), w.Body)
 			}
 		})
