@@ -117,17 +117,18 @@ func (p *servedPage) release() {
 	}
 }
 
-// request is the request to hand on: one for a page that is whole and not
-// compressed, which the encode directive, coming before this one, does anyway.
+// request is the request to hand on: for somebody who wants a page, one for a
+// page that is whole and not compressed, which the encode directive, coming
+// before this one, does anyway. Others may be after data, or a part of a large
+// file, and get a page protected if it comes like that.
 func (p *servedPage) request() *http.Request {
 	asked := p.r.WithContext(context.WithValue(p.r.Context(), servedPageKey{}, p))
+	if !wantsPage(p.r) {
+		return asked
+	}
 	asked.Header = p.r.Header.Clone()
-	asked.Header.Del("Accept-Encoding")
-	// Who does not say that it is a page they want may be after a part of a
-	// large file.
-	if rankOf(strings.Join(asked.Header.Values("Accept"), ","), "text", "html").precision > 1 {
-		asked.Header.Del("Range")
-		asked.Header.Del("If-Range")
+	for _, name := range []string{"Accept-Encoding", "Range", "If-Range"} {
+		asked.Header.Del(name)
 	}
 	// What a browser has of a page under a strong tag is from before it was
 	// protected.
@@ -137,6 +138,13 @@ func (p *servedPage) request() *http.Request {
 		asked.Header.Del("If-Modified-Since")
 	}
 	return asked
+}
+
+// wantsPage reports whether the request names HTML among what it is for, or
+// fetches ahead what a visitor may go to.
+func wantsPage(r *http.Request) bool {
+	return rankOf(strings.Join(r.Header.Values("Accept"), ","), "text", "html").precision > 1 ||
+		strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 
 // weak begins an entity tag that stands for what is equivalent (RFC 9110,

@@ -355,8 +355,9 @@ func TestServedPageRequest(t *testing.T) {
 		{"a browser", []string{"Accept", "text/html,*/*;q=0.8", "Sec-Fetch-Mode", "navigate"}, []string{"Accept-Encoding", "Range", "If-Range", "If-None-Match", "If-Modified-Since"}},
 		{"a browser that knows the page", []string{"Accept", "text/html,*/*;q=0.8", "Sec-Fetch-Mode", "navigate", "If-None-Match", `W/"abc"`}, []string{"Accept-Encoding", "Range", "If-Range"}},
 		{"an old browser", []string{"Accept", "text/html"}, []string{"Accept-Encoding", "Range", "If-Range"}},
-		{"anybody", nil, []string{"Accept-Encoding"}},
-		{"a download", []string{"Accept", "*/*"}, []string{"Accept-Encoding"}},
+		{"a browser that looks ahead", []string{"Accept", "*/*", "Sec-Purpose", "prefetch;anonymous-client-ip"}, []string{"Accept-Encoding", "Range", "If-Range"}},
+		{"anybody", nil, nil},
+		{"a download", []string{"Accept", "*/*"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := getRequest("http://example.com/")
