@@ -99,7 +99,7 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 	}
 	seen := make(map[string]string)
 	for _, name := range names {
-		words, err := with.read(files, name)
+		words, err := with.read(files, name, c.languages["en"])
 		name += ".json"
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -115,8 +115,9 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 }
 
 // read reads the message file of that name, of whose language there may be
-// words already.
-func (c *Catalog) read(files fs.FS, name string) (*Words, error) {
+// words already. The model knows all keys and the placeholders of each; only
+// the English file that is shipped has none.
+func (c *Catalog) read(files fs.FS, name string, model *Words) (*Words, error) {
 	tag, err := language.Parse(name)
 	if err != nil || tag.IsRoot() {
 		return nil, errors.New("the file's name is no language; use a tag such as hi or pt-BR")
@@ -142,8 +143,10 @@ func (c *Catalog) read(files fs.FS, name string) (*Words, error) {
 			return nil, fmt.Errorf("%q has no text; write one in quotes, or leave the key out", key)
 		}
 		pieces := piecesOf(content)
-		if err := c.check(Key(key), pieces); err != nil {
-			return nil, fmt.Errorf("%q: %w", key, err)
+		if model != nil {
+			if err := model.check(Key(key), pieces); err != nil {
+				return nil, fmt.Errorf("%q: %w", key, err)
+			}
 		}
 		words.texts[Key(key)] = text{tag, pieces}
 	}
@@ -155,18 +158,12 @@ func (c *Catalog) read(files fs.FS, name string) (*Words, error) {
 	return words, nil
 }
 
-// check holds a text against the English one, which knows all keys and the
-// placeholders of each. The English file that is shipped is held against
-// nothing.
-func (c *Catalog) check(key Key, pieces []Piece) error {
-	english, has := c.languages["en"]
-	if !has {
-		return nil
-	}
+// check holds a text of another file against w's own.
+func (w *Words) check(key Key, pieces []Piece) error {
 	base, form, isPlural := strings.Cut(string(key), ".")
-	model, known := english.texts[Key(base)]
+	model, known := w.texts[Key(base)]
 	if !known {
-		return fmt.Errorf("there is no such key; the keys are: %s", strings.Join(english.keys(), ", "))
+		return fmt.Errorf("there is no such key; the keys are: %s", strings.Join(w.keys(), ", "))
 	}
 	allowed := placeholdersOf(model.pieces)
 	if isPlural && (!slices.Contains(slices.Collect(maps.Values(pluralForms)), form) || !slices.Contains(allowed, "limit")) {
@@ -175,16 +172,16 @@ func (c *Catalog) check(key Key, pieces []Piece) error {
 	for _, piece := range pieces {
 		switch {
 		case piece.Inserted && !slices.Contains(allowed, piece.Text):
-			return fmt.Errorf("{%s} is no placeholder of this text; %s", piece.Text, allowedWords(allowed))
+			return fmt.Errorf("{%s} is no placeholder of this text; %s", piece.Text, mayHave(allowed))
 		case !piece.Inserted && strings.ContainsAny(piece.Text, "{}"):
-			return fmt.Errorf("a brace belongs to no placeholder; %s", allowedWords(allowed))
+			return fmt.Errorf("a brace belongs to no placeholder; %s", mayHave(allowed))
 		}
 	}
 	return nil
 }
 
-// allowedWords says which placeholders a text may have.
-func allowedWords(placeholders []string) string {
+// mayHave says which placeholders a text may have.
+func mayHave(placeholders []string) string {
 	if len(placeholders) == 0 {
 		return "it has none"
 	}

@@ -211,8 +211,8 @@ func TestDirection(t *testing.T) {
 
 func TestWithOwnMessages(t *testing.T) {
 	catalog, err := page.Shipped().With(fstest.MapFS{
-		"hi.json":    {Data: []byte(`{"REQUIRED": "{label} लिखिए।"}`)},
-		"en.json":    {Data: []byte("\uFEFF" + `{"thanks": "Cheers.", "TOO_LONG": "{label}: {limit} at most."}`)},
+		"hi.json":    {Data: []byte(`{"REQUIRED": "{label} लिखिए।", "TOO_LARGE": "{label}: {limit}।"}`)},
+		"en.json":    {Data: []byte("\uFEFF" + `{"thanks": "Cheers.", "TOO_LONG": "{label}: {limit} at most.", "TOO_LARGE": "{label} is too large."}`)},
 		"pt-BR.json": {Data: []byte(`{"heading": "Há um problema", "TOO_SHORT.one": "Só {limit} em {label}?"}`)},
 		"de-AT.json": {Data: []byte(`{"heading": "Es gibt ein Malheur"}`)},
 		"de.json":    {Data: []byte(`{"back": "Retour"}`)},
