@@ -1,51 +1,64 @@
 package page
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// answers are the values that have yet to be put into controls, by name.
+type answers map[string][]string
+
+// take takes the first value of the name.
+func (a answers) take(name string) (value string, ok bool) {
+	values := a[name]
+	if len(values) == 0 {
+		return "", false
+	}
+	a[name] = values[1:]
+	return values[0], true
+}
+
+// takeValue takes the value, and reports whether it was there.
+func (a answers) takeValue(name, value string) bool {
+	at := slices.Index(a[name], value)
+	if at < 0 {
+		return false
+	}
+	a[name] = slices.Delete(a[name], at, at+1)
+	return true
+}
 
 // fill puts what was sent into the form's controls, and takes out what was
 // not. Several controls of one name take its values in turn.
 func (r *rendering) fill() {
-	left := make(map[string][]string)
+	left := make(answers)
 	for _, pair := range r.Values {
 		left[pair.Name] = append(left[pair.Name], pair.Value)
 	}
-	sent := make(map[string]bool)
-	for name := range left {
-		sent[name] = true
-	}
-	take := func(name string, fits func(string) bool) (string, bool) {
-		for i, value := range left[name] {
-			if fits(value) {
-				left[name] = append(left[name][:i:i], left[name][i+1:]...)
-				return value, true
-			}
-		}
-		return "", false
-	}
-	anyValue := func(string) bool { return true }
 	for _, c := range r.controls {
 		if c.name == "" || c.disabled {
 			continue
 		}
 		switch c.kind {
 		case notShown:
-			take(c.name, func(v string) bool { value, _ := c.tag.get("value"); return v == value })
+			value, _ := c.tag.get("value")
+			left.takeValue(c.name, value)
 		case aCheckbox, aRadio:
-			_, checked := take(c.name, func(v string) bool { return v == c.checkedValue() })
-			r.switchTo(c.tag, "checked", checked)
+			r.switchTo(c.tag, "checked", left.takeValue(c.name, c.checkedValue()))
 		case anyText:
-			if value, ok := take(c.name, anyValue); ok {
+			if value, ok := left.take(c.name); ok {
 				r.fillInput(c, value)
 			}
 		case aTextarea:
-			if value, ok := take(c.name, anyValue); ok {
+			if value, ok := left.take(c.name); ok {
 				r.fillTextarea(c, value)
 			}
 		case aSelect:
 			// A list without an answer at all stands at one that is disabled,
 			// unless it takes several answers.
-			if many := c.tag.has("multiple"); many || sent[c.name] {
-				r.fillSelect(c, many, take)
+			_, sent := left[c.name]
+			if many := c.tag.has("multiple"); many || sent {
+				r.fillSelect(c, many, left)
 			}
 		case aSecret, aButton:
 		}
@@ -73,21 +86,17 @@ func (r *rendering) fillInput(c *control, value string) {
 func (r *rendering) fillTextarea(c *control, value string) {
 	value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(value)
 	text := "\n" + escape(value)
-	was := string(r.source[c.tag.end:c.contentEnd])
+	was := r.source[c.tag.end:c.contentEnd]
 	if was != text && ("\n"+was != text || strings.HasPrefix(value, "\n")) {
 		r.edits = append(r.edits, edit{c.tag.end, c.contentEnd, text})
 	}
 }
 
-func (r *rendering) fillSelect(c *control, many bool, take func(string, func(string) bool) (string, bool)) {
+func (r *rendering) fillSelect(c *control, many bool, left answers) {
 	done := false
 	for _, o := range c.options {
-		chosen := false
-		if !done && !o.tag.has("disabled") {
-			value := o.value()
-			_, chosen = take(c.name, func(v string) bool { return v == value })
-			done = chosen && !many
-		}
+		chosen := !done && !o.tag.has("disabled") && left.takeValue(c.name, o.value())
+		done = done || chosen && !many
 		r.switchTo(o.tag, "selected", chosen)
 	}
 }

@@ -48,7 +48,7 @@ func (r *rendering) mark() error {
 // and the page does not say so already.
 func (r *rendering) markTitle() {
 	prefix := r.words.Text(ErrorPrefix) + " "
-	title := string(r.source[r.titleAt:min(r.titleAt+2*len(prefix), len(r.source))])
+	title := r.source[r.titleAt:min(r.titleAt+2*len(prefix), len(r.source))]
 	if (r.Code == codeConfirm && len(r.Problems) == 0) || strings.HasPrefix(plainSpaces(title), plainSpaces(prefix)) {
 		return
 	}
@@ -275,7 +275,7 @@ func (r *rendering) textOf(id string) string {
 	if !has {
 		return ""
 	}
-	tokens := html.NewTokenizer(strings.NewReader(string(r.source[at:])))
+	tokens := html.NewTokenizer(strings.NewReader(r.source[at:]))
 	tokens.Next()
 	element, _ := tokens.TagName()
 	name := string(element)

@@ -1,10 +1,8 @@
 package page
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -12,7 +10,7 @@ import (
 
 // outline is what a page has that matters for showing it again.
 type outline struct {
-	source       []byte
+	source       string
 	forms        []*form
 	controls     []*control
 	labels       []*label
@@ -65,20 +63,14 @@ type fieldset struct {
 }
 
 // readOutline reads the page in one go.
-func readOutline(source []byte) (*outline, error) {
+func readOutline(source string) (*outline, error) {
 	s := scanner{
 		outline: &outline{source: source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, styleAt: -1},
-		tokens:  html.NewTokenizer(bytes.NewReader(source)),
+		tokens:  newTokens(source),
 	}
 	for {
-		kind := s.tokens.Next()
-		s.at = s.next
-		s.next += len(s.tokens.Raw())
-		switch kind {
+		switch kind := s.tokens.next(); kind {
 		case html.ErrorToken:
-			if s.tokens.Err() != io.EOF {
-				return nil, ErrTooLarge
-			}
 			if s.textarea != nil {
 				s.textarea.contentEnd = len(source)
 			}
@@ -88,7 +80,7 @@ func readOutline(source []byte) (*outline, error) {
 				return nil, ErrTooLarge
 			}
 		case html.EndTagToken:
-			s.close(nameOfTag(source[s.at+len("</") : s.next]))
+			s.close(s.tokens.name)
 		case html.TextToken:
 			s.read()
 		case html.CommentToken, html.DoctypeToken:
@@ -109,8 +101,8 @@ func (o *outline) touch(t *tag) *tag {
 func (o *outline) prefix() string {
 	if o.idPrefix == "" {
 		o.idPrefix = "telecrm"
-		if bytes.Contains(o.source, []byte(o.idPrefix+"-")) {
-			o.idPrefix = fmt.Sprintf("telecrm-%x", sha256.Sum256(o.source))[:24]
+		if strings.Contains(o.source, o.idPrefix+"-") {
+			o.idPrefix = fmt.Sprintf("telecrm-%x", sha256.Sum256([]byte(o.source)))[:24]
 		}
 	}
 	return o.idPrefix

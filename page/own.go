@@ -75,7 +75,7 @@ func (o Own) Render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := readOutline(source)
+	found, err := readOutline(string(source))
 	if err != nil {
 		return nil, err
 	}

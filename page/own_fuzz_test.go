@@ -2,7 +2,9 @@ package page_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -127,18 +129,22 @@ func TestOwnOfHostilePages(t *testing.T) {
 	}
 }
 
+// BenchmarkOwn shows pages like those of real sites: the form of one has 36
+// controls and a list of 100 answers, and there are links, images and drawings
+// all around it.
 func BenchmarkOwn(b *testing.B) {
-	const field = `<div class="field"><label for="f">A field</label><input class="wide" id="f" name="name" value="was"></div>` + "\n"
-	text := strings.Repeat(`<div class="card" data-x="1"><h2>Heading</h2><p>Words of a page, <a href="/more">more</a> of them.</p></div>`+"\n", 10)
-	for name, size := range map[string]int{"30KB": 30 << 10, "300KB": 300 << 10, "1MB": 1000 << 10} {
-		b.Run(name, func(b *testing.B) {
-			part := text + `<form method="post" action="/contact">` + strings.Repeat(field, 20) + `</form>`
-			source := part + strings.Repeat(text, (size-len(part))/len(text))
-			o := own(b, "<!DOCTYPE html><html><head><title>T</title></head><body><main>"+source+"</main></body></html>")
-			for range 20 {
-				o.Values = append(o.Values, page.Pair{Name: "name", Value: "typed"})
+	for _, size := range []int{30 << 10, 100 << 10, page.MaxSource} {
+		b.Run(strconv.Itoa(size>>10)+"KB", func(b *testing.B) {
+			o := own(b, realisticPage(size))
+			o.Code, o.Note = "UNAVAILABLE", "Look again."
+			for i := range 30 {
+				o.Values = append(o.Values, page.Pair{Name: "line" + strconv.Itoa(i), Value: "Asha & Ravi"})
 			}
-			o.Problems = []page.Problem{missing("name")}
+			for _, pair := range []string{"country=50", "how=mail", "topic=b", "message=typed"} {
+				name, value, _ := strings.Cut(pair, "=")
+				o.Values = append(o.Values, page.Pair{Name: name, Value: value})
+			}
+			o.Problems = []page.Problem{missing("line3"), missing("line9"), missing("country"), missing("how"), missing("message")}
 			b.ReportAllocs()
 			b.SetBytes(int64(len(o.Source)))
 			for b.Loop() {
@@ -146,6 +152,45 @@ func BenchmarkOwn(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(testing.AllocsPerRun(1, func() { _, _ = o.Render() }))/(float64(len(o.Source))/1024), "allocs/KB")
 		})
+	}
+}
+
+// realisticPage has nearly size bytes.
+func realisticPage(size int) string {
+	var s strings.Builder
+	s.WriteString(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Contact</title>
+<link rel="stylesheet" href="/css/site.css?v=3&amp;theme=light"><script src="/js/site.js" defer></script></head><body class="page contact">
+<header class="navbar" id="top"><a class="brand" href="/"><svg viewBox="0 0 24 24" width="24" height="24"><path d="M3 3h18v18H3z"/></svg> Sunrise</a>
+<nav id="menu"><ul><li><a href="#services">Services</a></li><li><a href="/about?from=menu&amp;x=1">About</a></li></ul></nav></header>
+<main id="main"><form class="form" id="contact" method="post" action="/contact">
+`)
+	for i := range 30 {
+		fmt.Fprintf(&s, `<div class="form-group col-md-6"><label for="line%d">Question %d <span class="required">*</span></label>
+<input type="text" class="form-control" id="line%[1]d" name="line%[1]d" placeholder="An answer" autocomplete="off" required></div>
+`, i, i)
+	}
+	s.WriteString(`<label for="country">Country</label><select class="form-select" id="country" name="country">`)
+	for i := range 100 {
+		fmt.Fprintf(&s, "<option value=\"%d\">Country %d</option>\n", i, i)
+	}
+	s.WriteString(`</select><fieldset class="row"><legend>How?</legend>
+<label><input type="radio" name="how" value="mail"> By mail</label><label><input type="radio" name="how" value="phone" checked> By phone</label></fieldset>
+<label><input type="checkbox" name="topic" value="a" checked> A</label><label><input type="checkbox" name="topic" value="b"> B</label>
+<label for="message">Message</label><textarea class="form-control" id="message" name="message" rows="5"></textarea>
+<button type="submit" class="btn btn-primary">Send</button></form>
+`)
+	const end = "</main></body></html>\n"
+	for i := 0; ; i++ {
+		card := fmt.Sprintf(`<article class="card mb-3" id="card-%d" data-aos="fade-up"><a href="/products/%d?utm_source=list&amp;utm_medium=card" title="More of it"><img src="/img/%[1]d.webp" alt="" width="320" height="200" loading="lazy"></a>
+<svg class="icon" viewBox="0 0 16 16" fill="none"><path stroke-linecap="round" d="M8 1v14"/><circle cx="8" cy="8" r="3"/></svg>
+<h3 class="card-title">Product %[1]d</h3><p class="card-text">Words about it, <strong>some</strong> of them bold &amp; all of them <em>kind</em>.</p><a class="btn btn-link" href="#top">Up</a></article>
+`, i, i)
+		if s.Len()+len(card)+len(end) > size {
+			return s.String() + end
+		}
+		s.WriteString(card)
 	}
 }

@@ -1,20 +1,17 @@
 package page
 
 import (
-	"bytes"
+	"slices"
 	"strings"
-
-	"golang.org/x/net/html"
 )
 
 // scanner is the way through a page.
 type scanner struct {
 	*outline
 
-	tokens     *html.Tokenizer
-	at, next   int            // where the token begins and ends
-	attributes []rawAttribute // of the start tag
-	texts      []byte
+	tokens *tokens
+	tags   []tag // room for those that are kept
+	kept   []attribute
 
 	raw       bool // the text is no text of the page
 	templates int
@@ -29,87 +26,27 @@ type scanner struct {
 	textarea  *control
 }
 
-// mayMatter reports whether a tag may have an attribute that matters on any
-// tag, or lead to a place on the page. Most have none, and reading attributes
-// is most of the work.
-func mayMatter(raw []byte) bool {
-	for i := 1; i < len(raw); i++ {
-		switch raw[i-1] {
-		case '#':
-			return true
-		case ' ', '\t', '\n', '\f', '\r', '/', '"', '\'':
-			for _, name := range [...]string{"id", "role", "autofocus", "data-error-for", "data-fs-error"} {
-				if len(raw)-i >= len(name) && bytes.EqualFold(raw[i:i+len(name)], []byte(name)) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// nameOfTag is the name that a tag begins with, in small letters. The names
-// that occur most are not copied.
-func nameOfTag(tag []byte) string {
-	if end := bytes.IndexAny(tag, " \t\n\f\r/>"); end >= 0 {
-		tag = tag[:end]
-	}
-	switch string(tag) {
-	case "a":
-		return "a"
-	case "div":
-		return "div"
-	case "input":
-		return "input"
-	case "label":
-		return "label"
-	case "li":
-		return "li"
-	case "option":
-		return "option"
-	case "p":
-		return "p"
-	case "span":
-		return "span"
-	}
-	return strings.ToLower(string(tag))
-}
-
 func isLink(name string) bool { return name == "a" || name == "area" }
 
 // leadsWithin reports whether the link is to a place on the page.
 func (s *scanner) leadsWithin() bool {
-	for _, a := range s.attributes {
-		if string(a.name) == "href" {
-			return len(a.value) > 0 && a.value[0] == '#'
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.tokens.attributes, func(a attribute) bool {
+		return a.name == "href" && (strings.HasPrefix(a.value, "#") || s.tokens.encoded && strings.HasPrefix(a.value, "&"))
+	})
 }
-
-// rawAttribute is an attribute in the tokenizer's memory.
-type rawAttribute struct{ name, value []byte }
 
 // open takes a start tag. It reports whether the page is bearable.
 func (s *scanner) open(selfClosing bool) bool {
-	name := nameOfTag(s.source[s.at+len("<") : s.next])
-	s.attributes = s.attributes[:0]
-	for more := isNoted(name) || mayMatter(s.source[s.at:s.next]); more; {
-		var a rawAttribute
-		a.name, a.value, more = s.tokens.TagAttr()
-		if len(a.name) > 0 {
-			s.attributes = append(s.attributes, a)
-		}
-	}
+	name := s.tokens.name
 	if name == "svg" || name == "math" {
 		if !selfClosing {
 			s.foreign++
 		}
-		s.tokens.AllowCDATA(s.foreign > 0)
+		s.tokens.odd.AllowCDATA(s.foreign > 0)
 		return true
 	}
 	if s.foreign > 0 {
-		s.tokens.NextIsNotRawText()
+		s.tokens.notRaw()
 		s.noteID()
 		return true
 	}
@@ -123,7 +60,7 @@ func (s *scanner) open(selfClosing bool) bool {
 	}
 	s.noteID()
 	if isNoted(name) || s.hasNoted() || isLink(name) && s.leadsWithin() {
-		s.note(s.keep(name, selfClosing))
+		s.note(s.keep(selfClosing))
 	}
 	return len(s.fieldsets) <= maxDepth
 }
@@ -137,43 +74,47 @@ func isRaw(name string) bool {
 	return false
 }
 
-// noteID keeps where an id is first. With several attributes of a name, the
-// first counts.
+// noteID keeps where an id is first.
 func (s *scanner) noteID() {
-	for _, a := range s.attributes {
-		if string(a.name) == "id" {
-			if _, taken := s.first[string(a.value)]; !taken {
-				s.first[string(a.value)] = s.at
-			}
-			return
+	if id, has := s.tokens.get("id"); has {
+		if _, taken := s.first[id]; !taken {
+			s.first[id] = s.tokens.at
 		}
 	}
 }
 
 // hasNoted reports whether the tag has an attribute that matters on any tag.
 func (s *scanner) hasNoted() bool {
-	for _, a := range s.attributes {
-		switch string(a.name) {
+	return slices.ContainsFunc(s.tokens.attributes, func(a attribute) bool {
+		switch a.name {
 		case "autofocus", "data-error-for", "data-fs-error", "role":
 			return true
 		}
-	}
-	return false
+		return false
+	})
 }
 
-// keep makes a tag of the token, whose texts share one piece of memory.
-func (s *scanner) keep(name string, selfClosing bool) *tag {
-	s.texts = s.texts[:0]
-	for _, a := range s.attributes {
-		s.texts = append(append(s.texts, a.name...), a.value...)
+// keptAtOnce is how many tags, and attributes, share one piece of memory.
+const keptAtOnce = 64
+
+// keepAttributes copies the attributes, which the next token replaces.
+func (s *scanner) keepAttributes(list []attribute) []attribute {
+	if cap(s.kept)-len(s.kept) < len(list) {
+		s.kept = make([]attribute, 0, max(keptAtOnce, len(list)))
 	}
-	t := &tag{start: s.at, end: s.next, name: name, selfClosing: selfClosing, attributes: make([]attribute, len(s.attributes))}
-	rest := string(s.texts)
-	for i, a := range s.attributes {
-		t.attributes[i] = attribute{rest[:len(a.name)], rest[len(a.name):][:len(a.value)]}
-		rest = rest[len(a.name)+len(a.value):]
+	begin := len(s.kept)
+	s.kept = append(s.kept, list...)
+	return s.kept[begin:len(s.kept):len(s.kept)] // so that one that is added goes elsewhere
+}
+
+// keep makes a tag of the token.
+func (s *scanner) keep(selfClosing bool) *tag {
+	t := s.tokens.decoded()
+	if len(s.tags) == cap(s.tags) {
+		s.tags = make([]tag, 0, keptAtOnce)
 	}
-	return t
+	s.tags = append(s.tags, tag{start: t.at, end: t.end, name: t.name, selfClosing: selfClosing, attributes: s.keepAttributes(t.attributes)})
+	return &s.tags[len(s.tags)-1]
 }
 
 // note keeps of a tag what matters.
@@ -327,7 +268,7 @@ func (s *scanner) close(name string) {
 	if s.foreign > 0 {
 		if name == "svg" || name == "math" {
 			s.foreign--
-			s.tokens.AllowCDATA(s.foreign > 0)
+			s.tokens.odd.AllowCDATA(s.foreign > 0)
 		}
 		return
 	}
@@ -342,11 +283,11 @@ func (s *scanner) close(name string) {
 	switch name {
 	case "title":
 		if s.styleAt < 0 {
-			s.styleAt = s.next
+			s.styleAt = s.tokens.end
 		}
 	case "head":
 		if s.styleAt < 0 {
-			s.styleAt = s.at
+			s.styleAt = s.tokens.at
 		}
 	case "form":
 		s.form, s.label = nil, nil
@@ -357,7 +298,7 @@ func (s *scanner) close(name string) {
 		s.legend = nil
 	case "legend":
 		if s.legend != nil {
-			s.legend.endAt = s.next
+			s.legend.endAt = s.tokens.end
 		}
 		s.legend = nil
 	case "option":
@@ -366,7 +307,7 @@ func (s *scanner) close(name string) {
 		s.endList()
 	case "textarea":
 		if s.textarea != nil {
-			s.textarea.contentEnd = s.at
+			s.textarea.contentEnd = s.tokens.at
 		}
 		s.textarea = nil
 	}
@@ -386,14 +327,15 @@ func (s *scanner) read() {
 	}
 	switch {
 	case s.textarea != nil:
+	case s.option != nil && s.option.tag.has("value"):
 	case s.option != nil:
-		s.option.words.Write(s.tokens.Text())
+		s.option.words.WriteString(s.tokens.text())
 	case s.list != nil:
 	case s.label != nil && s.label.words.Len() < maxWords:
-		s.label.words.Write(s.tokens.Text())
+		s.label.words.WriteString(s.tokens.text())
 		s.label.words.WriteByte(' ')
 	case s.legend != nil && s.legend.legend.Len() < maxWords:
-		s.legend.legend.Write(s.tokens.Text())
+		s.legend.legend.WriteString(s.tokens.text())
 		s.legend.legend.WriteByte(' ')
 	}
 }

@@ -53,10 +53,11 @@ func (t *tag) remove(name string) {
 }
 
 // print writes the tag, with its name as it is in source.
-func (t *tag) print(source []byte) string {
+func (t *tag) print(source string) string {
 	var s strings.Builder
+	s.Grow(2 * (t.end - t.start))
 	s.WriteByte('<')
-	s.Write(source[t.start+1 : t.start+1+len(t.name)])
+	s.WriteString(source[t.start+1 : t.start+1+len(t.name)])
 	for _, a := range t.attributes {
 		s.WriteByte(' ')
 		s.WriteString(a.name)
