@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -70,10 +73,15 @@ func (h *Handler) answerThanks(w http.ResponseWriter, r *http.Request, s *submis
 // answerInvalid asks the visitor to correct what they typed.
 func (h *Handler) answerInvalid(w http.ResponseWriter, r *http.Request, s *submission, problems []*problem) error {
 	s.settle(outcomeInvalid)
+	s.noteWrong(problems)
+	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: problems})
+}
+
+// noteWrong notes for the log what the visitor is asked to correct.
+func (s *submission) noteWrong(problems []*problem) {
 	for _, p := range problems {
 		s.wrong = append(s.wrong, namesForLog([]string{p.input})[0]+" "+string(p.code))
 	}
-	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, problems: problems})
 }
 
 // answerRefused asks the visitor to look at the identifier again, because
@@ -100,7 +108,8 @@ func (h *Handler) answerUnavailable(w http.ResponseWriter, r *http.Request, s *s
 	return h.answerFailure(w, r, s, failure{status: http.StatusServiceUnavailable, code: codeUnavailable, note: h.Fallback})
 }
 
-// answerUnreadable tells the visitor that the form did not arrive whole.
+// answerUnreadable tells the visitor that the form did not arrive whole, and
+// gives them back what did.
 func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *submission, err error) error {
 	status, result := errorStatus(err)
 	s.settle(result)
@@ -109,7 +118,9 @@ func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *su
 	if status == http.StatusUnsupportedMediaType {
 		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
 	}
-	return h.answerFailure(w, r, s, failure{status: status, code: code})
+	problems := h.tooLong(s.typed)
+	s.noteWrong(problems)
+	return h.answerFailure(w, r, s, failure{status: status, code: code, problems: problems})
 }
 
 // answerForeign turns away what a page of another site posts.
@@ -145,6 +156,28 @@ func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submi
 	return h.answerFailure(w, r, s, failure{
 		status: http.StatusUnprocessableEntity, code: codeConfirm, confirm: confirmation,
 	})
+}
+
+// tooLong lists the fields whose values pass the limit of any value.
+func (h *Handler) tooLong(typed *form.Form) []*problem {
+	if typed == nil {
+		return nil
+	}
+	var problems []*problem
+	for _, f := range h.mapping.allFields() {
+		if !slices.Contains(typed.TooLong, f.Input) || slices.ContainsFunc(problems, func(p *problem) bool { return p.input == f.Input }) {
+			continue
+		}
+		for _, value := range typed.Values(f.Input) {
+			if len(value) > h.limits.Value {
+				// The limit is one in bytes, and visitors count characters.
+				limit := utf8.RuneCountInString(strings.ToValidUTF8(value[:h.limits.Value], ""))
+				problems = append(problems, f.problem(&fieldtype.Error{Code: fieldtype.TooLong, Type: fieldtype.Text, Limit: float64(limit)}))
+				break
+			}
+		}
+	}
+	return problems
 }
 
 // answerFailure gives an error answer in the form that was asked for, or else

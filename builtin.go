@@ -19,13 +19,13 @@ import (
 func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submission, f failure, words *page.Words) error {
 	builtin := page.Builtin{Words: words, Code: f.code, Note: f.note, Back: h.FormPage}
 	if builtin.Back == "" {
-		builtin.Back = formPage(r, s.posted)
+		builtin.Back = formPage(r, s.typed)
 	}
-	if s.posted != nil {
+	if s.typed != nil {
 		builtin.Action = postedURI(r)
 		builtin.Controls = h.controls(s, f.problems, words)
-		builtin.Hidden = append(h.hidden(s.posted, builtin.Controls), h.hiddenSeal()...)
-		if builtin.Back != "" && !s.posted.Has(formPageInput) {
+		builtin.Hidden = append(h.hidden(s.typed, builtin.Controls), h.hiddenSeal()...)
+		if builtin.Back != "" && !s.typed.Has(formPageInput) {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
 		}
 		if f.confirm != "" {
@@ -53,7 +53,7 @@ func (h *Handler) controls(s *submission, problems []*problem, words *page.Words
 		}
 		seen[c.Name] = true
 		c.ID = "q" + strconv.Itoa(len(list)+1)
-		c.Values = s.posted.Values(c.Name)
+		c.Values = s.typed.Values(c.Name)
 		for _, p := range problems {
 			if p.input == c.Name && !c.IsWrong() {
 				c.Error = p.phrase(words)

@@ -47,7 +47,7 @@ func (h *Handler) pageAddresses(r *http.Request, s *submission) []string {
 		return []string{h.FormPage}
 	}
 	posted := postedURI(r)
-	if from := formPage(r, s.posted); from != "" && from != posted {
+	if from := formPage(r, s.typed); from != "" && from != posted {
 		return []string{from, posted}
 	}
 	return []string{posted}
@@ -167,7 +167,7 @@ func (a *recorder) isPage() bool {
 // renderPage puts what the visitor typed, and what to correct, into the site's
 // own page.
 func (h *Handler) renderPage(r *http.Request, s *submission, f failure) (*sitePage, error) {
-	if s.posted == nil {
+	if s.typed == nil {
 		return nil, errUnread
 	}
 	var reasons error
@@ -199,11 +199,12 @@ func (h *Handler) fillPage(found *sitePage, r *http.Request, s *submission, f fa
 		Catalog:     h.catalog,
 		Code:        f.code,
 		Note:        f.note,
+		Partial:     s.typed.Cut,
 	}
 	for _, p := range f.problems {
 		own.Problems = append(own.Problems, p.onPage())
 	}
-	for _, entry := range s.posted.Entries {
+	for _, entry := range s.typed.Entries {
 		if !h.countsOnce(entry.Name) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
 		}

@@ -1,15 +1,20 @@
 package caddytelecrm_test
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
+	"mime/multipart"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const pageWithForm = `<!DOCTYPE html>
@@ -153,6 +158,92 @@ func (s *server) postFrom(t *testing.T, path, referer string, values url.Values)
 		t.Fatalf("status %d: %s", resp.StatusCode, body)
 	}
 	return resp.Header, string(body)
+}
+
+// Of a form that is too large the visitor gets back what could be read.
+func TestOwnPageOfATooLargeForm(t *testing.T) {
+	dir := t.TempDir()
+	const source = `<!DOCTYPE html><html lang=en><title>Contact</title><main><p>own</p><form method=post action=/contact enctype=multipart/form-data>
+<input name=name><textarea name=message></textarea><input type=file name=photo><input type=checkbox name=agree value=yes checked><input name=city value=Pune></form></main>`
+	if err := os.WriteFile(filepath.Join(dir, "contact.html"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "root "+dir+"\nlog\ntelecrm /contact {\nfield name\nfield phone\nfield message\nfield note message\nthank_you /thanks\n}\ntry_files {path}.html\nfile_server")
+	long := strings.Repeat("नमस्ते ", 1000)
+	for _, test := range []struct {
+		name                  string
+		name2, message, photo string // in the order of the form
+		want, wantNot         []string
+	}{
+		{"photo", "Asha", "Hello", strings.Repeat("x", 3<<20), []string{`name="name" value="Asha"`, ">\nHello</textarea>", `value=yes checked`, `value=Pune`}, []string{"aria-invalid"}},
+		{"long text", "Asha", long, "", []string{`name="name" value="Asha"`, ">\n" + long + "</textarea>", `aria-invalid="true"`, "Give at most <bdi>3772</bdi> characters for “<bdi>Message</bdi>”."}, []string{"checked"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var body bytes.Buffer
+			w := multipart.NewWriter(&body)
+			for _, pair := range [][2]string{{"name", test.name2}, {"message", test.message}} {
+				if err := w.WriteField(pair[0], pair[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.photo != "" {
+				file, err := w.CreateFormFile("photo", "roof.jpg")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.WriteString(file, test.photo); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			got := s.postBody(t, "/contact", w.FormDataContentType(), &body)
+			if got.status != http.StatusRequestEntityTooLarge {
+				t.Fatalf("status %d", got.status)
+			}
+			for _, want := range append(test.want, "<p>own</p>", "What you sent is too large", "<title>Error: Contact</title>") {
+				if !strings.Contains(got.body, want) {
+					t.Errorf("the page lacks %.100q:\n%.3000s", want, got.body)
+				}
+			}
+			for _, not := range test.wantNot {
+				if strings.Contains(got.body, not) {
+					t.Errorf("the page has %q:\n%.3000s", not, got.body)
+				}
+			}
+		})
+	}
+	if n := len(s.crm.Leads()); n != 0 {
+		t.Errorf("%d leads were made of forms that are too large", n)
+	}
+	s.awaitLogged(t, `"wrong":["message TOO_LONG"]`, 1)
+}
+
+// A body that is far too large is not read to its end.
+func TestFarTooLargeFormIsNotRead(t *testing.T) {
+	s := serve(t, "telecrm /contact {\nfield name\nfield phone\nthank_you /thanks\n}")
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.site, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	head := "POST /contact HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000000000\r\n\r\n"
+	if _, err := io.WriteString(conn, head+strings.Repeat("x", 70<<10)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+		t.Errorf("status %d, and the connection is closed: %v", resp.StatusCode, resp.Close)
+	}
 }
 
 // A lead that cannot be kept is told of on the visitor's own page as well as

@@ -3,6 +3,7 @@ package caddytelecrm
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type submission struct {
 	json    bool // answer in JSON
 	repl    *caddy.Replacer
 	posted  *form.Form // nil until read
+	typed   *form.Form // what to show again: posted, or what could be read of it; may be nil
 	seal    guard.Seal // what it had of the page's trap and stamp
 	outcome outcome
 	leadID  string
@@ -229,15 +231,41 @@ func (s *submission) settle(o outcome) {
 }
 
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
-	// MaxBytesReader, beside the limit that form.Read keeps, has the server
-	// close the connection instead of reading on.
-	body := http.MaxBytesReader(w, r.Body, h.MaxBody)
-	posted, err := form.Read(body, r.Header.Get("Content-Type"), h.limits)
+	posted, err := form.Read(r.Body, r.Header.Get("Content-Type"), h.limits)
+	s.typed = posted
+	if posted != nil {
+		s.seal = h.takeSeal(r, posted)
+	}
 	if err != nil {
+		if errors.Is(err, form.ErrTooLarge) {
+			h.discardRest(w, r)
+		}
 		return fmt.Errorf("reading form: %w", err)
 	}
-	s.posted, s.seal = posted, h.takeSeal(r, posted)
+	s.posted = posted
 	return nil
+}
+
+// How much is read of a body that is too large, and for how long.
+const (
+	maxDiscard  = 64 << 20
+	discardTime = time.Minute
+)
+
+// discardRest reads what is left of the body, because a browser looks at no
+// answer before it has sent all: it would show the visitor that the connection
+// broke. A body that is larger than any file that a visitor may have meant to
+// send is not read, and one that goes on for too long no further.
+func (h *Handler) discardRest(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	isBearable := r.ContentLength <= h.MaxBody+maxDiscard
+	if isBearable && control.SetReadDeadline(time.Now().Add(discardTime)) == nil {
+		if _, err := io.CopyN(io.Discard, r.Body, maxDiscard); errors.Is(err, io.EOF) {
+			_ = control.SetReadDeadline(time.Time{}) // it was one for the connection, which may be used again
+			return
+		}
+	}
+	w.Header().Set("Connection", "close") // or the server would try in its turn
 }
 
 // expand replaces the placeholders of an operator's template. What the visitor

@@ -121,13 +121,19 @@ type answer struct {
 // post posts a form and does not follow where it leads.
 func (s *server) post(t *testing.T, path string, values url.Values) answer {
 	t.Helper()
+	return s.postBody(t, path, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
+}
+
+// postBody posts a form in whatever encoding.
+func (s *server) postBody(t *testing.T, path, contentType string, form io.Reader) answer {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, strings.NewReader(values.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, form)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Content-Type", contentType)
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)

@@ -66,15 +66,15 @@ func protectedSite(t *testing.T) (dir, site string) {
 	}`
 }
 
-// page is what a visitor's browser gets of a page.
-type page struct {
+// gotPage is what a visitor's browser gets of a page.
+type gotPage struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // ask sends a GET, or what method says, with header as "Name: value".
-func (s *server) ask(t *testing.T, method, path string, header ...string) page {
+func (s *server) ask(t *testing.T, method, path string, header ...string) gotPage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -103,7 +103,7 @@ func (s *server) ask(t *testing.T, method, path string, header ...string) page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page{resp.StatusCode, resp.Header, string(text)}
+	return gotPage{resp.StatusCode, resp.Header, string(text)}
 }
 
 // Pages that Caddy's own handlers serve are protected, and as good to caches

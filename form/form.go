@@ -68,6 +68,10 @@ type Entry struct {
 type Form struct {
 	Entries []Entry  // a name that was sent several times has several entries; no name is empty
 	Files   []string // names of the inputs whose files were skipped, each once; not those where no file was chosen
+
+	// TooLong and Cut are of a form that passed a limit.
+	TooLong []string // names of the inputs with a value that is too long, once for each such value
+	Cut     bool     // there was more than what is here
 }
 
 // Values returns the values of name in the order sent. It is nil when name was not sent, and holds at least one string,
@@ -109,6 +113,11 @@ func (f *Form) Has(name string) bool {
 // The error wraps [ErrUnsupported], [ErrTooLarge] or [ErrMalformed]. When body itself fails, the error wraps that
 // failure instead, with two exceptions: an [*http.MaxBytesError] comes with ErrTooLarge, and a multipart body that
 // fails with [io.ErrUnexpectedEOF] is cut short and thus ErrMalformed.
+//
+// With ErrTooLarge, and with no other error, comes a form: what could be read, so that a visitor need not type it
+// again. It is not what they sent, and so no form to act upon. Values that are too long are in it too, as a whole, up to
+// [MaxKept] bytes of them; one that goes beyond ends the form, as do a value too many, a name that is too long, and the
+// end of the body's limit, which takes with it the value that it falls in and all values of a JSON object.
 func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
@@ -133,11 +142,20 @@ func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
 	default:
 		err = fmt.Errorf("%w: the content type is none of application/x-www-form-urlencoded, multipart/form-data and application/json", ErrUnsupported)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		err = c.tooLong
+	case errors.Is(err, ErrTooLarge):
+		c.form.Cut = true
+	}
+	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return nil, err
 	}
-	return &c.form, nil
+	return &c.form, err
 }
+
+// MaxKept is how many bytes of values that are too long come with [ErrTooLarge].
+const MaxKept = 256 << 10
 
 // maxMediaType bounds a Content-Type header; the ones in use have fewer than 150 bytes.
 const maxMediaType = 1024
@@ -181,10 +199,11 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readAll returns the body, or as much of it as there is before it fails.
 func (s *source) readAll() ([]byte, error) {
 	body, err := io.ReadAll(s)
 	if err != nil {
-		return nil, readError(err)
+		return body, readError(err)
 	}
 	return body, nil
 }
@@ -198,9 +217,11 @@ func readError(err error) error {
 
 // collector gathers a form's entries within limits.
 type collector struct {
-	limits Limits
-	fields int
-	form   Form
+	limits  Limits
+	fields  int
+	form    Form
+	tooLong error // that a value is too long, which does not keep others from being read
+	kept    int   // bytes of values that are too long
 }
 
 // add keeps a value of a name. Browsers send no input without a name and no field could be mapped to one, so a value
@@ -228,7 +249,7 @@ func (c *collector) keep(name, value string) error {
 		return err
 	}
 	if len(value) > c.limits.Value {
-		return c.valueTooLong()
+		return c.keepTooLong(name, value)
 	}
 	if err := checkText(value); err != nil {
 		return err
@@ -237,15 +258,24 @@ func (c *collector) keep(name, value string) error {
 	return nil
 }
 
+// keepTooLong keeps a value that is too long, if it is text, to be shown again.
+func (c *collector) keepTooLong(name, value string) error {
+	c.tooLong = fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
+	c.form.TooLong = append(c.form.TooLong, name)
+	if c.kept += len(value); c.kept > MaxKept {
+		return c.tooLong
+	}
+	if checkText(value) == nil {
+		c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
+	}
+	return nil
+}
+
 func (c *collector) checkName(name string) error {
 	if len(name) > c.limits.Name {
 		return fmt.Errorf("%w: a name has more than %d bytes", ErrTooLarge, c.limits.Name)
 	}
 	return checkText(name)
-}
-
-func (c *collector) valueTooLong() error {
-	return fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
 }
 
 func checkText(text string) error {

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
@@ -169,8 +172,50 @@ func TestReadStopsLongValueEarly(t *testing.T) {
 	body := &endless{head: head, tail: "x"}
 	got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Value: 100})
 	wantRefused(t, got, err, form.ErrTooLarge)
-	if most := int64(len(head) + 100 + 4096); body.taken > most {
+	if most := int64(len(head) + form.MaxKept + 4096); body.taken > most {
 		t.Errorf("took %d bytes to notice, want at most %d", body.taken, most)
+	}
+}
+
+// What could be read of a form that passed a limit comes with the error, so that it need not be typed again.
+func TestReadKeepsWhatPassedNoLimit(t *testing.T) {
+	long, huge := strings.Repeat("v", 50), strings.Repeat("v", form.MaxKept+1)
+	photo := part(`name="photo"; filename="roof.jpg"`, strings.Repeat("x", 300))
+	limits := form.Limits{Body: 300, Fields: 4, Name: 10, Value: 40}
+	wide := limits
+	wide.Body = 1 << 20
+	for _, test := range []struct {
+		name, contentType, body string
+		limits                  form.Limits
+		want                    []form.Entry
+		tooLong, files          []string
+		cut                     bool
+	}{
+		{"long value", urlencoded, "a=1&b=" + long + "&c=3", limits, entries("a", "1", "b", long, "c", "3"), []string{"b"}, nil, false},
+		{"long value", formData, part(`name="b"`, long) + part(`name="c"`, "3") + end, limits, entries("b", long, "c", "3"), []string{"b"}, nil, false},
+		{"long value", jsonObject, `{"b":"` + long + `","c":3}`, limits, entries("b", long, "c", "3"), []string{"b"}, nil, false},
+		{"long values", urlencoded, "a=" + long + "&a=" + long, limits, entries("a", long, "a", long), []string{"a", "a"}, nil, false},
+		{"long value that is no text", urlencoded, "a=1&b=%FF" + long + "&c=3", limits, entries("a", "1", "c", "3"), []string{"b"}, nil, false},
+		{"long value with NUL", formData, part(`name="b"`, "\x00"+long) + part(`name="c"`, "3") + end, limits, entries("c", "3"), []string{"b"}, nil, false},
+		{"huge value", urlencoded, "a=1&b=" + huge + "&c=3", wide, entries("a", "1"), []string{"b"}, nil, true},
+		{"huge value", formData, part(`name="a"`, "1") + part(`name="b"`, huge) + part(`name="c"`, "3") + end, wide, entries("a", "1"), []string{"b"}, nil, true},
+		{"too many", urlencoded, "a=1&a=2&a=3&a=4&a=5", limits, entries("a", "1", "a", "2", "a", "3", "a", "4"), nil, nil, true},
+		{"long name", urlencoded, "a=1&" + long + "=2&b=3", limits, entries("a", "1"), nil, nil, true},
+		{"body", urlencoded, "a=1&b=2&" + strings.Repeat("&", 290) + "c=34", limits, entries("a", "1", "b", "2"), nil, nil, true},
+		{"body of one pair", urlencoded, "a=" + strings.Repeat("v", 300), limits, nil, nil, nil, true},
+		{"photo", formData, part(`name="a"`, "1") + part(`name="b"`, "2") + photo + part(`name="c"`, "3") + end, limits, entries("a", "1", "b", "2"), nil, []string{"photo"}, true},
+		{"photo first", formData, photo + part(`name="c"`, "3") + end, limits, nil, nil, []string{"photo"}, true},
+		{"body that ends within a value", formData, part(`name="a"`, "1") + part(`name="b"`, strings.Repeat("v", 300)) + end, limits, entries("a", "1"), nil, nil, true},
+		{"body", jsonObject, `{"a":1,"b":` + strings.Repeat(" ", 300) + `2}`, limits, nil, nil, nil, true},
+	} {
+		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(test.body), test.contentType, test.limits)
+			wantRefused(t, got, err, form.ErrTooLarge)
+			want := &form.Form{Entries: test.want, Files: test.files, TooLong: test.tooLong, Cut: test.cut}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("form (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"mime/multipart"
-	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -123,12 +123,11 @@ func (c *collector) addFile(input disposition) error {
 	return nil
 }
 
+// readValue reads as much of a value as may be kept of one that is too long, and a byte more to notice that there is.
 func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, error) {
 	parts.value.Reset()
-	_, err := parts.value.ReadFrom(http.MaxBytesReader(nil, part, int64(c.limits.Value)))
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong && parts.src.err == nil {
-		return "", c.valueTooLong()
-	}
+	most := max(int64(c.limits.Value), int64(MaxKept-c.kept))
+	_, err := parts.value.ReadFrom(io.LimitReader(part, most+min(1, math.MaxInt64-most)))
 	if err != nil {
 		return "", parts.failure()
 	}

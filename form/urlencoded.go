@@ -1,6 +1,8 @@
 package form
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -9,9 +11,12 @@ import (
 // readURLEncoded reads name=value pairs separated by "&" alone. It is not [url.ParseQuery], which loses the order of the
 // names and refuses ";", and a browser sends ";" as data.
 func (c *collector) readURLEncoded(src *source) error {
-	raw, err := src.readAll()
-	if err != nil {
-		return err
+	raw, tooLarge := src.readAll()
+	if tooLarge != nil {
+		if !errors.Is(tooLarge, ErrTooLarge) {
+			return tooLarge
+		}
+		raw = raw[:max(bytes.LastIndexByte(raw, '&'), 0)] // the rest is part of a pair
 	}
 	body := string(raw)
 	c.form.Entries = make([]Entry, 0, min(strings.Count(body, "&")+1, c.limits.Fields))
@@ -23,7 +28,7 @@ func (c *collector) readURLEncoded(src *source) error {
 			return err
 		}
 	}
-	return nil
+	return tooLarge
 }
 
 func (c *collector) addPair(pair string) error {

@@ -36,7 +36,8 @@ func (r *rendering) fill() {
 		left[pair.Name] = append(left[pair.Name], pair.Value)
 	}
 	for _, c := range r.controls {
-		if c.name == "" || c.disabled {
+		_, sent := left[c.name]
+		if c.name == "" || c.disabled || r.Partial && !sent {
 			continue
 		}
 		switch c.kind {
@@ -56,7 +57,6 @@ func (r *rendering) fill() {
 		case aSelect:
 			// A list without an answer at all stands at one that is disabled,
 			// unless it takes several answers.
-			_, sent := left[c.name]
 			if many := c.tag.has("multiple"); many || sent {
 				r.fillSelect(c, many, left)
 			}

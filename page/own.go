@@ -50,6 +50,7 @@ type Own struct {
 	Note     string    // the operator's own words after the message of Code; may be empty
 	Problems []Problem // what to correct
 	Values   []Pair    // what was sent, in that order
+	Partial  bool      // more was sent; controls of other names stay as they are
 	Hidden   []Pair    // inputs to add to the form, unless it has one of the name
 }
 
