@@ -252,9 +252,9 @@ const (
 	discardTime = time.Minute
 )
 
-// discardRest reads what is left of the body, because a browser looks at no
-// answer before it has sent all: it would show the visitor that the connection
-// broke. A body that is larger than any file that a visitor may have meant to
+// discardRest reads what is left of the body, because a connection that is
+// closed while the browser sends may take the answer along (RFC 9112, section
+// 9.6), and not every browser looks for one before it has sent all. A body that is larger than any file that a visitor may have meant to
 // send is not read, and one that goes on for too long no further.
 func (h *Handler) discardRest(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
