@@ -33,6 +33,7 @@ func (r *rendering) mark() error {
 			return ErrNoControl
 		}
 		said := r.say(p, r.nameOf(g))
+		r.giveName(g, p.Fallback)
 		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.in(said) + `>` + said.html() + "</a></li>")
 		r.markGroup(g, said)
 	}
@@ -234,10 +235,8 @@ func (r *rendering) nameOf(g *group) string {
 		return "" // its label is that of one answer
 	}
 	if id, _ := c.tag.get("id"); id != "" && r.first[id] == c.tag.start {
-		for _, l := range r.labels {
-			if of, has := l.tag.get("for"); has && of == id {
-				return tidy(l.words.String())
-			}
+		if l := r.labelFor(id); l != nil {
+			return tidy(l.words.String())
 		}
 	}
 	if c.label != nil && !c.label.tag.has("for") {
@@ -249,7 +248,8 @@ func (r *rendering) nameOf(g *group) string {
 	if by, _ := c.tag.get("aria-labelledby"); by != "" {
 		return tidy(r.textOf(strings.Fields(by)[0]))
 	}
-	return ""
+	placeholder, _ := c.tag.get("placeholder")
+	return tidy(placeholder)
 }
 
 // tidy makes one line of a label, without what marks it as required.

@@ -477,6 +477,32 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 	}
 }
 
+// A control that its author gave no label keeps the name that it has, or gets one, now that it has a description.
+func TestOwnNamesWhatHasNoLabel(t *testing.T) {
+	for _, test := range []struct{ name, page, words, want string }{
+		{"placeholder", `<input name=q placeholder="Your Name *">`, "Fill in “Your Name”.", "Your Name *"},
+		{"nothing", `<input name=q>`, "Fill in “fallback”.", "fallback"},
+		{"blank placeholder", `<input name=q placeholder=" ">`, "Fill in “fallback”.", "fallback"},
+		{"label for it", `<label for=x>Q</label><input id=x name=q placeholder=p>`, "Fill in “Q”.", ""},
+		{"label around it", `<label>Q<input name=q placeholder=p></label>`, "Fill in “Q”.", ""},
+		{"its own", `<input name=q aria-label=Q placeholder=p>`, "Fill in “Q”.", "Q"},
+		{"title", `<input name=q title=Q>`, "Fill in “fallback”.", ""},
+		{"several", `<input name=q><input name=q>`, "Fill in “fallback”.", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := own(t, "<form>"+test.page+"</form>")
+			o.Problems = []page.Problem{missing("q")}
+			doc := render(t, o)
+			if got := text(only(t, doc.root, "li")); got != test.words {
+				t.Errorf("the words are %q, want %q", got, test.words)
+			}
+			if got := value(all(doc.root, "input")[0], "aria-label"); got != test.want {
+				t.Errorf("the name is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // Our words are in the page's language. Where they cannot be, a screen reader
 // must know (https://www.w3.org/TR/WCAG22/#language-of-parts).
 func TestOwnSpeaksThePagesLanguage(t *testing.T) {
