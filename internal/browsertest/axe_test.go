@@ -52,16 +52,28 @@ func checkViolations(t *testing.T, before, after []string) {
 // dark, with the tags that break them.
 func (b *tab) violations() []string {
 	b.t.Helper()
+	return b.violationsBy("node.html", "dark", "light")
+}
+
+// violationsByElement lists them, in light alone, with what tells an element even when it gets other attributes and
+// texts. What is outside of all landmarks on a page that has none where the form is, is one violation.
+func (b *tab) violationsByElement() []string {
+	b.t.Helper()
+	return b.violationsBy(`(rule.id == "region" ? "" : node.element.localName + " " + (node.element.name || node.element.classList[0] || ""))`, "light")
+}
+
+func (b *tab) violationsBy(nodeText string, schemes ...string) []string {
+	b.t.Helper()
 	axe, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	evaluate[any](b, string(axe)+"; void 0")
 	var found []string
-	for _, scheme := range []string{"dark", "light"} {
+	for _, scheme := range schemes {
 		b.paint(scheme)
-		evaluate[any](b, `window.broken = null; axe.run().then(result => {
-			if (result.passes.length > 0) window.broken = result.violations.flatMap(rule => rule.nodes.map(node => rule.id + ": " + node.html));
+		evaluate[any](b, `window.broken = null; axe.run({elementRef: true}).then(result => {
+			if (result.passes.length > 0) window.broken = result.violations.flatMap(rule => rule.nodes.map(node => rule.id + ": " + `+nodeText+`));
 		}); void 0`)
 		eventually(b.t, actionTimeout, "axe-core", func() bool { return evaluate[bool](b, "window.broken !== null") })
 		found = append(found, evaluate[[]string](b, "window.broken")...)
