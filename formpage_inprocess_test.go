@@ -53,7 +53,7 @@ func TestOwnPagesAtOnce(t *testing.T) {
 		}
 	}
 	p := newInProcess(t)
-	const block = " {\nfield name\nfield phone\nthank_you /thanks\n%s\n}\n"
+	const block = " {\nfield name\nfield phone\nrate_limit off\nthank_you /thanks\n%s\n}\n"
 	p.mustLoad(t, "root "+dir+`
 	rewrite /written /plain
 	rewrite /again /loop

@@ -19,7 +19,7 @@ var (
 	isoDate = regexp.MustCompile(`^(\d{4})-(\d{2})(?:-(\d{2})(?:[t ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?` +
 		`(?:(z)|([+-])(\d{2}):(\d{2}))?)?)?$`)
 	isoWeek     = regexp.MustCompile(`^(\d{4})-w(\d{2})$`)
-	epochMillis = regexp.MustCompile(`^\d{13}$`)
+	epochMillis = regexp.MustCompile(`^[1-9]\d{12}$`)
 	yearFirst   = regexp.MustCompile(`^(\d{4})/(\d{1,2})/(\d{1,2})$`)
 	yearLast    = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4})$`)
 	dayMonth    = regexp.MustCompile(`^(\d{1,2})(?:st|nd|rd|th)?[ -]([a-z]{3,9})\.?,?[ -](\d{4})$`)

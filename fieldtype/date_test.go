@@ -86,6 +86,7 @@ func TestConvertDate(t *testing.T) {
 		{"2200-01-01", fieldtype.TypeDate},
 		{"9999999999999", fieldtype.TypeDate},
 		{"1767240000", fieldtype.TypeDate},
+		{"0000000000001", fieldtype.TypeDate},
 		{"-1767240000000", fieldtype.TypeDate},
 		{"22 Novem 2026", fieldtype.TypeDate},
 		{"22 novembre 2026", fieldtype.TypeDate},
