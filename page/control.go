@@ -115,7 +115,7 @@ func (o *outline) controlsOf(f *form) []*control {
 }
 
 // findForm finds the form that was sent: of those that post here the one that
-// fits what was sent best, and the first of several.
+// fits what was sent best; of several, the first that is shown.
 func (r *rendering) findForm() *form {
 	fits := make(map[*form]int)
 	sent := make(map[string]bool)
@@ -163,7 +163,7 @@ func (r *rendering) findForm() *form {
 		case !r.Named || fit == 0:
 			continue
 		}
-		if fit > most {
+		if fit > most || fit == most && best.veiled && !f.veiled {
 			best, most = f, fit
 		}
 	}

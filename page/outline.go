@@ -35,6 +35,8 @@ type outline struct {
 type form struct {
 	tag *tag
 	id  string
+	// veiled: it is not shown when the page opens.
+	veiled bool
 	// actions are its own and those of its buttons. An empty one is the
 	// page's own address.
 	actions []string

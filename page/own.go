@@ -13,6 +13,7 @@ var (
 	ErrTooLarge  = errors.New("the page is larger than 1 MiB, or nested too deeply")
 	ErrEncoding  = errors.New("the page's text is not in the encoding that it declares, or in one that is not known")
 	ErrNoForm    = errors.New("the page has no form that posts here")
+	ErrHidden    = errors.New("the form is not shown when the page opens: it is in a dialog, a modal or something hidden")
 	ErrNoControl = errors.New("the form has no control for what is to be corrected")
 	ErrBase      = errors.New("the page's own links would lead elsewhere, and its policy forbids to set them right")
 )
@@ -88,6 +89,9 @@ func (o Own) Render() ([]byte, error) {
 	r.form = r.findForm()
 	if r.form == nil {
 		return nil, ErrNoForm
+	}
+	if r.form.veiled {
+		return nil, ErrHidden
 	}
 	r.controls = r.controlsOf(r.form)
 	if err := r.settleLinks(); err != nil {

@@ -721,6 +721,26 @@ func wide(text string) string {
 	return s.String()
 }
 
+// What is hidden elsewhere does not count, and of two forms the one that is
+// shown does.
+func TestOwnFindsWhatIsShown(t *testing.T) {
+	for name, source := range map[string]string{
+		"behind a modal":         `<div class="modal"><div></div></div></div><form><input name=q></form>`,
+		"behind a hidden part":   `<section hidden><div></div></section><form><input name=q></form>`,
+		"an open dialog":         `<dialog open><form><input name=q></form></dialog>`,
+		"in what sounds like it": `<div class="modal-free" data-x="modal"><form><input name=q></form></div>`,
+		"with a hidden input":    `<div><input type=hidden hidden></div><form><input name=q></form>`,
+		"beside one in a modal":  `<div class=modal><form><input name=r></form></div><form><input name=q></form>`,
+		"in a hidden template":   `<template><div hidden></template><form><input name=q></form>`,
+	} {
+		o := own(t, source)
+		o.Problems = []page.Problem{missing("q")}
+		if _, err := o.Render(); err != nil {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
 // What cannot be corrected on the page is not shown on it, and neither is a
 // page that would take too long.
 func TestOwnGivesUp(t *testing.T) {
@@ -731,6 +751,9 @@ func TestOwnGivesUp(t *testing.T) {
 		"a hidden input":      {`<form><input type=hidden name=q></form>`, page.ErrNoControl},
 		"no input":            {`<form></form>`, page.ErrNoControl},
 		"one of another form": {`<form></form><form action=/x><input name=q></form>`, page.ErrNoControl},
+		"a modal":             {`<div class="fade modal" aria-hidden=true><div><form><input name=q></form></div></div>`, page.ErrHidden},
+		"something hidden":    {`<section HIDDEN><section></section><form><input name=q></form></section>`, page.ErrHidden},
+		"a closed dialog":     {`<dialog><div></div><form><input name=q></form></dialog>`, page.ErrHidden},
 		"no form":             {`<p>Hello</p>`, page.ErrNoForm},
 		"nothing":             {``, page.ErrNoForm},
 		"a long page":         {strings.Repeat("x", page.MaxSource+1), page.ErrTooLarge},

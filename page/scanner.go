@@ -17,6 +17,8 @@ type scanner struct {
 	templates int
 	foreign   int // SVG and MathML
 
+	veil      string // the name of the element that is open and not shown
+	veils     int    // how many of that name are open
 	form      *form
 	label     *label
 	fieldsets []*fieldset
@@ -59,10 +61,35 @@ func (s *scanner) open(selfClosing bool) bool {
 		return true
 	}
 	s.noteID()
+	s.drawVeil(name)
 	if isNoted(name) || s.hasNoted() || isLink(name) && s.leadsWithin() {
 		s.note(s.keep(selfClosing))
 	}
 	return len(s.fieldsets) <= maxDepth
+}
+
+// drawVeil notes whether what follows is shown when the page opens. Of what
+// may hide it, some ways can be told from the page alone: the attribute, a
+// dialog that is closed, and a modal of Bootstrap
+// (https://getbootstrap.com/docs/5.3/components/modal/), which a script opens.
+func (s *scanner) drawVeil(name string) {
+	switch name {
+	case "article", "aside", "dialog", "div", "section":
+	default:
+		return
+	}
+	if s.veils > 0 {
+		if name == s.veil {
+			s.veils++
+		}
+		return
+	}
+	_, isHidden := s.tokens.get("hidden")
+	_, isOpen := s.tokens.get("open")
+	classes, _ := s.tokens.get("class")
+	if isHidden || name == "dialog" && !isOpen || strings.Contains(classes, "modal") && slices.Contains(strings.Fields(classes), "modal") {
+		s.veil, s.veils = name, 1
+	}
 }
 
 // isRaw reports whether what is in the element is no text of the page.
@@ -189,7 +216,7 @@ func (s *scanner) noteForm(t *tag) {
 	switch t.name {
 	case "form":
 		if s.form == nil {
-			f := &form{tag: t}
+			f := &form{tag: t, veiled: s.veils > 0}
 			f.id, _ = t.get("id")
 			action, _ := t.get("action")
 			f.actions = append(f.actions, action)
@@ -279,6 +306,9 @@ func (s *scanner) close(name string) {
 	s.raw = false
 	if s.templates > 0 {
 		return
+	}
+	if s.veils > 0 && name == s.veil {
+		s.veils--
 	}
 	switch name {
 	case "title":
