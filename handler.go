@@ -56,6 +56,7 @@ type submission struct {
 	start   time.Time
 	json    bool // answer in JSON
 	repl    *caddy.Replacer
+	clock   *bodyClock
 	posted  *form.Form // nil until read
 	typed   *form.Form // what to show again: posted, or what could be read of it; may be nil
 	seal    guard.Seal // what it had of the page's trap and stamp
@@ -88,6 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	defer h.conclude(r, s)
+	h.startBodyClock(w, r, s)
 
 	if !h.mayPost(r, s) {
 		return h.answerForeign(w, r, s)
@@ -231,7 +233,7 @@ func (s *submission) settle(o outcome) {
 }
 
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
-	posted, err := form.Read(r.Body, r.Header.Get("Content-Type"), h.limits)
+	posted, err := form.Read(s.clock, r.Header.Get("Content-Type"), h.limits)
 	s.typed = posted
 	if posted != nil {
 		s.seal = h.takeSeal(r, posted)
@@ -242,6 +244,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 		}
 		return fmt.Errorf("reading form: %w", err)
 	}
+	s.clock.stop()
 	s.posted = posted
 	return nil
 }
@@ -254,8 +257,9 @@ const (
 
 // discardRest reads what is left of the body, because a connection that is
 // closed while the browser sends may take the answer along (RFC 9112, section
-// 9.6), and not every browser looks for one before it has sent all. A body that is larger than any file that a visitor may have meant to
-// send is not read, and one that goes on for too long no further.
+// 9.6), and not every browser looks for one before it has sent all. A body
+// that is larger than any file that a visitor may have meant to send is not
+// read, and one that goes on for too long no further.
 func (h *Handler) discardRest(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	isBearable := r.ContentLength <= h.MaxBody+maxDiscard

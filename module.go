@@ -199,6 +199,8 @@ type Handler struct {
 	trapNames  []string      // what a page's trap may be called
 	meter      formMeter
 	logger     *zap.Logger
+
+	bodyPatience time.Duration
 }
 
 // CaddyModule returns the Caddy module information.
@@ -271,6 +273,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
+	h.bodyPatience = defaultBodyPatience
 	return nil
 }
 

@@ -1,0 +1,59 @@
+package caddytelecrm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// A body has this long to arrive, and a second more for so many bytes of it
+// that have: a phone at the edge of its network sends faster than that.
+const (
+	defaultBodyPatience = 30 * time.Second
+	slowestBody         = 4 << 10
+)
+
+// errSlowBody says that a body did not keep up.
+var errSlowBody = errors.New("the body came too slowly: it has 30s, and a second more for every 4 KiB")
+
+// bodyClock cuts off whoever sends a body so slowly that it would never end.
+// By itself Caddy only cuts off who sends nothing for a minute, unless the
+// operator sets `timeouts` or `read_min_rate`, so that a byte now and then
+// would hold a connection for days.
+type bodyClock struct {
+	io.ReadCloser
+	control  *http.ResponseController
+	deadline time.Time
+	read     int64
+}
+
+// startBodyClock begins to time the request's body. It counts for bodies that
+// the handler does not want, too: before the server answers, it reads some of
+// what is left of them.
+func (h *Handler) startBodyClock(w http.ResponseWriter, r *http.Request, s *submission) {
+	s.clock = &bodyClock{ReadCloser: r.Body, control: http.NewResponseController(w), deadline: time.Now().Add(h.bodyPatience)}
+	s.clock.set(s.clock.deadline)
+}
+
+// set changes the deadline. Where there is no connection to set it on, as
+// with requests that other handlers make up, nobody can be slow.
+func (c *bodyClock) set(deadline time.Time) { _ = c.control.SetReadDeadline(deadline) }
+
+// stop lets the connection be: what reads from it next is the server, which
+// takes a deadline that has passed for a visitor who has left.
+func (c *bodyClock) stop() { c.set(time.Time{}) }
+
+func (c *bodyClock) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.read += int64(n)
+	switch {
+	case err == nil:
+		c.set(c.deadline.Add(time.Duration(c.read) * time.Second / slowestBody))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("%w: %w", errSlowBody, os.ErrDeadlineExceeded) // without the addresses that err names
+	}
+	return n, err //nolint:wrapcheck // readers compare with io.EOF
+}
