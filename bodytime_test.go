@@ -58,7 +58,6 @@ func (d dripped) Close() error { return nil }
 // Whoever sends a body without an end, however slowly, is answered, be it read
 // or not, and the connection ends.
 func TestDrippedBodiesEnd(t *testing.T) {
-	t.Parallel()
 	for name, test := range map[string]struct {
 		header, value string
 		posts, status int
@@ -71,7 +70,6 @@ func TestDrippedBodiesEnd(t *testing.T) {
 	} {
 		for protocol, encrypted := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 			t.Run(name+" "+protocol, func(t *testing.T) {
-				t.Parallel()
 				h := newHandler(t, newCRM(t).url, simpleBlock+"rate_limit 1 1h")
 				h.bodyPatience = 100 * time.Millisecond
 				server := h.listening(t, encrypted, func(*http.Request) {})
@@ -140,10 +138,8 @@ func drip(t *testing.T, server *httptest.Server, header, value string) int {
 // A body that has come is timed no longer, be it an empty one: neither the
 // wait for TeleCRM nor the connection is cut.
 func TestBodyClockStops(t *testing.T) {
-	t.Parallel()
 	for protocol, encrypted := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 		t.Run(protocol, func(t *testing.T) {
-			t.Parallel()
 			crm := newCRM(t)
 			h := newHandler(t, crm.url, "set phone 918123456789\nset name Meera\nthank_you /\ndedupe off")
 			h.bodyPatience = 50 * time.Millisecond

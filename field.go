@@ -98,6 +98,7 @@ func (f Field) bind(acct *account, standard bool) (*boundField, error) {
 		Required: f.Required,
 		Country:  strings.ToUpper(f.Country),
 		Location: acct.location,
+		OneLine:  f.Name == "name",
 		Options:  f.Options,
 		Min:      f.Min,
 		Max:      f.Max,

@@ -408,3 +408,23 @@ func TestLabelOf(t *testing.T) {
 		}
 	}
 }
+
+// A name cannot break the line that it stands on, hide anything, or turn
+// round what is shown beside it, whichever way it comes.
+func TestNamesAreOneVisibleLine(t *testing.T) {
+	const typed = "Meera\r\nBcc: all@example.org \u202eI\u200byer\u2066"
+	for name, block := range map[string]string{
+		"field": "field name\nfield phone\nthank_you /",
+		"set":   "set name {form.name}\nfield phone\nthank_you /",
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := newCRM(t)
+			h := newHandler(t, crm.url, block)
+			h.mustServe(t, postForm(with(meera, "name", typed)))
+			leads := crm.Leads()
+			if len(leads) != 1 || leads[0].Fields["name"] != "Meera Bcc: all@example.org Iyer" {
+				t.Errorf("leads %+q", leads)
+			}
+		})
+	}
+}

@@ -49,6 +49,7 @@ func (s Setting) bind(acct *account, standard bool) (*boundSetting, error) {
 		Type:     kind,
 		Country:  strings.ToUpper(acct.country),
 		Location: acct.location,
+		OneLine:  s.Name == "name",
 	})
 }
 

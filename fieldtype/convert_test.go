@@ -118,9 +118,33 @@ func TestConvertText(t *testing.T) {
 			{"a\x00b\x1bc\td", "abc\td"},
 			{"a\xffb", "a\ufffdb"},
 			{"ന്\u200d", "ന്\u200d"},
+			{"می\u200cخواهم", "می\u200cخواهم"},
+			{"👩\u200d🔧", "👩\u200d🔧"},
+			{"សួស្តី\u200bបង", "សួស្តី\u200bបង"},
+			{"\u202eoaR ahsA", "oaR ahsA"},
+			{"Asha\u202e\u2066 (approved)", "Asha (approved)"},
+			{"one\u202c\ntwo\u2069", "one\ntwo"},
+			{"\u200fשלום\u200e", "\u200fשלום\u200e"},
 			{strings.Repeat("é", 100_000), strings.Repeat("é", 100_000)},
 		})
 	}
+}
+
+func TestConvertOneLine(t *testing.T) {
+	t.Parallel()
+	checkConversions(t, fieldtype.Rules{Type: fieldtype.Text, OneLine: true}, []conversion{
+		{" Asha \r\n\tRao\v", "Asha Rao"},
+		{"Asha\u2028Bcc: all@example.org", "Asha Bcc: all@example.org"},
+		{"As\u200bha\u2060 R\ufeffao", "Asha Rao"},
+		{"\u202eoaR ahsA\u2069", "oaR ahsA"},
+		{"ന്\u200d", "ന്\u200d"},
+		{"می\u200cخواهم", "می\u200cخواهم"},
+		{"👩\u200d🔧", "👩\u200d🔧"},
+		{"\u200b\n", nil},
+	})
+	checkConversions(t, fieldtype.Rules{Type: fieldtype.Tags}, []conversion{
+		{"a\u202eb\u200b, a\nb", []string{"ab", "a b"}},
+	})
 }
 
 func TestConvertTextLengthCountsCharacters(t *testing.T) {

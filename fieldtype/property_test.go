@@ -162,6 +162,47 @@ func TestConvertHoldsForAnyText(t *testing.T) {
 	}
 }
 
+// steering draws text in which characters that hide or turn text are among the letters.
+func steering() *rapid.Generator[string] {
+	return rapid.StringOf(rapid.OneOf(
+		rapid.RuneFrom([]rune("aé \r\n\tس\u0d28\u0d4d👩🔧\u200c\u200d\u200e\u200f")),
+		rapid.RuneFrom([]rune("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\u2028\x00\x1b")),
+	))
+}
+
+// No value turns the text around it or breaks a line that should be one, and what words are spelled with stays.
+func TestConvertLeavesNothingThatSteers(t *testing.T) {
+	t.Parallel()
+	const turning, hidden, joiners = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\u200b\u2060\ufeff", "\u200c\u200d"
+	for _, typ := range fieldtype.Types() {
+		t.Run(string(typ), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				typed := "x" + steering().Draw(t, "text") + "x"
+				rules := rulesFor(typ)
+				value, err := rules.Convert([]string{typed})
+				if text := fmt.Sprint(value.JSON); err == nil && strings.ContainsAny(text, turning+"\x00\x1b\r") {
+					t.Fatalf("%+q became %+q", typed, text)
+				}
+				if typ != fieldtype.Text {
+					return
+				}
+				rules.OneLine = true
+				value, err = rules.Convert([]string{typed})
+				text, _ := value.JSON.(string)
+				if err != nil || strings.ContainsAny(text, turning+hidden+"\n\t\u2028") {
+					t.Fatalf("%+q became %+q, %v", typed, text, err)
+				}
+				for _, joiner := range joiners {
+					if strings.Count(text, string(joiner)) != strings.Count(typed, string(joiner)) {
+						t.Fatalf("%+q lost a joiner: %+q", typed, text)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestNothingTypedIsInErrorsOrNotes(t *testing.T) {
 	t.Parallel()
 	secrets := []string{

@@ -20,6 +20,9 @@ type Rules struct {
 	Country string
 	// Location is the time zone of dates typed without one; nil is UTC.
 	Location *time.Location
+	// OneLine makes every run of white space in [Text], line breaks included, one space, and leaves out characters of no
+	// width that no word is spelled with, as is always done with [Tags].
+	OneLine bool
 	// Options are the only values accepted, if any. Text is compared without regard to case and to the amount of
 	// white space, and the option's exact label is what is sent. For numbers, phones and dates the converted values
 	// are compared.
@@ -52,7 +55,8 @@ const (
 // Convert turns what the visitor sent for one input into the value of the field. Nil or empty sent means that the
 // input was not in the post. The error is always an [*Error].
 //
-// White space and invisible characters around a value are dropped, and a value of nothing else counts as empty: the
+// White space and invisible characters around a value are dropped, control characters and those that turn the direction
+// of text (U+202A to U+202E, U+2066 to U+2069) wherever they are, and a value of nothing else counts as empty: the
 // field is left out, or has its default. When an input is sent several times, [Tags] take every value, [Text] joins
 // the distinct ones with ", ", and every other type takes the last one that is not blank, because a form's hidden
 // fallback input comes before its checkbox.
@@ -100,24 +104,35 @@ func (r Rules) present(sent []string) (values []string, note string) {
 		if !utf8.ValidString(s) {
 			s, note = strings.ToValidUTF8(s, "\uFFFD"), joinNotes(note, noteInvalidUTF8)
 		}
-		switch {
-		case r.Type == Tags && len(r.Options) == 0:
+		if r.Type == Tags && len(r.Options) == 0 {
 			for tag := range strings.SplitSeq(s, ",") {
-				values = appendPresent(values, oneLine(tag))
+				cleaned, _ := oneLine(tag)
+				values = appendPresent(values, cleaned)
 			}
-		case r.Type == Tags:
-			values = appendPresent(values, oneLine(s))
-		case keepsLayout(r.Type):
-			cleaned, dropped := cleanText(s)
-			if dropped {
-				note = joinNotes(note, noteControls)
-			}
-			values = appendPresent(values, cleaned)
-		default:
-			values = appendPresent(values, trimInvisible(s))
+			continue
 		}
+		cleaned, dropped := r.clean(s)
+		if dropped {
+			note = joinNotes(note, noteControls)
+		}
+		values = appendPresent(values, cleaned)
 	}
 	return values, note
+}
+
+// clean tells also whether something was dropped from within that is worth a note.
+func (r Rules) clean(s string) (cleaned string, dropped bool) {
+	switch {
+	case r.Type == Tags:
+		cleaned, _ = oneLine(s)
+	case r.Type == Text && r.OneLine:
+		return oneLine(s)
+	case keepsLayout(r.Type):
+		return cleanText(s)
+	default:
+		cleaned = trimInvisible(s)
+	}
+	return cleaned, false
 }
 
 func appendPresent(values []string, s string) []string {

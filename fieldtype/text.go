@@ -36,8 +36,18 @@ func isEmptySpace(r rune) bool {
 
 func trimInvisible(s string) string { return strings.TrimFunc(s, isInvisible) }
 
+// turnsText tells whether a rune overrides or isolates the direction of the text around it. None is part of a name or
+// of a sentence: keyboards for right-to-left scripts have the marks U+200E and U+200F for that, and one that is never
+// closed turns round what a screen shows after the value.
+func turnsText(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
+
+// isHidden tells whether a rune draws nothing and is no part of how a word is spelled: two names that look the same
+// should be the same. The joiners U+200C and U+200D are part of Persian and Malayalam words, and of some emoji. In longer
+// texts U+200B is of use, since Khmer and Thai have their lines broken there.
+func isHidden(r rune) bool { return r == 0x200B || r == 0x2060 || r == 0xFEFF }
+
 // cleanText trims s, makes every line break a line feed, and drops the control characters that no keyboard types and
-// that databases choke on.
+// that databases choke on, and those that turn round what people read.
 func cleanText(s string) (cleaned string, dropped bool) {
 	if trimInvisible(s) == "" {
 		return "", false
@@ -50,7 +60,7 @@ func cleanText(s string) (cleaned string, dropped bool) {
 		case '\n', '\t':
 			return r
 		}
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || turnsText(r) {
 			dropped = true
 			return -1
 		}
@@ -59,10 +69,16 @@ func cleanText(s string) (cleaned string, dropped bool) {
 	return strings.TrimFunc(s, isEmptySpace), dropped
 }
 
-// oneLine trims s and makes every run of white space one space; other control characters go too.
-func oneLine(s string) string {
-	s, _ = cleanText(s)
-	return strings.Join(strings.Fields(s), " ")
+// oneLine is cleanText that makes every run of white space, line breaks included, one space, and leaves nothing hidden.
+func oneLine(s string) (cleaned string, dropped bool) {
+	s, dropped = cleanText(s)
+	s = strings.Map(func(r rune) rune {
+		if isHidden(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " "), dropped
 }
 
 // text converts one value of a type that is sent as a string.
