@@ -171,6 +171,9 @@ func (p *Process) Run(ctx context.Context, args ...string) (string, error) {
 	return string(output), err
 }
 
+// PID returns the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Log returns what the process has printed so far.
 func (p *Process) Log() string { return p.log.String() }
 

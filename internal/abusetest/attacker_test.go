@@ -1,0 +1,184 @@
+//go:build linux
+
+package abusetest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// mostAtOnce bounds how many shots of one attacker are under way.
+const mostAtOnce = 256
+
+// attacker attacks the site until told to stop.
+type attacker struct {
+	site string
+
+	mu       sync.Mutex
+	shots    int
+	statuses map[int]int // how often each was answered; 0: not at all
+}
+
+func newAttacker(site string) *attacker {
+	return &attacker{site: site, statuses: make(map[int]int)}
+}
+
+// fire shoots so many times a second until ctx ends, and waits for the last
+// answer. A shot that would be one too many at once is left out.
+func (a *attacker) fire(ctx context.Context, rate int, shoot func(n int) int) {
+	var shots sync.WaitGroup
+	defer shots.Wait()
+	places := make(chan struct{}, mostAtOnce)
+	fired := 0
+	every(ctx, rate, func() {
+		select {
+		case places <- struct{}{}:
+		default:
+			return
+		}
+		fired++
+		n := fired
+		shots.Go(func() {
+			defer func() { <-places }()
+			a.note(shoot(n))
+		})
+	})
+}
+
+func (a *attacker) note(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shots++
+	a.statuses[status]++
+}
+
+// answers lists how often each status was the answer.
+func (a *attacker) answers() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := make([]string, 0, len(a.statuses))
+	for _, status := range slices.Sorted(maps.Keys(a.statuses)) {
+		name := fmt.Sprint(status)
+		if status == 0 {
+			name = "cut off"
+		}
+		list = append(list, fmt.Sprintf("%s: %d", name, a.statuses[status]))
+	}
+	return strings.Join(list, ", ")
+}
+
+// request is one of an attacker's.
+type request struct {
+	method  string // POST unless set
+	address string // the attacker's
+	headers []string
+	length  int64 // of the body, as it is declared; below 0: in chunks
+	body    io.Reader
+}
+
+const (
+	urlEncoded = "Content-Type: application/x-www-form-urlencoded"
+	multipart  = "Content-Type: multipart/form-data; boundary=b"
+	inJSON     = "Content-Type: application/json"
+	acceptJSON = "Accept: application/json"
+)
+
+// head is the request's line and headers.
+func (a *attacker) head(r request) string {
+	lines := append([]string{
+		r.method + " /contact HTTP/1.1", "Host: " + a.site, "X-Forwarded-For: " + r.address, "Referer: http://" + a.site + "/contact",
+	}, r.headers...)
+	switch {
+	case r.length < 0:
+		lines = append(lines, "Transfer-Encoding: chunked")
+	case r.method == http.MethodPost:
+		lines = append(lines, fmt.Sprintf("Content-Length: %d", r.length))
+	}
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", a.site)
+}
+
+// send sends a request over a connection of its own, and returns the status of
+// the answer; 0 if there is none.
+func (a *attacker) send(ctx context.Context, r request) (status int) {
+	if r.method == "" {
+		r.method = http.MethodPost
+	}
+	conn, err := a.dial(context.WithoutCancel(ctx))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if _, err := io.WriteString(conn, a.head(r)); err == nil && r.body != nil {
+			_, _ = io.Copy(conn, r.body)
+		}
+	}()
+	defer func() { <-sent }()
+	defer func() { _ = conn.Close() }() // which ends the sending
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// sendText is send with a body that is at hand.
+func (a *attacker) sendText(ctx context.Context, address, body string, headers ...string) int {
+	return a.send(ctx, request{address: address, headers: headers, length: int64(len(body)), body: strings.NewReader(body)})
+}
+
+// network is the nth of many networks, an IPv6 /64 each.
+func network(n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", n>>16&0xffff, n&0xffff) }
+
+// drip keeps so many posts open, a byte of each a second, until ctx ends.
+// Half of them come from a page of another site, and nobody wants them.
+func (a *attacker) drip(ctx context.Context, t *testing.T, senders int) {
+	t.Helper()
+	conns := make([]net.Conn, 0, senders)
+	defer func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	}()
+	for n := range senders {
+		conn, err := a.dial(ctx)
+		if err != nil {
+			break // the time is up
+		}
+		conns = append(conns, conn)
+		r := request{method: http.MethodPost, address: network(n), headers: []string{urlEncoded}, length: 60_000}
+		if n%2 == 1 {
+			r.headers = append(r.headers, "Sec-Fetch-Site: cross-site")
+		}
+		_, _ = io.WriteString(conn, a.head(r)+"m")
+	}
+	every(ctx, 1, func() {
+		for _, conn := range conns {
+			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_, _ = io.WriteString(conn, "m")
+		}
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shots = len(conns)
+}

@@ -1,0 +1,41 @@
+//go:build linux
+
+// Package abusetest shows that the site stays up while it is abused. It runs
+// the real binary, attacks its form over the loopback interface, and watches
+// what other visitors notice and how much memory it takes.
+//
+//	go test -v ./internal/abusetest
+//	ABUSE_FULL=1 go test -v -timeout 30m ./internal/abusetest
+//
+// The first takes less than a minute; the second is the size that
+// docs/security.md reports. Attackers and visitors share the machine with the
+// Caddy under test, so how long visitors wait is reported, and not judged.
+package abusetest
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+)
+
+// binary is the path of the Caddy under test.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(caddyproc.BuildAndRun(m, &binary)) }
+
+// fullSize tells whether to run at the size that is reported.
+var fullSize = os.Getenv("ABUSE_FULL") != ""
+
+// sized returns the first value in CI and the second at full size.
+func sized[T any](ci, full T) T {
+	if fullSize {
+		return full
+	}
+	return ci
+}
+
+// patience is how long things may take that should happen at once, on a
+// machine that is busy with other tests.
+const patience = 30 * time.Second
