@@ -83,7 +83,7 @@ func quietOutbox(t testing.TB) *App {
 	t.Helper()
 	guest := &BoltOutbox{File: filepath.Join(t.TempDir(), "outbox.db")}
 	app := &App{
-		accounts: map[string]*account{}, inline: map[Account]*account{},
+		accounts: map[string]*account{}, inline: map[settingsKey]*account{},
 		outbox: guest, resource: guest.File, logger: zap.NewNop(), started: make(chan struct{}),
 	}
 	if err := app.Start(); err != nil {
@@ -534,7 +534,7 @@ func TestAdminPage(t *testing.T) {
 
 	// Another config goes on with the counts.
 	next := &App{
-		accounts: map[string]*account{}, inline: map[Account]*account{},
+		accounts: map[string]*account{}, inline: map[settingsKey]*account{},
 		outbox: guest, resource: guest.File, logger: zap.NewNop(), started: make(chan struct{}),
 	}
 	if err := next.Start(); err != nil {

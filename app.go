@@ -1,6 +1,7 @@
 package caddytelecrm
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,19 +50,23 @@ type App struct {
 	Keep Keep `json:"keep,omitzero"`
 
 	accounts map[string]*account
-	inline   map[Account]*account
-	updates  map[string]bool         // accounts with a form that updates leads
-	forms    map[string]remarkLabels // the config's forms by name
+	inline   map[settingsKey]*account // of settings in a form's own block
+	updates  map[string]bool          // accounts with a form that updates leads
+	forms    map[string]remarkLabels  // the config's forms by name
 	outbox   Outbox
 	resource string
 	grace    func() time.Duration
 	outlet   *eventOutlet
-	tokens   []string // of all accounts, to keep out of the log what quotes them
+	tokens   func() []string // of all accounts, to keep out of the log what quotes them; see account.deriveKey
 	logger   *zap.Logger
 
 	started chan struct{}
 	pooled  *pooledOutbox // set once started is closed; nil if the outbox is off
 }
+
+// settingsKey is a hash of an account's resolved settings: the same for equal
+// ones, and without the token in them.
+type settingsKey [sha256.Size]byte
 
 // Keep is how long leads are kept once nothing more is done with them.
 type Keep struct {
@@ -95,7 +100,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.accounts = make(map[string]*account, len(a.Accounts))
-	a.inline = make(map[Account]*account)
+	a.inline = make(map[settingsKey]*account)
+	a.tokens = func() []string { return nil }
 	a.updates = make(map[string]bool)
 	a.forms = make(map[string]remarkLabels)
 	repl := caddy.NewReplacer()
@@ -228,11 +234,13 @@ func graceOf(ctx caddy.Context) func() time.Duration {
 
 // hide keeps the tokens of an account out of the log.
 func (a *App) hide(resolved Account) {
+	tokens := a.tokens()
 	for _, token := range []string{resolved.Token, resolved.AsyncToken} {
 		if token != "" {
-			a.tokens = append(a.tokens, token)
+			tokens = append(tokens, token)
 		}
 	}
+	a.tokens = func() []string { return tokens }
 }
 
 // account returns the configured account of that name, or an error that lists
@@ -255,14 +263,15 @@ func (a *App) inlineAccount(settings Account) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if acct, ok := a.inline[resolved]; ok {
+	key := settingsKey(sha256.Sum256(fmt.Appendf(nil, "%#v", resolved)))
+	if acct, ok := a.inline[key]; ok {
 		return acct, nil
 	}
 	acct, err := resolved.open(resolved.EnterpriseID)
 	if err != nil {
 		return nil, err
 	}
-	a.inline[resolved] = acct
+	a.inline[key] = acct
 	a.hide(resolved)
 	return acct, nil
 }

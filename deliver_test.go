@@ -167,7 +167,7 @@ func TestOutboxIsSharedByConfigs(t *testing.T) {
 	guest, running, _ := withOutbox(t, h)
 
 	refused := &App{
-		accounts: map[string]*account{}, inline: map[Account]*account{},
+		accounts: map[string]*account{}, inline: map[settingsKey]*account{},
 		outbox: guest, resource: guest.File, logger: zap.NewNop(), started: make(chan struct{}),
 	}
 	if err := refused.Start(); err != nil {

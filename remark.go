@@ -55,11 +55,12 @@ func (a *App) know(form string, labels remarkLabels) {
 // remarkOn warns of what of a form's lead did not come through as it was
 // sent, and counts it.
 func (a *App) remarkOn(log *zap.Logger, form string, remarks []remark) {
+	tokens := a.tokens()
 	for _, r := range remarks {
 		log.Warn("a part of the lead was not stored as sent",
-			zap.String("field", withoutValues(r.field, a.tokens)),
-			zap.String("status", withoutValues(r.status, a.tokens)),
-			zap.String("remark", withoutValues(r.text, a.tokens)))
+			zap.String("field", withoutValues(r.field, tokens)),
+			zap.String("status", withoutValues(r.status, tokens)),
+			zap.String("remark", withoutValues(r.text, tokens)))
 	}
 	meters.remarked(form, a.forms[form], remarks)
 }

@@ -210,13 +210,33 @@ func TestRunningServerShowsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	places := map[string]string{"log": s.Log(), "config": config, "adapt": adapted}
-	for _, path := range []string{"/metrics", "/telecrm/status", "/telecrm/leads", "/debug/vars"} {
+	for _, path := range []string{"/metrics", "/telecrm/", "/telecrm/status", "/telecrm/leads", "/debug/vars", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline"} {
 		places[path] = get(t, "http://"+s.admin+path)
+	}
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"leads", "list"}, {"leads", "list", "--json"}} {
+		places["output of "+strings.Join(args, " ")] = s.telecrm(t, args...)
 	}
 	for place, text := range places {
 		for _, secret := range secrets() {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q shows in the %s", secret, place)
+			}
+		}
+	}
+	// What shows a lead to whoever asks for it shows what was typed, and no
+	// token.
+	id := s.listed(t, "--state", "parked")[0].ID
+	for place, text := range map[string]string{
+		"/telecrm/leads/<id>": get(t, "http://"+s.admin+"/telecrm/leads/"+id),
+		"show":                s.telecrm(t, "leads", "show", id),
+		"export":              s.telecrm(t, "leads", "export", "--format", "ndjson"),
+	} {
+		if !strings.Contains(text, "Zuleika Quartermaine") && !strings.Contains(text, "Barnaby Thistlewood") {
+			t.Errorf("%s shows no lead: %s", place, text)
+		}
+		for _, secret := range []string{secretToken, secretAsyncToken, secretSiteSecret} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%q shows in %s", secret, place)
 			}
 		}
 	}

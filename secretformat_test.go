@@ -1,0 +1,111 @@
+package caddytelecrm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// secretive is a handler whose secrets all come from the environment, as the
+// documentation has it.
+func secretive(t *testing.T) testHandler {
+	t.Helper()
+	t.Setenv("TELECRM_TEST_TOKEN", testToken)
+	t.Setenv("TELECRM_TEST_ASYNC", testAsyncToken)
+	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)
+	const account = `{"token":"{env.TELECRM_TEST_TOKEN}","async_token":"{env.TELECRM_TEST_ASYNC}","enterprise_id":"66aa00bb11cc22dd33ee44ff","country":"IN"}`
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		AppsRaw: caddy.ModuleMap{"telecrm": json.RawMessage(`{"outbox":{"store":"off"},"accounts":{"default":` + account + `}}`)},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "FATAL"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := new(Handler)
+	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser(`telecrm {
+		token {env.TELECRM_TEST_TOKEN}
+		async_token {env.TELECRM_TEST_ASYNC}
+		enterprise_id 66aa00bb11cc22dd33ee44ff
+		country IN
+		protect
+		challenge turnstile {
+			secret {env.TELECRM_TEST_SITE_SECRET}
+		}
+		` + simpleBlock + "}")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Cleanup() })
+	return testHandler{Handler: h}
+}
+
+// checkNoSecret looks for the resolved secrets in a text.
+func checkNoSecret(t *testing.T, place, text string) {
+	t.Helper()
+	for _, secret := range []string{testToken, testAsyncToken, testSiteSecret} {
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) {
+			t.Errorf("a secret shows in %s: %.600s", place, text)
+		}
+	}
+}
+
+// However what holds secrets is printed, by a debugger's hand or a careless
+// log line, they do not show.
+func TestNothingPrintsSecrets(t *testing.T) {
+	h := secretive(t)
+	for place, value := range map[string]any{
+		"the handler": *h.Handler, "the app": *h.app, "its account": h.Account, "the account": *h.account, "the app's account": *h.app.accounts["default"],
+		"the app's own settings": *h.app.Accounts["default"], "the challenge": h.challenge, "its settings": *h.Challenge, "the guards": h.guards,
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			checkNoSecret(t, place+" as "+verb, fmt.Sprintf(verb, value))
+		}
+	}
+	for place, value := range map[string]any{"the handler": h.Handler, "the app": h.app} {
+		config, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNoSecret(t, place+" in JSON", string(config))
+		if !strings.Contains(string(config), "{env.TELECRM_TEST_TOKEN}") {
+			t.Errorf("%s lost its placeholder: %s", place, config)
+		}
+	}
+}
+
+// bomb is a body that panics.
+type bomb struct{ io.Reader }
+
+func (bomb) Read([]byte) (int, error) { panic(errors.New("a body that panics")) }
+
+// The trace of a panic, which Caddy logs, holds neither secrets nor what was
+// typed.
+func TestPanicsShowNoSecret(t *testing.T) {
+	h := secretive(t)
+	h.logger = newHandler(t, newCRM(t).url, simpleBlock).logger
+	r := postForm(meera)
+	r.Body = io.NopCloser(io.MultiReader(r.Body, bomb{}))
+	r.Header.Set("Referer", "https://www.example.com/contact")
+	defer func() {
+		trace := fmt.Sprint(recover()) + string(debug.Stack())
+		if !strings.Contains(trace, "ServeHTTP") {
+			t.Errorf("no panic of the handler: %s", trace)
+		}
+		checkNoSecret(t, "the trace", trace)
+		for _, typed := range []string{"Meera", "8123456789"} {
+			if strings.Contains(trace, typed) {
+				t.Errorf("%q shows in the trace", typed)
+			}
+		}
+	}()
+	_, _, _ = h.serve(r)
+}
