@@ -106,6 +106,7 @@ func setAside(path, suffix string, now time.Time) (string, error) {
 		if _, err := os.Lstat(name); err == nil {
 			continue
 		}
+		_ = os.Chmod(path, 0o600) // it holds leads, whoever put it there; to keep them matters more
 		if err := os.Link(path, name); err == nil {
 			return name, nil
 		}

@@ -255,3 +255,30 @@ func TestOpenClearsLeftovers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever is set aside holds leads as well, however open the file was that
+// somebody put back from elsewhere.
+func TestFilesSetAsideArePrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return // it has other permissions
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "outbox.db")
+	store := openAt(t, path)
+	mustAppend(t, store)
+	must(t, store.Close())
+	for _, name := range []string{path, path + ".journal"} {
+		must(t, os.WriteFile(name, []byte(strings.Repeat("damaged, so that it is replaced ", 1000)), 0o600))
+		must(t, os.Chmod(name, 0o644))
+	}
+	mustAppend(t, openAt(t, path))
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	if len(files) < 5 {
+		t.Errorf("only %v: what was damaged is not set aside", files)
+	}
+	for _, file := range files {
+		wantMode(t, filepath.Join(dir, file.Name()), 0o600)
+	}
+}
