@@ -69,7 +69,7 @@ func documents(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(files, "README.md")
+	return append(files, "README.md", "SECURITY.md")
 }
 
 func read(t *testing.T, file string) string {

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+)
+
+// Whatever a visitor typed, wherever it comes to stand, no spreadsheet runs
+// it, and text that is no formula stays as it is.
+func TestNoCellIsAFormula(t *testing.T) {
+	for text, want := range map[string]string{
+		"=1+1": "'=1+1", "+cmd": "'+cmd", "-2": "'-2", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1", "＝1": "'＝1",
+		"": "", "a=b": "a=b", "'=1": "'=1", "918123456789": "918123456789", "Zoë": "Zoë",
+	} {
+		if got := guarded(text); got != want {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	const formula = `=HYPERLINK("https://evil.example","x")`
+	var out strings.Builder
+	s := newSheet(&out, []string{formula, "name"})
+	err := s.write(adminapi.Lead{ID: formula, Form: formula, Reason: formula, Content: &adminapi.Content{
+		Identifier: formula, Fields: map[string]any{"name": []any{formula}, formula: formula, "late": formula},
+	}})
+	if err != nil || s.end() != nil {
+		t.Fatal(err)
+	}
+	for cell := range strings.SplitSeq(strings.NewReplacer("\n", ",", `"`, "").Replace(out.String()), ",") {
+		if strings.HasPrefix(cell, "=") {
+			t.Errorf("a cell is a formula: %s in\n%s", cell, out.String())
+		}
+	}
+}

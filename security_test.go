@@ -1,0 +1,55 @@
+package caddytelecrm_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Each attack in docs/security.md names tests, and those exist.
+func TestDocumentedAttacksAreTried(t *testing.T) {
+	const file = "docs/security.md"
+	links := regexp.MustCompile(`\[(Test\w+)\]\(\.\./([^)]+)\)`)
+	_, table, found := strings.Cut(read(t, file), "\n| attack |")
+	if !found {
+		t.Fatalf("%s has no table of attacks", file)
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := strings.Split(strings.TrimSpace(table), "\n")[2:]
+	if len(rows) < 30 {
+		t.Errorf("only %d attacks", len(rows))
+	}
+	for _, row := range rows {
+		named := links.FindAllStringSubmatch(row, -1)
+		if len(named) == 0 {
+			t.Errorf("no test tries: %s", row)
+		}
+		for _, test := range named {
+			if !strings.Contains(read(t, test[2]), "\nfunc "+test[1]+"(t *testing.T) {") {
+				t.Errorf("%s has no %s", test[2], test[1])
+			}
+		}
+	}
+}
+
+// Certificates are always verified: no code, and so no setting, does without.
+func TestNothingSwitchesVerificationOff(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		seen++
+		for _, word := range []string{"InsecureSkipVerify", "VerifyPeerCertificate", "VerifyConnection"} {
+			if strings.Contains(read(t, path), word) {
+				t.Errorf("%s has %s", path, word)
+			}
+		}
+		return nil
+	})
+	if err != nil || seen < 50 {
+		t.Errorf("read %d files, error %v", seen, err)
+	}
+}
