@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -122,5 +123,10 @@ func (b Builtin) Write(w io.Writer) error {
 	if b.Words == nil {
 		b.Words = Shipped().For()
 	}
-	return builtinTemplate.Execute(w, b)
+	var html bytes.Buffer
+	if err := builtinTemplate.Execute(&html, b); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(html.Bytes(), []byte("{{"), []byte(escapedBraces)))
+	return err
 }
