@@ -153,9 +153,14 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 	return h.answerThanks(w, r, s)
 }
 
-// mayPost reports whether the page that posts is one that may.
+// mayPost reports whether the page that posts is one that may, and notes what
+// the header says of who posts. Scripts, and programs that ask for JSON as they
+// do, need not look like a browser.
 func (h *Handler) mayPost(r *http.Request, s *submission) (allowed bool) {
 	allowed, s.signals = h.guards.origins.Check(r)
+	if !s.json {
+		s.signals = append(s.signals, guard.SenderOf(r).Signals()...)
+	}
 	return allowed
 }
 

@@ -87,7 +87,7 @@ func (h *Handler) takeSeal(r *http.Request, posted *form.Form) guard.Seal {
 	if h.stamps == nil {
 		return guard.Seal{}
 	}
-	seal := guard.Seal{Stamps: posted.Values(guard.StampInput), ByScript: wantsJSON(r)}
+	seal := guard.Seal{Stamps: posted.Values(guard.StampInput), ByScript: wantsJSON(r), Sender: guard.SenderOf(r)}
 	traps := h.stamps.TrapsOf(seal.Stamps, time.Now())
 	posted.Entries = slices.DeleteFunc(posted.Entries, func(entry form.Entry) bool {
 		if !slices.Contains(h.trapNames, entry.Name) || !slices.Contains(traps, entry.Name) {

@@ -508,6 +508,7 @@ func TestTakeSeal(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			posted := &form.Form{Entries: test.entries}
+			test.want.Sender = guard.SenderOf(post)
 			if diff := cmp.Diff(test.want, h.takeSeal(post, posted)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

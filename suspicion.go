@@ -25,7 +25,7 @@ func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard
 		h.trapSignals(s.posted),
 		h.stamps.Signals(s.seal, s.start),
 		s.signals,
-		guard.Texts(texts, names),
+		guard.Texts(texts, names, hostname(r)),
 		h.guards.crowd.See(clientAddress(r), slices.Concat(texts, names)),
 		h.mapping.phoneSignals(lead),
 	)
@@ -39,7 +39,7 @@ func (h *Handler) trapSignals(posted *form.Form) guard.Opinion {
 	}
 	isNamed := len(h.Honeypot) > 0
 	if isNamed && !slices.ContainsFunc(h.traps, posted.Has) {
-		return guard.Opinion{{Reason: "the post lacks the form's trap", Weight: 3}}
+		return guard.Opinion{{Reason: "the post lacks the form's trap", Weight: 2}}
 	}
 	return nil
 }

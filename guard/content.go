@@ -13,39 +13,99 @@ import (
 )
 
 // From how many links on a text looks like an advertisement. People send one
-// or two, such as their own site and what they saw on yours.
+// or two, such as their own site and what they saw on yours: each advertisement
+// has one as well, so even those weigh something.
 const (
 	manyLinks     = 3
 	veryManyLinks = 6
 )
 
-var (
-	link   = regexp.MustCompile(`(?i)\bhttps?://|\bwww\.|\bt\.me/|\bbit\.ly/`)
-	markup = regexp.MustCompile(`(?i)\[(?:url|link)\b|<a\s|\bhref\s*=`)
+// What texts weigh. One that stays below [Doubt] by two is no more than a
+// coincidence, of which it takes three to ask a person anything.
+const (
+	weightLink      = 1
+	weightShortened = 2
+	weightSame      = 2
+	weightMarkup    = 6
+	weightVeryMany  = 8
 )
 
-// Texts returns what speaks for junk in the texts that a visitor wrote. Those
-// in names answer a question that no link answers, such as a name or a city.
-func Texts(texts, names []string) Opinion {
+var (
+	link   = regexp.MustCompile(`(?i)\b(?:https?://(?:www\.)?|www\.)([\pL\pN.-]*)|\b(t\.me|bit\.ly)/`)
+	markup = regexp.MustCompile(`(?i)\[(?:url|link)\b|<a\s|\bhref\s*=`)
+
+	// shortened finds links that do not say where they lead. What maps and
+	// messengers have for people to share is not among them.
+	shortened = regexp.MustCompile(`(?i)\b(?:bit\.ly|tinyurl\.com|cutt\.ly|is\.gd|v\.gd|rb\.gy|ow\.ly|t\.ly|shorturl\.at|rebrand\.ly|tiny\.cc|s\.id|shrtco\.de|clck\.ru|vk\.cc|t\.cn|u\.to|bl\.ink)/\w`)
+)
+
+// Texts returns what speaks for junk in the texts that a visitor wrote, or
+// that their page sends along, on a site whose host is host. Those in names
+// answer a question that no link answers, such as a name or a city.
+func Texts(texts, names []string, host string) Opinion {
 	var found Opinion
-	links, marked := 0, false
-	for _, text := range slices.Concat(texts, names) {
-		links += len(link.FindAllStringIndex(text, veryManyLinks))
+	all := slices.Concat(texts, names)
+	links, marked, short := 0, false, false
+	for _, text := range all {
+		links += countLinks(text, host)
 		marked = marked || markup.MatchString(text)
+		short = short || shortened.MatchString(text)
 	}
 	switch {
 	case links >= veryManyLinks:
-		found = append(found, Signal{"very many links", 8})
+		found = append(found, Signal{"very many links", weightVeryMany})
 	case links >= manyLinks:
 		found = append(found, Signal{"many links", Doubt})
+	case short:
+		found = append(found, Signal{"a link that hides where it leads", weightShortened})
+	case links > 0:
+		found = append(found, Signal{"a link", weightLink})
 	}
 	if marked {
-		found = append(found, Signal{"links in the markup of forums or web pages", 6})
+		found = append(found, Signal{"links in the markup of forums or web pages", weightMarkup})
 	}
-	if slices.ContainsFunc(names, link.MatchString) {
+	if slices.ContainsFunc(names, func(name string) bool { return countLinks(name, host) > 0 }) {
 		found = append(found, Signal{"a link for a name", Doubt})
 	}
-	return found
+	if isRepeated(all) {
+		found = append(found, Signal{"the same in many inputs", weightSame})
+	}
+	return slices.Concat(found, offers(strings.Join(all, "\n")), randomLetters(texts, names))
+}
+
+// countLinks counts the links of a text but for those to the site itself,
+// which its own pages send along: the page that the visitor is on, and the one
+// on which they came. It stops counting when there are very many.
+func countLinks(text, host string) int {
+	host = strings.TrimPrefix(strings.ToLower(host), "www.")
+	n := 0
+	for _, found := range link.FindAllStringSubmatch(text, 4*veryManyLinks) {
+		if host == "" || !strings.EqualFold(found[1], host) {
+			n++
+		}
+	}
+	return n
+}
+
+// What is the same in so many inputs answers none of them. People do write
+// short things, such as "none", wherever they must write something.
+const (
+	sameInputs = 3
+	sameLength = 6
+)
+
+func isRepeated(texts []string) bool {
+	times := make(map[string]int, len(texts))
+	for _, text := range texts {
+		text = strings.ToLower(strings.TrimSpace(text))
+		if utf8.RuneCountInString(text) < sameLength {
+			continue
+		}
+		if times[text]++; times[text] == sameInputs {
+			return true
+		}
+	}
+	return false
 }
 
 // What a [Crowd] counts within an hour.

@@ -31,7 +31,7 @@ func TestTexts(t *testing.T) {
 		"nothing":           {"", "", guard.Welcome},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opinion := guard.Texts([]string{test.text}, []string{test.name})
+			opinion := guard.Texts([]string{test.text}, []string{test.name}, "shop.example")
 			if opinion.Verdict() != test.want {
 				t.Errorf("verdict %d (%d: %s), want %d", opinion.Verdict(), opinion.Score(), opinion.Reasons(), test.want)
 			}

@@ -115,18 +115,28 @@ type Seal struct {
 	// ByScript tells that a script made the post, which chooses itself what
 	// to send: that something is missing means nothing.
 	ByScript bool
+	// Sender is what made the post.
+	Sender Sender
 }
 
 // What the signals weigh. No one of them is enough to doubt a post, but for a
-// filled trap. A post without stamp and trap was made without reading the
-// page, or from one that was stored before it had them, and gets the benefit
-// of the doubt: the visitor is asked to send it once more.
+// filled trap, and for the lack of both trap and stamp in what no browser has
+// sent: that never read the page.
+//
+// A browser that sends neither has a page that was stored before it had them,
+// in its own memory or a cache, and those may be many on the day on which
+// `protect` is switched on. So that weighs little, and more only if the
+// browser does not say either that it comes from a page of ours. A page has
+// both or none of them, so what lacks just one was put together by a machine.
 const (
-	weightTooYoung  = 4
-	weightForged    = 4
-	weightNoStamp   = 3
-	weightNoTrap    = 3
-	weightTrapFills = Junk
+	weightTooYoung   = 4
+	weightForged     = 4
+	weightNoStamp    = 3
+	weightNoTrap     = 3
+	weightStored     = 2
+	weightFromNoPage = 4
+	weightBlind      = 6
+	weightTrapFills  = Junk
 )
 
 // Signals says what the seal of a post that came now speaks for. Without
@@ -134,6 +144,9 @@ const (
 func (s *Stamps) Signals(seal Seal, now time.Time) Opinion {
 	if s == nil {
 		return nil
+	}
+	if !seal.TrapSent && len(seal.Stamps) == 0 {
+		return seal.lacksAll()
 	}
 	var opinion Opinion
 	if seal.TrapFilled {
@@ -155,6 +168,20 @@ func (s *Stamps) Signals(seal Seal, now time.Time) Opinion {
 		opinion = append(opinion, Signal{"the page's stamp is missing", weightNoStamp})
 	}
 	return opinion
+}
+
+// lacksAll judges a post that has neither trap nor stamp.
+func (s Seal) lacksAll() Opinion {
+	weight := weightBlind
+	switch {
+	case s.ByScript:
+		return nil
+	case s.Sender.IsLikeBrowser() && s.Sender.NamesPage:
+		weight = weightStored
+	case s.Sender.IsLikeBrowser():
+		weight = weightFromNoPage
+	}
+	return Opinion{{"the page's stamp and trap are missing", weight}}
 }
 
 // best is the oldest of the stamps that are genuine.

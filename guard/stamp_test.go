@@ -76,7 +76,9 @@ func FuzzStamp(f *testing.F) {
 func TestSignals(t *testing.T) {
 	s := newStamps()
 	genuine := s.Stamp(served, "subject_2")
+	browser, hidden := guard.Sender{NamesPage: true}, guard.Sender{}
 	const (
+		none                           = "the page's stamp and trap are missing"
 		young, forged, noStamp, noTrap = "sent within 2 seconds of the page", "the page's stamp is forged", "the page's stamp is missing", "the page's trap is missing"
 		filled                         = "the trap is filled in"
 	)
@@ -97,7 +99,11 @@ func TestSignals(t *testing.T) {
 		{"forged", guard.Seal{Stamps: []string{"1.x.0.y"}, TrapSent: true}, 0, []string{forged}, guard.Welcome},
 		{"without a stamp", guard.Seal{TrapSent: true}, 0, []string{noStamp}, guard.Welcome},
 		{"without a trap", guard.Seal{Stamps: []string{genuine}}, time.Minute, []string{noTrap}, guard.Welcome},
-		{"blind", guard.Seal{}, 0, []string{noTrap, noStamp}, guard.Doubtful},
+		{"a page from before there were any", guard.Seal{Sender: browser}, 0, []string{none}, guard.Welcome},
+		{"the same, in a browser that hides where it is", guard.Seal{Sender: hidden}, 0, []string{none}, guard.Welcome},
+		{"blind", guard.Seal{Sender: guard.Sender{Program: true}}, 0, []string{none}, guard.Doubtful},
+		{"blind, and names the page", guard.Seal{Sender: guard.Sender{Program: true, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
+		{"blind, and pretends to be a browser", guard.Seal{Sender: guard.Sender{Flaws: 1, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
 		{"forged and blind", guard.Seal{Stamps: []string{""}}, 0, []string{noTrap, forged}, guard.Doubtful},
 		{"a script's own", guard.Seal{ByScript: true}, 0, nil, guard.Welcome},
 		{"a script's, forged", guard.Seal{ByScript: true, Stamps: []string{""}}, 0, []string{forged}, guard.Welcome},

@@ -1,0 +1,321 @@
+package caddytelecrm
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+// The corpora of posts, in testdata/corpus. Each file is a sequence of
+// requests, as editors for HTTP write them: "###" begins one and says what it
+// is, a comment says from which address it comes and how long after the one
+// before, and then comes the header. A body has an input a line, whose value
+// may go on in lines that begin with a tab, and is sent in the encoding that
+// the content type names. What is in braces is for the test: the name of the
+// page's trap, and a stamp that is so old.
+const corpusDir = "testdata/corpus"
+
+const (
+	corpusBlock = `
+	field name
+	field phone
+	field email
+	field message
+	unmapped more
+	thank_you /thanks
+`
+	corpusProtected = corpusBlock + "protect\n"
+)
+
+// corpusRequest is a request of a corpus.
+type corpusRequest struct {
+	title       string
+	from        string        // the address; empty: one that nobody else has
+	after       time.Duration // since the one before
+	unprotected bool          // it is for a form without protect
+	method      string
+	target      string
+	header      http.Header
+	inputs      [][2]string
+}
+
+// readCorpus reads a file of requests.
+func readCorpus(t *testing.T, file string) []corpusRequest {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []corpusRequest
+	for part := range strings.SplitSeq("\n"+string(content), "\n### ") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		request, err := parseCorpusRequest(part)
+		if err != nil {
+			t.Fatalf("%s: %q: %v", file, request.title, err)
+		}
+		list = append(list, request)
+	}
+	return list
+}
+
+func parseCorpusRequest(text string) (r corpusRequest, err error) {
+	r.title, text, _ = strings.Cut(text, "\n")
+	r.after = 20 * time.Second
+	for strings.HasPrefix(text, "# ") {
+		var directive string
+		directive, text, _ = strings.Cut(strings.TrimPrefix(text, "# "), "\n")
+		word, value, _ := strings.Cut(directive, " ")
+		switch word {
+		case "from":
+			r.from = value
+		case "after":
+			if r.after, err = time.ParseDuration(value); err != nil {
+				return r, err
+			}
+		case "unprotected":
+			r.unprotected = true
+		default:
+			return r, fmt.Errorf("unknown directive %q", directive)
+		}
+	}
+	line, rest, _ := strings.Cut(text, "\n")
+	words := strings.Fields(line)
+	if len(words) != 3 {
+		return r, fmt.Errorf("%q is no request line", line)
+	}
+	r.method, r.target = words[0], words[1]
+	head, body, _ := strings.Cut(rest, "\n\n")
+	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head + "\n\n"))).ReadMIMEHeader()
+	r.header = http.Header(header)
+	for line := range strings.SplitSeq(strings.TrimRight(body, "\n"), "\n") {
+		if more, ok := strings.CutPrefix(line, "\t"); ok && len(r.inputs) > 0 {
+			r.inputs[len(r.inputs)-1][1] += "\n" + more
+		} else if name, value, ok := strings.Cut(line, "="); ok {
+			r.inputs = append(r.inputs, [2]string{name, value})
+		}
+	}
+	return r, err
+}
+
+// corpusForm is a form that a corpus is posted to, with a clock for the guards
+// that remember.
+type corpusForm struct {
+	testHandler
+	at     time.Time
+	visits int
+}
+
+func newCorpusForm(t *testing.T, block string) *corpusForm {
+	t.Helper()
+	f := &corpusForm{testHandler: newHandler(t, newCRM(t).url, block), at: time.Now()}
+	withOutbox(t, f.testHandler)
+	clock := func() time.Time { return f.at }
+	limit, err := parseLimit(f.RateLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	window, err := parseDedupe(f.Dedupe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*f.guards.guardMemory = guardMemory{
+		rate: guard.NewRate(limit, clock), repeats: guard.NewRepeats(window, clock), crowd: guard.NewCrowd(clock),
+	}
+	return f
+}
+
+// send sends the request and returns what became of it; what was passed on to
+// the handler after this one has no outcome.
+func (f *corpusForm) send(t *testing.T, request corpusRequest) (became outcome, signs string) {
+	t.Helper()
+	f.at = f.at.Add(request.after)
+	f.visits++
+	client := request.from
+	if client == "" {
+		client = fmt.Sprintf("198.18.%d.7", f.visits)
+	}
+	body, contentType := f.encode(t, request)
+	r := httptest.NewRequestWithContext(t.Context(), request.method, request.target, bytes.NewReader(body))
+	r.Header, r.Host, r.TLS = request.header.Clone(), request.header.Get("Host"), &tls.ConnectionState{}
+	r.Header.Del("Host")
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	w := httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, client)
+	next := &passed{}
+	if err := f.ServeHTTP(w, r, next); err != nil {
+		t.Fatalf("%s: %v", request.title, err)
+	}
+	if next.requests > 0 {
+		return "", ""
+	}
+	logged := f.submission(t)
+	signs, _ = logged["signs_of_junk"].(string)
+	if wrong, ok := logged["wrong"]; ok {
+		signs = fmt.Sprint(wrong)
+	}
+	return outcome(logged["outcome"].(string)), signs
+}
+
+// encode writes the body as the request's content type has it.
+func (f *corpusForm) encode(t *testing.T, request corpusRequest) (body []byte, contentType string) {
+	t.Helper()
+	contentType = request.header.Get("Content-Type")
+	inputs := make([][2]string, 0, len(request.inputs))
+	for _, input := range request.inputs {
+		name, value := input[0], input[1]
+		if name == "{trap}" || name == guard.StampInput {
+			if f.stamps == nil {
+				continue
+			}
+			name = strings.ReplaceAll(name, "{trap}", f.firstTrap())
+			if age, ok := strings.CutPrefix(value, "{stamp "); ok {
+				old, err := time.ParseDuration(strings.TrimSuffix(age, "}"))
+				if err != nil {
+					t.Fatalf("%s: %v", request.title, err)
+				}
+				value = f.stamps.Stamp(time.Now().Add(-old), f.firstTrap())
+			}
+		}
+		inputs = append(inputs, [2]string{name, value})
+	}
+	mediaType, params, _ := mime.ParseMediaType(contentType)
+	var buf bytes.Buffer
+	switch mediaType {
+	case "application/json":
+		object := make(map[string]string)
+		for _, input := range inputs {
+			object[input[0]] = input[1]
+		}
+		if err := json.NewEncoder(&buf).Encode(object); err != nil {
+			t.Fatal(err)
+		}
+	case "multipart/form-data":
+		parts := multipart.NewWriter(&buf)
+		if err := parts.SetBoundary(params["boundary"]); err != nil {
+			t.Fatalf("%s: %v", request.title, err)
+		}
+		for _, input := range inputs {
+			if err := parts.WriteField(input[0], input[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		parts.Close()
+	default:
+		for i, input := range inputs {
+			if i > 0 {
+				buf.WriteByte('&')
+			}
+			buf.WriteString(url.QueryEscape(input[0]) + "=" + url.QueryEscape(input[1]))
+		}
+	}
+	return buf.Bytes(), contentType
+}
+
+func (f *corpusForm) firstTrap() string { return f.trapNames[0] }
+
+// corpusCount is what became of the posts of a corpus.
+type corpusCount struct {
+	posts, parked int
+	by            map[outcome]int
+	missed        []string
+}
+
+func (c *corpusCount) String() string {
+	return fmt.Sprintf("%d of %d parked (%.1f %%), %v", c.parked, c.posts, 100*float64(c.parked)/float64(max(c.posts, 1)), c.by)
+}
+
+// sendCorpus sends the requests of a folder, each file's to a form of its own.
+func sendCorpus(t *testing.T, folder, block string, each func(corpusRequest, outcome, string)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(corpusDir, folder, "*.http"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files in %s, error %v", folder, err)
+	}
+	for _, file := range files {
+		form := newCorpusForm(t, block)
+		for _, request := range readCorpus(t, file) {
+			if request.unprotected && form.stamps != nil {
+				continue
+			}
+			became, signs := form.send(t, request)
+			each(request, became, signs)
+		}
+	}
+}
+
+// No honest post is refused or parked, whether pages are protected or not.
+func TestHonestPostsGetIn(t *testing.T) {
+	welcome := []outcome{outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat}
+	for _, block := range []string{corpusBlock, corpusProtected} {
+		posts, others := 0, 0
+		sendCorpus(t, "honest", block, func(r corpusRequest, became outcome, signs string) {
+			switch {
+			case r.method != http.MethodPost:
+				others++
+				if became != "" {
+					t.Errorf("%s: it is not passed on: %s", r.title, became)
+				}
+			default:
+				posts++
+				if !slices.Contains(welcome, became) {
+					t.Errorf("%s: %s (%s)", r.title, became, signs)
+				}
+			}
+		})
+		t.Logf("protect %t: %d honest posts got in, %d other requests were passed on", block == corpusProtected, posts, others)
+		if posts < 60 {
+			t.Errorf("%d honest posts are too few", posts)
+		}
+	}
+}
+
+// Nearly all bots' posts are parked where pages are protected, and those that
+// were written after the signs were settled no less.
+func TestBotPostsAreParked(t *testing.T) {
+	for _, folder := range []string{"bots", "bots-held-back"} {
+		for _, block := range []string{corpusBlock, corpusProtected} {
+			protects := block == corpusProtected
+			count := corpusCount{by: make(map[outcome]int)}
+			sendCorpus(t, folder, block, func(r corpusRequest, became outcome, signs string) {
+				count.posts++
+				count.by[became]++
+				if became == outcomeAside || became == outcomeAsked {
+					count.parked++
+				} else if protects {
+					count.missed = append(count.missed, fmt.Sprintf("%s: %s %s", r.title, became, signs))
+				}
+			})
+			t.Logf("%s, protect %t: %s", folder, protects, &count)
+			for _, missed := range count.missed {
+				t.Logf("  not parked: %s", missed)
+			}
+			if protects && 100*count.parked < 95*count.posts {
+				t.Errorf("%s: less than 95 %%", folder)
+			}
+		}
+	}
+}
