@@ -167,9 +167,10 @@ type Handler struct {
 
 	// Whether to put something into the forms that post here, while their
 	// pages are served: a trap, which is an input that no person sees, and a
-	// signed stamp that says when the page was served. A post that lacks them
-	// both, or fills in the trap, is likely a machine's. Pages stay cacheable,
-	// with a weak entity tag; what is shorter than 64 KiB keeps an exact length.
+	// signed stamp that says when the page was served. A post that no
+	// browser made and that lacks both, or one that fills in the trap, is likely
+	// a machine's. Pages stay cacheable, with a weak entity tag; what is shorter
+	// than 64 KiB keeps an exact length.
 	Protect bool `json:"protect,omitempty"`
 
 	// A folder with message files of your own, `<language>.json` each, such as

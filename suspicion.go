@@ -24,6 +24,7 @@ func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard
 	return slices.Concat(
 		h.trapSignals(s.posted),
 		h.stamps.Signals(s.seal, s.start),
+		h.stamps.Haste(s.seal, texts, s.start),
 		s.signals,
 		guard.Texts(texts, names, hostname(r)),
 		h.guards.crowd.See(clientAddress(r), slices.Concat(texts, names)),

@@ -70,7 +70,7 @@ func Texts(texts, names []string, host string) Opinion {
 	if isRepeated(all) {
 		found = append(found, Signal{"the same in many inputs", weightSame})
 	}
-	return slices.Concat(found, offers(strings.Join(all, "\n")), randomLetters(texts, names))
+	return slices.Concat(found, offers(strings.Join(all, "\n"), links > 0 || short), randomLetters(texts, names))
 }
 
 // countLinks counts the links of a text but for those to the site itself,

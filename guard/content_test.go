@@ -42,6 +42,44 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// What a page sends along about itself is no link.
+func TestLinksToTheSiteItself(t *testing.T) {
+	page := []string{"https://www.shop.example/contact?utm_source=a", "http://shop.example/", "www.shop.example", "https://SHOP.example/lp"}
+	for name, test := range map[string]struct {
+		texts []string
+		host  string
+		score int
+	}{
+		"of its own":           {page, "www.shop.example", 0},
+		"and one of another":   {append(page, "https://search.example/"), "shop.example", 1},
+		"of another":           {page, "www.example.com", guard.Doubt},
+		"of one that is alike": {[]string{"https://www.shop.example.org/"}, "shop.example", 1},
+	} {
+		if opinion := guard.Texts(test.texts, nil, test.host); opinion.Score() != test.score {
+			t.Errorf("%s: score %d, want %d: %s", name, opinion.Score(), test.score, opinion.Reasons())
+		}
+	}
+}
+
+func TestLinksAndRepeats(t *testing.T) {
+	for name, test := range map[string]struct {
+		texts []string
+		score int
+	}{
+		"a link":                       {[]string{"https://bakery.example"}, 1},
+		"a map":                        {[]string{"https://maps.app.goo.gl/AbCdEf"}, 1},
+		"a shortened link":             {[]string{"see https://tinyurl.com/abc"}, 2},
+		"a shortened one without http": {[]string{"bit.ly/abc"}, 2},
+		"the same three times":         {[]string{"Widgets", "widgets ", "WIDGETS"}, 2},
+		"the same twice":               {[]string{"Sharma Electricals", "Sharma Electricals"}, 0},
+		"something short three times":  {[]string{"none", "none", "none"}, 0},
+	} {
+		if opinion := guard.Texts(test.texts, nil, "www.example.com"); opinion.Score() != test.score {
+			t.Errorf("%s: score %d, want %d: %s", name, opinion.Score(), test.score, opinion.Reasons())
+		}
+	}
+}
+
 const advert = "We offer the very best ranking in all search engines for a fair price"
 
 func TestSameTextFromManyNetworks(t *testing.T) {

@@ -10,11 +10,10 @@ import (
 
 // Sender is what made a post, as far as its header tells.
 type Sender struct {
-	// Program tells that it says itself that it is no browser, or says
-	// nothing.
+	// Program tells that it does not say that it is a browser.
 	Program bool
-	// Flaws is how much it lacks of what the browser sends that it says it
-	// is.
+	// Flaws is how much there is that the browser would not send that it says
+	// it is, or would, and that is missing.
 	Flaws int
 	// NamesPage tells that it says which page of a site that may post it
 	// comes from. It is only right of posts that [Origins.Check] allows.
@@ -36,8 +35,12 @@ const (
 func SenderOf(r *http.Request) Sender {
 	agent := r.UserAgent()
 	s := Sender{NamesPage: namesPage(r)}
-	if !saysBrowser.MatchString(agent) || saysProgram.MatchString(agent) {
+	switch {
+	case !saysBrowser.MatchString(agent):
 		s.Program = true
+		return s
+	case saysMachine.MatchString(agent):
+		s.Flaws = 2
 		return s
 	}
 	accept := strings.ToLower(r.Header.Get("Accept"))
@@ -70,8 +73,9 @@ func (s Sender) Signals() Opinion {
 }
 
 var (
-	saysBrowser = regexp.MustCompile(`^(?:Mozilla|Opera)/`)
-	saysProgram = regexp.MustCompile(`(?i)headless|phantomjs|bot\b|crawler|spider|scrapy|curl|wget|python|httpclient|libwww`)
+	saysBrowser = regexp.MustCompile(`^(?:Mozilla|Opera|Lynx|ELinks|w3m|Links)[/ ]`)
+	// saysMachine finds browsers that nobody sits in front of.
+	saysMachine = regexp.MustCompile(`(?i)headless|phantomjs|\b\w*bot/|crawler|spider|powershell|winhttp`)
 )
 
 // tellers are the browsers that say where a request comes from with each one

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // StampInput is the name of the hidden input that holds the stamp.
@@ -121,7 +123,8 @@ type Seal struct {
 
 // What the signals weigh. No one of them is enough to doubt a post, but for a
 // filled trap, and for the lack of both trap and stamp in what no browser has
-// sent: that never read the page.
+// sent: that never read the page. None of them comes about by accident, so that
+// one more thing does have a post doubted, such as a link.
 //
 // A browser that sends neither has a page that was stored before it had them,
 // in its own memory or a cache, and those may be many on the day on which
@@ -131,8 +134,8 @@ type Seal struct {
 const (
 	weightTooYoung   = 4
 	weightForged     = 4
-	weightNoStamp    = 3
-	weightNoTrap     = 3
+	weightNoStamp    = 4
+	weightNoTrap     = 4
 	weightStored     = 2
 	weightFromNoPage = 4
 	weightBlind      = 6
@@ -182,6 +185,35 @@ func (s Seal) lacksAll() Opinion {
 		weight = weightFromNoPage
 	}
 	return Opinion{{"the page's stamp and trap are missing", weight}}
+}
+
+// What was written in haste was pasted, by people as well, or came with the
+// page; so it weighs little. Nobody types, or says, so many characters a second
+// for as long as it takes to write a text that is not short.
+const (
+	weightHaste = 2
+	fastest     = 15
+	hastyText   = 60
+)
+
+// Haste returns what speaks for junk if one of the texts is longer than
+// anybody could write since the page was served.
+func (s *Stamps) Haste(seal Seal, texts []string, now time.Time) Opinion {
+	if s == nil {
+		return nil
+	}
+	stamp, genuine := s.best(seal.Stamps, now)
+	if !genuine || stamp.Most < 0 {
+		return nil
+	}
+	for _, text := range texts {
+		length := utf8.RuneCountInString(text)
+		isKey := !strings.ContainsFunc(text, unicode.IsSpace) && length == len(text) // that the page sends along
+		if length >= hastyText && !isKey && stamp.Most < time.Duration(length)*time.Second/fastest {
+			return Opinion{{"written faster than anybody types", weightHaste}}
+		}
+	}
+	return nil
 }
 
 // best is the oldest of the stamps that are genuine.
