@@ -49,7 +49,7 @@ func Texts(texts, names []string, host string) Opinion {
 	for _, text := range all {
 		links += countLinks(text, host)
 		marked = marked || markup.MatchString(text)
-		short = short || shortened.MatchString(text)
+		short = short || strings.Contains(text, "/") && shortened.MatchString(text)
 	}
 	switch {
 	case links >= veryManyLinks:

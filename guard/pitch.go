@@ -1,6 +1,6 @@
 package guard
 
-import "regexp"
+import "strings"
 
 // trades are what strangers offer by forms to whoever reads them, one line a
 // trade. The words are those of the sellers, in the languages that they
@@ -42,14 +42,6 @@ var approaches = compileAll(
 	`oferecemos|(?:nossa|nuestra) (?:empresa|equipe|equipo)|clique (?:aqui|no)|haga clic|haz clic|aumente (?:suas|su|as|tus)|aumentar (?:suas|sus)|cadastre-se|regístrate|ofrecemos|garanti(?:do|a|mos|zado)|nous (?:proposons|offrons)|cliquez ici|wir bieten|hier klicken|aproveite|saiba mais|más información|en savoir plus|mehr erfahren|bônus|bono\b|aprovecha|promoção`,
 )
 
-func compileAll(expressions ...string) []*regexp.Regexp {
-	list := make([]*regexp.Regexp, 0, len(expressions))
-	for _, expression := range expressions {
-		list = append(list, regexp.MustCompile(`(?i)`+expression))
-	}
-	return list
-}
-
 // customers is what people write who want something of the one that they write
 // to. Without any of that, a trade with a link is an offer.
 var customers = compileAll(
@@ -72,6 +64,7 @@ const (
 // offers returns what speaks for the offer of somebody who is no customer, in
 // all that a visitor wrote.
 func offers(text string, hasLink bool) Opinion {
+	text = strings.ToLower(ends(text))
 	found := countMatches(trades, text)
 	if found == 0 {
 		return nil
@@ -82,10 +75,10 @@ func offers(text string, hasLink bool) Opinion {
 	return Opinion{{"a trade that is often offered by strangers", weightTrade}}
 }
 
-func countMatches(expressions []*regexp.Regexp, text string) int {
+func countMatches(lists []phrases, text string) int {
 	n := 0
-	for _, expression := range expressions {
-		if expression.MatchString(text) {
+	for _, list := range lists {
+		if list.in(text) {
 			n++
 		}
 	}
