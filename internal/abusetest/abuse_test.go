@@ -96,8 +96,9 @@ func TestAbuse(t *testing.T) {
 			r := newRig(t)
 			quiet, busy := newVisitors(r.site), newVisitors(r.site)
 			busy.came = 100_000 // others than the quiet ones
-			quiet.come(t.Context(), sized(time.Second, 15*time.Second))
-			before := r.memory(t)
+			quietTime, idle := sized(time.Second, 15*time.Second), r.cpu(t)
+			quiet.come(t.Context(), quietTime)
+			before, begun := r.memory(t), r.cpu(t)
 
 			a := newAttacker(r.site)
 			ctx, stop := context.WithCancel(t.Context())
@@ -115,15 +116,17 @@ func TestAbuse(t *testing.T) {
 			<-over
 
 			after := r.memory(t)
+			// The other visitors cost what they did when it was quiet.
+			cost := r.cpu(t) - begun - (begun-idle)*attack.lasts/quietTime
 			if grown := after.peak - before.peak; grown > attack.spare {
 				t.Errorf("MEMORY: the process grew by %d MiB, more than %d", grown>>20, attack.spare>>20)
 			}
 			quiet.check(t)
 			busy.check(t)
 			r.checkLeads(t, quiet, busy)
-			t.Logf("\n| attack | shots | answers | files open | resident at most, before and after | heap | pages quiet, p50 / p99 ms | attacked | posts quiet | attacked |\n"+
-				"| %s | %d | %s | %d | %d, %d MiB | %d, %d MiB | %s | %s | %s | %s |", attack.name,
-				a.shots, a.answers(), files, before.peak>>20, after.peak>>20, before.heap>>20, after.heap>>20,
+			t.Logf("\n| attack | shots | answers | CPU ms for each | files open | resident at most, before and after | heap | pages quiet, p50 / p99 ms | attacked | posts quiet | attacked |\n"+
+				"| %s | %d | %s | %.1f | %d | %d, %d MiB | %d, %d MiB | %s | %s | %s | %s |", attack.name,
+				a.shots, a.answers(), float64(cost.Milliseconds())/float64(max(a.shots, 1)), files, before.peak>>20, after.peak>>20, before.heap>>20, after.heap>>20,
 				waits(quiet.reads), waits(busy.reads), waits(quiet.posts), waits(busy.posts))
 		})
 	}

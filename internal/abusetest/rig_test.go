@@ -118,6 +118,31 @@ func (r *rig) memory(t *testing.T) memory {
 	}
 }
 
+// ticksPerSecond is the unit in which Linux counts time in /proc.
+const ticksPerSecond = 100
+
+// cpu is the time that the process has computed.
+func (r *rig) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What follows the name of the program, in brackets, are numbers; the
+	// twelfth and thirteenth are the time in its own code and in the kernel.
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	var ticks time.Duration
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * time.Second / ticksPerSecond
+}
+
 // openFiles is how many files, most of them connections, the server has open.
 func (r *rig) openFiles(t *testing.T) int {
 	t.Helper()
