@@ -107,5 +107,5 @@ func TestPanicsShowNoSecret(t *testing.T) {
 			}
 		}
 	}()
-	_, _, _ = h.serve(r)
+	h.mustServe(t, r)
 }

@@ -117,7 +117,7 @@ func TestAbuse(t *testing.T) {
 
 			after := r.memory(t)
 			// The other visitors cost what they did when it was quiet.
-			cost := r.cpu(t) - begun - (begun-idle)*attack.lasts/quietTime
+			cost := r.cpu(t) - begun - time.Duration(float64(begun-idle)*attack.lasts.Seconds()/quietTime.Seconds())
 			if grown := after.peak - before.peak; grown > attack.spare {
 				t.Errorf("MEMORY: the process grew by %d MiB, more than %d", grown>>20, attack.spare>>20)
 			}

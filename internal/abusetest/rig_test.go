@@ -118,8 +118,8 @@ func (r *rig) memory(t *testing.T) memory {
 	}
 }
 
-// ticksPerSecond is the unit in which Linux counts time in /proc.
-const ticksPerSecond = 100
+// tick is the unit in which Linux counts time in /proc.
+const tick = 10 * time.Millisecond
 
 // cpu is the time that the process has computed.
 func (r *rig) cpu(t *testing.T) time.Duration {
@@ -132,15 +132,15 @@ func (r *rig) cpu(t *testing.T) time.Duration {
 	// twelfth and thirteenth are the time in its own code and in the kernel.
 	_, after, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(after)
-	var ticks time.Duration
+	ticks := 0
 	for _, field := range fields[11:13] {
 		n, err := strconv.Atoi(field)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * time.Second / ticksPerSecond
+	return time.Duration(ticks) * tick
 }
 
 // openFiles is how many files, most of them connections, the server has open.
