@@ -29,7 +29,7 @@ func TestProtectedForm(t *testing.T) {
 		{"a style sheet that hides", "rewrite /style.css /hiding.css\nheader /hiding.css Content-Type text/css\nrespond /hiding.css \"[hidden] { display: none !important }\"", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := startSite(t, "root * example/site", "root * example/site\n"+test.header)
+			s := startSite(t, "# protect", "protect", "root * example/site", "root * example/site\n"+test.header)
 			b := openTab(t)
 			if test.complaint != "" {
 				b.witness.permit(s.pages+"/contact", test.complaint)
