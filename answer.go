@@ -198,7 +198,7 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 		target := strings.ReplaceAll(h.ErrorsRedirect, placeholderID, s.id)
 		target = strings.ReplaceAll(target, placeholderOutcome, string(s.outcome))
 		target = strings.ReplaceAll(target, placeholderErrorFields, url.QueryEscape(strings.Join(f.inputs(), ",")))
-		http.Redirect(w, r, target, http.StatusSeeOther)
+		http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // the operator says where to; names of inputs are escaped
 		return nil
 	}
 	own, err := h.renderPage(r, s, f)
