@@ -23,8 +23,9 @@ type phrase struct {
 func compileAll(expressions ...string) []phrases {
 	lists := make([]phrases, 0, len(expressions))
 	for _, expression := range expressions {
-		var list phrases
-		for _, alternative := range alternatives(expression) {
+		found := alternatives(expression)
+		list := make(phrases, 0, len(found))
+		for _, alternative := range found {
 			compiled := regexp.MustCompile(alternative)
 			parsed, _ := syntax.Parse(alternative, syntax.Perl) // what compiles can be parsed
 			list = append(list, phrase{compiled, needs(parsed)})
