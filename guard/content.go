@@ -44,6 +44,7 @@ var (
 // answer a question that no link answers, such as a name or a city.
 func Texts(texts, names []string, host string) Opinion {
 	var found Opinion
+	texts, names = bounded(texts), bounded(names)
 	all := slices.Concat(texts, names)
 	links, marked, short := 0, false, false
 	for _, text := range all {
@@ -71,6 +72,24 @@ func Texts(texts, names []string, host string) Opinion {
 		found = append(found, Signal{"the same in many inputs", weightSame})
 	}
 	return slices.Concat(found, offers(strings.Join(all, "\n"), links > 0 || short), randomLetters(texts, names))
+}
+
+// mostText is how much is looked at of all texts together, in bytes: ten times
+// what people write, and little work.
+const mostText = 16 << 10
+
+// bounded returns the texts without what is too much of them.
+func bounded(texts []string) []string {
+	left := mostText
+	list := make([]string, 0, len(texts))
+	for _, text := range texts {
+		text = ends(text)
+		if left -= len(text); left < 0 {
+			break
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 // countLinks counts the links of a text but for those to the site itself,

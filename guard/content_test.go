@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,5 +165,22 @@ func TestTrapsThatBrowsersFillIn(t *testing.T) {
 		if guard.IsFilledByBrowsers(input) {
 			t.Errorf("%s is warned about", input)
 		}
+	}
+}
+
+// BenchmarkTexts looks at a short post, and at as much text as a form takes.
+func BenchmarkTexts(b *testing.B) {
+	const sentence = "We can bring your website to the first page, see https://a.example for a free offer of ours. "
+	for name, texts := range map[string][]string{
+		"short": {"Please call me about a rooftop system for my house in Mysuru."},
+		"long":  {strings.Repeat(sentence, 64<<10/len(sentence))},
+		"many":  slices.Repeat([]string{strings.Repeat(sentence, 6)}, 100),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				guard.Texts(texts, []string{"Meera Iyer"}, "www.example.com")
+			}
+		})
 	}
 }
