@@ -2,8 +2,10 @@ package caddytelecrm
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -161,6 +163,21 @@ func TestHoneypot(t *testing.T) {
 	for _, words := range []string{"honeypot off x", "honeypot name", "rate_limit 0 1m", "rate_limit 10", "rate_limit 10 0s", "rate_limit many 1m", "rate_limit on", "dedupe 0s", "dedupe soon", "origins www.example.com"} {
 		if _, err := provisionHandler(t, "http://localhost:1", guardedBlock+words); err == nil || !strings.Contains(err.Error(), strings.Fields(words)[0]) {
 			t.Errorf("%s: error %v", words, err)
+		}
+	}
+}
+
+// A partner's program, which sends leads by the hundred from one address and
+// presses nothing again, gets all of them in.
+func TestProgramsThatPostALot(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock+"rate_limit off")
+	withOutbox(t, h)
+	for n := range 300 {
+		r := postForm(url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("+1 201 555 %04d", n)}, "message": {fmt.Sprint("Please call, number ", n)}})
+		r.Header.Set("User-Agent", "Go-http-client/1.1")
+		if w := h.serveFrom(t, "192.0.2.7", r); w.Code != http.StatusSeeOther {
+			t.Fatalf("post %d: status %d, %v", n+1, w.Code, h.submission(t))
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (m *mapping) phoneSignals(lead telecrm.Lead) guard.Opinion {
 	for _, f := range m.fields {
 		number, ok := lead.Fields[f.Name].(string)
 		if ok && f.kind == fieldtype.Phone && !fieldtype.IsAssigned(number) {
-			return guard.Opinion{{Reason: "a phone number that its country does not give out", Weight: 2}}
+			return guard.Opinion{{Reason: "a phone number that its country does not give out", Weight: 1}}
 		}
 	}
 	return nil

@@ -135,9 +135,12 @@ const (
 	// fewNets are as many networks as may send the same text by chance, and
 	// manyPosts as many posts as come from one network, such as that of an
 	// office or a mobile provider, without anybody wondering.
-	fewNets       = 3
-	manyPosts     = 30
-	veryManyPosts = 120
+	fewNets   = 3
+	manyPosts = 30
+	// weightManyPosts is small: behind one network there may be a whole
+	// mobile provider, or the program of a partner, which sends its leads by
+	// the hundred and would never press send again.
+	weightManyPosts = 1
 	// shortestText is the length, in characters, from which a text is nobody
 	// else's. "Please call me back" is everybody's.
 	shortestText = 40
@@ -178,11 +181,8 @@ func (c *Crowd) See(addr netip.Addr, texts []string) Opinion {
 	posts, _ := c.nets.get(network, now)
 	posts++
 	c.nets.put(network, posts, now)
-	switch {
-	case posts > veryManyPosts:
-		found = append(found, Signal{"very many posts from one network", 4})
-	case posts > manyPosts:
-		found = append(found, Signal{"many posts from one network", 2})
+	if posts > manyPosts {
+		found = append(found, Signal{"many posts from one network", weightManyPosts})
 	}
 	if key, ok := keyOf(texts); ok && c.senders(key, network, now) > fewNets {
 		found = append(found, Signal{"the same text from many networks", 4})
