@@ -129,22 +129,45 @@ func TestOwnOfHostilePages(t *testing.T) {
 	}
 }
 
+// answered is a realistic page of that size, with what was typed and what is
+// to be corrected.
+func answered(tb testing.TB, size int) page.Own {
+	tb.Helper()
+	o := own(tb, realisticPage(size))
+	o.Code, o.Note = "UNAVAILABLE", "Look again."
+	for i := range 30 {
+		o.Values = append(o.Values, page.Pair{Name: "line" + strconv.Itoa(i), Value: "Asha & Ravi"})
+	}
+	for _, pair := range []string{"country=50", "how=mail", "topic=b", "message=typed"} {
+		name, value, _ := strings.Cut(pair, "=")
+		o.Values = append(o.Values, page.Pair{Name: name, Value: value})
+	}
+	o.Problems = []page.Problem{missing("line3"), missing("line9"), missing("country"), missing("how"), missing("message")}
+	return o
+}
+
+// What it takes grows with the page, and by little.
+func TestOwnAllocatesLittle(t *testing.T) {
+	for _, size := range []int{30 << 10, 300 << 10} {
+		o := answered(t, size)
+		allocs := testing.AllocsPerRun(3, func() {
+			if _, err := o.Render(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if perKB := allocs / (float64(len(o.Source)) / 1024); perKB > 50 {
+			t.Errorf("%d KB: %.0f allocations a KB, want 50 at most", size>>10, perKB)
+		}
+	}
+}
+
 // BenchmarkOwn shows pages like those of real sites: the form of one has 36
 // controls and a list of 100 answers, and there are links, images and drawings
 // all around it.
 func BenchmarkOwn(b *testing.B) {
 	for _, size := range []int{30 << 10, 100 << 10, page.MaxSource} {
 		b.Run(strconv.Itoa(size>>10)+"KB", func(b *testing.B) {
-			o := own(b, realisticPage(size))
-			o.Code, o.Note = "UNAVAILABLE", "Look again."
-			for i := range 30 {
-				o.Values = append(o.Values, page.Pair{Name: "line" + strconv.Itoa(i), Value: "Asha & Ravi"})
-			}
-			for _, pair := range []string{"country=50", "how=mail", "topic=b", "message=typed"} {
-				name, value, _ := strings.Cut(pair, "=")
-				o.Values = append(o.Values, page.Pair{Name: name, Value: value})
-			}
-			o.Problems = []page.Problem{missing("line3"), missing("line9"), missing("country"), missing("how"), missing("message")}
+			o := answered(b, size)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(o.Source)))
 			for b.Loop() {

@@ -74,7 +74,7 @@ func (t *tag) print(source string) string {
 	return s.String()
 }
 
-var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;", "\x00", "\uFFFD", "\r", "&#13;", "{{", escapedBraces)
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;", "\x00", "\uFFFD", "\r", "&#13;")
 
 // escapedBraces stand for those that begin an action of Go's templates: the
 // site may run what we answer through Caddy's.
@@ -82,4 +82,6 @@ const escapedBraces = "&#123;&#123;"
 
 // escape writes text so that it is just that in an element, in a quoted
 // attribute and in a textarea.
-func escape(text string) string { return escaper.Replace(text) }
+func escape(text string) string {
+	return strings.ReplaceAll(escaper.Replace(text), "{{", escapedBraces)
+}
