@@ -35,12 +35,8 @@ const (
 func SenderOf(r *http.Request) Sender {
 	agent := r.UserAgent()
 	s := Sender{NamesPage: namesPage(r)}
-	switch {
-	case !saysBrowser.MatchString(agent):
+	if !saysBrowser.MatchString(agent) || saysMachine.MatchString(agent) {
 		s.Program = true
-		return s
-	case saysMachine.MatchString(agent):
-		s.Flaws = 2
 		return s
 	}
 	accept := strings.ToLower(r.Header.Get("Accept"))
@@ -74,7 +70,8 @@ func (s Sender) Signals() Opinion {
 
 var (
 	saysBrowser = regexp.MustCompile(`^(?:Mozilla|Opera|Lynx|ELinks|w3m|Links)[/ ]`)
-	// saysMachine finds browsers that nobody sits in front of.
+	// saysMachine finds browsers that nobody sits in front of, and that do not
+	// hide it: those who watch over a site use them, too.
 	saysMachine = regexp.MustCompile(`(?i)headless|phantomjs|\b\w*bot/|crawler|spider|powershell|winhttp`)
 )
 

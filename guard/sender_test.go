@@ -49,7 +49,7 @@ func TestSender(t *testing.T) {
 		"no language":                         {with(newChrome, header{"Sec-Fetch-Site": "same-origin", "Accept-Language": ""}), false, guard.Sender{Flaws: 1, NamesPage: true}, 2},
 		"the name of a browser, and no more":  {header{"User-Agent": oldChrome}, false, guard.Sender{Flaws: 2}, 4},
 		"that of a new one":                   {header{"User-Agent": newChrome, "Accept": "*/*"}, false, guard.Sender{Flaws: 3}, 4},
-		"without a head":                      {with(headless, here), false, guard.Sender{Flaws: 2, NamesPage: true}, 4},
+		"without a head":                      {with(headless, here), false, guard.Sender{Program: true, NamesPage: true}, 2},
 		"a library":                           {header{"User-Agent": "python-requests/2.32.3", "Accept": "*/*"}, false, guard.Sender{Program: true}, 2},
 		"nothing":                             {nil, false, guard.Sender{Program: true}, 2},
 	} {
