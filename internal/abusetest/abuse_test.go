@@ -46,7 +46,7 @@ func attacks() []attack {
 	return []attack{
 		{name: fmt.Sprintf("%d slow senders", slow), spare: usualSpare + int64(slow)*perSender, lasts: slowLast, cutOff: fullSize, run: func(ctx context.Context, t *testing.T, a *attacker) {
 			t.Helper()
-			a.drip(ctx, t, slow)
+			a.drip(ctx, t, slow, slowLast/5)
 		}},
 		flood("bodies that never end", rate/3, func(ctx context.Context, a *attacker, n int) int {
 			return a.send(ctx, request{address: network(n), headers: []string{urlEncoded}, length: -1, body: endlessChunks()})

@@ -150,9 +150,14 @@ func (a *attacker) sendText(ctx context.Context, address, body string, headers .
 // network is the nth of many networks, an IPv6 /64 each.
 func network(n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", n>>16&0xffff, n&0xffff) }
 
-// drip keeps so many posts open, a byte of each a second, until ctx ends.
+// dripSteps is how many steps a second of dripping has, so that neither the
+// attacker nor the server has everything to do in one moment.
+const dripSteps = 100
+
+// drip opens so many posts, in the time given, and keeps them open, a byte of
+// each a second, until ctx ends.
 // Half of them come from a page of another site, and nobody wants them.
-func (a *attacker) drip(ctx context.Context, t *testing.T, senders int) {
+func (a *attacker) drip(ctx context.Context, t *testing.T, senders int, opening time.Duration) {
 	t.Helper()
 	conns := make([]net.Conn, 0, senders)
 	defer func() {
@@ -160,7 +165,12 @@ func (a *attacker) drip(ctx context.Context, t *testing.T, senders int) {
 			_ = conn.Close()
 		}
 	}()
+	pause := time.NewTicker(opening / dripSteps)
+	defer pause.Stop()
 	for n := range senders {
+		if n%max(1, senders/dripSteps) == 0 {
+			<-pause.C
+		}
 		conn, err := a.dial(ctx)
 		if err != nil {
 			break // the time is up
@@ -172,8 +182,10 @@ func (a *attacker) drip(ctx context.Context, t *testing.T, senders int) {
 		}
 		_, _ = io.WriteString(conn, a.head(r)+"m")
 	}
-	every(ctx, 1, func() {
-		for _, conn := range conns {
+	step := 0
+	every(ctx, dripSteps, func() {
+		step = (step + 1) % dripSteps
+		for _, conn := range conns[step*len(conns)/dripSteps : (step+1)*len(conns)/dripSteps] {
 			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = io.WriteString(conn, "m")
 		}
