@@ -138,7 +138,7 @@ func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submi
 			s.reason = err.Error()
 		}
 	}
-	if isForwarded(r) {
+	if isForwarded(r) && clientAddress(r).String() == remoteHost(r) {
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
 	w.Header().Set("Retry-After", seconds(pass.Wait))

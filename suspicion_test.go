@@ -395,3 +395,28 @@ func TestChallengesAreJudged(t *testing.T) {
 		})
 	}
 }
+
+// A reload forgets no post: what the config before has taken is a repeat for
+// the one after it, until no config knows the form any more.
+func TestRepeatsOutliveAReload(t *testing.T) {
+	crm := newCRM(t)
+	block := guardedBlock + "form outlives"
+	before := newHandler(t, crm.url, block)
+	before.mustServe(t, postForm(meera))
+	after := newHandler(t, crm.url, block)
+	if err := before.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	after.mustServe(t, postForm(meera))
+	if got := after.submission(t)["outcome"]; got != string(outcomeRepeat) || len(crm.Leads()) != 1 {
+		t.Errorf("after the reload: outcome %v, %d leads", got, len(crm.Leads()))
+	}
+	if err := after.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	fresh := newHandler(t, crm.url, block)
+	fresh.mustServe(t, postForm(meera))
+	if got := fresh.submission(t)["outcome"]; got == string(outcomeRepeat) {
+		t.Error("it is remembered though no config was left")
+	}
+}

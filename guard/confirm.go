@@ -2,7 +2,6 @@ package guard
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"time"
@@ -45,7 +44,5 @@ func (c *Confirmations) Read(confirmation string, now time.Time) (id string, ok 
 }
 
 func (c *Confirmations) seal(id string) string {
-	mac := hmac.New(sha256.New, c.key)
-	_, _ = mac.Write([]byte("confirm\x00" + c.form + "\x00" + id)) // a hash takes all
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+	return base64.RawURLEncoding.EncodeToString(sign(c.key, "confirm\x00"+c.form+"\x00"+id)[:18])
 }
