@@ -3,7 +3,6 @@ package caddytelecrm
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -252,30 +251,6 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	s.clock.stop()
 	s.posted = posted
 	return nil
-}
-
-// How much is read of a body that is too large, and for how long.
-const (
-	maxDiscard  = 32 << 20
-	discardTime = time.Minute
-)
-
-// discardRest reads what is left of the body, because a connection that is
-// closed while the browser sends may take the answer along (RFC 9112, section
-// 9.6), and not every browser looks for one before it has sent all. A body
-// that is larger than any file that a visitor may have meant to send is not
-// read, nor one that does not say how large it is, as browsers do; and one that
-// goes on for too long is read no further.
-func (h *Handler) discardRest(w http.ResponseWriter, r *http.Request) {
-	control := http.NewResponseController(w)
-	isBearable := r.ContentLength >= 0 && r.ContentLength <= h.MaxBody+maxDiscard
-	if isBearable && control.SetReadDeadline(time.Now().Add(discardTime)) == nil {
-		if _, err := io.CopyN(io.Discard, r.Body, maxDiscard); errors.Is(err, io.EOF) {
-			_ = control.SetReadDeadline(time.Time{}) // it was one for the connection, which may be used again
-			return
-		}
-	}
-	w.Header().Set("Connection", "close") // or the server would try in its turn
 }
 
 // expand replaces the placeholders of an operator's template. What the visitor
