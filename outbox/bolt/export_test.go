@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"math"
 )
 
 // SchemaVersion is the version that this package writes.
@@ -41,6 +42,15 @@ func (s *Store) SetMapFlags(flags int) { s.handle.db.MmapFlags = flags }
 // Checkpoint commits to the file what the journal holds.
 func (s *Store) Checkpoint() error {
 	return s.await(context.Background(), &operation{alone: s.checkpoint})
+}
+
+// HoldCheckpoints has changes committed to the file only when the journal is
+// full or Checkpoint is called, however slow the machine is.
+func (s *Store) HoldCheckpoints() error {
+	return s.await(context.Background(), &operation{alone: func() error {
+		s.checkpointAfter = math.MaxInt64
+		return nil
+	}})
 }
 
 // JournalFrameEnds returns where in a journal its frames end.

@@ -49,6 +49,17 @@ func openAt(tb testing.TB, path string) *bolt.Store {
 	return store
 }
 
+// openHeld opens an outbox of which the test says when the journal is
+// committed to the file.
+func openHeld(tb testing.TB, path string) *bolt.Store {
+	tb.Helper()
+	store := openAt(tb, path)
+	if err := store.HoldCheckpoints(); err != nil {
+		tb.Fatal(err)
+	}
+	return store
+}
+
 func mustAppend(tb testing.TB, store *bolt.Store) {
 	if err := store.Append(context.Background(), newEntry()); err != nil {
 		tb.Error(err)

@@ -71,6 +71,8 @@ type Store struct {
 	released bool                   // those taken in an earlier one are due again
 	// checkpointAt is the length of the journal at which it is committed.
 	checkpointAt int64
+	// checkpointAfter is how long after a change it is committed.
+	checkpointAfter time.Duration
 	// distrusted: it is not known which commit the file's next reader will
 	// see, so the journal cannot say what follows it.
 	distrusted     bool
@@ -100,7 +102,8 @@ func Open(path string, opts Options) (*Store, error) {
 		done:        make(chan struct{}),
 		attempts:    make(map[uuid.UUID]struct{}),
 
-		checkpointAt: checkpointBytes,
+		checkpointAt:    checkpointBytes,
+		checkpointAfter: checkpointAfter,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

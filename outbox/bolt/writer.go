@@ -41,7 +41,7 @@ type operation struct {
 // write is the writer: it carries out operations until the store closes.
 func (s *Store) write() {
 	defer close(s.done)
-	overdue := time.NewTimer(checkpointAfter)
+	overdue := time.NewTimer(s.checkpointAfter)
 	overdue.Stop()
 	waiting := false
 	for {
@@ -50,12 +50,12 @@ func (s *Store) write() {
 			s.serve(op)
 			if !waiting && s.journal.end > 0 {
 				waiting = true
-				overdue.Reset(checkpointAfter)
+				overdue.Reset(s.checkpointAfter)
 			}
 		case <-overdue.C:
 			s.catchUp()
 			if waiting = s.journal.end > 0; waiting { // it could not
-				overdue.Reset(checkpointAfter)
+				overdue.Reset(s.checkpointAfter)
 			}
 		case <-s.closing:
 			s.shut()
