@@ -154,8 +154,8 @@ func network(n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", n>>16&0xfff
 // attacker nor the server has everything to do in one moment.
 const dripSteps = 100
 
-// drip opens so many posts, in the time given, and keeps them open, a byte of
-// each a second, until ctx ends.
+// drip opens so many posts, evenly in the time given, and keeps them open, a
+// byte of each a second, until ctx ends.
 // Half of them come from a page of another site, and nobody wants them.
 func (a *attacker) drip(ctx context.Context, t *testing.T, senders int, opening time.Duration) {
 	t.Helper()
@@ -165,23 +165,22 @@ func (a *attacker) drip(ctx context.Context, t *testing.T, senders int, opening 
 			_ = conn.Close()
 		}
 	}()
-	pause := time.NewTicker(opening / dripSteps)
-	defer pause.Stop()
-	for n := range senders {
-		if n%max(1, senders/dripSteps) == 0 {
-			<-pause.C
-		}
-		conn, err := a.dial(ctx)
+	opens, opened := context.WithCancel(ctx)
+	defer opened()
+	every(opens, int(float64(senders)/opening.Seconds()), func() {
+		conn, err := a.dial(opens)
 		if err != nil {
-			break // the time is up
+			return // the time is up
 		}
-		conns = append(conns, conn)
-		r := request{method: http.MethodPost, address: network(n), headers: []string{urlEncoded}, length: 60_000}
-		if n%2 == 1 {
+		r := request{method: http.MethodPost, address: network(len(conns)), headers: []string{urlEncoded}, length: 60_000}
+		if len(conns)%2 == 1 {
 			r.headers = append(r.headers, "Sec-Fetch-Site: cross-site")
 		}
 		_, _ = io.WriteString(conn, a.head(r)+"m")
-	}
+		if conns = append(conns, conn); len(conns) == senders {
+			opened()
+		}
+	})
 	step := 0
 	every(ctx, dripSteps, func() {
 		step = (step + 1) % dripSteps
