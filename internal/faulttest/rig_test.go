@@ -123,23 +123,38 @@ func (r *rig) start(t *testing.T) {
 }
 
 // load replaces the config with the given Caddyfile, and returns the status
-// of the answer.
+// of the answer. It asks again while there is none: with each config Caddy
+// replaces its admin endpoint too, and resets a connection that the old one
+// had just taken.
 func (r *rig) load(t *testing.T, caddyfile string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	for {
+		status, err := r.tryLoad(ctx, caddyfile)
+		switch {
+		case err == nil:
+			return status
+		case ctx.Err() != nil:
+			t.Fatalf("loading a config: %v\n%s", err, r.Log())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (r *rig) tryLoad(ctx context.Context, caddyfile string) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.admin+"/load", strings.NewReader(caddyfile))
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	req.Header.Set("Content-Type", "text/caddyfile")
 	req.Header.Set("Cache-Control", "must-revalidate") // even if it is the same
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatalf("loading a config: %v\n%s", err, r.Log())
+		return 0, err
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode
+	return resp.StatusCode, nil
 }
 
 // logLine is one line of Caddy's log.
