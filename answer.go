@@ -126,23 +126,25 @@ func (h *Handler) answerUnreadable(w http.ResponseWriter, r *http.Request, s *su
 // answerForeign turns away what a page of another site posts.
 func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request, s *submission) error {
 	s.settle(outcomeForeign)
-	return h.answerFailure(w, r, s, failure{status: http.StatusForbidden, code: codeForeign})
+	return h.turnAway(w, r, s, failure{status: http.StatusForbidden, code: codeForeign})
 }
 
 // answerLimited asks the visitor to wait. Their page comes back filled in,
 // unless they send so much that it would be work for nobody.
 func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) error {
 	s.settle(outcomeLimited)
-	if !pass.Flood {
-		if err := h.readForm(w, r, s); err != nil {
-			s.reason = err.Error()
-		}
-	}
+	w.Header().Set("Retry-After", seconds(pass.Wait))
 	if isForwarded(r) && clientAddress(r).String() == remoteHost(r) {
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
-	w.Header().Set("Retry-After", seconds(pass.Wait))
-	return h.answerFailure(w, r, s, failure{status: http.StatusTooManyRequests, code: codeTooMany})
+	tooMany := failure{status: http.StatusTooManyRequests, code: codeTooMany}
+	if pass.Flood {
+		return h.turnAway(w, r, s, tooMany)
+	}
+	if err := h.readForm(w, r, s); err != nil {
+		s.reason = cmp.Or(s.reason, err.Error())
+	}
+	return h.answerFailure(w, r, s, tooMany)
 }
 
 // answerUnproven asks the visitor to pass the form's challenge.

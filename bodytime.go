@@ -1,6 +1,7 @@
 package caddytelecrm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -80,4 +81,37 @@ func (h *Handler) discardRest(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Connection", "close") // or the server would try in its turn
+}
+
+// maxUnwanted is how much net/http reads of a body that its handler has not
+// read, before it sends the answer.
+const maxUnwanted = 256 << 10
+
+// turnAway answers a post whose body nobody wants. As the server would, it
+// first reads what is left of a body that is not too long: so the answer is
+// made for those who have sent theirs, and does not lie in memory once for each
+// of many who take their time. Who was cut off gets the status alone.
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
+	if r.ContentLength <= maxUnwanted {
+		if err := forget(io.LimitReader(s.clock, maxUnwanted)); err != nil {
+			s.reason = cmp.Or(s.reason, fmt.Sprintf("reading what nobody wants: %v", err))
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(f.status)
+			return nil
+		}
+		s.clock.stop()
+	}
+	return h.answerFailure(w, r, s, f)
+}
+
+// forget reads all of r, with less room than io.Copy takes.
+func forget(r io.Reader) error {
+	buf := make([]byte, 512)
+	for {
+		if _, err := r.Read(buf); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err //nolint:wrapcheck // the caller says what it read
+		}
+	}
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -171,6 +173,44 @@ func TestBodyClockStops(t *testing.T) {
 				if resp.StatusCode != http.StatusSeeOther || reused != (n > 0) {
 					t.Errorf("post %d: status %d, on the same connection: %v", n+1, resp.StatusCode, reused)
 				}
+			}
+		})
+	}
+}
+
+// Who is turned away gets a page for a post that came, and also for one that is
+// so long that nobody waits for it; who was cut off gets the status alone.
+func TestTurnedAway(t *testing.T) {
+	cutOff := func() io.Reader {
+		return io.MultiReader(strings.NewReader("name=M"), iotest.ErrReader(os.ErrDeadlineExceeded))
+	}
+	for name, test := range map[string]struct {
+		body   io.Reader
+		length int64
+		isPage bool
+	}{
+		"a post that came":          {strings.NewReader("name=Meera"), 10, true},
+		"one in chunks":             {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true},
+		"one that is cut off":       {cutOff(), 60_000, false},
+		"chunks that are cut off":   {cutOff(), -1, false},
+		"one that nobody waits for": {cutOff(), 1 << 20, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHandler(t, newCRM(t).url, simpleBlock)
+			r := httptest.NewRequest(http.MethodPost, "/enquire", test.body)
+			r.ContentLength = test.length
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			w, _, err := h.serve(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if isPage := strings.Contains(w.Body.String(), "</html>"); w.Code != http.StatusForbidden || isPage != test.isPage {
+				t.Errorf("status %d, a page: %v, want 403, %v", w.Code, isPage, test.isPage)
+			}
+			said := h.submission(t)
+			if reason, _ := said["reason"].(string); said["outcome"] != "foreign" || (reason == "") != test.isPage {
+				t.Errorf("logged %v", said)
 			}
 		})
 	}
