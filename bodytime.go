@@ -92,26 +92,34 @@ const maxUnwanted = 256 << 10
 // made for those who have sent theirs, and does not lie in memory once for each
 // of many who take their time. Who was cut off gets the status alone.
 func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
-	if r.ContentLength <= maxUnwanted {
-		if err := forget(io.LimitReader(s.clock, maxUnwanted)); err != nil {
-			s.reason = cmp.Or(s.reason, fmt.Sprintf("reading what nobody wants: %v", err))
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(f.status)
-			return nil
-		}
+	if r.ContentLength > maxUnwanted {
+		return h.answerFailure(w, r, s, f)
+	}
+	ended, err := forget(s.clock, maxUnwanted)
+	if err != nil {
+		s.reason = cmp.Or(s.reason, fmt.Sprintf("reading what nobody wants: %v", err))
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(f.status)
+		return nil
+	}
+	if ended { // or the server reads on before it answers, and is timed
 		s.clock.stop()
 	}
 	return h.answerFailure(w, r, s, f)
 }
 
-// forget reads all of r, with less room than io.Copy takes.
-func forget(r io.Reader) error {
+// forget reads at most so many bytes of r, with less room than io.Copy takes,
+// and reports whether r ended.
+func forget(r io.Reader, most int) (ended bool, err error) {
 	buf := make([]byte, 512)
-	for {
-		if _, err := r.Read(buf); errors.Is(err, io.EOF) {
-			return nil
+	for read := 0; read < most; {
+		n, err := r.Read(buf)
+		if errors.Is(err, io.EOF) {
+			return true, nil
 		} else if err != nil {
-			return err //nolint:wrapcheck // the caller says what it read
+			return false, err //nolint:wrapcheck // the caller says what it read
 		}
+		read += n
 	}
+	return false, nil
 }

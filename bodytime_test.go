@@ -178,8 +178,20 @@ func TestBodyClockStops(t *testing.T) {
 	}
 }
 
+// deadlined is a recorder that notes until when the body may be read.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (d *deadlined) SetReadDeadline(deadline time.Time) error {
+	d.deadline = deadline
+	return nil
+}
+
 // Who is turned away gets a page for a post that came, and also for one that is
-// so long that nobody waits for it; who was cut off gets the status alone.
+// so long that nobody waits for it; who was cut off gets the status alone. What
+// the server may read after that is timed still.
 func TestTurnedAway(t *testing.T) {
 	cutOff := func() io.Reader {
 		return io.MultiReader(strings.NewReader("name=M"), iotest.ErrReader(os.ErrDeadlineExceeded))
@@ -188,12 +200,14 @@ func TestTurnedAway(t *testing.T) {
 		body   io.Reader
 		length int64
 		isPage bool
+		isOver bool
 	}{
-		"a post that came":          {strings.NewReader("name=Meera"), 10, true},
-		"one in chunks":             {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true},
-		"one that is cut off":       {cutOff(), 60_000, false},
-		"chunks that are cut off":   {cutOff(), -1, false},
-		"one that nobody waits for": {cutOff(), 1 << 20, true},
+		"a post that came":          {strings.NewReader("name=Meera"), 10, true, true},
+		"one in chunks":             {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true, true},
+		"chunks that go on":         {strings.NewReader(strings.Repeat("a", maxUnwanted+1)), -1, true, false},
+		"one that is cut off":       {cutOff(), 60_000, false, false},
+		"chunks that are cut off":   {cutOff(), -1, false, false},
+		"one that nobody waits for": {cutOff(), maxUnwanted + 1, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandler(t, newCRM(t).url, simpleBlock)
@@ -201,12 +215,16 @@ func TestTurnedAway(t *testing.T) {
 			r.ContentLength = test.length
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			w, _, err := h.serve(r)
-			if err != nil {
+			w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+			r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+			if err := h.ServeHTTP(w, r, &passed{}); err != nil {
 				t.Fatal(err)
 			}
 			if isPage := strings.Contains(w.Body.String(), "</html>"); w.Code != http.StatusForbidden || isPage != test.isPage {
 				t.Errorf("status %d, a page: %v, want 403, %v", w.Code, isPage, test.isPage)
+			}
+			if w.deadline.IsZero() != test.isOver {
+				t.Errorf("the body may be read until %v; it came: %v", w.deadline, test.isOver)
 			}
 			said := h.submission(t)
 			if reason, _ := said["reason"].(string); said["outcome"] != "foreign" || (reason == "") != test.isPage {
