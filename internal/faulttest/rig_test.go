@@ -5,11 +5,14 @@ package faulttest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,22 +126,21 @@ func (r *rig) start(t *testing.T) {
 }
 
 // load replaces the config with the given Caddyfile, and returns the status
-// of the answer. It asks again while there is none: with each config Caddy
-// replaces its admin endpoint too, and resets a connection that the old one
-// had just taken.
+// of the answer. It asks again when the connection ended without one: with each
+// config Caddy replaces its admin endpoint too, and resets a connection that
+// the old one had just taken.
 func (r *rig) load(t *testing.T, caddyfile string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		status, err := r.tryLoad(ctx, caddyfile)
-		switch {
-		case err == nil:
+		if err == nil {
 			return status
-		case ctx.Err() != nil:
+		}
+		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 			t.Fatalf("loading a config: %v\n%s", err, r.Log())
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
