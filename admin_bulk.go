@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ const (
 
 // serveRetryAll has leads in a state tried again at once.
 func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
-	query, err := readQuery(r, "state", "account", "after")
+	query, err := readQuery(r, "state", "account", "after", "suspected_spam")
 	if err != nil {
 		return err
 	}
@@ -55,17 +56,23 @@ func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return refuse(http.StatusBadRequest, "say which leads to retry: state=parked, or state=waiting")
 	}
-	retried, err := retryAll(r.Context(), open, filter)
+	suspectedSpam := false
+	if text := query.Get("suspected_spam"); text != "" {
+		if suspectedSpam, err = strconv.ParseBool(text); err != nil {
+			return refuse(http.StatusBadRequest, "suspected_spam must be true or false")
+		}
+	}
+	retried, err := retryAll(r.Context(), open, filter, suspectedSpam)
 	if err != nil {
 		return outboxFailed(err, "")
 	}
 	return answerJSON(w, retried)
 }
 
-// retryAll retries the leads page by page, until there are no more or it has
-// taken long enough. What was set aside as junk is left: it is not what
-// somebody has in mind who has mended an account.
-func retryAll(ctx context.Context, open []openOutbox, f outbox.Filter) (adminapi.Retried, error) {
+// retryAll retries the leads page by page, until there are no more or it has taken long enough.
+// Suspected spam is left parked unless suspectedSpam is set: it is not what an operator has in mind
+// after mending an account.
+func retryAll(ctx context.Context, open []openOutbox, f outbox.Filter, suspectedSpam bool) (adminapi.Retried, error) {
 	var total adminapi.Retried
 	for start := time.Now(); time.Since(start) < bulkTime; {
 		page, err := listLeads(ctx, open, f)
@@ -74,8 +81,10 @@ func retryAll(ctx context.Context, open []openOutbox, f outbox.Filter) (adminapi
 		}
 		all := len(page)
 		next := nextAfter(page, f.Limit)
-		page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.IsSetAside(l.Entry) })
-		total.SetAside += all - len(page)
+		if !suspectedSpam {
+			page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.IsSetAside(l.Entry) })
+		}
+		total.SuspectedSpam += all - len(page)
 		retried, skipped, err := retryPage(ctx, page)
 		total.Retried += retried
 		total.Skipped += skipped

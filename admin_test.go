@@ -301,6 +301,7 @@ func TestAdminRefuses(t *testing.T) {
 		{"DELETE", "/telecrm/leads/" + taken, "", 409, "is under way"},
 		{"POST", "/telecrm/leads/retry", "", 400, "say which leads"},
 		{"POST", "/telecrm/leads/retry?state=delivered", "", 409, "cannot be retried"},
+		{"POST", "/telecrm/leads/retry?state=parked&suspected_spam=maybe", "", 400, "must be true or false"},
 		{"POST", "/telecrm/leads/retry?state=lost", "", 400, "known ones are"},
 		{"POST", "/telecrm/leads/retry?state=parked&account=south", "", 400, "known ones are"},
 		{"POST", "/telecrm/leads/erase", "", 400, "JSON"},
@@ -348,11 +349,11 @@ func TestAdminRetryAndDiscard(t *testing.T) {
 		app.keep(t, "gone", outbox.Parked, phoneOfRavi)
 	}
 	app.keep(t, "default", outbox.Parked, phoneOfRavi)
-	retried, err := c.RetryAll(t.Context(), outbox.Parked, "gone", "")
+	retried, err := c.RetryAll(t.Context(), outbox.Parked, "gone", "", false)
 	if diff := cmp.Diff(adminapi.Retried{Retried: 2 * bulkWriters}, retried); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	if retried, err = c.RetryAll(t.Context(), outbox.Parked, "", ""); err != nil || retried.Retried != 1 {
+	if retried, err = c.RetryAll(t.Context(), outbox.Parked, "", "", false); err != nil || retried.Retried != 1 {
 		t.Errorf("retried %+v, error %v", retried, err)
 	}
 
@@ -446,7 +447,7 @@ func TestAdminWithTwoOutboxes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if retried, err := c.RetryAll(t.Context(), outbox.Parked, "", ""); err != nil || retried.Retried != 18 {
+	if retried, err := c.RetryAll(t.Context(), outbox.Parked, "", "", false); err != nil || retried.Retried != 18 {
 		t.Errorf("retried %+v, error %v", retried, err)
 	}
 	status, err := c.Status(t.Context())
@@ -625,7 +626,7 @@ func BenchmarkAdmin(b *testing.B) {
 	b.Run("retry", func(b *testing.B) {
 		for b.Loop() {
 			for after := ""; ; {
-				retried, err := c.RetryAll(b.Context(), outbox.Waiting, "gone", after)
+				retried, err := c.RetryAll(b.Context(), outbox.Waiting, "gone", after, false)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -133,8 +133,8 @@ type Retried struct {
 	Retried int `json:"retried"`
 	// Skipped are those that were under way, delivered or gone meanwhile.
 	Skipped int `json:"skipped"`
-	// SetAside are those that look like junk: they are retried one by one.
-	SetAside int `json:"set_aside"`
+	// SuspectedSpam counts the leads that stay parked as suspected spam.
+	SuspectedSpam int `json:"set_aside"`
 	// Next is what to go on after; empty if there are no more.
 	Next string `json:"next,omitempty"`
 }

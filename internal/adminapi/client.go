@@ -84,10 +84,14 @@ func (c *Client) Retry(ctx context.Context, id string) error {
 	return err
 }
 
-// RetryAll has leads in that state tried again, as many as fit into one call:
-// see [Retried].
-func (c *Client) RetryAll(ctx context.Context, state outbox.State, account, after string) (Retried, error) {
-	return call[Retried](ctx, c, http.MethodPost, "/leads/retry?"+choice(state, account, after).Encode(), nil)
+// RetryAll retries leads in that state, as many as fit into one call: see [Retried]. Suspected spam is
+// left parked unless suspectedSpam is set.
+func (c *Client) RetryAll(ctx context.Context, state outbox.State, account, after string, suspectedSpam bool) (Retried, error) {
+	query := choice(state, account, after)
+	if suspectedSpam {
+		query.Set("suspected_spam", "true")
+	}
+	return call[Retried](ctx, c, http.MethodPost, "/leads/retry?"+query.Encode(), nil)
 }
 
 // Discard removes one lead from the outbox.

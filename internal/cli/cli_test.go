@@ -239,7 +239,7 @@ func TestRetry(t *testing.T) {
 		`{"retried":5,"skipped":1,"set_aside":3}`,
 	}
 	stdout, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked", "--account", "default")
-	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: under way, delivered or gone meanwhile\n3 leads look like junk and were left alone: retry by its id what is none\n" {
+	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: in flight, delivered or gone in the meantime\n3 leads stay parked as suspected spam; --suspected-spam retries suspected spam too\n" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
 	want := []string{
@@ -248,6 +248,16 @@ func TestRetry(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, e.requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	for _, flags := range [][]string{{"--suspected-spam"}, {"--state", "parked", "--suspected-spam"}, {"--all", "--state", "parked", "--suspected-spam"}} {
+		e.requests, e.answers = nil, []string{`{"retried":7}`}
+		stdout, _, err = e.run(t, append([]string{"leads", "retry"}, flags...)...)
+		if err != nil || stdout != "7 leads will be tried again at once\n" {
+			t.Errorf("%v: printed %q, error %v", flags, stdout, err)
+		}
+		if diff := cmp.Diff([]string{"POST /telecrm/leads/retry?state=parked&suspected_spam=true"}, e.requests); diff != "" {
+			t.Errorf("%v: requests (-want +got):\n%s", flags, diff)
+		}
 	}
 	e.answers = []string{`{"error":"lead a is delivered and cannot be retried"}`}
 	stdout, stderr, err = e.run(t, "leads", "retry", "a", "b")
@@ -349,6 +359,8 @@ func TestMistakes(t *testing.T) {
 		{[]string{"leads", "retry", "--all"}, "--all --state parked"},
 		{[]string{"leads", "retry", "--all", "--state", "parked", "a"}, "but not both"},
 		{[]string{"leads", "retry", "a", "--state", "parked"}, "go with --all"},
+		{[]string{"leads", "retry", "a", "--suspected-spam"}, "but not both"},
+		{[]string{"leads", "retry", "--state", "waiting", "--suspected-spam"}, "suspected spam is parked"},
 		{[]string{"leads", "erase"}, "identifier"},
 		{[]string{"leads", "export"}, "format"},
 		{[]string{"leads", "show"}, "accepts 1 arg"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -199,25 +200,33 @@ func (t *terminal) printValues(title string, values map[string]any) {
 
 func (t *terminal) retryCommand() *cobra.Command {
 	var c choice
-	var all bool
+	var all, suspectedSpam bool
 	cmd := &cobra.Command{
-		Use:   "retry <id>... | --all --state <state>",
-		Short: "Has leads tried again at once",
+		Use:   "retry <id>... | --all --state <state> | --suspected-spam",
+		Short: "Retries leads at once",
 		Long: `
-Has leads tried again at once: those with the ids given, or, with --all, all
-that are in a state, parked or waiting, and perhaps of one account.`,
+Retries leads at once: those with the ids given or, with --all, all leads in a
+state, parked or waiting, optionally of one account.
+
+--all leaves suspected spam parked. With --suspected-spam it is retried too.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	c.addTo(cmd, t)
-	cmd.Flags().BoolVar(&all, "all", false, "Retry all the leads in the state that --state names")
+	cmd.Flags().BoolVar(&all, "all", false, "Retry all leads in the state that --state names")
+	cmd.Flags().BoolVar(&suspectedSpam, "suspected-spam", false, "Retry all parked leads, suspected spam included")
 	cmd.RunE = t.does(func(ctx context.Context, args []string) error {
+		if suspectedSpam {
+			all, c.state = true, cmp.Or(c.state, string(outbox.Parked))
+		}
 		switch {
 		case all && len(args) > 0:
-			return errors.New("give ids, or --all, but not both")
+			return errors.New("give ids, or --all or --suspected-spam, but not both")
 		case all && c.state == "":
 			return errors.New("say which leads: --all --state parked, or --all --state waiting")
+		case suspectedSpam && c.state != string(outbox.Parked):
+			return errors.New("suspected spam is parked: --suspected-spam goes with --state parked")
 		case all:
-			return t.retryAll(ctx, c)
+			return t.retryAll(ctx, c, suspectedSpam)
 		case len(args) == 0:
 			return errors.New("say which leads: their ids, or --all --state parked")
 		case c != choice{}:
@@ -228,7 +237,7 @@ that are in a state, parked or waiting, and perhaps of one account.`,
 	return cmd
 }
 
-func (t *terminal) retryAll(ctx context.Context, c choice) error {
+func (t *terminal) retryAll(ctx context.Context, c choice, suspectedSpam bool) error {
 	total, err := t.count(ctx, c)
 	if err != nil {
 		return err
@@ -236,13 +245,16 @@ func (t *terminal) retryAll(ctx context.Context, c choice) error {
 	bar := t.progress("Retrying", total)
 	var sum adminapi.Retried
 	for {
-		part, err := t.client.RetryAll(ctx, outbox.State(c.state), c.account, sum.Next)
+		part, err := t.client.RetryAll(ctx, outbox.State(c.state), c.account, sum.Next, suspectedSpam)
 		if err != nil {
 			bar.end()
 			return fmt.Errorf("after %s: %w", plural(sum.Retried, "lead", "leads"), err)
 		}
-		sum = adminapi.Retried{Retried: sum.Retried + part.Retried, Skipped: sum.Skipped + part.Skipped, SetAside: sum.SetAside + part.SetAside, Next: part.Next}
-		bar.at(sum.Retried + sum.Skipped + sum.SetAside)
+		sum.Retried += part.Retried
+		sum.Skipped += part.Skipped
+		sum.SuspectedSpam += part.SuspectedSpam
+		sum.Next = part.Next
+		bar.at(sum.Retried + sum.Skipped + sum.SuspectedSpam)
 		if sum.Next == "" {
 			break
 		}
@@ -253,10 +265,10 @@ func (t *terminal) retryAll(ctx context.Context, c choice) error {
 	}
 	t.printf("%s will be tried again at once\n", plural(sum.Retried, "lead", "leads"))
 	if sum.Skipped > 0 {
-		t.printf("%s: under way, delivered or gone meanwhile\n", plural(sum.Skipped, "lead was left alone", "leads were left alone"))
+		t.printf("%s: in flight, delivered or gone in the meantime\n", plural(sum.Skipped, "lead was left alone", "leads were left alone"))
 	}
-	if sum.SetAside > 0 {
-		t.printf("%s: retry by its id what is none\n", plural(sum.SetAside, "lead looks like junk and was left alone", "leads look like junk and were left alone"))
+	if sum.SuspectedSpam > 0 {
+		t.printf("%s; --suspected-spam retries suspected spam too\n", plural(sum.SuspectedSpam, "lead stays parked as suspected spam", "leads stay parked as suspected spam"))
 	}
 	return nil
 }
