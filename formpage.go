@@ -172,54 +172,76 @@ func (h *Handler) renderPage(r *http.Request, s *submission, f failure) (*sitePa
 	}
 	var reasons error
 	for _, address := range h.pageAddresses(r, s) {
-		found, err := fetchPage(r, address)
+		own, err := h.ownPage(r, s, address)
 		if err == nil {
-			err = h.fillPage(found, r, s, f)
-		}
-		if err == nil {
-			return found, nil
+			shown := *s.pages[address].page
+			h.describe(own, f)
+			if shown.body, err = own.Render(); err == nil {
+				return &shown, nil
+			}
 		}
 		reasons = errors.Join(reasons, err)
 	}
 	return nil, reasons
 }
 
-func (h *Handler) fillPage(found *sitePage, r *http.Request, s *submission, f failure) error {
+// fetchedPage is what the site answered when it was asked for a page.
+type fetchedPage struct {
+	page *sitePage
+	err  error
+}
+
+// ownPage returns the page at address with the values that were posted. It asks the site once for a
+// submission.
+func (h *Handler) ownPage(r *http.Request, s *submission, address string) (*page.Own, error) {
+	fetched, known := s.pages[address]
+	if !known {
+		fetched.page, fetched.err = fetchPage(r, address)
+		if s.pages == nil {
+			s.pages = make(map[string]fetchedPage)
+		}
+		s.pages[address] = fetched
+	}
+	if fetched.err != nil {
+		return nil, fetched.err
+	}
 	posted, err := url.ParseRequestURI(postedURI(r))
 	if err != nil {
-		return errNotAPage
+		return nil, errNotAPage
 	}
-	own := page.Own{
-		Source:      found.body,
-		ContentType: found.header.Get("Content-Type"),
-		Policies:    found.header.Values("Content-Security-Policy"),
-		URL:         found.url,
+	own := &page.Own{
+		Source:      fetched.page.body,
+		ContentType: fetched.page.header.Get("Content-Type"),
+		Policies:    fetched.page.header.Values("Content-Security-Policy"),
+		URL:         fetched.page.url,
 		Posted:      posted,
 		Named:       h.FormPage != "",
 		Catalog:     h.catalog,
-		Code:        f.code,
-		Note:        f.note,
 		Partial:     s.typed.Cut,
-	}
-	for _, p := range f.problems {
-		own.Problems = append(own.Problems, p.onPage())
 	}
 	for _, entry := range s.typed.Entries {
 		if !h.countsOnce(entry.Name) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
 		}
 	}
-	if h.FormPage == "" && found.url.Path != posted.Path {
-		own.Hidden = append(own.Hidden, page.Pair{Name: formPageInput, Value: found.url.RequestURI()})
+	return own, nil
+}
+
+// describe adds what to tell the visitor, and what the form is to send along next time.
+func (h *Handler) describe(own *page.Own, f failure) {
+	own.Code, own.Note = f.code, f.note
+	for _, p := range f.problems {
+		own.Problems = append(own.Problems, p.onPage())
+	}
+	if h.FormPage == "" && own.URL.Path != own.Posted.Path {
+		own.Hidden = append(own.Hidden, page.Pair{Name: formPageInput, Value: own.URL.RequestURI()})
 	}
 	if f.confirm != "" {
 		own.Hidden = append(own.Hidden, page.Pair{Name: confirmInput, Value: f.confirm})
 	}
-	if !bytes.Contains(found.body, []byte(`name="`+guard.StampInput+`"`)) {
+	if !bytes.Contains(own.Source, []byte(`name="`+guard.StampInput+`"`)) {
 		own.Hidden = append(own.Hidden, h.hiddenSeal()...)
 	}
-	found.body, err = own.Render()
-	return err
 }
 
 // writeOwnPage shows the visitor the page they were on.

@@ -48,9 +48,9 @@ type guards struct {
 // began it, so that a reload neither forgets a double click nor gives anybody
 // a fresh allowance.
 type guardMemory struct {
-	rate    *guard.Rate    // nil if it is off
-	repeats *guard.Repeats // nil if it is off
-	crowd   *guard.Crowd
+	rate      *guard.Rate    // nil if it is off
+	repeats   *guard.Repeats // nil if it is off
+	constants *guard.Constants
 }
 
 // Destruct does nothing: memory is all there is.
@@ -85,7 +85,7 @@ func (h *Handler) provisionGuards() error {
 	h.guards.confirmations = guard.NewConfirmations(key, h.Form)
 	h.guards.memoryKey = strings.Join([]string{"guards", h.app.resource, h.account.name, h.account.key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
 	memory, _, err := pool.LoadOrNew(h.guards.memoryKey, func() (caddy.Destructor, error) {
-		m := &guardMemory{crowd: guard.NewCrowd(time.Now)}
+		m := &guardMemory{constants: new(guard.Constants)}
 		if limit.Posts > 0 {
 			m.rate = guard.NewRate(limit, time.Now)
 		}

@@ -61,13 +61,14 @@ type submission struct {
 	seal    guard.Seal // what it had of the page's trap and stamp
 	outcome outcome
 	leadID  string
-	repeats string        // the submission that this one repeats
-	signals guard.Opinion // what its headers say
-	signs   string        // why it may be junk
-	sent    int           // attempts to deliver
-	reason  string        // why the body could not be read
-	wrong   []string      // what the visitor is asked to correct
-	span    trace.Span    // nil outside of Caddy's tracing
+	repeats string                 // the submission that this one repeats
+	pages   map[string]fetchedPage // by address, what the site answered
+	signals guard.Opinion          // what its headers say
+	signs   string                 // why it may be junk
+	sent    int                    // attempts to deliver
+	reason  string                 // why the body could not be read
+	wrong   []string               // what the visitor is asked to correct
+	span    trace.Span             // nil outside of Caddy's tracing
 }
 
 // ServeHTTP takes a form's POST and passes everything else on.
@@ -122,7 +123,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 	}
 	defer claim.End(guard.Result{})
 
-	signals := h.judge(r, s, draft.lead)
+	signals := h.judge(r, s)
 	if signals.Verdict() != guard.Unwanted {
 		passed := h.challenged(r.Context(), r, s.posted)
 		if passed.Refuse {
@@ -309,7 +310,7 @@ func (h *Handler) logSubmission(s *submission) {
 		fields = append(fields, zap.String("repeats", s.repeats))
 	}
 	if s.signs != "" {
-		fields = append(fields, zap.String("signs_of_junk", s.signs))
+		fields = append(fields, zap.String("spam_signals", s.signs))
 	}
 	if len(s.wrong) > 0 {
 		fields = append(fields, zap.Strings("wrong", s.wrong))

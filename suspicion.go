@@ -13,23 +13,60 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// judge gathers what speaks for junk in a post. It looks at what the visitor
-// wrote in words of their own; values that must have a form, such as an email
-// address, have it or the visitor was asked to correct them.
-func (h *Handler) judge(r *http.Request, s *submission, lead telecrm.Lead) guard.Opinion {
-	texts, names := h.mapping.written(s.posted)
+// judge returns all signals about the sender of a post.
+func (h *Handler) judge(r *http.Request, s *submission) guard.Opinion {
 	return slices.Concat(
 		h.trapSignals(s.posted),
 		h.stamps.Signals(s.seal, s.start),
-		h.stamps.Haste(s.seal, texts, s.start),
 		s.signals,
-		guard.Texts(texts, names, hostname(r)),
-		h.guards.crowd.See(clientAddress(r), slices.Concat(texts, names)),
-		h.mapping.phoneSignals(lead),
+		h.contentSignals(r, s),
 	)
+}
+
+// contentSignals returns what the visitor's own words say about the sender. It asks the page which
+// values it sends by itself only if there is a value that counts.
+func (h *Handler) contentSignals(r *http.Request, s *submission) guard.Opinion {
+	suspicious := slices.DeleteFunc(h.mapping.freeText(s.posted), func(i guard.Input) bool { return len(i.Signals()) == 0 })
+	suspicious = h.guards.constants.Without(clientAddress(r), suspicious)
+	if len(suspicious) == 0 {
+		return nil
+	}
+	var found guard.Opinion
+	for _, input := range h.typedInputs(r, s, suspicious) {
+		for _, signal := range input.Signals() {
+			if !slices.Contains(found, signal) {
+				found = append(found, signal)
+			}
+		}
+	}
+	return found
+}
+
+// typedInputs returns the inputs without those that the page fills in by itself. If the page cannot
+// be read, the visitor may have typed all of them.
+func (h *Handler) typedInputs(r *http.Request, s *submission, inputs []guard.Input) []guard.Input {
+	for _, address := range h.pageAddresses(r, s) {
+		own, err := h.ownPage(r, s, address)
+		if err != nil {
+			continue
+		}
+		pairs := make([]page.Pair, 0, len(inputs))
+		for _, input := range inputs {
+			pairs = append(pairs, page.Pair{Name: input.Name, Value: input.Value})
+		}
+		typed, err := own.Typed(pairs)
+		if err != nil {
+			continue
+		}
+		return slices.DeleteFunc(inputs, func(i guard.Input) bool {
+			return !slices.Contains(typed, page.Pair{Name: i.Name, Value: i.Value})
+		})
+	}
+	return inputs
 }
 
 // trapSignals tells of traps that were filled in, and of those that the page
@@ -38,7 +75,7 @@ func (h *Handler) trapSignals(posted *form.Form) guard.Opinion {
 	if h.fillsTrap(posted) {
 		return guard.Opinion{{Reason: "a trap was filled in", Weight: guard.Junk}}
 	}
-	isNamed := len(h.Honeypot) > 0
+	isNamed := len(h.Honeypot) > 0 && len(h.traps) > 0 // "honeypot off" names none
 	if isNamed && !slices.ContainsFunc(h.traps, posted.Has) {
 		return guard.Opinion{{Reason: "the post lacks the form's trap", Weight: 2}}
 	}
@@ -56,44 +93,30 @@ func (h *Handler) fillsTrap(posted *form.Form) bool {
 	})
 }
 
-// written is what the visitor wrote freely: at length, and for a name.
-func (m *mapping) written(posted *form.Form) (texts, names []string) {
+// freeText returns the values of inputs that take any text.
+func (m *mapping) freeText(posted *form.Form) []guard.Input {
 	kinds := make(map[string]fieldtype.Type)
 	isName := make(map[string]bool)
 	for _, f := range m.allFields() {
 		kinds[f.Input] = f.kind
 		isName[f.Input] = f.Name == "name" || isName[f.Input]
 	}
+	var texts []guard.Input
 	for _, entry := range posted.Entries {
 		kind, mapped := kinds[entry.Name]
-		switch {
-		case isForOthers(entry.Name), isBlank(entry.Value), mapped && kind != fieldtype.Text:
-		case isName[entry.Name]:
-			names = append(names, entry.Value)
-		default:
-			texts = append(texts, entry.Value)
+		if !isForOthers(entry.Name) && !isBlank(entry.Value) && (!mapped || kind == fieldtype.Text) {
+			texts = append(texts, guard.Input{Name: entry.Name, Value: entry.Value, IsName: isName[entry.Name]})
 		}
 	}
-	return texts, names
-}
-
-// phoneSignals tells of numbers that nobody in their country can have.
-func (m *mapping) phoneSignals(lead telecrm.Lead) guard.Opinion {
-	for _, f := range m.fields {
-		number, ok := lead.Fields[f.Name].(string)
-		if ok && f.kind == fieldtype.Phone && !fieldtype.IsAssigned(number) {
-			return guard.Opinion{{Reason: "a phone number that its country does not give out", Weight: 1}}
-		}
-	}
-	return nil
+	return texts
 }
 
 // setAside keeps an unwanted post for a person to look at, and thanks for it
 // as for any other: what told the sender that it was noticed would teach them.
 func (h *Handler) setAside(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, signals guard.Opinion) error {
 	s.signs = signals.Reasons()
-	if err := h.keepAside(r.Context(), s, lead, "looks like junk: "+s.signs); err != nil {
-		h.logger.Error("the outbox could not keep a lead that looks like junk",
+	if err := h.keepAside(r.Context(), s, lead, "suspected spam: "+s.signs); err != nil {
+		h.logger.Error("keeping suspected spam failed",
 			zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
 		s.settle(outcomeUnavailable)
 		return h.answerUnavailable(w, r, s)
@@ -111,9 +134,9 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 	kept := earlier.ID
 	if kept == "" {
 		kept = s.id
-		err := h.keepAside(r.Context(), s, lead, "may be junk: "+s.signs+"; the visitor was asked to send it again")
+		err := h.keepAside(r.Context(), s, lead, "possible spam: "+s.signs+"; the visitor was asked to send it again")
 		if err != nil && h.app.keepsLeads() {
-			h.logger.Warn("the outbox could not keep a lead that may be junk; the visitor is asked to send it again",
+			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
 				zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
 		}
 	}

@@ -131,13 +131,6 @@ func isComplete(number *phonenumbers.PhoneNumber) bool {
 	return usual && !strings.HasPrefix(national, "0") || phonenumbers.IsValidNumber(number)
 }
 
-// IsAssigned reports whether the number, in digits with the country code, is in a range that its country gives out, as
-// far as is known.
-func IsAssigned(digits string) bool {
-	number, err := phonenumbers.Parse("+"+digits, "")
-	return err == nil && phonenumbers.IsValidNumber(number)
-}
-
 // subscriberLengths gives the lengths of the fixed and mobile numbers, without the country code, by calling code.
 var subscriberLengths = sync.OnceValue(func() map[int32][]int {
 	lengths := make(map[int32][]int)

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // StampInput is the name of the hidden input that holds the stamp.
@@ -185,35 +183,6 @@ func (s Seal) lacksAll() Opinion {
 		weight = weightFromNoPage
 	}
 	return Opinion{{"the page's stamp and trap are missing", weight}}
-}
-
-// What was written in haste was pasted, by people as well, or came with the
-// page; so it weighs little. Nobody types, or says, so many characters a second
-// for as long as it takes to write a text that is not short.
-const (
-	weightHaste = 2
-	fastest     = 15
-	hastyText   = 60
-)
-
-// Haste returns what speaks for junk if one of the texts is longer than
-// anybody could write since the page was served.
-func (s *Stamps) Haste(seal Seal, texts []string, now time.Time) Opinion {
-	if s == nil {
-		return nil
-	}
-	stamp, genuine := s.best(seal.Stamps, now)
-	if !genuine || stamp.Most < 0 {
-		return nil
-	}
-	for _, text := range texts {
-		length := utf8.RuneCountInString(text)
-		isKey := !strings.ContainsFunc(text, unicode.IsSpace) && length == len(text) // that the page sends along
-		if length >= hastyText && !isKey && stamp.Most < time.Duration(length)*time.Second/fastest {
-			return Opinion{{"written faster than anybody types", weightHaste}}
-		}
-	}
-	return nil
 }
 
 // best is the oldest of the stamps that are genuine.

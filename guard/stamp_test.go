@@ -125,33 +125,6 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-func TestHaste(t *testing.T) {
-	s := newStamps()
-	genuine := guard.Seal{Stamps: []string{s.Stamp(served, "subject_2")}}
-	for name, test := range map[string]struct {
-		seal  guard.Seal
-		text  string
-		after time.Duration
-		hasty bool
-	}{
-		"a long text at once":      {genuine, strings.Repeat("word ", 40), time.Second, true},
-		"a long text, pasted":      {genuine, strings.Repeat("word ", 40), 8 * time.Second, true},
-		"a long text, typed":       {genuine, strings.Repeat("word ", 40), 40 * time.Second, false},
-		"a long text in Chinese":   {genuine, strings.Repeat("我们", 40), 2 * time.Second, true},
-		"a key that the page has":  {genuine, strings.Repeat("xY_1", 40), time.Second, false},
-		"a short text":             {genuine, "Call me, please", time.Second, false},
-		"a clock that is behind":   {genuine, strings.Repeat("word ", 40), -5 * time.Second, false},
-		"a page that has no stamp": {guard.Seal{}, strings.Repeat("word ", 40), time.Second, false},
-	} {
-		if got := s.Haste(test.seal, []string{"x", test.text}, served.Add(test.after)); (len(got) > 0) != test.hasty || got.Verdict() != guard.Welcome {
-			t.Errorf("%s: %v", name, got)
-		}
-		if got := (*guard.Stamps)(nil).Haste(test.seal, []string{test.text}, served); got != nil {
-			t.Errorf("%s: pages that get no stamps have signals: %v", name, got)
-		}
-	}
-}
-
 func TestTrapsOf(t *testing.T) {
 	s := newStamps()
 	if got := s.TrapsOf([]string{"forged", s.Stamp(served, "topic_2")}, served); !slices.Equal(got, []string{"topic_2"}) {

@@ -70,6 +70,26 @@ type Problem struct {
 // Render returns the page, in UTF-8. Its time and memory are bounded by those
 // that a page of [MaxSource] takes.
 func (o Own) Render() ([]byte, error) {
+	r, err := o.open()
+	if err != nil {
+		return nil, err
+	}
+	if r.form.veiled {
+		return nil, ErrHidden
+	}
+	if err := r.settleLinks(); err != nil {
+		return nil, err
+	}
+	r.addHidden()
+	r.fill()
+	if err := r.mark(); err != nil {
+		return nil, err
+	}
+	return r.apply(), nil
+}
+
+// open reads the page and finds the form in it.
+func (o Own) open() (*rendering, error) {
 	if len(o.Source) > MaxSource {
 		return nil, ErrTooLarge
 	}
@@ -90,19 +110,8 @@ func (o Own) Render() ([]byte, error) {
 	if r.form == nil {
 		return nil, ErrNoForm
 	}
-	if r.form.veiled {
-		return nil, ErrHidden
-	}
 	r.controls = r.controlsOf(r.form)
-	if err := r.settleLinks(); err != nil {
-		return nil, err
-	}
-	r.addHidden()
-	r.fill()
-	if err := r.mark(); err != nil {
-		return nil, err
-	}
-	return r.apply(), nil
+	return r, nil
 }
 
 // rendering is one page in the making.

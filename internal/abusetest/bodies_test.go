@@ -73,7 +73,7 @@ func floods() []string {
 	return []string{parts, headers, name, nested}
 }
 
-// doubtful is a post that may be junk, for its links; no two are alike.
+// doubtful returns a post with too many links. No two are alike.
 func doubtful(n int) string {
-	return fmt.Sprintf("name=Spam+%[1]d&phone=%%2B9181%08[1]d&message=https://example.com/a%[1]d+https://example.com/b%[1]d+https://example.com/c%[1]d", n)
+	return fmt.Sprintf("name=Spam+%[1]d&phone=%%2B9181%08[1]d&message=%[2]s", n, strings.Repeat(fmt.Sprintf("https://example.com/%d+", n), 6))
 }

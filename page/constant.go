@@ -1,0 +1,45 @@
+package page
+
+import (
+	"html"
+	"slices"
+	"strings"
+)
+
+// Typed returns those of the posted values that the visitor may have typed. The page sends the others
+// by itself: values of hidden inputs, checkboxes, radio buttons and selects, and texts that the page
+// already holds. Values of inputs that the form does not have may have been typed. Of the fields of
+// [Own], only those that find the form are used.
+func (o Own) Typed(values []Pair) ([]Pair, error) {
+	r, err := o.open()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(values), func(v Pair) bool {
+		return slices.ContainsFunc(r.controls, func(c *control) bool { return c.name == v.Name && r.gives(c, v.Value) })
+	}), nil
+}
+
+// gives reports whether a control of the page holds the value before the visitor touches it, or
+// offers it as a choice. Scripts of the page may put any value into a hidden input.
+func (r *rendering) gives(c *control, value string) bool {
+	switch c.kind {
+	case anyText:
+		given, _ := c.tag.get("value")
+		return given == value
+	case aTextarea:
+		given := strings.TrimPrefix(withoutCR(html.UnescapeString(r.source[c.tag.end:c.contentEnd])), "\n")
+		return given == withoutCR(value)
+	case aSelect:
+		return slices.ContainsFunc(c.options, func(o *option) bool { return o.value() == value })
+	case aCheckbox, aRadio:
+		return c.checkedValue() == value
+	case notShown, aButton:
+		return true
+	case aSecret:
+	}
+	return false
+}
+
+// withoutCR returns the text with lines that end as in HTML. Browsers post CRLF.
+func withoutCR(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
