@@ -14,6 +14,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	// Modules that come with the handler.
+	_ "github.com/leadwire/caddy-telecrm/modules/command"
+	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
 
 func init() {

@@ -2,13 +2,14 @@ package caddytelecrm
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
+
+	"github.com/leadwire/caddy-telecrm/internal/grammar"
 )
 
 func init() {
@@ -97,27 +98,27 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("telecrm takes one matcher and a block; %q is too much (a path begins with /, a named matcher with @)", d.Val())
 	}
-	return readBlock(d, "telecrm", append([]word{
-		text("account", &h.AccountName),
-		text("form", &h.Form),
+	return grammar.Block(d, "telecrm", append([]grammar.Word{
+		grammar.Text("account", &h.AccountName),
+		grammar.Text("form", &h.Form),
 		fieldWord(&h.Fields),
 		setWord(&h.Set),
-		{name: "action", many: true, read: h.readAction},
-		text("unmapped", &h.Unmapped),
-		{name: "on_duplicate", read: h.readOnDuplicate},
-		{name: "deliver", read: h.readDeliver},
-		text("thank_you", &h.ThankYou),
-		{name: "errors", read: h.readErrors},
-		text("form_page", &h.FormPage),
-		text("fallback", &h.Fallback),
-		{name: "honeypot", read: h.readHoneypot},
-		joined("rate_limit", &h.RateLimit),
-		{name: "origins", many: true, read: h.readOrigins},
-		text("dedupe", &h.Dedupe),
-		alone("protect", &h.Protect),
-		text("messages", &h.Messages),
-		size("max_body", &h.MaxBody),
-		{name: "challenge", read: h.readChallenge},
+		{Name: "action", Many: true, Read: h.readAction},
+		grammar.Text("unmapped", &h.Unmapped),
+		{Name: "on_duplicate", Read: h.readOnDuplicate},
+		{Name: "deliver", Read: h.readDeliver},
+		grammar.Text("thank_you", &h.ThankYou),
+		{Name: "errors", Read: h.readErrors},
+		grammar.Text("form_page", &h.FormPage),
+		grammar.Text("fallback", &h.Fallback),
+		{Name: "honeypot", Read: h.readHoneypot},
+		grammar.Joined("rate_limit", &h.RateLimit),
+		{Name: "origins", Many: true, Read: h.readOrigins},
+		grammar.Text("dedupe", &h.Dedupe),
+		grammar.Flag("protect", &h.Protect),
+		grammar.Text("messages", &h.Messages),
+		grammar.Size("max_body", &h.MaxBody),
+		{Name: "challenge", Read: h.readChallenge},
 	}, accountWords(&h.Account)...))
 }
 
@@ -144,7 +145,7 @@ func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 	switch {
 	case len(args) == 1 && (args[0] == deliverNow || args[0] == deliverLater):
 	case len(args) == 2 && args[0] == deliverNow:
-		if err := readDuration(d, "the budget of deliver now", args[1], &h.Budget); err != nil {
+		if err := grammar.ParseDuration(d, "the budget of deliver now", args[1], &h.Budget); err != nil {
 			return err
 		}
 	default:
@@ -174,7 +175,7 @@ func (h *Handler) readAction(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&action.Code) {
 		return d.Errf("action takes one code, such as 1042, or PAYMENT")
 	}
-	err := readBlock(d, "action", []word{fieldWord(&action.Fields), setWord(&action.Set)})
+	err := grammar.Block(d, "action", []grammar.Word{fieldWord(&action.Fields), setWord(&action.Set)})
 	if err != nil {
 		return err
 	}
@@ -182,8 +183,8 @@ func (h *Handler) readAction(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func fieldWord(into *[]Field) word {
-	return word{name: "field", many: true, read: func(d *caddyfile.Dispenser) error {
+func fieldWord(into *[]Field) grammar.Word {
+	return grammar.Word{Name: "field", Many: true, Read: func(d *caddyfile.Dispenser) error {
 		var f Field
 		switch args := d.RemainingArgs(); len(args) {
 		case 3:
@@ -197,15 +198,15 @@ func fieldWord(into *[]Field) word {
 		default:
 			return d.Errf("field takes: <api_name> [<input> [<type>]]")
 		}
-		err := readBlock(d, "field", []word{
-			{name: "required", read: f.readRequired},
-			text("label", &f.Label),
-			text("country", &f.Country),
-			{name: "options", read: f.readOptions},
-			{name: "pattern", read: f.readPattern},
-			bound("min", &f.Min),
-			bound("max", &f.Max),
-			text("default", &f.Default),
+		err := grammar.Block(d, "field", []grammar.Word{
+			{Name: "required", Read: f.readRequired},
+			grammar.Text("label", &f.Label),
+			grammar.Text("country", &f.Country),
+			{Name: "options", Read: f.readOptions},
+			{Name: "pattern", Read: f.readPattern},
+			grammar.Number("min", &f.Min),
+			grammar.Number("max", &f.Max),
+			grammar.Text("default", &f.Default),
 		})
 		if err != nil {
 			return err
@@ -247,23 +248,8 @@ func (f *Field) readPattern(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func bound(name string, into **float64) word {
-	return word{name: name, read: func(d *caddyfile.Dispenser) error {
-		var arg string
-		if !d.AllArgs(&arg) {
-			return d.Errf("%s takes one number", name)
-		}
-		n, err := strconv.ParseFloat(arg, 64)
-		if err != nil || n-n != 0 { // n-n is not 0 for infinities and NaN
-			return d.Errf("%s: %q is not a number", name, arg)
-		}
-		*into = &n
-		return nil
-	}}
-}
-
-func setWord(into *[]Setting) word {
-	return word{name: "set", many: true, read: func(d *caddyfile.Dispenser) error {
+func setWord(into *[]Setting) grammar.Word {
+	return grammar.Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		if len(args) < 2 || len(args) > 3 {
 			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")

@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/leadwire/caddy-telecrm/internal/grammar"
 )
 
 func init() {
@@ -53,11 +55,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("the telecrm option takes a block; %q is too much", d.Val())
 	}
-	return readBlock(d, "the telecrm option", []word{
-		{name: "account", many: true, read: a.readAccount},
-		{name: "outbox", read: a.readOutbox},
-		duration("retry_for", &a.RetryFor),
-		{name: "keep", many: true, read: a.readKeep},
+	return grammar.Block(d, "the telecrm option", []grammar.Word{
+		{Name: "account", Many: true, Read: a.readAccount},
+		{Name: "outbox", Read: a.readOutbox},
+		grammar.Duration("retry_for", &a.RetryFor),
+		{Name: "keep", Many: true, Read: a.readKeep},
 	})
 }
 
@@ -89,7 +91,7 @@ func (a *App) readKeep(d *caddyfile.Dispenser) error {
 	if *into != 0 {
 		return d.Errf("keep %s is written twice", state)
 	}
-	return readDuration(d, "keep "+state, arg, into)
+	return grammar.ParseDuration(d, "keep "+state, arg, into)
 }
 
 func (a *App) readAccount(d *caddyfile.Dispenser) error {
@@ -105,7 +107,7 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 		return d.Errf("account %s is written twice", name)
 	}
 	settings := new(Account)
-	if err := readBlock(d, "account", accountWords(settings)); err != nil {
+	if err := grammar.Block(d, "account", accountWords(settings)); err != nil {
 		return err
 	}
 	if settings.Token == "" && settings.AsyncToken == "" || settings.EnterpriseID == "" {
@@ -120,18 +122,18 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 
 // accountWords are the words that say how to reach TeleCRM, in the global
 // option and in a form's own block.
-func accountWords(a *Account) []word {
-	return []word{
-		text("token", &a.Token),
-		text("async_token", &a.AsyncToken),
-		text("enterprise_id", &a.EnterpriseID),
-		text("base_url", &a.BaseURL),
-		text("async_base_url", &a.AsyncBaseURL),
-		text("identifier", &a.Identifier),
-		text("country", &a.Country),
-		text("time_zone", &a.TimeZone),
-		joined("crm_rate", &a.CRMRate),
-		duration("timeout", &a.Timeout),
+func accountWords(a *Account) []grammar.Word {
+	return []grammar.Word{
+		grammar.Text("token", &a.Token),
+		grammar.Text("async_token", &a.AsyncToken),
+		grammar.Text("enterprise_id", &a.EnterpriseID),
+		grammar.Text("base_url", &a.BaseURL),
+		grammar.Text("async_base_url", &a.AsyncBaseURL),
+		grammar.Text("identifier", &a.Identifier),
+		grammar.Text("country", &a.Country),
+		grammar.Text("time_zone", &a.TimeZone),
+		grammar.Joined("crm_rate", &a.CRMRate),
+		grammar.Duration("timeout", &a.Timeout),
 	}
 }
 

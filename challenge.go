@@ -21,6 +21,8 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+
+	"github.com/leadwire/caddy-telecrm/internal/grammar"
 )
 
 // Challenge is something that the visitor, or their browser, has to do, which
@@ -343,17 +345,17 @@ func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 		return d.Errf("challenge takes one of: %s", strings.Join(challengeKinds(), ", "))
 	}
 	h.Challenge = c
-	return readBlock(d, "challenge", []word{
-		text("path", &c.Path),
-		whole("complexity", &c.Complexity),
-		duration("expires", &c.Expires),
-		text("secret", &c.Secret),
-		{name: "host", read: c.readHosts},
-		text("action", &c.Action),
-		bound("score", &c.Score),
-		text("verify_url", &c.VerifyURL),
-		duration("timeout", &c.Timeout),
-		text("fail", &c.Fail),
+	return grammar.Block(d, "challenge", []grammar.Word{
+		grammar.Text("path", &c.Path),
+		grammar.Whole("complexity", &c.Complexity),
+		grammar.Duration("expires", &c.Expires),
+		grammar.Text("secret", &c.Secret),
+		{Name: "host", Read: c.readHosts},
+		grammar.Text("action", &c.Action),
+		grammar.Number("score", &c.Score),
+		grammar.Text("verify_url", &c.VerifyURL),
+		grammar.Duration("timeout", &c.Timeout),
+		grammar.Text("fail", &c.Fail),
 	})
 }
 

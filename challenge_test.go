@@ -409,13 +409,13 @@ func TestChallengeGrammar(t *testing.T) {
 		"challenge captcha":                            "challenge takes one of",
 		"challenge altcha turnstile":                   "challenge takes one of",
 		"challenge altcha {\nhard\n}":                  `unknown word "hard" in challenge`,
-		"challenge altcha {\ncomplexity many\n}":       `"many" is not a whole number`,
-		"challenge altcha {\ncomplexity 0\n}":          `"0" is not a whole number`,
+		"challenge altcha {\ncomplexity many\n}":       `must be a whole number above zero, got "many"`,
+		"challenge altcha {\ncomplexity 0\n}":          `must be a whole number above zero, got "0"`,
 		"challenge altcha {\ncomplexity\n}":            "complexity takes one",
 		"challenge turnstile {\nhost\n}":               "host takes one or more",
-		"challenge turnstile {\nscore x\n}":            `"x" is not a number`,
-		"challenge altcha\nchallenge altcha":           "challenge is written twice",
-		"challenge turnstile {\nsecret a\nsecret b\n}": "secret is written twice",
+		"challenge turnstile {\nscore x\n}":            `must be a number, got "x"`,
+		"challenge altcha\nchallenge altcha":           "challenge is repeated",
+		"challenge turnstile {\nsecret a\nsecret b\n}": "secret is repeated",
 	} {
 		err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("telecrm {\n" + block + "\n}"))
 		if err == nil || !strings.Contains(err.Error(), words) {

@@ -1,4 +1,5 @@
-package caddytelecrm
+// Package command registers the command `caddy telecrm`.
+package command
 
 import (
 	"context"
@@ -39,7 +40,7 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 	}
 	parsed, err := caddy.ParseNetworkAddress(address)
 	if err != nil || parsed.PortRangeSize() > 1 {
-		return nil, fmt.Errorf("%q is no address of an admin endpoint; write it as localhost:2019", address)
+		return nil, fmt.Errorf("admin endpoint: must be an address such as localhost:2019, got %q", address)
 	}
 	network, dialed, origin := parsed.Network, parsed.JoinHostPort(0), "http://"+parsed.JoinHostPort(0)
 	if parsed.IsUnixNetwork() {

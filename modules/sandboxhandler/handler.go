@@ -1,4 +1,6 @@
-package caddytelecrm
+// Package sandboxhandler registers the handler `http.handlers.telecrm_sandbox`, a stand-in for
+// TeleCRM to try forms with.
+package sandboxhandler
 
 import (
 	"fmt"
@@ -13,20 +15,21 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/sandbox"
+
+	"github.com/leadwire/caddy-telecrm/internal/grammar"
 )
 
 func init() {
-	caddy.RegisterModule(Sandbox{})
+	caddy.RegisterModule(Handler{})
 	httpcaddyfile.RegisterHandlerDirective("telecrm_sandbox", parseSandbox)
 	httpcaddyfile.RegisterDirectiveOrder("telecrm_sandbox", httpcaddyfile.Before, "respond")
 }
 
-// Sandbox is a stand-in for TeleCRM, to try forms with: the same Sync API with
-// the same strictness, under `/autoupdate/v2`, the same Async API, under
-// `/enterprise`, and at its root a page that shows the leads as they arrive. It
-// keeps leads in memory only and answers every request that reaches it. It is
-// no place for real leads: whoever can open its page can read them.
-type Sandbox struct {
+// Handler is a stand-in for TeleCRM to try forms with. It serves the Sync API under `/autoupdate/v2`
+// and the Async API under `/enterprise`, both with TeleCRM's strictness, and at its root a page that
+// shows the leads as they arrive. It keeps leads in memory and answers every request that reaches it.
+// Do not send it real leads: anyone who can open its page can read them.
+type Handler struct {
 	// The token to expect from requests to the Sync API. Placeholders such as
 	// `{env.NAME}` are resolved when the config is loaded. Required.
 	Token string `json:"token,omitempty"`
@@ -56,15 +59,15 @@ type Sandbox struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (Sandbox) CaddyModule() caddy.ModuleInfo {
+func (Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.telecrm_sandbox",
-		New: func() caddy.Module { return new(Sandbox) },
+		New: func() caddy.Module { return new(Handler) },
 	}
 }
 
 // Provision reads the schema and sets the stand-in up, with no leads in it.
-func (s *Sandbox) Provision(ctx caddy.Context) error {
+func (s *Handler) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	config := sandbox.Config{
 		Token:        strings.TrimSpace(repl.ReplaceAll(s.Token, "")),
@@ -95,7 +98,7 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 }
 
 // Cleanup ends the page's event streams.
-func (s *Sandbox) Cleanup() error {
+func (s *Handler) Cleanup() error {
 	if s.sandbox != nil {
 		s.sandbox.Close()
 	}
@@ -103,13 +106,13 @@ func (s *Sandbox) Cleanup() error {
 }
 
 // ServeHTTP answers as TeleCRM would.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	s.sandbox.ServeHTTP(w, r)
 	return nil
 }
 
 func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	s := new(Sandbox)
+	s := new(Handler)
 	return s, s.UnmarshalCaddyfile(h.Dispenser)
 }
 
@@ -123,22 +126,22 @@ func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	    latency       <duration>
 //	    fail          <status> <share>
 //	}
-func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
 		return d.Errf("telecrm_sandbox takes one matcher and a block; %q is too much", d.Val())
 	}
-	return readBlock(d, "telecrm_sandbox", []word{
-		text("token", &s.Token),
-		text("async_token", &s.AsyncToken),
-		text("enterprise_id", &s.EnterpriseID),
-		text("schema", &s.Schema),
-		duration("latency", &s.Latency),
-		{name: "fail", read: s.readFail},
+	return grammar.Block(d, "telecrm_sandbox", []grammar.Word{
+		grammar.Text("token", &s.Token),
+		grammar.Text("async_token", &s.AsyncToken),
+		grammar.Text("enterprise_id", &s.EnterpriseID),
+		grammar.Text("schema", &s.Schema),
+		grammar.Duration("latency", &s.Latency),
+		{Name: "fail", Read: s.readFail},
 	})
 }
 
-func (s *Sandbox) readFail(d *caddyfile.Dispenser) error {
+func (s *Handler) readFail(d *caddyfile.Dispenser) error {
 	var status, share string
 	if !d.AllArgs(&status, &share) {
 		return d.Errf("fail takes: <status> <share>, such as 500 0.1")
@@ -155,8 +158,8 @@ func (s *Sandbox) readFail(d *caddyfile.Dispenser) error {
 
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*Sandbox)(nil)
-	_ caddy.CleanerUpper          = (*Sandbox)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Sandbox)(nil)
-	_ caddyfile.Unmarshaler       = (*Sandbox)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
 )
