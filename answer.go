@@ -20,6 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -134,7 +135,7 @@ func (h *Handler) answerForeign(w http.ResponseWriter, r *http.Request, s *submi
 func (h *Handler) answerLimited(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) error {
 	s.settle(outcomeLimited)
 	w.Header().Set("Retry-After", seconds(pass.Wait))
-	if isForwarded(r) && clientAddress(r).String() == remoteHost(r) {
+	if httpx.IsUnlistedProxy(r) {
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
 	tooMany := failure{status: http.StatusTooManyRequests, code: codeTooMany}
@@ -216,7 +217,7 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 // the language that the visitor's browser asks for, as it has its own messages
 // in. The site's own page goes by its own language.
 func (h *Handler) wordsFor(r *http.Request) *page.Words {
-	return h.catalog.For(preferredLanguages(r)...)
+	return h.catalog.For(httpx.PreferredLanguages(r)...)
 }
 
 // inputs lists the inputs to correct.

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -81,7 +82,7 @@ func TestDrippedBodiesEnd(t *testing.T) {
 						t.Errorf("status %d, want %d", status, test.status)
 					}
 				}
-				if test.status == http.StatusBadRequest && !strings.Contains(h.submission(t)["reason"].(string), errSlowBody.Error()) {
+				if test.status == http.StatusBadRequest && !strings.Contains(h.submission(t)["reason"].(string), httpx.ErrSlowBody.Error()) {
 					t.Errorf("logged %v", h.submission(t))
 				}
 			})
@@ -204,10 +205,10 @@ func TestTurnedAway(t *testing.T) {
 	}{
 		"a post that came":          {strings.NewReader("name=Meera"), 10, true, true},
 		"one in chunks":             {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true, true},
-		"chunks that go on":         {strings.NewReader(strings.Repeat("a", maxUnwanted+1)), -1, true, false},
+		"chunks that go on":         {strings.NewReader(strings.Repeat("a", httpx.MaxUnread+1)), -1, true, false},
 		"one that is cut off":       {cutOff(), 60_000, false, false},
 		"chunks that are cut off":   {cutOff(), -1, false, false},
-		"one that nobody waits for": {cutOff(), maxUnwanted + 1, true, false},
+		"one that nobody waits for": {cutOff(), httpx.MaxUnread + 1, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandler(t, newCRM(t).url, simpleBlock)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -171,10 +172,7 @@ func formPage(r *http.Request, posted *form.Form) string {
 
 // postedURI is the path and query that the visitor's browser posted to.
 func postedURI(r *http.Request) string {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return localURI(original.URL)
-	}
-	return localURI(r.URL)
+	return localURI(httpx.OriginalURL(r))
 }
 
 // localURI keeps path and query of an address that came from outside, in a

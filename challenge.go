@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,12 +16,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )
 
 // Challenge is something that the visitor, or their browser, has to do, which
@@ -285,10 +284,7 @@ func (h *Handler) fetchesChallenge(r *http.Request) (bool, error) {
 	if r.Method != http.MethodGet || h.challenge == nil || h.challenge.issue == nil {
 		return false, nil
 	}
-	asked := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		asked = original.URL
-	}
+	asked := httpx.OriginalURL(r)
 	if h.challenge.path != "" {
 		return h.challenge.path == asked.Path || h.challenge.path == r.URL.Path, nil
 	}
@@ -318,7 +314,7 @@ func (h *Handler) challenged(ctx context.Context, r *http.Request, posted *form.
 	for _, value := range posted.Values(h.challenge.input) {
 		answer = cmp.Or(answer, value)
 	}
-	err := h.challenge.verify(ctx, answer, hostname(r))
+	err := h.challenge.verify(ctx, answer, httpx.Hostname(r))
 	if errors.Is(err, guard.ErrUnverified) {
 		h.challenge.complain.Do(func() {
 			h.logger.Warn("the challenge cannot be verified; this is logged once a minute at most",
@@ -326,14 +322,6 @@ func (h *Handler) challenged(ctx context.Context, r *http.Request, posted *form.
 		})
 	}
 	return guard.JudgeChallenge(err, h.challenge.closed)
-}
-
-// hostname is the host that the visitor posted to, without a port.
-func hostname(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.Host); err == nil {
-		return host
-	}
-	return strings.Trim(r.Host, "[]")
 }
 
 func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {

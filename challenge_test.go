@@ -321,16 +321,6 @@ func TestServiceIsDown(t *testing.T) {
 	}
 }
 
-func TestHostname(t *testing.T) {
-	for host, want := range map[string]string{
-		"www.example.com": "www.example.com", "www.example.com:8443": "www.example.com", "[::1]:8080": "::1", "[::1]": "::1", "": "",
-	} {
-		if got := hostname(&http.Request{Host: host}); got != want {
-			t.Errorf("%q: %q, want %q", host, got, want)
-		}
-	}
-}
-
 // Neither the handler, however it is printed, nor its JSON shows the secret.
 func TestChallengeShowsNoSecret(t *testing.T) {
 	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)

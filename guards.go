@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +15,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )
 
 // off switches a guard off.
@@ -170,41 +169,12 @@ func parseDedupe(text string) (time.Duration, error) {
 	return window, nil
 }
 
-// clientAddress is the visitor's address as Caddy knows it: behind a proxy
-// that `trusted_proxies` lists, the one that the proxy names. It is invalid
-// where nobody can tell: on a Unix socket, and behind a proxy that is not
-// listed, whose own address would stand for everybody.
-func clientAddress(r *http.Request) netip.Addr {
-	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	if text == "" {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || (addr.IsLoopback() || addr.IsPrivate()) && isForwarded(r) && text == remoteHost(r) {
-		return netip.Addr{}
-	}
-	return addr
-}
-
-// isForwarded reports whether a proxy has handed the request on.
-func isForwarded(r *http.Request) bool {
-	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-}
-
-func remoteHost(r *http.Request) string {
-	remote, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return remote.Addr().String()
-}
-
 // pace counts the post, and says whether it is one too many from its address.
 func (h *Handler) pace(r *http.Request) guard.Pass {
 	if h.guards.rate == nil {
 		return guard.Pass{}
 	}
-	return h.guards.rate.Take(clientAddress(r))
+	return h.guards.rate.Take(httpx.ClientAddress(r))
 }
 
 // claim tells whether the post repeats one that was answered before.

@@ -1,6 +1,7 @@
 package caddytelecrm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )
 
 // outcome is what became of a submission, as logs and placeholders name it.
@@ -55,7 +57,7 @@ type submission struct {
 	start   time.Time
 	json    bool // answer in JSON
 	repl    *caddy.Replacer
-	clock   *bodyClock
+	clock   *httpx.BodyClock
 	posted  *form.Form // nil until read
 	typed   *form.Form // what to show again: posted, or what could be read of it; may be nil
 	seal    guard.Seal // what it had of the page's trap and stamp
@@ -89,7 +91,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	defer h.conclude(r, s)
-	h.startBodyClock(w, r, s)
+	s.clock = httpx.StartBodyClock(w, r, h.bodyPatience)
 
 	if !h.mayPost(r, s) {
 		return h.answerForeign(w, r, s)
@@ -197,12 +199,12 @@ func (h *Handler) matches(r *http.Request) (bool, error) {
 	if matched || err != nil {
 		return matched, err
 	}
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok || original.URL == nil || original.URL.Path == r.URL.Path {
+	original := httpx.OriginalURL(r)
+	if original.Path == r.URL.Path {
 		return false, nil
 	}
 	asked := r.WithContext(r.Context())
-	asked.URL, asked.RequestURI = original.URL, original.RequestURI
+	asked.URL, asked.RequestURI = original, original.RequestURI()
 	return h.matchers.AnyMatchWithError(asked)
 }
 
@@ -216,7 +218,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	s := &submission{
 		id:    id.String(),
 		start: time.Now(),
-		json:  wantsJSON(r),
+		json:  httpx.WantsJSON(r),
 		repl:  r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer),
 	}
 	s.repl.Set("telecrm.id", s.id)
@@ -245,11 +247,11 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	}
 	if err != nil {
 		if errors.Is(err, form.ErrTooLarge) {
-			h.discardRest(w, r)
+			httpx.DiscardRest(w, r, h.MaxBody)
 		}
 		return fmt.Errorf("reading form: %w", err)
 	}
-	s.clock.stop()
+	s.clock.Stop()
 	s.posted = posted
 	return nil
 }
@@ -324,6 +326,26 @@ func (h *Handler) logSubmission(s *submission) {
 		}
 	}
 	entry.Write(fields...)
+}
+
+// turnAway refuses a post without reading its form. Like the server would, it first reads the rest of
+// a short body: so the answer is made for those who have sent theirs, and does not lie in memory once
+// for each of many slow senders. A body that is too slow gets a bare status.
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
+	if r.ContentLength > httpx.MaxUnread {
+		return h.answerFailure(w, r, s, f)
+	}
+	ended, err := s.clock.Drain()
+	if err != nil {
+		s.reason = cmp.Or(s.reason, fmt.Sprintf("reading the rest of the body: %v", err))
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(f.status)
+		return nil
+	}
+	if ended { // or the server reads on before it answers, and is timed
+		s.clock.Stop()
+	}
+	return h.answerFailure(w, r, s, f)
 }
 
 // errorStatus is the HTTP status and the outcome of a body that could not be

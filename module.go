@@ -23,6 +23,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -274,7 +275,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
-	h.bodyPatience = defaultBodyPatience
+	h.bodyPatience = httpx.BodyPatience
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -87,7 +88,7 @@ func (h *Handler) takeSeal(r *http.Request, posted *form.Form) guard.Seal {
 	if h.stamps == nil {
 		return guard.Seal{}
 	}
-	seal := guard.Seal{Stamps: posted.Values(guard.StampInput), ByScript: wantsJSON(r), Sender: guard.SenderOf(r)}
+	seal := guard.Seal{Stamps: posted.Values(guard.StampInput), ByScript: httpx.WantsJSON(r), Sender: guard.SenderOf(r)}
 	traps := h.stamps.TrapsOf(seal.Stamps, time.Now())
 	posted.Entries = slices.DeleteFunc(posted.Entries, func(entry form.Entry) bool {
 		if !slices.Contains(h.trapNames, entry.Name) || !slices.Contains(traps, entry.Name) {
@@ -103,10 +104,7 @@ func (h *Handler) takeSeal(r *http.Request, posted *form.Form) guard.Seal {
 // wouldTake reports whether this handler would take what the form posts, on a
 // page that answers r.
 func (h *Handler) wouldTake(r *http.Request, f page.PostForm) bool {
-	shown := r.URL // as the visitor's browser has it
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		shown = original.URL
-	}
+	shown := httpx.OriginalURL(r) // as the visitor's browser has it
 	target, ok := targetOf(f, &url.URL{Scheme: "http", Host: r.Host, Path: shown.Path, RawPath: shown.RawPath, RawQuery: shown.RawQuery})
 	if !ok {
 		return false

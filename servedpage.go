@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -28,11 +29,7 @@ func mayBeForPage(r *http.Request) bool {
 	default:
 		return false
 	}
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if accept != "" && rankOf(accept, "text", "html").precision == 0 {
-		return false
-	}
-	return !isOtherFile(r.URL.Path)
+	return httpx.AcceptsHTML(r) && !isOtherFile(r.URL.Path)
 }
 
 // isOtherFile reports whether the path is, by its name, that of something
@@ -143,7 +140,7 @@ func (p *servedPage) request() *http.Request {
 // wantsPage reports whether the request names HTML among what it is for, or
 // fetches ahead what a visitor may go to.
 func wantsPage(r *http.Request) bool {
-	return rankOf(strings.Join(r.Header.Values("Accept"), ","), "text", "html").precision > 1 ||
+	return httpx.NamesHTML(r) ||
 		strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/telecrm"
@@ -31,7 +32,7 @@ func (h *Handler) judge(r *http.Request, s *submission) guard.Opinion {
 // values it sends by itself only if there is a value that counts.
 func (h *Handler) contentSignals(r *http.Request, s *submission) guard.Opinion {
 	suspicious := slices.DeleteFunc(h.mapping.freeText(s.posted), func(i guard.Input) bool { return len(i.Signals()) == 0 })
-	suspicious = h.guards.constants.Without(clientAddress(r), suspicious)
+	suspicious = h.guards.constants.Without(httpx.ClientAddress(r), suspicious)
 	if len(suspicious) == 0 {
 		return nil
 	}

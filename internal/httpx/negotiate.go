@@ -1,4 +1,4 @@
-package caddytelecrm
+package httpx
 
 import (
 	"cmp"
@@ -9,20 +9,32 @@ import (
 	"strings"
 )
 
-// wantsJSON reports whether the answer should be JSON: the request is a
-// script's, it prefers JSON to HTML, or it sends JSON and does not prefer
-// HTML.
-func wantsJSON(r *http.Request) bool {
+// WantsJSON reports whether to answer in JSON: the request is XMLHttpRequest, it prefers JSON to HTML,
+// or it sends JSON and does not prefer HTML.
+func WantsJSON(r *http.Request) bool {
 	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return true
 	}
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := acceptOf(r)
 	asJSON, asHTML := rankOf(accept, "application", "json"), rankOf(accept, "text", "html")
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == "application/json" {
 		return !asHTML.above(asJSON)
 	}
 	return asJSON.above(asHTML)
 }
+
+// AcceptsHTML reports whether the request takes HTML for an answer, if only because it takes anything.
+func AcceptsHTML(r *http.Request) bool {
+	accept := acceptOf(r)
+	return accept == "" || rankOf(accept, "text", "html").precision > 0
+}
+
+// NamesHTML reports whether the request names HTML, or text, among what it takes.
+func NamesHTML(r *http.Request) bool {
+	return rankOf(acceptOf(r), "text", "html").precision > 1
+}
+
+func acceptOf(r *http.Request) string { return strings.Join(r.Header.Values("Accept"), ",") }
 
 // rank is how much an Accept header wants a media type.
 type rank struct {
@@ -76,9 +88,9 @@ func qualityOf(params string) float64 {
 	return 1
 }
 
-// preferredLanguages lists the languages that the request asks for, the most
-// wanted first (RFC 9110, section 12.5.4).
-func preferredLanguages(r *http.Request) []string {
+// PreferredLanguages returns the languages that the request asks for, the most wanted first (RFC 9110,
+// section 12.5.4).
+func PreferredLanguages(r *http.Request) []string {
 	type wanted struct {
 		tag     string
 		quality float64
