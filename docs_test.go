@@ -115,7 +115,8 @@ func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	}
 }
 
-// onThisMachine has the documentation's files lie where a test can make them.
+// onThisMachine replaces the folder that the documentation's files are in with
+// one that has them.
 func onThisMachine(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -215,7 +216,8 @@ func TestDocumentedMessages(t *testing.T) {
 	}
 }
 
-// The languages that docs/visitor.md lists are those that have messages.
+// TestDocumentedLanguages compares the languages that docs/visitor.md lists with
+// the message files.
 func TestDocumentedLanguages(t *testing.T) {
 	text := strings.Join(strings.Fields(read(t, "docs/visitor.md")), " ")
 	_, list, _ := strings.Cut(text, "which `<html lang=\"…\">` declares: ")
@@ -225,7 +227,7 @@ func TestDocumentedLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var known []string
+	known := make([]string, 0, len(files))
 	for _, file := range files {
 		tag := language.MustParse(strings.TrimSuffix(filepath.Base(file), ".json"))
 		name := display.English.Languages().Name(tag)

@@ -18,12 +18,12 @@ import (
 
 // wordBlock is a block of the Caddyfile whose words a table explains.
 type wordBlock struct {
-	path     string   // of the block in the syntax
-	around   string   // a Caddyfile with the block
-	required []string // the lines that any block of the kind needs
+	path     string   // the words that lead to the block in the syntax
+	around   string   // a Caddyfile with room for lines of the block
+	required []string // lines that every block of the kind needs
 }
 
-// aForm is a Caddyfile with a form, whose block has one more line.
+// aForm is a Caddyfile with a form whose block has room for more lines.
 const aForm = "{\n" + globalOption + "}\n:80 {\ntelecrm {\nfield phone\nthank_you /\n%s\n}\n}\n"
 
 // wordBlocks are the blocks by the note of their table.
@@ -44,13 +44,11 @@ var (
 	linkCell     = regexp.MustCompile(`^see \[[^]]+\]\(#[a-z-]+\)$`)
 )
 
-// rowsOf returns the cells of a table's rows, without its head.
+// rowsOf returns the cells of each row of a table, without the head.
 func rowsOf(table string) [][]string {
-	var rows [][]string
-	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
-		if i < 2 {
-			continue
-		}
+	lines := strings.Split(strings.TrimSpace(table), "\n")[2:]
+	rows := make([][]string, 0, len(lines))
+	for _, line := range lines {
 		cells := strings.Split(strings.Trim(line, "|"), "|")
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
@@ -60,17 +58,19 @@ func rowsOf(table string) [][]string {
 	return rows
 }
 
-// spans returns the code in a cell.
+// spans returns the code spans of a cell.
 func spans(cell string) []string {
-	var list []string
-	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
+	matches := codeSpan.FindAllStringSubmatch(cell, -1)
+	list := make([]string, 0, len(matches))
+	for _, match := range matches {
 		list = append(list, match[1])
 	}
 	return list
 }
 
-// The syntax and the tables of words have exactly the words that the parser
-// knows, each with a default, a meaning, and an example that works.
+// TestDocumentedWords compares the syntax and the tables of words with the
+// words that the parser knows. Each has a default, a meaning, and an example
+// that loads.
 func TestDocumentedWords(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", secretToken)
 	t.Setenv("TELECRM_ASYNC_TOKEN", secretToken+"-async")
@@ -111,7 +111,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 }
 
-// tryExample loads the example of one row, or finds it where the row says.
+// tryExample loads the example of a row, or finds it where the row links to.
 func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 	lines := spans(cell)
 	if linkCell.MatchString(cell) {
@@ -144,7 +144,7 @@ func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 	validate(t, config)
 }
 
-// grammarWords lists the words of each block by the words that lead to it.
+// grammarWords returns the words of each block by the words that lead to it.
 func grammarWords(grammar string) map[string][]string {
 	words := make(map[string][]string)
 	var path []string
@@ -183,7 +183,7 @@ func knownWords(t *testing.T, text string) []string {
 	return slices.Sorted(slices.Values(strings.Split(match[1], ", ")))
 }
 
-// The types are all there, and each example becomes what the table says.
+// TestDocumentedTypes converts each example of the table of types.
 func TestDocumentedTypes(t *testing.T) {
 	var documented []fieldtype.Type
 	for _, cells := range tableUnder(t, "docs/types.md", "| type |") {
@@ -218,7 +218,8 @@ func TestDocumentedTypes(t *testing.T) {
 	}
 }
 
-// tableUnder returns the rows of the first table whose head begins so.
+// tableUnder returns the rows of the first table whose head line begins with
+// head.
 func tableUnder(t *testing.T, file, head string) [][]string {
 	t.Helper()
 	_, table, found := strings.Cut(read(t, file), "\n"+head)
@@ -229,7 +230,8 @@ func tableUnder(t *testing.T, file, head string) [][]string {
 	return rowsOf(head + table)
 }
 
-// The outcomes are those that a running Caddy counts.
+// TestDocumentedOutcomes compares the outcomes with those that a running Caddy
+// counts.
 func TestDocumentedOutcomes(t *testing.T) {
 	var documented []string
 	for _, cells := range tableUnder(t, "docs/caddyfile.md", "| outcome |") {
@@ -241,7 +243,8 @@ func TestDocumentedOutcomes(t *testing.T) {
 	}
 }
 
-// All codes of fields are there, and the others have a message for visitors.
+// TestDocumentedCodes finds all field codes in the table of codes, and a message
+// for visitors for each other code.
 func TestDocumentedCodes(t *testing.T) {
 	var messages map[string]string
 	if err := json.Unmarshal([]byte(read(t, "page/messages/en.json")), &messages); err != nil {
@@ -263,8 +266,8 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// A key of the JSON config is a word of the Caddyfile, or in the table of
-// those that differ.
+// TestDocumentedKeys checks that each key of the JSON config is a word of the
+// Caddyfile or is in the table of differences.
 func TestDocumentedKeys(t *testing.T) {
 	explained := make(map[string]bool)
 	for _, cells := range tableUnder(t, "docs/json.md", "| Caddyfile |") {

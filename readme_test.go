@@ -19,14 +19,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Nobody reads more before they try.
+// TestReadmeIsShort keeps the README short enough to be read before trying.
 func TestReadmeIsShort(t *testing.T) {
 	if words := len(strings.Fields(read(t, "README.md"))); words >= 1600 {
 		t.Errorf("README.md has %d words, want less than 1600", words)
 	}
 }
 
-// README.md leads to each page of the documentation.
+// TestReadmeLeadsEverywhere finds a link to each page of the documentation.
 func TestReadmeLeadsEverywhere(t *testing.T) {
 	readme := read(t, "README.md")
 	for _, file := range documents(t) {
@@ -36,7 +36,7 @@ func TestReadmeLeadsEverywhere(t *testing.T) {
 	}
 }
 
-// The form that README.md shows makes a lead on the site that README.md shows.
+// TestDocumentedFormMakesALead posts README.md's form to README.md's site.
 func TestDocumentedFormMakesALead(t *testing.T) {
 	site := examples(t, "caddyfile", "")
 	i := slices.IndexFunc(site, func(e example) bool { return strings.HasPrefix(e.place, "README.md") && e.note == "" })
@@ -107,8 +107,7 @@ func formOf(t *testing.T, text string) (action string, inputs []string) {
 	return action, inputs
 }
 
-// What README.md says is in the log when something does not work is what the
-// code logs.
+// TestDocumentedSymptoms finds each log line that README.md quotes in the code.
 func TestDocumentedSymptoms(t *testing.T) {
 	var source strings.Builder
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -145,7 +144,8 @@ var (
 	block   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 )
 
-// Each relative link leads to a file, and to a heading that it has.
+// TestDocumentedLinksLead checks that each relative link leads to a file and, if
+// it has a fragment, to a heading of that file.
 func TestDocumentedLinksLead(t *testing.T) {
 	for _, file := range documents(t) {
 		for _, match := range link.FindAllStringSubmatch(block.ReplaceAllString(read(t, file), ""), -1) {
@@ -166,10 +166,11 @@ func TestDocumentedLinksLead(t *testing.T) {
 	}
 }
 
-// anchors returns what the headings of a page are linked by, as GitHub has it.
+// anchors returns the fragments that GitHub gives to the headings of a page.
 func anchors(content string) []string {
-	var list []string
-	for _, match := range heading.FindAllStringSubmatch(block.ReplaceAllString(content, ""), -1) {
+	matches := heading.FindAllStringSubmatch(block.ReplaceAllString(content, ""), -1)
+	list := make([]string, 0, len(matches))
+	for _, match := range matches {
 		list = append(list, strings.Map(func(r rune) rune {
 			switch {
 			case r == ' ':
