@@ -14,6 +14,7 @@ import (
 
 	caddytelecrm "github.com/leadwire/caddy-telecrm"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
 
 // wordBlock is a block of the Caddyfile whose words a table explains.
@@ -283,7 +284,7 @@ func TestDocumentedKeys(t *testing.T) {
 	}
 	for _, module := range []any{
 		caddytelecrm.App{}, caddytelecrm.Keep{}, caddytelecrm.Account{}, caddytelecrm.Handler{}, caddytelecrm.Field{}, caddytelecrm.Setting{},
-		caddytelecrm.Action{}, caddytelecrm.Challenge{}, caddytelecrm.Sandbox{}, caddytelecrm.BoltOutbox{},
+		caddytelecrm.Action{}, caddytelecrm.Challenge{}, sandboxhandler.Handler{}, caddytelecrm.BoltOutbox{},
 	} {
 		for _, key := range jsonKeys(reflect.TypeOf(module)) {
 			_, known := explained[key]
