@@ -133,8 +133,14 @@ func serveDiscardButton(w http.ResponseWriter, r *http.Request) error {
 }
 
 func serveResumeButton(w http.ResponseWriter, r *http.Request) error {
-	if _, err := resumeAccount(r.Context(), r.PathValue("name")); err != nil {
+	answer, err := resumeAccount(r.Context(), r.PathValue("name"))
+	switch {
+	case err != nil:
 		return err
+	case !answer.Resumed:
+		return backToPage(w, r, "not-resumed")
+	case !answer.Waiting:
+		return backToPage(w, r, "resumed-empty")
 	}
 	return backToPage(w, r, "resumed")
 }

@@ -160,27 +160,28 @@ func serveResume(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, adminapi.Resumed{Resumed: resumed})
+	return answerJSON(w, resumed)
 }
 
-func resumeAccount(ctx context.Context, name string) (bool, error) {
+func resumeAccount(ctx context.Context, name string) (adminapi.Resumed, error) {
 	open, err := someOutbox()
 	if err != nil {
-		return false, err
+		return adminapi.Resumed{}, err
 	}
 	if err := checkAccount(ctx, open, name); err != nil {
-		return false, err
+		return adminapi.Resumed{}, err
 	}
-	configured, resumed := false, false
+	configured, answer := false, adminapi.Resumed{}
 	for _, o := range open {
-		was, err := o.engine.Resume(name)
+		did, err := o.engine.Resume(name)
 		configured = configured || err == nil
-		resumed = resumed || was
+		answer.Resumed = answer.Resumed || did.Resumed
+		answer.Waiting = answer.Waiting || did.Waiting
 	}
 	if !configured {
-		return false, refuse(http.StatusConflict, "%s", errNotConfigured)
+		return adminapi.Resumed{}, refuse(http.StatusConflict, "%s", errNotConfigured)
 	}
-	return resumed, nil
+	return answer, nil
 }
 
 var errNotConfigured = errors.New("the running config does not have this account; its leads wait until it does")

@@ -255,7 +255,7 @@ func TestAdminStatus(t *testing.T) {
 
 	// Resumed, it is probed at once.
 	crm.Reset()
-	if resumed, err := c.Resume(t.Context(), "default"); err != nil || !resumed.Resumed {
+	if resumed, err := c.Resume(t.Context(), "default"); err != nil || !resumed.Resumed || !resumed.Waiting {
 		t.Errorf("resumed %v, error %v", resumed, err)
 	}
 	eventually(t, "the delivery", func() bool { return len(crm.Leads()) == 1 })
@@ -502,7 +502,7 @@ func TestAdminPage(t *testing.T) {
 		{"POST", "/telecrm/page/leads/" + parked + "/discard", 303, "/telecrm/?done=discarded", ""},
 		{"GET", "/telecrm/page/leads/" + parked + "/discard", 404, "", "there is no lead"},
 		{"POST", "/telecrm/page/leads/" + parked + "/retry", 404, "", "there is no lead"},
-		{"POST", "/telecrm/page/accounts/default/resume", 303, "/telecrm/?done=resumed", ""},
+		{"POST", "/telecrm/page/accounts/default/resume", 303, "/telecrm/?done=not-resumed", ""},
 		{"POST", "/telecrm/page/accounts/south/resume", 400, "", "known ones are: default"},
 	} {
 		status, header, body := ask(t, c, test.method, test.path, "")

@@ -54,6 +54,9 @@ var doneWords = map[string]string{
 	"retried":   "The lead is being tried again.",
 	"discarded": "The lead is discarded.",
 	"resumed":   "The account is being tried.",
+
+	"resumed-empty": "None of the account's leads waits; the next one is tried as soon as it comes.",
+	"not-resumed":   "The account is neither held nor paused.",
 }
 
 // RefreshSeconds is after how long the page is loaded again.

@@ -24,8 +24,10 @@ type Outcome struct {
 func (l *lane) attempt(account *Account, entry outbox.Entry) {
 	defer l.release(entry)
 	ctx, ended := l.start(entry)
-	s, answer := l.send(ctx, account, entry)
+	a := &attempt{lane: l, account: account, entry: entry}
+	s, answer := a.send(ctx)
 	ended(s)
+	l.endProbe(entry, s, a.asked)
 	l.vacate()
 	// Whoever waits need not wait for the record: if it is lost with this
 	// process, the next one finds out what became of the attempt.
@@ -36,16 +38,25 @@ func (l *lane) attempt(account *Account, entry outbox.Entry) {
 	}
 }
 
+// attempt is one attempt at an entry, and the crew of its errand.
+type attempt struct {
+	*lane
+
+	account *Account
+	entry   outbox.Entry
+	asked   bool // TeleCRM has been asked
+}
+
 // send makes the attempt and decides what becomes of the entry.
-func (l *lane) send(ctx context.Context, account *Account, entry outbox.Entry) (outbox.Settlement, telecrm.Answer) {
+func (a *attempt) send(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	entry := a.entry
 	job, err := DecodeJob(entry.Payload)
 	if err != nil {
-		l.unasked()
-		return outbox.Settlement{State: outbox.Parked, At: l.engine.now(), Reason: reasonUnreadable},
+		return outbox.Settlement{State: outbox.Parked, At: a.engine.now(), Reason: reasonUnreadable},
 			telecrm.Answer{Verdict: telecrm.Rejected, Err: err}
 	}
-	if l.overtaken(entry) {
-		now := l.engine.now()
+	if a.overtaken(entry) {
+		now := a.engine.now()
 		return outbox.Settlement{
 			State:          outbox.Waiting,
 			At:             now,
@@ -59,15 +70,17 @@ func (l *lane) send(ctx context.Context, account *Account, entry outbox.Entry) (
 		}, unanswered(errOvertaken)
 	}
 	e := &errand{
-		account:  account,
+		account:  a.account,
 		entry:    entry,
 		job:      job,
-		retryFor: l.engine.settings().RetryFor,
-		now:      l.engine.now,
-		locked:   l.lockedFields(),
-		crew:     l,
+		retryFor: a.engine.settings().RetryFor,
+		now:      a.engine.now,
+		locked:   a.lockedFields(),
+		crew:     a,
 	}
-	return e.run(ctx)
+	s, answer := e.run(ctx)
+	a.asked = e.asked
+	return s, answer
 }
 
 // errOvertaken: TeleCRM has told another attempt to leave it alone, or that
@@ -80,14 +93,13 @@ var errOvertaken = errors.New(reasonOvertaken)
 func (l *lane) overtaken(entry outbox.Entry) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	held := l.hold.on() && !entry.BegunAt.After(l.hold.since)
-	if !held && !l.engine.now().Before(l.paused) {
-		return false
-	}
-	if !held {
-		l.hold.probing = false // if it was a probe, it has not been made
-	}
-	return true
+	return l.hold.on() && !l.sentSinceHeld(entry.ID, entry.BegunAt) || l.engine.now().Before(l.paused)
+}
+
+// sentSinceHeld reports whether an attempt that began at that time says
+// something about the account as it is since the lane was held.
+func (l *lane) sentSinceHeld(id string, begun time.Time) bool {
+	return l.hold.probe == id || begun.After(l.hold.since)
 }
 
 // turn waits until an attempt may send another request.
@@ -120,26 +132,32 @@ func (l *lane) forget(ctx context.Context, account, identifier string) error {
 // learn lets the lane draw its conclusions for the other entries: it opens up
 // while TeleCRM answers, draws in while it does not, pauses when told to, and
 // is held when the account is at fault. begun is when the attempt began: what
-// was sent before the lane was held says nothing about the account now.
-func (l *lane) learn(answer telecrm.Answer, begun time.Time) {
+// was sent before the lane was held says nothing about the account now, nor
+// does what was sent with other settings than those of now.
+func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
+	l := a.lane
 	now := l.engine.now()
 	held, resumed := false, false
 	l.mu.Lock()
+	if l.account == nil || l.account.Key != a.account.Key {
+		l.mu.Unlock()
+		return
+	}
 	switch answer.Verdict {
 	case telecrm.Created, telecrm.Duplicate, telecrm.Rejected, telecrm.Done, telecrm.Missing, telecrm.Accepted:
 		l.window = min(2*l.window, widest)
 		l.failures, l.pause = 0, 0
-		if resumed = l.hold.on() && begun.After(l.hold.since); resumed {
+		if resumed = l.hold.on() && l.sentSinceHeld(a.entry.ID, begun); resumed {
 			l.hold = hold{}
 		}
 	case telecrm.Hold:
 		held = !l.hold.on()
-		l.holdBack(answer.Reason(), now)
+		l.holdBack(a.entry.ID, answer, now)
 	case telecrm.Retry:
 		l.window = max(l.window/2, 1)
 		l.failures++
 		if l.hold.on() {
-			l.holdBack(l.hold.reason, now)
+			l.holdBack(a.entry.ID, answer, now)
 		}
 		if l.engine.sending.Err() == nil {
 			l.pauseFor(answer, now)
@@ -151,21 +169,6 @@ func (l *lane) learn(answer telecrm.Answer, begun time.Time) {
 	}
 	if resumed {
 		l.tellResumed()
-	}
-}
-
-// holdBack holds the lane until the next probe; each finds the wait a little
-// longer. Several attempts that were under way together count as one.
-func (l *lane) holdBack(reason string, now time.Time) {
-	if !l.hold.on() {
-		l.hold = hold{reason: reason, since: now, every: nextProbe(0)}
-		l.hold.probeAt = now.Add(jittered(l.hold.every))
-		return
-	}
-	if l.hold.probing {
-		l.hold.probing = false
-		l.hold.every = nextProbe(l.hold.every)
-		l.hold.probeAt = now.Add(jittered(l.hold.every))
 	}
 }
 
@@ -182,14 +185,6 @@ func (l *lane) pauseFor(answer telecrm.Answer, now time.Time) {
 	if until := now.Add(wait); until.After(l.paused) {
 		l.paused = until
 	}
-}
-
-// unasked notes that an attempt ended before TeleCRM was asked, so that a
-// held lane probes with another entry.
-func (l *lane) unasked() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hold.probing = false
 }
 
 func (l *lane) tellHeld(reason string) {

@@ -32,18 +32,8 @@ type lane struct {
 	paused   time.Time         // when TeleCRM may be asked again
 	hold     hold
 	locks    locks
+	resumed  bool // somebody wants an attempt now, whether one is due or not
 }
-
-// hold is the state of a held lane.
-type hold struct {
-	reason  string // empty: not held
-	since   time.Time
-	every   time.Duration // the wait before the next probe
-	probeAt time.Time
-	probing bool
-}
-
-func (h hold) on() bool { return h.reason != "" }
 
 func newLane(e *Engine, account Account) *lane {
 	return &lane{
@@ -117,8 +107,8 @@ const storeTrouble = time.Second
 func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 	for {
 		now := l.engine.now()
-		account, places, wait := l.places(now)
-		if places == 0 {
+		next, wait := l.places(now)
+		if next.places == 0 {
 			return wait
 		}
 		due, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
@@ -128,12 +118,12 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 		if !waiting {
 			return idle
 		}
-		if wait := due.Sub(now); wait > 0 && wait < farthestDue {
+		if wait := due.Sub(now); wait > 0 && wait < farthestDue && !next.resumed {
 			return wait
 		}
 		// What lies beyond every plan was written under another time of day,
 		// before the machine's clock was set back: it is due too.
-		entries, err := l.engine.store.Take(l.engine.running, l.name, laterOf(now, due), now, places, l.busyBatch())
+		entries, err := l.engine.store.Take(l.engine.running, l.name, laterOf(now, due), now, next.places, l.busyBatch())
 		if err != nil {
 			return l.storeFailed("recording that attempts begin", err)
 		}
@@ -142,8 +132,8 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 		}
 		l.pace.ReserveN(l.engine.now(), len(entries))
 		for _, entry := range entries {
-			l.occupy(entry)
-			attempts.Go(func() { l.attempt(account, entry) })
+			l.occupy(entry, next.probe)
+			attempts.Go(func() { l.attempt(next.account, entry) })
 		}
 	}
 }
@@ -155,37 +145,44 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// places is how many attempts may begin now, or how long to wait before one
-// may.
-func (l *lane) places(now time.Time) (account *Account, places int, wait time.Duration) {
+// opening is what may begin now.
+type opening struct {
+	account *Account
+	places  int  // how many attempts
+	probe   bool // the one attempt is a probe
+	resumed bool // at least one is to begin, whether it is due or not
+}
+
+// places tells what may begin now, or how long to wait before anything may.
+func (l *lane) places(now time.Time) (next opening, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.account == nil {
-		return nil, 0, idle
+		return opening{}, idle
 	}
 	if now.Before(l.paused) {
-		return nil, 0, l.paused.Sub(now)
+		return opening{}, l.paused.Sub(now)
 	}
-	places = l.window - l.underWay
+	places := l.window - l.underWay
 	if l.hold.on() {
-		if l.hold.probing {
-			return nil, 0, idle
+		if l.hold.probe != "" {
+			return opening{}, idle
 		}
 		if now.Before(l.hold.probeAt) {
-			return nil, 0, l.hold.probeAt.Sub(now)
+			return opening{}, l.hold.probeAt.Sub(now)
 		}
 		places = 1
 	}
 	if places <= 0 {
 		// An attempt that ends wakes the lane.
-		return nil, 0, idle
+		return opening{}, idle
 	}
 	tokens := l.pace.TokensAt(now)
 	if tokens < 1 {
 		wait := time.Duration((1 - tokens) / float64(l.pace.Limit()) * float64(time.Second))
-		return nil, 0, max(wait, time.Millisecond)
+		return opening{}, max(wait, time.Millisecond)
 	}
-	return l.account, min(places, int(tokens)), 0
+	return opening{l.account, min(places, int(tokens)), l.hold.on(), l.resumed}, 0
 }
 
 func (l *lane) storeFailed(doing string, err error) time.Duration {
@@ -214,15 +211,16 @@ func (l *lane) busyBatch() func(identifier string) bool {
 }
 
 // occupy notes that an attempt begins.
-func (l *lane) occupy(entry outbox.Entry) {
+func (l *lane) occupy(entry outbox.Entry, probe bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.underWay++
+	l.resumed = false
 	if entry.Identifier != "" {
 		l.busy[entry.Identifier] = true
 	}
-	if l.hold.on() {
-		l.hold.probing = true
+	if probe && l.hold.on() {
+		l.hold.probe = entry.ID
 	}
 }
 

@@ -49,12 +49,15 @@ const (
 	firstProbe  = time.Minute
 	lastProbe   = 10 * time.Minute
 	probeGrowth = 1.5
+	// firstDoubtfulProbe comes first when it may be a lead that TeleCRM turns
+	// away, and not the account.
+	firstDoubtfulProbe = 10 * time.Second
 )
 
-// nextProbe is the wait after a wait of last.
-func nextProbe(last time.Duration) time.Duration {
+// nextProbe is the wait after a wait of last, of which the first is given.
+func nextProbe(last, first time.Duration) time.Duration {
 	if last == 0 {
-		return firstProbe
+		return first
 	}
 	return min(time.Duration(float64(last)*probeGrowth), lastProbe)
 }

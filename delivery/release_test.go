@@ -48,9 +48,9 @@ func TestResumeHeldAccount(t *testing.T) {
 // resume resumes the account, and expects that to have been of use or not.
 func (r *rig) resume(account string, want bool) {
 	r.t.Helper()
-	resumed, err := r.engine.Resume(account)
-	if err != nil || resumed != want {
-		r.t.Errorf("resumed %t, error %v", resumed, err)
+	got, err := r.engine.Resume(account)
+	if err != nil || got.Resumed != want {
+		r.t.Errorf("resumption %+v, error %v", got, err)
 	}
 	synctest.Wait()
 }
@@ -73,6 +73,77 @@ func TestResumePausedAccount(t *testing.T) {
 		}
 		if s := r.engine.Status()[0]; !s.PausedUntil.IsZero() {
 			r.t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// A resumption tries a lead that would be due only later, and says whether
+// there is one.
+func TestResumeWithWhatWaits(t *testing.T) {
+	crm := &fakeCRM{create: answers(down, down, down, ok, revoked, ok)}
+	inBubble(t, crm, func(r *rig) {
+		id, _ := r.submit(phoneA, 0)
+		for len(crm.calls()) < troubled {
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		if !r.engine.Status()[0].PausedUntil.After(time.Now()) {
+			r.t.Errorf("status %+v", r.engine.Status())
+		}
+		r.resume("default", true)
+		if e := r.entry(id); e.State != outbox.Delivered {
+			r.t.Errorf("resumed, and the lead that waits is %s until %v", e.State, e.DueAt)
+		}
+		id, _ = r.submit(phoneB, 0) // which is turned away
+		synctest.Wait()
+		r.park(id)
+		if got, err := r.engine.Resume("default"); err != nil || !got.Resumed || got.Waiting {
+			r.t.Errorf("resumption %+v, error %v, with no lead", got, err)
+		}
+		synctest.Wait()
+		id, _ = r.submit(phoneA, 0)
+		synctest.Wait()
+		if e := r.entry(id); e.State != outbox.Delivered {
+			r.t.Errorf("the next lead after the resumption is %s", e.State)
+		}
+	})
+}
+
+// park takes a lead out of what waits.
+func (r *rig) park(id string) {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	e := r.store.entries[id]
+	e.State = outbox.Parked
+	r.store.entries[id] = e
+}
+
+// A lead whose identifier has an attempt in flight since before the hold is
+// probed with once that has ended.
+func TestProbeWaitsForABusyIdentifier(t *testing.T) {
+	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
+		switch n {
+		case 4: // of phoneA, before the hold
+			time.Sleep(5 * time.Minute)
+		case 5:
+			return revoked
+		}
+		return ok
+	}}
+	inBubble(t, crm, func(r *rig) {
+		for i := range 3 { // opens the window
+			r.submit(fmt.Sprintf("9181234568%02d", i), time.Second)
+		}
+		r.submit(phoneA, 0)
+		time.Sleep(time.Second)
+		held, _ := r.submit(phoneB, 0)
+		synctest.Wait()
+		r.park(held)
+		id, _ := r.submit(phoneA, 0)
+		time.Sleep(7 * time.Minute)
+		synctest.Wait()
+		if e := r.entry(id); e.State != outbox.Delivered {
+			r.t.Errorf("entry %+v", e)
 		}
 	})
 }

@@ -169,4 +169,7 @@ type Erased struct {
 type Resumed struct {
 	// Resumed is false if the account was neither held nor paused.
 	Resumed bool `json:"resumed"`
+	// Waiting tells that the account has leads, one of which is tried at
+	// once. If it does not, the next one is tried as soon as it comes.
+	Waiting bool `json:"waiting"`
 }

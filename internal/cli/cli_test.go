@@ -346,6 +346,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// A resumption says what is done, and not more.
+func TestResume(t *testing.T) {
+	e := newEndpoint(t)
+	e.answers = []string{`{"resumed":true,"waiting":true}`, `{"resumed":true,"waiting":false}`, `{"resumed":false,"waiting":true}`}
+	for _, want := range []string{"north is being tried", "no lead of north waits", "north is neither held nor paused"} {
+		if stdout, _, err := e.run(t, "accounts", "resume", "north"); err != nil || !strings.Contains(stdout, want) {
+			t.Errorf("printed %q, error %v, want %q", stdout, err, want)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	e := newEndpoint(t)
 	for _, test := range []struct {

@@ -122,8 +122,8 @@ func (t *terminal) resumeCommand() *cobra.Command {
 		Short: "Has a held or paused account tried at once",
 		Long: `
 Has an account tried at once that is held or paused, for when you have mended
-what was wrong. A held account is probed with one lead; when TeleCRM takes it,
-all the others follow.`,
+what was wrong. One lead is sent, even if it is not due yet. When TeleCRM takes
+it, a held account is not held any more, and all that is due follows.`,
 		Args: cobra.ExactArgs(1),
 		RunE: t.does(t.resume),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -143,8 +143,10 @@ func (t *terminal) resume(ctx context.Context, args []string) error {
 	switch {
 	case t.json:
 		return t.printJSON(resumed)
-	case resumed.Resumed:
+	case resumed.Resumed && resumed.Waiting:
 		t.printf("%s is being tried; look at caddy telecrm status in a moment\n", args[0])
+	case resumed.Resumed:
+		t.printf("no lead of %s waits to try it with; the next one is tried as soon as it comes\n", args[0])
 	default:
 		t.printf("%s is neither held nor paused\n", args[0])
 	}

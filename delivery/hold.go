@@ -1,0 +1,94 @@
+package delivery
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// hold is the state of a held lane. While it lasts one attempt at a time, the
+// probe, finds out whether the account works again.
+type hold struct {
+	reason   string // empty: not held
+	since    time.Time
+	first    time.Duration // the wait before the first probe
+	every    time.Duration // the wait before the next one; 0 after a resumption
+	probeAt  time.Time
+	probe    string // the id of the entry that is being probed with; empty: none
+	answered bool   // the probe's answer has planned the next one
+	resumed  bool   // somebody resumed the account while the probe was in flight
+}
+
+func (h hold) on() bool { return h.reason != "" }
+
+// plan plans the next probe; each finds the wait a little longer.
+func (h *hold) plan(now time.Time) {
+	h.every = nextProbe(h.every, h.first)
+	h.probeAt = now.Add(jittered(h.every))
+}
+
+// holdBack holds the lane, or has a held one wait for the next probe. An
+// attempt that began before the lane was held says nothing new.
+func (l *lane) holdBack(id string, answer telecrm.Answer, now time.Time) {
+	switch {
+	case !l.hold.on():
+		l.hold = hold{reason: answer.Reason(), since: now, first: firstWait(answer)}
+		l.hold.plan(now)
+	case l.hold.probe == id && !l.hold.answered:
+		if answer.Verdict == telecrm.Hold {
+			l.hold.reason = answer.Reason()
+		}
+		l.hold.answered = true
+		l.hold.plan(now)
+	}
+}
+
+// firstWait is the wait before the first probe. It is short unless the answer
+// names the account, because it may be the lead that is turned away: then the
+// next one, which is another, should not have to wait.
+func firstWait(answer telecrm.Answer) time.Duration {
+	if namesAccount(answer) {
+		return firstProbe
+	}
+	return firstDoubtfulProbe
+}
+
+// namesAccount reports whether an answer blames the account itself. A bare 403
+// or 404 may as well be about the lead, and come from a firewall.
+func namesAccount(answer telecrm.Answer) bool {
+	switch answer.Status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired:
+		return true
+	}
+	switch answer.Code {
+	case telecrm.CodeNotAuthorized, telecrm.CodeEnterpriseNotFound, telecrm.CodeLicenseExpired, telecrm.CodeBuyLicense:
+		return true
+	}
+	return false
+}
+
+// endProbe ends the probe, if the attempt at the entry was one, however it
+// ended. Unless its answer has planned the next probe, that comes at once with
+// another lead, or, if this one waits still, after a moment.
+func (l *lane) endProbe(entry outbox.Entry, s outbox.Settlement, asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hold.probe != entry.ID {
+		return
+	}
+	now := l.engine.now()
+	switch {
+	case l.hold.resumed:
+		l.hold.every, l.hold.probeAt = 0, now
+	case l.hold.answered:
+	case s.State != outbox.Waiting:
+		l.hold.probeAt = now
+	case asked:
+		l.hold.plan(now)
+	default:
+		l.hold.probeAt = now.Add(storeTrouble)
+	}
+	l.hold.probe, l.hold.answered, l.hold.resumed = "", false, false
+}
