@@ -45,6 +45,7 @@ type attempt struct {
 	account *Account
 	entry   outbox.Entry
 	asked   bool // TeleCRM has been asked
+	alone   bool // TeleCRM turns this lead away and takes others
 }
 
 // send makes the attempt and decides what becomes of the entry.
@@ -80,6 +81,12 @@ func (a *attempt) send(ctx context.Context) (outbox.Settlement, telecrm.Answer) 
 	}
 	s, answer := e.run(ctx)
 	a.asked = e.asked
+	if a.alone {
+		s = a.singleOut(s, answer)
+	}
+	if s.State != outbox.Waiting {
+		a.unsuspect(entry.ID)
+	}
 	return s, answer
 }
 
@@ -150,7 +157,15 @@ func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
 		if resumed = l.hold.on() && l.sentSinceHeld(a.entry.ID, begun); resumed {
 			l.hold = hold{}
 		}
+		if !l.hold.on() {
+			l.passed(a.entry.ID)
+		}
 	case telecrm.Hold:
+		if a.alone = l.singledOut(a.entry.ID); a.alone {
+			break
+		}
+		l.suspect(a.entry)
+		l.window = 1
 		held = !l.hold.on()
 		l.holdBack(a.entry.ID, answer, now)
 	case telecrm.Retry:

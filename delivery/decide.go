@@ -32,6 +32,7 @@ const (
 	reasonUnreadable    = "the entry cannot be read"
 	reasonNeedsSync     = "it has begun with a Sync token, and the account has none any more"
 	reasonNeedsAsync    = "it needs an Async token, and the account has none"
+	reasonThisLead      = "TeleCRM turns this lead away and takes others"
 )
 
 // longestLook is how long a lead that TeleCRM claims to have, and does not

@@ -50,7 +50,9 @@ func (e *errand) notSeen(ctx context.Context, failure telecrm.Answer, reason str
 		e.heard(failure)
 		return e.gone(ctx, failure)
 	}
-	if unreachable(failure) {
+	// Unless TeleCRM has just answered for this account, it may be all of it
+	// that cannot be reached.
+	if unreachable(failure) && (e.asked || failure.Verdict != telecrm.Hold) {
 		return e.parked(reason), failure
 	}
 	e.heard(failure)

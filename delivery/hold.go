@@ -18,10 +18,16 @@ type hold struct {
 	probeAt  time.Time
 	probe    string // the id of the entry that is being probed with; empty: none
 	answered bool   // the probe's answer has planned the next one
-	resumed  bool   // somebody resumed the account while the probe was in flight
+	probedAt time.Time
+	repeated bool // the last probe's lead had failed before, so that all that wait have
+	resumed  bool // somebody resumed the account while the probe was in flight
 }
 
 func (h hold) on() bool { return h.reason != "" }
+
+// doubtful reports whether it may be a lead that TeleCRM turns away, and not
+// the account.
+func (h hold) doubtful() bool { return h.first == firstDoubtfulProbe }
 
 // plan plans the next probe; each finds the wait a little longer.
 func (h *hold) plan(now time.Time) {
@@ -37,6 +43,11 @@ func (l *lane) holdBack(id string, answer telecrm.Answer, now time.Time) {
 		l.hold = hold{reason: answer.Reason(), since: now, first: firstWait(answer)}
 		l.hold.plan(now)
 	case l.hold.probe == id && !l.hold.answered:
+		_, again := l.suspects[id]
+		if l.hold.doubtful() && l.hold.repeated && !again {
+			l.hold.every = 0 // the leads that have come since are another matter
+		}
+		l.hold.repeated, l.hold.probedAt = again, now
 		if answer.Verdict == telecrm.Hold {
 			l.hold.reason = answer.Reason()
 		}
@@ -91,4 +102,17 @@ func (l *lane) endProbe(entry outbox.Entry, s outbox.Settlement, asked bool) {
 		l.hold.probeAt = now.Add(storeTrouble)
 	}
 	l.hold.probe, l.hold.answered, l.hold.resumed = "", false, false
+}
+
+// arrived notes that a lead has been added. If all others have failed and it
+// may be those that TeleCRM turns away, the new one need not wait for long.
+func (l *lane) arrived() {
+	l.mu.Lock()
+	if l.hold.doubtful() && l.hold.repeated {
+		if soon := l.hold.probedAt.Add(l.hold.first); soon.Before(l.hold.probeAt) {
+			l.hold.probeAt = soon
+		}
+	}
+	l.mu.Unlock()
+	l.signal()
 }

@@ -32,18 +32,20 @@ type lane struct {
 	paused   time.Time         // when TeleCRM may be asked again
 	hold     hold
 	locks    locks
-	resumed  bool // somebody wants an attempt now, whether one is due or not
+	suspects map[string]*suspect // by entry id
+	resumed  bool                // somebody wants an attempt now, whether one is due or not
 }
 
 func newLane(e *Engine, account Account) *lane {
 	return &lane{
-		name:    account.Name,
-		engine:  e,
-		pace:    rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
-		wake:    make(chan struct{}, 1),
-		busy:    make(map[string]bool),
-		waiters: make(map[string]waiter),
-		window:  1,
+		name:     account.Name,
+		engine:   e,
+		pace:     rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
+		wake:     make(chan struct{}, 1),
+		busy:     make(map[string]bool),
+		waiters:  make(map[string]waiter),
+		suspects: make(map[string]*suspect),
+		window:   1,
 	}
 }
 
@@ -116,6 +118,7 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 			return l.storeFailed("looking for what is due", err)
 		}
 		if !waiting {
+			l.noneWaits()
 			return idle
 		}
 		if wait := due.Sub(now); wait > 0 && wait < farthestDue && !next.resumed {
@@ -123,7 +126,11 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 		}
 		// What lies beyond every plan was written under another time of day,
 		// before the machine's clock was set back: it is due too.
-		entries, err := l.engine.store.Take(l.engine.running, l.name, laterOf(now, due), now, next.places, l.busyBatch())
+		take := l.take
+		if next.probe {
+			take = l.takeProbe
+		}
+		entries, err := take(laterOf(now, due), now, next.places)
 		if err != nil {
 			return l.storeFailed("recording that attempts begin", err)
 		}
@@ -136,6 +143,11 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 			attempts.Go(func() { l.attempt(next.account, entry) })
 		}
 	}
+}
+
+// take takes up to limit entries that are due.
+func (l *lane) take(due, now time.Time, limit int) ([]outbox.Entry, error) {
+	return l.engine.store.Take(l.engine.running, l.name, due, now, limit, l.busyBatch())
 }
 
 func laterOf(a, b time.Time) time.Time {

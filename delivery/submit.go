@@ -73,7 +73,7 @@ func (l *lane) journal(ctx context.Context, entry outbox.Entry) error {
 	if err := l.engine.store.Append(ctx, entry); err != nil {
 		return fmt.Errorf("submitting a lead: %w", err)
 	}
-	l.signal()
+	l.arrived()
 	return nil
 }
 

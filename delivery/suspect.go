@@ -1,0 +1,95 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// suspect is a waiting lead for which TeleCRM has turned the account away. It
+// may be the lead that it turns away, and not the account.
+type suspect struct {
+	identifier string
+	othersPass bool // TeleCRM has taken another lead since
+}
+
+// suspect notes that TeleCRM turned the account away for that entry.
+func (l *lane) suspect(entry outbox.Entry) {
+	l.suspects[entry.ID] = &suspect{identifier: entry.Identifier}
+}
+
+// passed notes that TeleCRM answers for the lead of that id, which tells the
+// suspects from it.
+func (l *lane) passed(id string) {
+	for other, s := range l.suspects {
+		s.othersPass = s.othersPass || other != id
+	}
+}
+
+// singledOut reports whether it is that lead alone which TeleCRM turns away,
+// and not the account.
+func (l *lane) singledOut(id string) bool {
+	s, known := l.suspects[id]
+	return known && s.othersPass && !l.hold.on()
+}
+
+// unsuspect forgets a suspect that does not wait any more.
+func (l *lane) unsuspect(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.suspects, id)
+}
+
+// noneWaits forgets the suspects that were erased or discarded, once there is
+// nothing left that waits.
+func (l *lane) noneWaits() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.underWay == 0 {
+		clear(l.suspects)
+	}
+}
+
+// takeProbe takes the entry to probe a held lane with: if there is any that
+// has not failed yet, the longest due of those, and else the longest due.
+func (l *lane) takeProbe(due, now time.Time, limit int) ([]outbox.Entry, error) {
+	failed := l.failedIdentifiers()
+	if len(failed) == 0 {
+		return l.take(due, now, limit)
+	}
+	busy := l.busyBatch()
+	entries, err := l.engine.store.Take(l.engine.running, l.name, due, now, limit, func(identifier string) bool {
+		return failed[identifier] || busy(identifier)
+	})
+	if err != nil || len(entries) > 0 {
+		return entries, err
+	}
+	// Those that were passed over have become due a second later.
+	return l.take(laterOf(due, now.Add(time.Second)), now, limit)
+}
+
+func (l *lane) failedIdentifiers() map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	failed := make(map[string]bool, len(l.suspects))
+	for _, s := range l.suspects {
+		failed[s.identifier] = true
+	}
+	return failed
+}
+
+// singleOut is what becomes of a lead that TeleCRM turns away while it takes
+// others. If the answer names the account, one of its tokens may not work for
+// what this lead needs, and it is tried again as if TeleCRM had failed.
+func (a *attempt) singleOut(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
+	s.Uncounted = false
+	if namesAccount(answer) {
+		s.FailingSince = a.entry.FailingSince
+		again(&s, s.At, a.engine.settings().RetryFor)
+		return s
+	}
+	s.State, s.DueAt = outbox.Parked, time.Time{}
+	s.Reason = reasonThisLead + ": " + answer.Reason()
+	return s
+}
