@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -127,8 +126,21 @@ func newWorld(t *testing.T, way way, s situation, dieAt ...int) *world {
 // createKnown lets TeleCRM have the person from now on, with an action
 // that the new enquiry repeats to the letter but for its note.
 func (w *world) createKnown() {
-	body := fmt.Sprintf(`{"fields":{"phone":%q,"name":"Ravi Menon","status":"Won","city":"Pune","assignee":"agent7@example.org"},"actions":[{"type":"1042","fields":{"note":%q}}]}`, knownPhone, oldNote)
-	r := httptest.NewRequest(http.MethodPost, sandboxBase+"/enterprise/"+enterprise+"/lead", strings.NewReader(body))
+	w.create(telecrm.Lead{
+		Fields: map[string]any{
+			"phone": knownPhone, "name": "Ravi Menon", "status": "Won", "city": "Pune", "assignee": "agent7@example.org",
+		},
+		Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": oldNote}}},
+	})
+}
+
+// create lets TeleCRM have a lead that no process of the world's sent.
+func (w *world) create(lead telecrm.Lead) {
+	body, err := json.Marshal(lead)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, sandboxBase+"/enterprise/"+enterprise+"/lead", bytes.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+syncToken)
 	r.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()
@@ -137,7 +149,7 @@ func (w *world) createKnown() {
 		LeadID string `json:"lead_id"`
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), &created); err != nil || created.LeadID == "" {
-		w.t.Fatalf("creating the known lead: %v %s", err, rec.Body)
+		w.t.Fatalf("creating a lead: %v %s", err, rec.Body)
 	}
 	w.oldID = created.LeadID
 	if w.s.remembered {

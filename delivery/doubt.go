@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,77 +83,115 @@ func attemptBegan(since, serverTime, now time.Time) time.Time {
 	return since.Add(-clockTolerance)
 }
 
-// own tells whether an earlier attempt created the one lead found: not if the
-// lead is older than that attempt, and yes if it is not, unless another
-// enquiry of the same person was delivered; then the lead itself must show
-// what was sent. (https://docs.telecrm.in/sync-api/leads/pitfalls has nothing
-// to tell it by.) If it is unknown, the settlement says why; if TeleCRM does
-// not show the lead, the answer does.
+// own tells whether the one lead found is what an earlier attempt created. The
+// lead must show what was sent: when it was created proves nothing, because
+// somebody else may have created it since the attempt began. Of a lead from
+// before, only actions appended since can be ours. If it is unknown, the
+// settlement says why; if TeleCRM does not show the lead, the answer does.
 func (e *errand) own(ctx context.Context, found telecrm.Found) (certainty, outbox.Settlement, *telecrm.Answer) {
 	lead := found.Leads[0]
-	if lead.CreatedOn.IsZero() {
-		return unknown, e.parked(reasonUndated), nil
-	}
-	if lead.CreatedOn.Before(attemptBegan(e.entry.AmbiguousSince, found.ServerTime, e.now())) {
+	undated := lead.CreatedOn.IsZero()
+	older := !undated && lead.CreatedOn.Before(attemptBegan(e.entry.AmbiguousSince, found.ServerTime, e.now()))
+	if older && len(e.job.Actions) == 0 {
 		return no, outbox.Settlement{}, nil
 	}
-	other, err := e.recall(ctx, e.entry.Account, e.entry.Identifier)
-	if err == nil && other == "" {
-		return yes, outbox.Settlement{}, nil
+	shown, s, answer := e.look(ctx, lead)
+	if answer != nil {
+		return unknown, s, answer
 	}
-	if lead.ID == "" {
+	switch result := e.shownIn(shown); {
+	case older && result == unknown:
+		return no, outbox.Settlement{}, nil
+	case result == unknown:
 		return unknown, e.parked(reasonCreateUnsure), nil
+	case result == yes && undated && len(e.job.Actions) == 0:
+		return unknown, e.parked(reasonUndated), nil
+	default:
+		return result, outbox.Settlement{}, nil
+	}
+}
+
+// look reads the lead that was found, or takes what the search has shown of it
+// if it has no id to read it by. If TeleCRM does not show it, look returns what
+// becomes of the entry and the answer that says so.
+func (e *errand) look(ctx context.Context, lead telecrm.FoundLead) (telecrm.Shown, outbox.Settlement, *telecrm.Answer) {
+	if lead.ID == "" {
+		return telecrm.Shown{Fields: lead.Fields, MoreActions: true}, outbox.Settlement{}, nil
 	}
 	if s, err := e.next(ctx); err != nil {
 		answer := unanswered(err)
-		return unknown, s, &answer
+		return telecrm.Shown{}, s, &answer
 	}
 	shown := e.account.Client.GetLead(ctx, lead.ID)
 	if !shown.OK() {
 		s, answer := e.notSeen(ctx, *shown.Failure, reasonCreateUnsure)
-		return unknown, s, &answer
+		return telecrm.Shown{}, s, &answer
 	}
-	result := e.shownIn(shown)
-	if result == unknown {
-		return unknown, e.parked(reasonCreateUnsure), nil
-	}
-	return result, outbox.Settlement{}, nil
+	return shown, outbox.Settlement{}, nil
 }
 
 // shownIn tells whether a lead shows what a create of the entry's would have
-// made: its actions, or without any, no other value in any of its fields.
+// made: every value of its fields, and its actions. Without actions anything
+// less is somebody else's lead; the duplicate policy does no harm if it is not.
+// With them it would append them a second time, so that a lead that shows them
+// all beside other values is in doubt.
 func (e *errand) shownIn(shown telecrm.Shown) certainty {
-	if len(e.job.Actions) > 0 {
-		return carriedOut(e.job.Actions, shown, e.entry.AmbiguousSince, e.now())
+	complete := telecrm.SameFields(e.provenBy(), shown.Fields)
+	if len(e.job.Actions) == 0 {
+		if complete {
+			return yes
+		}
+		return no
 	}
-	if telecrm.SimilarFields(e.job.Fields, shown.Fields) {
+	result := carriedOut(e.job.Actions, shown, e.entry.AmbiguousSince, e.now())
+	if result == yes && !complete {
+		return unknown
+	}
+	return result
+}
+
+// provenBy returns the fields by which a lead is known to be the entry's own:
+// not the identifier, which every lead found has, and not those that people and
+// rules of the workspace change as soon as a lead is there.
+func (e *errand) provenBy() map[string]any {
+	fields := maps.Clone(e.job.Fields)
+	for _, name := range []string{e.account.Identifier, "status", "assignee"} {
+		delete(fields, name)
+	}
+	return fields
+}
+
+// carriedOut tells from a lead's timeline whether all actions sent were stored
+// by a request that left at the time since. Each needs an entry of its own.
+func carriedOut(sent []telecrm.Action, shown telecrm.Shown, since, now time.Time) certainty {
+	since = attemptBegan(since, shown.ServerTime, now)
+	recent := func(a telecrm.ShownAction) bool { return !a.CreatedOn.Before(since) }
+	rest, missing, doubt := slices.Clone(shown.Actions), 0, shown.MoreActions
+	for _, action := range richestFirst(sent) {
+		ours := func(a telecrm.ShownAction) bool { return recent(a) && telecrm.SameAction(action, a) }
+		if i := slices.IndexFunc(rest, ours); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+			continue
+		}
+		missing++
+		doubt = doubt || slices.ContainsFunc(rest, func(a telecrm.ShownAction) bool {
+			undated := a.CreatedOn.IsZero() && telecrm.SameAction(action, a) // of an earlier enquiry, perhaps
+			return undated || recent(a) && telecrm.SimilarAction(action, a)  // ours, perhaps, of which something was left out
+		})
+	}
+	switch {
+	case missing == 0:
 		return yes
+	case doubt || missing < len(sent):
+		return unknown
 	}
 	return no
 }
 
-// carriedOut tells from a lead's timeline whether its actions were appended by
-// a request that left at the time since.
-func carriedOut(sent []telecrm.Action, shown telecrm.Shown, since, now time.Time) certainty {
-	since = attemptBegan(since, shown.ServerTime, now)
-	result := no
-	for _, action := range shown.Actions {
-		isOne := func(a telecrm.Action) bool { return telecrm.SameAction(a, action) }
-		isAlike := func(a telecrm.Action) bool { return telecrm.SimilarAction(a, action) }
-		recent := !action.CreatedOn.Before(since)
-		switch {
-		case slices.ContainsFunc(sent, isOne) && !action.CreatedOn.IsZero():
-			if recent {
-				return yes
-			}
-		case slices.ContainsFunc(sent, isOne):
-			result = unknown // of an earlier enquiry, perhaps
-		case slices.ContainsFunc(sent, isAlike) && recent:
-			result = unknown // ours, perhaps, of which something was left out
-		}
-	}
-	if result == no && shown.MoreActions {
-		return unknown
-	}
-	return result
+// richestFirst puts the actions with the most values first, so that one with
+// few does not claim the entry of another.
+func richestFirst(actions []telecrm.Action) []telecrm.Action {
+	return slices.SortedStableFunc(slices.Values(actions), func(a, b telecrm.Action) int {
+		return len(b.Fields) - len(a.Fields)
+	})
 }

@@ -60,3 +60,33 @@ func serverAhead(shown telecrm.Shown) telecrm.Shown {
 	shown.ServerTime = time.Date(2026, time.March, 1, 13, 1, 0, 0, time.UTC)
 	return shown
 }
+
+// Every action that was sent needs an entry of its own: one alone can be another enquiry's.
+func TestCarriedOutWhole(t *testing.T) {
+	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	page := map[string]any{"page": "/solar"}
+	full := map[string]any{"page": "/solar", "note": "Call me"}
+	shown := func(fields map[string]any) telecrm.ShownAction {
+		return telecrm.ShownAction{Type: "1042", Fields: fields, CreatedOn: since}
+	}
+	sent := []telecrm.Action{{Type: "1042", Fields: page}, {Type: "1042", Fields: full}}
+	for name, test := range map[string]struct {
+		shown telecrm.Shown
+		want  certainty
+	}{
+		"both":            {timeline(shown(page), shown(full)), yes},
+		"both, turned":    {timeline(shown(full), shown(page)), yes},
+		"the poorer":      {timeline(shown(page)), unknown},
+		"the richer":      {timeline(shown(full)), unknown},
+		"the poorer two":  {timeline(shown(page), shown(page)), unknown},
+		"neither":         {timeline(), no},
+		"another's":       {timeline(shown(map[string]any{"page": "/wind", "note": "Hello"})), no},
+		"other, and more": {telecrm.Shown{MoreActions: true}, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := carriedOut(sent, test.shown, since, since.Add(time.Minute)); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}

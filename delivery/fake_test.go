@@ -236,6 +236,8 @@ type fakeCRM struct {
 
 	mu       sync.Mutex
 	creates  []call
+	sent     map[string]any // the fields of the last create
+	show     *telecrm.Shown // what a lead is; nil: what was last sent
 	searches []time.Time
 }
 
@@ -248,6 +250,7 @@ func (f *fakeCRM) CreateLead(ctx context.Context, lead telecrm.Lead) telecrm.Ans
 	f.mu.Lock()
 	phone, _ := lead.Fields["phone"].(string)
 	f.creates = append(f.creates, call{time.Now(), phone})
+	f.sent = lead.Fields
 	n := len(f.creates)
 	f.mu.Unlock()
 	return f.create(ctx, n, lead)
@@ -261,8 +264,15 @@ func (f *fakeCRM) FindLeads(context.Context, string, []string) telecrm.Found {
 	return f.find(n)
 }
 
+// GetLead shows what was last sent, as if it had been stored, unless the test
+// says otherwise.
 func (f *fakeCRM) GetLead(context.Context, string) telecrm.Shown {
-	return telecrm.Shown{Failure: &down}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.show != nil {
+		return *f.show
+	}
+	return telecrm.Shown{Fields: f.sent}
 }
 
 func (f *fakeCRM) UpdateLead(context.Context, string, map[string]any) telecrm.Answer {

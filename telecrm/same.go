@@ -3,15 +3,19 @@ package telecrm
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SameAction reports whether a shown action can be the one that was sent: of
 // the same type, with or without ACTION_ before its code, and with every value
-// that was sent. Numbers are compared by value, text without the space around
-// it, phone numbers without a plus before them. Values beyond those sent do not
-// count. Two actions that were sent with the same values cannot be told apart.
+// that was sent. Values are compared by what they mean, because TeleCRM may
+// write them in its own way: numbers by value, text without case and space,
+// phone numbers in any spelling, lists in any order, a date that was sent in
+// milliseconds also as text. Values beyond those sent do not count. Two actions
+// that were sent with the same values cannot be told apart.
 func SameAction(sent Action, shown ShownAction) bool {
 	if bareType(sent.Type) != bareType(shown.Type) {
 		return false
@@ -80,15 +84,7 @@ func sameValue(sent, shown any) bool {
 		return shown == nil
 	case []any:
 		shown, ok := shown.([]any)
-		if !ok || len(sent) != len(shown) {
-			return false
-		}
-		for i := range sent {
-			if !sameValue(sent[i], shown[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && sameList(sent, shown)
 	case map[string]any:
 		shown, ok := shown.(map[string]any)
 		if !ok || len(sent) != len(shown) {
@@ -104,6 +100,22 @@ func sameValue(sent, shown any) bool {
 	return sameScalar(sent, shown)
 }
 
+// sameList compares two lists regardless of their order.
+func sameList(sent, shown []any) bool {
+	if len(sent) != len(shown) {
+		return false
+	}
+	rest := slices.Clone(shown)
+	for _, value := range sent {
+		i := slices.IndexFunc(rest, func(other any) bool { return sameValue(value, other) })
+		if i < 0 {
+			return false
+		}
+		rest = slices.Delete(rest, i, i+1)
+	}
+	return true
+}
+
 // sameScalar compares what is neither a list nor an object. A number and a text
 // are alike if they are written alike: the CRM may show either for the other.
 func sameScalar(sent, shown any) bool {
@@ -116,9 +128,59 @@ func sameScalar(sent, shown any) bool {
 		if !aOK || !bOK {
 			return false
 		}
-		return a == b || isNumber(sent) && isNumber(shown) && sameNumber(a, b)
+		if isNumber(sent) && isNumber(shown) {
+			return a == b || sameNumber(a, b)
+		}
+		return strings.EqualFold(a, b) || wholeDecimals(a) == wholeDecimals(b) ||
+			samePhone(a, b) || isNumber(sent) && sameDate(a, b)
 	}
 	return false
+}
+
+// wholeDecimals returns a decimal number without zeros at its end, and any
+// other text as it is.
+func wholeDecimals(text string) string {
+	whole, fraction, found := strings.Cut(text, ".")
+	if !found || whole == "" || digits(whole+fraction) != whole+fraction {
+		return text
+	}
+	return strings.TrimSuffix(whole+"."+strings.TrimRight(fraction, "0"), ".")
+}
+
+// samePhone reports whether shown is a spelling of the phone number sent, which
+// has its country code and nothing but digits.
+func samePhone(sent, shown string) bool {
+	if len(sent) < shortestPhone || sent != digits(sent) || strings.Trim(shown, "+0123456789 -.()") != "" {
+		return false
+	}
+	number := digits(shown)
+	return slices.Contains(PhoneIdentifier.Spellings(sent), number)
+}
+
+// shortestPhone is fewer digits than any number has with its country code.
+const shortestPhone = 7
+
+// shownDates are the ways in which a workspace may write a date
+// (https://docs.telecrm.in/concepts/field-types).
+var shownDates = []string{
+	"02/01/2006 15:04:05", "02/01/2006", "01/02/2006 15:04:05", "01/02/2006",
+	"2006-01-02 15:04:05", time.DateOnly, time.RFC3339,
+}
+
+// farthestZone is how far the clocks of a time zone are from UTC at most.
+const farthestZone = 14 * time.Hour
+
+// sameDate reports whether shown can be the moment that was sent, in some time
+// zone.
+func sameDate(sentMillis, shown string) bool {
+	sent := epochMillis(sentMillis)
+	if sent.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(shownDates, func(layout string) bool {
+		moment, err := time.Parse(layout, shown)
+		return err == nil && moment.Sub(sent).Abs() <= farthestZone
+	})
 }
 
 func isNumber(value any) bool {
@@ -126,12 +188,12 @@ func isNumber(value any) bool {
 	return ok
 }
 
-// scalarText returns a text or number as it is written, a phone number without
-// its plus.
+// scalarText returns a text or number as it is written, with single spaces, and
+// a phone number without its plus.
 func scalarText(value any) (string, bool) {
 	switch value := value.(type) {
 	case string:
-		text := strings.TrimSpace(value)
+		text := strings.Join(strings.Fields(value), " ")
 		if number, plus := strings.CutPrefix(text, "+"); plus && number == digits(number) {
 			return number, true
 		}

@@ -51,6 +51,10 @@ type FoundLead struct {
 	// CreatedOn is when the lead was created, by TeleCRM's clock, to the
 	// millisecond; zero if that was not shown or not in epoch milliseconds.
 	CreatedOn time.Time
+
+	// Fields are the values that the search showed, as in [Shown]. They are
+	// personal data.
+	Fields map[string]any
 }
 
 // OK reports whether the search was carried out.
@@ -74,7 +78,7 @@ func (f Found) Format(s fmt.State, _ rune) {
 	_, _ = s.Write([]byte(f.Reason()))
 }
 
-// Format writes the lead's id, for every verb, because its identifier is
+// Format writes the lead's id, for every verb, because the rest is
 // personal data.
 func (l FoundLead) Format(s fmt.State, _ rune) {
 	_, _ = s.Write([]byte("lead " + l.ID))
@@ -174,7 +178,9 @@ func foundLead(row json.RawMessage, field string) (FoundLead, bool) {
 		return FoundLead{}, false
 	}
 	_ = json.Unmarshal(top["fields"], &fields)
+	shown, _ := shownFields(row)
 	return FoundLead{
+		Fields:     shown,
 		ID:         rowID(top),
 		Identifier: firstText(fields[field], top[field]),
 		CreatedOn:  epochMillis(firstText(fields["created_on"], top["created_on"])),

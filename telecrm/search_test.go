@@ -158,7 +158,7 @@ func TestFindLeadsReads(t *testing.T) {
 			client := newClient(t, telecrm.Config{BaseURL: newServer(t, answering(200, typeJSON, tc.body))})
 			want := telecrm.Found{Leads: tc.leads, More: tc.more}
 			got := findInvented(context.Background(), client)
-			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(telecrm.Found{}, "ServerTime")); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(telecrm.Found{}, "ServerTime"), cmpopts.IgnoreFields(telecrm.FoundLead{}, "Fields")); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}
 			if !got.OK() {

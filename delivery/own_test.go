@@ -1,0 +1,225 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// strangers are leads with the visitor's number that the visitor's own attempt did not create,
+// and what is in doubt about each.
+func strangers() map[string]telecrm.Lead {
+	ours := func(change func(fields map[string]any)) map[string]any {
+		fields := map[string]any{
+			"phone": knownPhone, "name": "R Menon", "city": "Chennai", "rating": json.Number("4"), "source": "Website",
+		}
+		change(fields)
+		return fields
+	}
+	const agents = "Called in"
+	return map[string]telecrm.Lead{
+		"another name":           {Fields: map[string]any{"phone": knownPhone, "name": "Ravi Menon"}},
+		"the number alone":       {Fields: map[string]any{"phone": knownPhone}},
+		"a part of what we sent": {Fields: ours(func(f map[string]any) { delete(f, "city") })},
+		"all but one value":      {Fields: ours(func(f map[string]any) { f["city"] = "Pune" })},
+		"another action": {
+			Fields:  ours(func(f map[string]any) { f["city"] = "Pune" }),
+			Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": agents}}},
+		},
+		"our fields and another action": {
+			Fields:  ours(func(map[string]any) {}),
+			Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": agents}}},
+		},
+	}
+}
+
+// A lead that somebody else created after an attempt of ours began is not ours, unless it shows
+// all that was sent: then nothing of it is missing.
+func TestSomebodyElseCreatedTheLead(t *testing.T) {
+	t.Parallel()
+	for wayName, way := range ways() {
+		if way.asyncOnly || way.Policy == IgnoreDuplicate {
+			continue
+		}
+		for name, stranger := range strangers() {
+			t.Run(wayName+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				w, entry := meetStranger(t, way, stranger)
+				if entry.Reason == reasonFoundAgain && (!way.noActions || name != "our fields and another action") {
+					t.Errorf("taken for its own; %v", w.requests)
+				}
+				if entry.State == outbox.Parked && strings.Contains(entry.Reason, "may have") {
+					t.Errorf("parked in doubt: %s; %v", entry.Reason, w.requests)
+				}
+			})
+		}
+	}
+}
+
+// meetStranger has an enquiry's create cut before it is stored, somebody else create the person,
+// and the enquiry tried again.
+func meetStranger(t *testing.T, way way, stranger telecrm.Lead) (w *world, entry outbox.Entry) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		const beforeCreate = 3
+		w = newWorld(t, way, situation{}, beforeCreate)
+		defer w.crm.Close()
+		w.live(t)
+		w.mu.Lock()
+		w.moments = 0
+		w.mu.Unlock()
+		w.submit()
+		w.pass()
+		w.die()
+		time.Sleep(time.Second)
+		w.create(stranger)
+		w.live(t)
+		w.pass()
+		if err := w.engine.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.check(t)
+		var err error
+		if entry, err = w.store.Get(context.Background(), entryID); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return w, entry
+}
+
+// What was sent and is there is not sent again, however TeleCRM writes it, and whatever people
+// there have added to it.
+func TestOurOwnLeadIsKnown(t *testing.T) {
+	t.Parallel()
+	sent := Job{
+		Lead: telecrm.Lead{
+			Fields: map[string]any{
+				"phone": "918123456789", "name": "R Menon", "other_phone": "918012345670", "email": "R.Menon@example.org",
+				"budget": "24999", "visit": json.Number("1767205800000"), "interests": []any{"VIP", "North"}, "status": "Fresh", "assignee": "a@example.org",
+			},
+			Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Call  me"}}, {Type: "1043"}},
+		},
+	}
+	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	shown := func(change func(fields map[string]any), actions ...telecrm.ShownAction) telecrm.Shown {
+		fields := map[string]any{
+			"phone": "+918123456789", "name": "R Menon ", "other_phone": "080 1234 5670", "email": "r.menon@example.org",
+			"budget": json.Number("24999"), "visit": "01/01/2026", "interests": []any{"North", "VIP"}, "status": "Contacted", "assignee": "b@example.org",
+			"lead_source": "API",
+		}
+		change(fields)
+		return telecrm.Shown{Fields: fields, Actions: actions}
+	}
+	as := func(name string, value any) func(map[string]any) {
+		return func(fields map[string]any) { fields[name] = value }
+	}
+	same := func(map[string]any) {}
+	note := telecrm.ShownAction{Type: "1042", Fields: map[string]any{"note": "Call me"}, CreatedOn: since}
+	bare := telecrm.ShownAction{Type: "ACTION_1043", CreatedOn: since}
+	call := telecrm.ShownAction{Type: "OUTGOING_CALL", CreatedOn: since}
+	old := note
+	old.CreatedOn = since.Add(-time.Hour)
+	for name, test := range map[string]struct {
+		noActions bool
+		shown     telecrm.Shown
+		want      certainty
+	}{
+		"everything":                        {false, shown(same, call, bare, note), yes},
+		"everything, no actions sent":       {true, shown(same), yes},
+		"no action":                         {false, shown(same, call), no},
+		"one action of two":                 {false, shown(same, note), unknown},
+		"the action of an earlier enquiry":  {false, shown(same, old), no},
+		"another name beside the actions":   {false, shown(as("name", "Ravi"), bare, note), unknown},
+		"a field left out beside them":      {false, shown(func(f map[string]any) { delete(f, "email") }, bare, note), unknown},
+		"another name, no actions sent":     {true, shown(as("name", "Ravi")), no},
+		"a field left out, no actions sent": {true, shown(func(f map[string]any) { delete(f, "email") }), no},
+		"another second number":             {true, shown(as("other_phone", "+918012345671")), no},
+		"another day":                       {true, shown(as("visit", "02/01/2026")), no},
+		"another sum":                       {true, shown(as("budget", "24999.50")), no},
+		"the sum with its decimals":         {true, shown(as("budget", "24999.00")), yes},
+		"the day with its time":             {true, shown(as("visit", "01/01/2026 00:00:00")), yes},
+		"the moment in milliseconds":        {true, shown(as("visit", json.Number("1767205800000"))), yes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := sent
+			if test.noActions {
+				job.Actions = nil
+			}
+			e := &errand{
+				account: &Account{Identifier: "phone"},
+				entry:   outbox.Entry{AmbiguousSince: since},
+				job:     job,
+				now:     func() time.Time { return since.Add(time.Minute) },
+			}
+			if got := e.shownIn(test.shown); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+	if len(sent.Fields) != 9 {
+		t.Errorf("the lead sent has changed: %v", sent.Fields)
+	}
+}
+
+// When a lead was created does not decide whose it is, and neither does a search that shows no id.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	fields := map[string]any{"phone": knownPhone, "name": "R Menon"}
+	others := map[string]any{"phone": knownPhone, "name": "Ravi Menon"}
+	sent := []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": ourNote}}}
+	timeline := func(age time.Duration) []telecrm.ShownAction {
+		return []telecrm.ShownAction{{Type: "1042", Fields: sent[0].Fields, CreatedOn: since.Add(-age)}}
+	}
+	const recent, lastWeek = -time.Second, 7 * 24 * time.Hour
+	found := func(id string, age time.Duration) telecrm.FoundLead {
+		return telecrm.FoundLead{ID: id, Identifier: knownPhone, CreatedOn: since.Add(-age), Fields: fields}
+	}
+	undated := found("64c1", 0)
+	undated.CreatedOn = time.Time{}
+	for name, test := range map[string]struct {
+		actions []telecrm.Action
+		found   telecrm.FoundLead
+		shown   telecrm.Shown
+		want    certainty
+		reason  string
+	}{
+		"recent, all there":                       {nil, found("64c1", recent), telecrm.Shown{Fields: fields}, yes, ""},
+		"recent, another name":                    {nil, found("64c1", recent), telecrm.Shown{Fields: others}, no, ""},
+		"recent, all there with its action":       {sent, found("64c1", recent), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
+		"recent, another name with our action":    {sent, found("64c1", recent), telecrm.Shown{Fields: others, Actions: timeline(recent)}, unknown, reasonCreateUnsure},
+		"of last week, all there":                 {nil, found("64c1", lastWeek), telecrm.Shown{Fields: fields}, no, ""},
+		"of last week, with our action since":     {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
+		"of last week, another name, our action":  {sent, found("64c1", lastWeek), telecrm.Shown{Fields: others, Actions: timeline(recent)}, no, ""},
+		"of last week, with the same action then": {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(lastWeek)}, no, ""},
+		"of last week, more actions than shown":   {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, MoreActions: true}, no, ""},
+		"undated, all there":                      {nil, undated, telecrm.Shown{Fields: fields}, unknown, reasonUndated},
+		"undated, another name":                   {nil, undated, telecrm.Shown{Fields: others}, no, ""},
+		"undated, with our action since":          {sent, undated, telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
+		"undated, without our action":             {sent, undated, telecrm.Shown{Fields: fields}, no, ""},
+		"without an id, all there":                {nil, found("", recent), telecrm.Shown{}, yes, ""},
+		"without an id, with actions":             {sent, found("", recent), telecrm.Shown{}, unknown, reasonCreateUnsure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := &errand{
+				account: &Account{Identifier: "phone", Client: &fakeCRM{show: &test.shown}},
+				entry:   outbox.Entry{AmbiguousSince: since},
+				job:     Job{Lead: telecrm.Lead{Fields: fields, Actions: test.actions}},
+				now:     func() time.Time { return since.Add(time.Minute) },
+				crew:    soloist{},
+			}
+			got, s, answer := e.own(t.Context(), telecrm.Found{Leads: []telecrm.FoundLead{test.found}})
+			if got != test.want || s.Reason != test.reason || answer != nil {
+				t.Errorf("%v, %q, %v; want %v, %q", got, s.Reason, answer, test.want, test.reason)
+			}
+		})
+	}
+}
