@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // time zones for hosts that have no database of their own
@@ -82,6 +83,7 @@ func (a Account) connects() bool {
 type account struct {
 	name       string
 	identifier string
+	identity   *identity // shared by the forms that give it another country or time zone
 	country    string
 	location   *time.Location
 	client     *telecrm.Client      // nil without a Sync token
@@ -152,6 +154,7 @@ func (a Account) open(name string) (*account, error) {
 	acct := &account{
 		name:       name,
 		identifier: a.Identifier,
+		identity:   newIdentity(a.Identifier),
 		country:    a.Country,
 		location:   location,
 		pace:       pace,
@@ -197,7 +200,7 @@ func (acct *account) delivery() delivery.Account {
 		Name:           acct.name,
 		Key:            acct.key,
 		Identifier:     acct.identifier,
-		IdentifierKind: acct.identifierKind(),
+		IdentifierKind: acct.identity.kind,
 		Rate:           float64(acct.pace.Limit()),
 		Burst:          acct.pace.Burst(),
 	}
@@ -227,15 +230,39 @@ func (a Account) keyDerivation() func(purpose string) ([]byte, error) {
 	}
 }
 
-// identifierKind is how the values of the account's identifier are compared.
-func (acct *account) identifierKind() telecrm.IdentifierKind {
-	switch fieldtype.Of(acct.identifier) { //nolint:exhaustive // an identifier is a phone, an email or a text
+// identity is what is known of an account's lead identifier.
+type identity struct {
+	kind telecrm.IdentifierKind
+	said bool // by a form
+}
+
+// newIdentity returns what the name of an identifier alone says.
+func newIdentity(identifier string) *identity {
+	return &identity{kind: identifierKindOf(fieldtype.Of(identifier))}
+}
+
+func identifierKindOf(t fieldtype.Type) telecrm.IdentifierKind {
+	switch t { //nolint:exhaustive // an identifier is a phone, an email or a text
 	case fieldtype.Phone:
 		return telecrm.PhoneIdentifier
 	case fieldtype.Email:
 		return telecrm.EmailIdentifier
 	}
 	return telecrm.TextIdentifier
+}
+
+// learn takes note of the type that a form gives the identifier. TeleCRM's
+// field has one type, so a form that leaves it open, which makes it a text, is
+// outvoted by one that does not. It reports whether the forms agree so far.
+func (i *identity) learn(t fieldtype.Type) (agree bool) {
+	kind := identifierKindOf(t)
+	agree = !i.said || i.kind == kind
+	i.said = true
+	ranks := []telecrm.IdentifierKind{telecrm.TextIdentifier, telecrm.EmailIdentifier, telecrm.PhoneIdentifier}
+	if slices.Index(ranks, kind) > slices.Index(ranks, i.kind) {
+		i.kind = kind
+	}
+	return agree
 }
 
 // meaning returns acct with the country and the time zone of a form in place

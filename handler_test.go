@@ -34,7 +34,12 @@ type crm struct {
 
 func newCRM(t testing.TB) crm {
 	t.Helper()
-	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise})
+	return startCRM(t, sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise})
+}
+
+func startCRM(t testing.TB, config sandbox.Config) crm {
+	t.Helper()
+	stand, err := sandbox.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +70,20 @@ func newHandler(t testing.TB, baseURL, block string) testHandler {
 
 func provisionHandler(t testing.TB, baseURL, block string) (testHandler, error) {
 	t.Helper()
-	app, err := json.Marshal(App{OutboxRaw: json.RawMessage(`{"store":"off"}`), Accounts: map[string]*Account{defaultAccount: {
+	return provisionIn(newAppContext(t, &Account{
 		Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise,
 		BaseURL: baseURL, AsyncBaseURL: strings.TrimSuffix(baseURL, "/autoupdate/v2"), CRMRate: "1000000/s 1000",
 		Country: "IN", TimeZone: "Asia/Kolkata",
-	}}})
+	}), block)
+}
+
+// newAppContext returns the context of a config with a default account and no
+// outbox.
+func newAppContext(t testing.TB, acct *Account) caddy.Context {
+	t.Helper()
+	app, err := json.Marshal(App{
+		OutboxRaw: json.RawMessage(`{"store":"off"}`), Accounts: map[string]*Account{defaultAccount: acct},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +94,11 @@ func provisionHandler(t testing.TB, baseURL, block string) (testHandler, error) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ctx
+}
+
+// provisionIn provisions one more handler of a config.
+func provisionIn(ctx caddy.Context, block string) (testHandler, error) {
 	h := new(Handler)
 	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("telecrm {\n" + block + "\n}")); err != nil {
 		return testHandler{}, err

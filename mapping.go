@@ -13,6 +13,7 @@ import (
 // mapping turns what a visitor sent into a lead.
 type mapping struct {
 	identifier string
+	identified fieldtype.Type // the identifier's
 	fields     []*boundField
 	settings   []*boundSetting
 	actions    []*boundAction
@@ -47,6 +48,9 @@ func newMapping(fields []Field, settings []Setting, actions []Action, unmapped s
 		if err := once(names, f.Name); err != nil {
 			return nil, err
 		}
+		if f.Name == acct.identifier {
+			m.identified = field.kind
+		}
 		m.fields = append(m.fields, field)
 	}
 	for _, s := range settings {
@@ -56,6 +60,9 @@ func newMapping(fields []Field, settings []Setting, actions []Action, unmapped s
 		}
 		if err := once(names, s.Name); err != nil {
 			return nil, err
+		}
+		if s.Name == acct.identifier {
+			m.identified = setting.rules.Type
 		}
 		m.settings = append(m.settings, setting)
 	}

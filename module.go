@@ -240,6 +240,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("form %s: %w", h.Form, err)
 	}
 
+	if !h.account.identity.learn(h.mapping.identified) {
+		h.logger.Warn("the forms of one account give the lead identifier as different types; give it the type that it has in TeleCRM, or people whom TeleCRM knows may not be found",
+			zap.String("form", h.Form), zap.String("field", h.mapping.identifier), zap.String("type", string(h.mapping.identified)))
+	}
 	if err := h.provisionChallenge(); err != nil {
 		return fmt.Errorf("form %s: challenge: %w", h.Form, err)
 	}

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -162,5 +161,5 @@ func (l *lane) identifierOf(lead telecrm.Lead) string {
 		return ""
 	}
 	value, _ := lead.Fields[l.account.Identifier].(string)
-	return strings.ToLower(strings.TrimSpace(value))
+	return l.account.IdentifierKind.Key(value)
 }

@@ -3,6 +3,7 @@ package telecrm
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -56,17 +57,34 @@ func (k IdentifierKind) Spellings(value string) []string {
 
 // Same reports whether two spellings are known to be of one identifier: phone
 // numbers with the same digits, which must include the country code; other
-// values alike but for case and the space around them. A national number is
-// not the same as the international one, as it could be another country's. A
-// blank value is not even the same as itself.
+// values alike but for case and the space around them, such as a text with
+// letters that stands where phone numbers do. A national number is not the same
+// as the international one, as it could be another country's. A blank value is
+// not even the same as itself.
 func (k IdentifierKind) Same(a, b string) bool {
-	if k == PhoneIdentifier {
-		number := digits(a)
-		return number != "" && number == digits(b)
-	}
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+	if k == PhoneIdentifier {
+		if number := digits(a); number == "" || number != digits(b) {
+			return false
+		}
+		if !strings.ContainsFunc(a+b, isLetter) {
+			return true
+		}
+	}
 	return a != "" && strings.EqualFold(a, b)
 }
+
+// Key returns the same text for all values that are known to be of one
+// identifier: the digits of a phone number, and any other value in lower case.
+func (k IdentifierKind) Key(value string) string {
+	value = strings.TrimSpace(value)
+	if number := digits(value); k == PhoneIdentifier && number != "" && !strings.ContainsFunc(value, isLetter) {
+		return number
+	}
+	return strings.ToLower(value)
+}
+
+func isLetter(r rune) bool { return unicode.IsLetter(r) || r == '@' }
 
 func digits(s string) string {
 	return strings.Map(func(r rune) rune {

