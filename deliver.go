@@ -20,6 +20,7 @@ func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead)
 	if h.app.keepsLeads() {
 		result, err := h.submit(ctx, s, lead)
 		if err == nil {
+			s.kept = true
 			s.settle(result)
 			return result
 		}

@@ -177,25 +177,6 @@ func (h *Handler) pace(r *http.Request) guard.Pass {
 	return h.guards.rate.Take(httpx.ClientAddress(r))
 }
 
-// claim tells whether the post repeats one that was answered before.
-func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Result, error) {
-	if h.guards.repeats == nil {
-		return nil, guard.Result{}, nil
-	}
-	// What other services' scripts add differs from one press of the button
-	// to the next.
-	texts := make([]string, 0, 1+2*len(s.posted.Entries))
-	for _, entry := range s.posted.Entries {
-		if !isForOthers(entry.Name) && !slices.Contains(h.traps, entry.Name) {
-			texts = append(texts, entry.Name, entry.Value)
-		}
-	}
-	if h.isTrapped(s) { // whoever sends the same without that is a visitor
-		texts = append(texts, "trapped")
-	}
-	return h.guards.repeats.Claim(r.Context(), guard.FingerprintOf(texts...))
-}
-
 // seconds is a wait as Retry-After has it.
 func seconds(wait time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))

@@ -68,6 +68,7 @@ type submission struct {
 	signals guard.Opinion          // what its headers say
 	signs   string                 // why it may be junk
 	sent    int                    // attempts to deliver
+	kept    bool                   // in the outbox
 	reason  string                 // why the body could not be read
 	wrong   []string               // what the visitor is asked to correct
 	span    trace.Span             // nil outside of Caddy's tracing
@@ -115,8 +116,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // another, and thanks for it or asks about it.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, draft draft) error {
 	claim, earlier, err := h.claim(r, s)
-	if err != nil { // the visitor left
-		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("waiting for the same post to be answered: %w", err))
+	if err != nil { // most often the visitor left while the first post was being answered
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("looking for an earlier post of the same lead: %w", err))
 	}
 	if earlier.ID != "" && !earlier.Asked {
 		s.repeats = earlier.ID
@@ -148,7 +149,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 	case outcomeUnavailable:
 		return h.answerUnavailable(w, r, s)
 	}
-	claim.End(guard.Result{ID: s.id})
+	claim.End(guard.Result{ID: s.id, Kept: s.kept})
 	if isConfirmed {
 		h.supersede(r.Context(), s, first)
 	}
@@ -256,23 +257,38 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	return nil
 }
 
-// expand replaces the placeholders of an operator's template. What the visitor
+// expand replaces the placeholders of an operator's template.
+func (s *submission) expand(template string) string {
+	return s.expander(s.posted, func(string, string) bool { return false })(template)
+}
+
+// expander returns a function that replaces the placeholders of an operator's
+// template; those that blank reports true for, it removes. What the visitor
 // sent only ever comes in as the value of a placeholder, so placeholders in it
 // stay text.
-func (s *submission) expand(template string) string {
-	expanded, err := s.repl.ReplaceFunc(template, func(key string, value any) (any, error) {
+func (s *submission) expander(posted *form.Form, blank func(key, value string) bool) func(template string) string {
+	value := func(key string, value any) any {
 		if input, ok := strings.CutPrefix(key, formPlaceholder); ok {
-			return strings.Join(s.posted.Values(input), ", "), nil
+			return strings.Join(posted.Values(input), ", ")
 		}
 		if name, ok := strings.CutPrefix(key, "query."); ok && value == nil {
 			value, _ = s.repl.Get("http.request.uri.query." + name)
 		}
-		return value, nil
-	})
-	if err != nil {
-		return ""
+		return value
 	}
-	return expanded
+	return func(template string) string {
+		expanded, err := s.repl.ReplaceFunc(template, func(key string, known any) (any, error) {
+			found := value(key, known)
+			if blank(key, caddy.ToString(found)) {
+				return "", nil
+			}
+			return found, nil
+		})
+		if err != nil {
+			return ""
+		}
+		return expanded
+	}
 }
 
 // conclude tells operators what became of a submission: in metrics, in its

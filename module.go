@@ -161,9 +161,10 @@ type Handler struct {
 	// `https://www.example.com`. Their scripts may read the answers.
 	Origins []string `json:"origins,omitempty"`
 
-	// For how long the same values again, in the same form, are not another
-	// lead but the same one: a double click, or a page that was sent again.
-	// A duration, or `off`. Default: `10m`
+	// For how long the same lead again is a repeat, such as a double click or
+	// a page that was sent again: the same host, and all that would be sent to
+	// TeleCRM, apart from times and ids that every request has anew. A
+	// duration, or `off`. Default: `10m`
 	Dedupe string `json:"dedupe,omitempty"`
 
 	// Whether to put something into the forms that post here, while their

@@ -123,7 +123,7 @@ func (h *Handler) setAside(w http.ResponseWriter, r *http.Request, s *submission
 		return h.answerUnavailable(w, r, s)
 	}
 	s.settle(outcomeAside)
-	claim.End(guard.Result{ID: s.id})
+	claim.End(guard.Result{ID: s.id, Kept: true})
 	return h.answerThanks(w, r, s)
 }
 
@@ -132,18 +132,19 @@ func (h *Handler) setAside(w http.ResponseWriter, r *http.Request, s *submission
 // they sent is kept aside meanwhile, should they never do it.
 func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, earlier guard.Result, signals guard.Opinion) error {
 	s.signs = signals.Reasons()
-	kept := earlier.ID
-	if kept == "" {
-		kept = s.id
+	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At}
+	if !asked.Kept {
+		asked.ID = s.id
 		err := h.keepAside(r.Context(), s, lead, "possible spam: "+s.signs+"; the visitor was asked to send it again")
+		asked.Kept = err == nil
 		if err != nil && h.app.keepsLeads() {
 			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
 				zap.String("form", h.Form), zap.String("id", s.id), zap.Error(err))
 		}
 	}
 	s.settle(outcomeAsked)
-	claim.End(guard.Result{ID: kept, Asked: true, At: earlier.At})
-	return h.answerConfirm(w, r, s, h.guards.confirmations.For(kept))
+	claim.End(asked)
+	return h.answerConfirm(w, r, s, h.guards.confirmations.For(asked.ID))
 }
 
 // keepAside parks the lead.

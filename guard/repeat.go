@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Fingerprint stands for a form with its values.
+// Fingerprint stands for a lead.
 type Fingerprint [sha256.Size]byte
 
 // FingerprintOf returns the fingerprint of the texts in their order.
@@ -41,6 +41,8 @@ type Result struct {
 	// Asked tells that the visitor was asked to send it again; else it was
 	// taken.
 	Asked bool
+	// Kept tells that the outbox has it.
+	Kept bool
 	// At is when that was; End fills it in.
 	At time.Time
 }
@@ -98,6 +100,16 @@ func (r *Repeats) look(key Fingerprint) (Result, chan struct{}) {
 		return Result{}, nil
 	}
 	return earlier, nil
+}
+
+// Forget forgets an earlier result of the key, unless another one has taken
+// its place.
+func (r *Repeats) Forget(key Fingerprint, earlier Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known, ok := r.taken.get(key, r.now()); ok && known.ID == earlier.ID {
+		r.taken.forget(key)
+	}
 }
 
 // End keeps what became of the post in mind; one without an id is forgotten,
