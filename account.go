@@ -2,7 +2,6 @@ package caddytelecrm
 
 import (
 	"cmp"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -221,13 +220,7 @@ func (a Account) key() string {
 
 func (a Account) keyDerivation() func(purpose string) ([]byte, error) {
 	secret := []byte(cmp.Or(a.Token, a.AsyncToken))
-	return func(purpose string) ([]byte, error) {
-		key, err := hkdf.Key(sha256.New, secret, nil, "caddy-telecrm "+purpose, sha256.Size)
-		if err != nil {
-			return nil, fmt.Errorf("deriving a key: %w", err)
-		}
-		return key, nil
-	}
+	return func(purpose string) ([]byte, error) { return deriveKey(secret, purpose) }
 }
 
 // identity is what is known of an account's lead identifier.

@@ -61,8 +61,11 @@ type App struct {
 	resource string
 	grace    func() time.Duration
 	outlet   *eventOutlet
+	secret   *secret         // of the guards of all forms
 	tokens   func() []string // of all accounts, to keep out of the log what quotes them; see account.deriveKey
 	logger   *zap.Logger
+
+	secretName string // in the pool
 
 	started chan struct{}
 	pooled  *pooledOutbox // set once started is closed; nil if the outbox is off
@@ -101,6 +104,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionOutbox(ctx); err != nil {
+		return err
+	}
+	var err error
+	if a.secret, a.secretName, err = pooledSecret(ctx.Storage(), a.logger); err != nil {
 		return err
 	}
 	a.accounts = make(map[string]*account, len(a.Accounts))
@@ -211,6 +218,10 @@ func (a *App) Cleanup() error {
 	if a.pooled != nil {
 		a.pooled.release(a)
 		_, err = pool.Delete(a.resource)
+	}
+	if a.secret != nil {
+		_, lost := pool.Delete(a.secretName)
+		err = errors.Join(err, lost)
 	}
 	for _, acct := range a.allAccounts() {
 		acct.closeIdleConnections()

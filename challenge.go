@@ -133,14 +133,15 @@ type challenge struct {
 	release  func() error
 }
 
-// open makes a challenge of c for the form of that name.
-func (c Challenge) open(formName string, acct *account) (*challenge, error) {
+// open makes a challenge of c. The keys sign it, and forms with the same name
+// share a memory of what was answered.
+func (c Challenge) open(name string, keys guard.Keys) (*challenge, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	opened := &challenge{closed: c.Fail == failClosed, path: c.Path, complain: rate.Sometimes{Interval: complaintPause}}
 	if c.Kind == kindAltcha {
-		return opened, c.openAltcha(opened, formName, acct)
+		return opened, c.openAltcha(opened, name, keys)
 	}
 	return opened, c.openService(opened)
 }
@@ -172,19 +173,15 @@ func (c Challenge) check() error {
 	return nil
 }
 
-// pooledSpent is the memory of answers to challenges that are signed with one
-// key, so that a reload lets no answer count again. It needs no end.
+// pooledSpent is the memory of answers to the challenges of one form, so that
+// a reload lets no answer count again. It needs no end.
 type pooledSpent struct{ *guard.Spent }
 
 // Destruct does nothing.
 func (pooledSpent) Destruct() error { return nil }
 
-func (c Challenge) openAltcha(into *challenge, formName string, acct *account) error {
-	key, err := acct.deriveKey("altcha " + formName)
-	if err != nil {
-		return err
-	}
-	memory := "altcha\x00" + string(key)
+func (c Challenge) openAltcha(into *challenge, name string, keys guard.Keys) error {
+	memory := "altcha\x00" + name
 	pooled, _, err := pool.LoadOrNew(memory, func() (caddy.Destructor, error) {
 		return pooledSpent{guard.NewSpent()}, nil
 	})
@@ -196,7 +193,7 @@ func (c Challenge) openAltcha(into *challenge, formName string, acct *account) e
 		return err
 	}
 	altcha, err := guard.NewAltcha(guard.AltchaConfig{
-		Key:       key,
+		Keys:      keys,
 		MaxNumber: cmp.Or(c.Complexity, defaultComplexity),
 		Lifetime:  cmp.Or(time.Duration(c.Expires), defaultExpires),
 		Spent:     pooled.(pooledSpent).Spent,
@@ -274,7 +271,13 @@ func (h *Handler) provisionChallenge() error {
 	if err != nil {
 		return err
 	}
-	h.challenge, err = resolved.open(h.Form, h.account)
+	// An account's name in the config stays when its token changes.
+	name := cmp.Or(h.AccountName, h.EnterpriseID, defaultAccount) + "\x00" + h.Form
+	keys, err := h.keys("altcha " + name)
+	if err != nil {
+		return err
+	}
+	h.challenge, err = resolved.open(name, keys)
 	return err
 }
 

@@ -72,7 +72,7 @@ func (h *Handler) provisionGuards() error {
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	key, err := h.account.deriveKey("confirmations")
+	keys, err := h.keys("confirmations")
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (h *Handler) provisionGuards() error {
 		return err
 	}
 	h.guards.origins = origins
-	h.guards.confirmations = guard.NewConfirmations(key, h.Form)
+	h.guards.confirmations = guard.NewConfirmations(keys, h.Form)
 	h.guards.memoryKey = strings.Join([]string{"guards", h.app.resource, h.account.name, h.account.key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
 	memory, _, err := pool.LoadOrNew(h.guards.memoryKey, func() (caddy.Destructor, error) {
 		m := &guardMemory{constants: new(guard.Constants)}

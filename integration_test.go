@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
@@ -34,7 +36,13 @@ var binary = sync.OnceValues(func() (string, error) {
 var binaryDir string
 
 func TestMain(m *testing.M) {
+	storage, err := os.MkdirTemp("", "caddy-telecrm")
+	if err != nil {
+		panic(err)
+	}
+	caddy.DefaultStorage.Path = storage // for what tests provision in their own process
 	code := m.Run()
+	_ = os.RemoveAll(storage)
 	_ = os.RemoveAll(binaryDir)
 	os.Exit(code)
 }

@@ -22,11 +22,11 @@ func (h *Handler) provisionProtection() error {
 	if !h.Protect {
 		return nil
 	}
-	key, err := h.account.deriveKey("stamps")
+	keys, err := h.keys("stamps")
 	if err != nil {
 		return err
 	}
-	h.stamps = guard.NewStamps(key, h.Form)
+	h.stamps = guard.NewStamps(keys, h.Form)
 	h.trapNames = slices.DeleteFunc(guard.Traps(), func(name string) bool { return h.mapping.taken[name] })
 	if len(h.trapNames) == 0 {
 		return errors.New("protect: every name that a trap could have is an input of the form; call one of them by another name")

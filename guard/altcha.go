@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,7 +21,6 @@ const AltchaInput = "altcha"
 
 const (
 	altchaAlgorithm = "SHA-256"
-	altchaKeyBytes  = 16 // of a key, at least
 	altchaMaxNumber = 10_000_000
 
 	// maxAltchaAnswer is how many bytes of an answer are looked at. The
@@ -32,9 +30,9 @@ const (
 
 // AltchaConfig says what challenges an [Altcha] issues.
 type AltchaConfig struct {
-	// Key signs the challenges: at least 16 secret bytes. All that share it
-	// verify each other's.
-	Key []byte
+	// Keys sign the challenges. All that share one of them verify each
+	// other's.
+	Keys Keys
 
 	// MaxNumber is the highest number that a browser may have to try; on
 	// average it tries half of them. At most 10,000,000.
@@ -64,7 +62,7 @@ type AltchaConfig struct {
 //
 // It is safe for concurrent use.
 type Altcha struct {
-	key       []byte
+	keys      Keys
 	maxNumber uint64
 	lifetime  time.Duration
 	spent     *Spent
@@ -74,8 +72,8 @@ type Altcha struct {
 // NewAltcha returns an issuer of challenges, or an error when c cannot work.
 func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	switch {
-	case len(c.Key) < altchaKeyBytes:
-		return nil, fmt.Errorf("the key has %d bytes; it must have %d or more", len(c.Key), altchaKeyBytes)
+	case c.Keys == nil:
+		return nil, errors.New("there are no keys to sign challenges with")
 	case c.MaxNumber < 1 || c.MaxNumber > altchaMaxNumber:
 		return nil, fmt.Errorf("the highest number to try is not between 1 and %d", altchaMaxNumber)
 	case c.Lifetime < time.Second:
@@ -86,7 +84,7 @@ func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Altcha{key: c.Key, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
+	return &Altcha{keys: c.Keys, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
 }
 
 // AltchaChallenge is a challenge in the JSON that the widget fetches.
@@ -107,7 +105,7 @@ func (a *Altcha) Issue() AltchaChallenge {
 
 	salt := altchaSalt(id, a.now().Add(a.lifetime).Unix())
 	challenge := altchaHash(salt, number)
-	return AltchaChallenge{altchaAlgorithm, challenge, a.maxNumber, salt, a.sign(challenge)}
+	return AltchaChallenge{altchaAlgorithm, challenge, a.maxNumber, salt, a.keys.sign(challenge, sha256.Size)}
 }
 
 // Verify returns nil if answer, as the widget posts it, solves a challenge
@@ -128,17 +126,11 @@ func (a *Altcha) Verify(answer string) error {
 		return failure("its answer came too late")
 	}
 	isSolution := equal(altchaHash(solved.salt, solved.number), solved.challenge)
-	isOurs := equal(a.sign(solved.challenge), solved.signature)
+	isOurs := a.keys.verify(solved.challenge, solved.signature, sha256.Size)
 	if !isSolution || !isOurs {
 		return failure("its answer is wrong")
 	}
 	return a.spent.spend(solved.id, expires, now)
-}
-
-func (a *Altcha) sign(challenge string) string {
-	mac := hmac.New(sha256.New, a.key)
-	mac.Write([]byte(challenge))
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func equal(x, y string) bool { return subtle.ConstantTimeCompare([]byte(x), []byte(y)) == 1 }

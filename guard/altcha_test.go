@@ -32,7 +32,7 @@ const testLifetime = 20 * time.Minute
 
 func newAltcha(t testing.TB, now func() time.Time, change ...func(*AltchaConfig)) *Altcha {
 	t.Helper()
-	c := AltchaConfig{Key: testKey, MaxNumber: 50, Lifetime: testLifetime, Spent: NewSpent(), Now: now}
+	c := AltchaConfig{Keys: Key(testKey), MaxNumber: 50, Lifetime: testLifetime, Spent: NewSpent(), Now: now}
 	for _, apply := range change {
 		apply(&c)
 	}
@@ -97,7 +97,7 @@ func TestAltchaAnswersTravel(t *testing.T) {
 	if err := easier.Verify(answer); err != nil {
 		t.Errorf("with the same key: %v", err)
 	}
-	stranger := newAltcha(t, clock.now, func(c *AltchaConfig) { c.Key = []byte("another key of at least 16 bytes") })
+	stranger := newAltcha(t, clock.now, func(c *AltchaConfig) { c.Keys = Key([]byte("another key")) })
 	if err := stranger.Verify(answer); !errors.Is(err, ErrFailed) {
 		t.Errorf("with another key: %v", err)
 	}
@@ -217,13 +217,13 @@ func TestAltchaRefusesWhatIsNoAnswer(t *testing.T) {
 
 func TestNewAltchaRefusesWhatCannotWork(t *testing.T) {
 	for name, change := range map[string]func(*AltchaConfig){
-		"short key":       func(c *AltchaConfig) { c.Key = c.Key[:15] },
+		"no keys":         func(c *AltchaConfig) { c.Keys = nil },
 		"nothing to try":  func(c *AltchaConfig) { c.MaxNumber = 0 },
 		"too much to try": func(c *AltchaConfig) { c.MaxNumber = altchaMaxNumber + 1 },
 		"no time":         func(c *AltchaConfig) { c.Lifetime = 0 },
 		"no memory":       func(c *AltchaConfig) { c.Spent = nil },
 	} {
-		c := AltchaConfig{Key: testKey, MaxNumber: 50, Lifetime: testLifetime, Spent: NewSpent()}
+		c := AltchaConfig{Keys: Key(testKey), MaxNumber: 50, Lifetime: testLifetime, Spent: NewSpent()}
 		change(&c)
 		if _, err := NewAltcha(c); err == nil {
 			t.Errorf("%s: no error", name)

@@ -1,8 +1,6 @@
 package guard
 
 import (
-	"crypto/hmac"
-	"encoding/base64"
 	"strings"
 	"time"
 
@@ -12,28 +10,32 @@ import (
 // Confirmations are what lets a post pass that a visitor was asked to send
 // again: they name the submission, and nobody else can make them.
 type Confirmations struct {
-	key  []byte
+	keys Keys
 	form string
 }
 
 // confirmFor is how long a visitor may take to send a page again.
 const confirmFor = 24 * time.Hour
 
-// NewConfirmations returns the Confirmations of a form, made with a secret
-// key.
-func NewConfirmations(key []byte, form string) *Confirmations {
-	return &Confirmations{key: key, form: form}
+// confirmSize is how many bytes a signature has.
+const confirmSize = 18
+
+// NewConfirmations returns the Confirmations of a form.
+func NewConfirmations(keys Keys, form string) *Confirmations {
+	return &Confirmations{keys: keys, form: form}
 }
 
 // For returns the confirmation of a submission, a UUID of version 7.
-func (c *Confirmations) For(id string) string { return id + "." + c.seal(id) }
+func (c *Confirmations) For(id string) string {
+	return id + "." + c.keys.sign(c.text(id), confirmSize)
+}
 
 // Read returns the submission that a confirmation is of; false if it is none,
 // or an old one.
 func (c *Confirmations) Read(confirmation string, now time.Time) (id string, ok bool) {
-	id, seal, _ := strings.Cut(confirmation, ".")
+	id, signatures, _ := strings.Cut(confirmation, ".")
 	parsed, err := uuid.Parse(id)
-	if err != nil || parsed.Version() != 7 || parsed.String() != id || !hmac.Equal([]byte(seal), []byte(c.seal(id))) {
+	if err != nil || parsed.Version() != 7 || parsed.String() != id || !c.keys.verify(c.text(id), signatures, confirmSize) {
 		return "", false
 	}
 	sec, nsec := parsed.Time().UnixTime()
@@ -43,6 +45,4 @@ func (c *Confirmations) Read(confirmation string, now time.Time) (id string, ok 
 	return id, true
 }
 
-func (c *Confirmations) seal(id string) string {
-	return base64.RawURLEncoding.EncodeToString(sign(c.key, "confirm\x00"+c.form+"\x00"+id)[:18])
-}
+func (c *Confirmations) text(id string) string { return "confirm\x00" + c.form + "\x00" + id }

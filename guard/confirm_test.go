@@ -11,7 +11,7 @@ import (
 )
 
 func TestConfirmations(t *testing.T) {
-	confirmations := guard.NewConfirmations([]byte("a key"), "enquiry")
+	confirmations := guard.NewConfirmations(guard.Key([]byte("a key")), "enquiry")
 	made, err := uuid.NewV7()
 	if err != nil {
 		t.Fatal(err)
@@ -30,8 +30,8 @@ func TestConfirmations(t *testing.T) {
 		"an id alone":        {id, now},
 		"a seal cut short":   {ours[:len(ours)-1], now},
 		"of another post":    {other + ours[strings.Index(ours, "."):], now},
-		"of another form":    {guard.NewConfirmations([]byte("a key"), "callback").For(id), now},
-		"with another key":   {guard.NewConfirmations([]byte("b key"), "enquiry").For(id), now},
+		"of another form":    {guard.NewConfirmations(guard.Key([]byte("a key")), "callback").For(id), now},
+		"with another key":   {guard.NewConfirmations(guard.Key([]byte("b key")), "enquiry").For(id), now},
 		"in capital letters": {strings.ToUpper(ours), now},
 		"of a random id":     {confirmations.For(uuid.NewString()), now},
 		"of no id":           {confirmations.For("x"), now},

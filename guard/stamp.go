@@ -1,9 +1,7 @@
 package guard
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,41 +31,31 @@ const Bucket = 2 * time.Second
 const maxSkew = time.Minute
 
 // Stamps makes and reads the stamps of one form: signed texts that say when
-// a page was served. They need no storage, and any machine with the same key
-// reads them.
+// a page was served. They need no storage, and any machine with one of the
+// same keys reads them.
 //
 // A stamp proves no more than that the page was served no later than it was.
 // It can be used any number of times, and none is ever too old: pages stay
 // open for days, and in shared caches.
-type Stamps struct{ key []byte }
+type Stamps struct{ keys Keys }
 
-// NewStamps makes the stamps of the form with that name. The key is secret.
-func NewStamps(key []byte, form string) *Stamps {
-	return &Stamps{sign(key, "stamps of the form "+form)}
-}
-
-func sign(key []byte, text string) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(text))
-	return mac.Sum(nil)
+// NewStamps makes the stamps of the form with that name.
+func NewStamps(keys Keys, form string) *Stamps {
+	return &Stamps{keys.derived("stamps of the form " + form)}
 }
 
 // stampVersion begins a stamp; maxStamp is more than the length of any.
 const (
 	stampVersion = "1"
-	maxStamp     = 80
+	stampSize    = sha256.Size / 2 // bytes of a signature
+	maxStamp     = 128
 )
 
 // Stamp is the stamp for a page that is served now, with that trap, which is
 // one of [Traps].
 func (s *Stamps) Stamp(now time.Time, trap string) string {
 	text := stampVersion + "." + strconv.FormatInt(bucketOf(now), 36) + "." + strconv.Itoa(slices.Index(Traps(), trap))
-	return text + "." + s.signature(text)
-}
-
-// signature is the first half of an HMAC-SHA256.
-func (s *Stamps) signature(text string) string {
-	return base64.RawURLEncoding.EncodeToString(sign(s.key, text)[:sha256.Size/2])
+	return text + "." + s.keys.sign(text, stampSize)
 }
 
 func bucketOf(t time.Time) int64 { return t.Unix() / int64(Bucket/time.Second) }
@@ -83,16 +71,11 @@ type Stamp struct {
 // Read reads a stamp. It reports false if that was not made here, or says
 // that the page will be served in more than a minute.
 func (s *Stamps) Read(value string, now time.Time) (Stamp, bool) {
-	cut := strings.LastIndexByte(value, '.')
-	if cut < 0 || len(value) > maxStamp {
+	parts := strings.SplitN(value, ".", 4)
+	if len(parts) != 4 || len(value) > maxStamp || parts[0] != stampVersion {
 		return Stamp{}, false
 	}
-	text, signature := value[:cut], value[cut+1:]
-	if !hmac.Equal([]byte(s.signature(text)), []byte(signature)) {
-		return Stamp{}, false
-	}
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 || parts[0] != stampVersion {
+	if !s.keys.verify(strings.Join(parts[:3], "."), parts[3], stampSize) {
 		return Stamp{}, false
 	}
 	bucket, err := strconv.ParseInt(parts[1], 36, 64)

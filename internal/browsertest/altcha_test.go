@@ -80,7 +80,7 @@ func TestAltchaFormMakesALead(t *testing.T) {
 // What the widget posts is what the guard verifies, once. The page with the widget breaks no rule of accessibility.
 func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 	altcha, err := guard.NewAltcha(guard.AltchaConfig{
-		Key: []byte("0123456789abcdef"), MaxNumber: 50_000, Lifetime: time.Minute, Spent: guard.NewSpent(),
+		Keys: guard.Key([]byte("0123456789abcdef")), MaxNumber: 50_000, Lifetime: time.Minute, Spent: guard.NewSpent(),
 	})
 	if err != nil {
 		t.Fatal(err)
