@@ -71,6 +71,8 @@ type Account struct {
 // API is said to allow.
 const defaultCRMRate = "3600/h 5"
 
+const defaultIdentifier = "phone"
+
 // connects reports whether a says anything about how to reach TeleCRM, as
 // against how typed values are meant.
 func (a Account) connects() bool {
@@ -80,7 +82,8 @@ func (a Account) connects() bool {
 
 // account is an [Account] in use.
 type account struct {
-	name       string
+	called     *accountName
+	workspace  workspace
 	identifier string
 	identity   *identity // shared by the forms that give it another country or time zone
 	country    string
@@ -132,7 +135,7 @@ func (a Account) resolve(repl *caddy.Replacer, logger *zap.Logger) (Account, err
 		*setting.value = strings.TrimSpace(expanded)
 	}
 	if a.Identifier == "" {
-		a.Identifier = "phone"
+		a.Identifier = defaultIdentifier
 	}
 	if a.CRMRate == "" {
 		a.CRMRate = defaultCRMRate
@@ -140,8 +143,9 @@ func (a Account) resolve(repl *caddy.Replacer, logger *zap.Logger) (Account, err
 	return a, nil
 }
 
-// open makes an account of resolved settings. It opens no connection.
-func (a Account) open(name string) (*account, error) {
+// open makes an account of resolved settings, to be called base. It opens no
+// connection.
+func (a Account) open(base string) (*account, error) {
 	pace, err := parseRate(a.CRMRate)
 	if err != nil {
 		return nil, fmt.Errorf("crm_rate: %w", err)
@@ -151,7 +155,8 @@ func (a Account) open(name string) (*account, error) {
 		return nil, err
 	}
 	acct := &account{
-		name:       name,
+		called:     &accountName{base: base},
+		workspace:  a.workspace(),
 		identifier: a.Identifier,
 		identity:   newIdentity(a.Identifier),
 		country:    a.Country,
@@ -161,25 +166,28 @@ func (a Account) open(name string) (*account, error) {
 		deriveKey:  a.keyDerivation(),
 	}
 	if a.Token != "" {
-		if acct.client, err = telecrm.New(a.clientConfig(name, a.Token, a.BaseURL)); err != nil {
+		if acct.client, err = telecrm.New(a.clientConfig(acct, a.Token, a.BaseURL)); err != nil {
 			return nil, err
 		}
 	}
 	if a.AsyncToken != "" {
-		if acct.async, err = telecrm.NewAsync(a.clientConfig(name, a.AsyncToken, a.AsyncBaseURL)); err != nil {
+		if acct.async, err = telecrm.NewAsync(a.clientConfig(acct, a.AsyncToken, a.AsyncBaseURL)); err != nil {
 			return nil, fmt.Errorf("async_token: %w", err)
 		}
 	}
 	return acct, nil
 }
 
-func (a Account) clientConfig(name, token, baseURL string) telecrm.Config {
+// name is what the account is called in the outbox and where operators look.
+func (acct *account) name() string { return acct.called.String() }
+
+func (a Account) clientConfig(acct *account, token, baseURL string) telecrm.Config {
 	return telecrm.Config{
 		Token:        telecrm.Token(token),
 		EnterpriseID: a.EnterpriseID,
 		BaseURL:      baseURL,
 		Timeout:      time.Duration(a.Timeout),
-		Observe:      meters.observer(name),
+		Observe:      meters.observer(acct.name),
 	}
 }
 
@@ -196,7 +204,7 @@ func (acct *account) closeIdleConnections() {
 // delivery returns what the account's leads are delivered by.
 func (acct *account) delivery() delivery.Account {
 	described := delivery.Account{
-		Name:           acct.name,
+		Name:           acct.name(),
 		Key:            acct.key,
 		Identifier:     acct.identifier,
 		IdentifierKind: acct.identity.kind,

@@ -1,13 +1,13 @@
 package caddytelecrm
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,8 +54,10 @@ type App struct {
 	Keep Keep `json:"keep,omitzero"`
 
 	accounts map[string]*account
+	written  map[string]settingsKey   // of the named accounts
 	inline   map[settingsKey]*account // of settings in a form's own block
-	updates  map[string]bool          // accounts with a form that updates leads
+	numbers  func()                   // numbers the inline accounts of one name, once
+	updates  map[string]bool          // keys of accounts with a form that updates leads
 	forms    map[string]remarkLabels  // the config's forms by name
 	outbox   Outbox
 	resource string
@@ -70,10 +72,6 @@ type App struct {
 	started chan struct{}
 	pooled  *pooledOutbox // set once started is closed; nil if the outbox is off
 }
-
-// settingsKey is a hash of an account's resolved settings: the same for equal
-// ones, and without the token in them.
-type settingsKey [sha256.Size]byte
 
 // Keep is how long leads are kept once nothing more is done with them.
 type Keep struct {
@@ -111,7 +109,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.accounts = make(map[string]*account, len(a.Accounts))
+	a.written = make(map[string]settingsKey, len(a.Accounts))
 	a.inline = make(map[settingsKey]*account)
+	a.numbers = sync.OnceFunc(a.numberAccounts)
 	a.tokens = func() []string { return nil }
 	a.updates = make(map[string]bool)
 	a.forms = make(map[string]remarkLabels)
@@ -125,11 +125,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
+		if resolved, err = resolved.canonical(); err != nil {
+			return fmt.Errorf("account %s: %w", name, err)
+		}
 		acct, err := resolved.open(name)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
-		a.accounts[name] = acct
+		a.accounts[name], a.written[name] = acct, resolved.settingsKey()
 		a.hide(resolved)
 	}
 	return nil
@@ -269,26 +272,6 @@ func (a *App) account(name string) (*account, error) {
 	}
 	known := slices.Sorted(maps.Keys(a.accounts))
 	return nil, fmt.Errorf("there is no account %q; known accounts are: %s", name, strings.Join(known, ", "))
-}
-
-// inlineAccount returns the account of settings written in a form's own
-// block. Forms with the same settings share it, and so its pace.
-func (a *App) inlineAccount(settings Account) (*account, error) {
-	resolved, err := settings.resolve(caddy.NewReplacer(), a.logger)
-	if err != nil {
-		return nil, err
-	}
-	key := settingsKey(sha256.Sum256(fmt.Appendf(nil, "%#v", resolved)))
-	if acct, ok := a.inline[key]; ok {
-		return acct, nil
-	}
-	acct, err := resolved.open(resolved.EnterpriseID)
-	if err != nil {
-		return nil, err
-	}
-	a.inline[key] = acct
-	a.hide(resolved)
-	return acct, nil
 }
 
 // Interface guards

@@ -95,7 +95,7 @@ func newBenchHandler(b *testing.B) *Handler {
 		EnterpriseID: testEnterprise,
 		Pace:         pace,
 		Transport:    takesAll{},
-		Observe:      meters.observer(defaultAccount),
+		Observe:      meters.observer(func() string { return defaultAccount }),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -70,7 +70,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submission {
 	return delivery.Submission{
 		ID:      s.id,
-		Account: h.account.name,
+		Account: h.account.name(),
 		Form:    h.Form,
 		Job:     delivery.Job{Lead: lead, OnDuplicate: h.duplicates},
 	}
@@ -80,9 +80,9 @@ func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submissi
 func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) outcome {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
 	defer cancel()
-	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name))
+	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name()))
 	settled, answer := h.sendOnce(ctx, h.submission(s, lead))
-	meters.sentOnce(h.account.name, settled)
+	meters.sentOnce(h.account.name(), settled)
 	if answer.Status != 0 {
 		s.sent = 1
 	}
@@ -175,11 +175,16 @@ func (a *App) deliveryConfig() delivery.Config {
 		},
 	}
 	for _, acct := range a.allAccounts() {
-		described := acct.delivery()
-		described.Updates = a.updates[acct.name]
-		config.Accounts = append(config.Accounts, described)
+		config.Accounts = append(config.Accounts, a.described(acct))
 	}
 	return config
+}
+
+// described returns what the account's leads are delivered by.
+func (a *App) described(acct *account) delivery.Account {
+	described := acct.delivery()
+	described.Updates = a.updates[acct.key]
+	return described
 }
 
 // settled tells operators what became of an attempt.

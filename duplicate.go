@@ -31,7 +31,7 @@ func (h *Handler) bindDuplicates() error {
 		if err := h.checkUpdate(log); err != nil {
 			return err
 		}
-		h.app.updates[h.account.name] = true
+		h.app.updates[h.account.key] = true
 	case delivery.Upsert:
 		h.warnOfOverwriting(log, h.mapping.names())
 	case delivery.AppendActions:

@@ -82,7 +82,7 @@ func (h *Handler) provisionGuards() error {
 	}
 	h.guards.origins = origins
 	h.guards.confirmations = guard.NewConfirmations(keys, h.Form)
-	h.guards.memoryKey = strings.Join([]string{"guards", h.app.resource, h.account.name, h.account.key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
+	h.guards.memoryKey = strings.Join([]string{"guards", h.app.resource, h.account.called.base, h.account.key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
 	memory, _, err := pool.LoadOrNew(h.guards.memoryKey, func() (caddy.Destructor, error) {
 		m := &guardMemory{constants: new(guard.Constants)}
 		if limit.Posts > 0 {

@@ -84,7 +84,7 @@ func (m *metrics) expect(forms map[string]remarkLabels, accounts []*account) {
 	}
 	for _, acct := range accounts {
 		for _, r := range results() {
-			m.deliveries.WithLabelValues(label(acct.name), r)
+			m.deliveries.WithLabelValues(label(acct.name()), r)
 		}
 	}
 }
@@ -155,9 +155,9 @@ func (m *metrics) remarked(form string, fields remarkLabels, remarks []remark) {
 }
 
 // observer measures the requests of an account, and traces them.
-func (m *metrics) observer(account string) telecrm.Observer {
-	account = label(account)
+func (m *metrics) observer(name func() string) telecrm.Observer {
 	return func(ctx context.Context, endpoint telecrm.Endpoint) func(int) {
+		account := label(name())
 		start := time.Now()
 		span := startRequestSpan(ctx, account, endpoint)
 		return func(status int) {

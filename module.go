@@ -352,7 +352,7 @@ func (h *Handler) findAccount() (*account, error) {
 		if h.AccountName != "" {
 			return nil, errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
 		}
-		return h.app.inlineAccount(h.Account)
+		return h.app.inlineAccount(h.Account, h.Form)
 	}
 	name := h.AccountName
 	if name == "" {

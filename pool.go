@@ -30,11 +30,13 @@ type pooledOutbox struct {
 	traces tracesEnd
 	herald *herald
 
-	mu     sync.Mutex
-	owners []ownedConfig // the last one's is in force
+	mu      sync.Mutex
+	owners  []ownedConfig // the last one's is in force
+	inForce delivery.Config
 }
 
-// ownedConfig is what one app wants of the engine.
+// ownedConfig is what one app wants of the engine, without the accounts that
+// have been renamed; see [pooledOutbox.configure].
 type ownedConfig struct {
 	owner  *App
 	config delivery.Config
@@ -64,7 +66,61 @@ func (p *pooledOutbox) adopt(owner *App, config delivery.Config) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.owners = append(p.owners, ownedConfig{owner, config})
-	p.engine.Configure(config)
+	p.configure()
+}
+
+// renamePatience is how long a config waits to be told which accounts have
+// entries.
+const renamePatience = 2 * time.Second
+
+// configure puts the last owner's configuration in force. Entries of accounts
+// that it does not have, because settings were changed that an inline account
+// is called after, are delivered by the account that reaches the same
+// workspace.
+func (p *pooledOutbox) configure() {
+	p.inForce = p.effective()
+	p.engine.Configure(p.inForce)
+}
+
+// effective is the last owner's configuration with the accounts that inherit
+// entries.
+func (p *pooledOutbox) effective() delivery.Config {
+	last := p.owners[len(p.owners)-1]
+	config := last.config
+	config.Accounts = slices.Clone(config.Accounts)
+	for _, name := range p.namesInUse() {
+		configured := slices.ContainsFunc(config.Accounts, func(a delivery.Account) bool { return a.Name == name })
+		if heir := last.owner.heirOf(name); !configured && heir != nil {
+			inherited := last.owner.described(heir)
+			inherited.Name = name
+			config.Accounts = append(config.Accounts, inherited)
+		}
+	}
+	return config
+}
+
+// namesInUse lists the accounts that have entries, and those of configs whose
+// last requests are still being answered.
+func (p *pooledOutbox) namesInUse() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), renamePatience)
+	defer cancel()
+	counts, err := p.store.Counts(ctx)
+	if err != nil {
+		p.logger.Warn("entries of accounts that were renamed wait until the next reload", zap.Error(err))
+	}
+	names := make([]string, 0, len(counts))
+	for _, count := range counts {
+		if count.Entries > 0 {
+			names = append(names, count.Account)
+		}
+	}
+	for _, owned := range p.owners {
+		for _, account := range owned.config.Accounts {
+			names = append(names, account.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // release takes the owner's configuration back. If it was in force, the one
@@ -77,10 +133,19 @@ func (p *pooledOutbox) release(owner *App) {
 		return
 	}
 	inForce := p.owners[len(p.owners)-1].owner == owner
+	before := len(p.owners)
 	p.owners = slices.DeleteFunc(p.owners, func(o ownedConfig) bool { return o.owner == owner })
-	if inForce && len(p.owners) > 0 {
-		p.engine.Configure(p.owners[len(p.owners)-1].config)
+	if len(p.owners) == before || len(p.owners) == 0 {
+		return
+	}
+	if inForce {
+		p.configure()
 		p.herald.wake()
+		return
+	}
+	sameName := func(a, b delivery.Account) bool { return a.Name == b.Name }
+	if !slices.EqualFunc(p.effective().Accounts, p.inForce.Accounts, sameName) {
+		p.configure()
 	}
 }
 

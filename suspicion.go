@@ -186,7 +186,7 @@ func (h *Handler) supersede(ctx context.Context, s *submission, first string) {
 	if err != nil {
 		return
 	}
-	switch removed, err := engine.Supersede(context.WithoutCancel(ctx), first, h.account.name, h.Form); {
+	switch removed, err := engine.Supersede(context.WithoutCancel(ctx), first, h.account.name(), h.Form); {
 	case err != nil:
 		h.logger.Warn("removing what was kept of a post that was sent again; it stays parked",
 			zap.String("form", h.Form), zap.String("id", first), zap.String("sent_again_as", s.id), zap.Error(err))

@@ -44,7 +44,7 @@ func startSpan(ctx context.Context, name string, options ...trace.SpanStartOptio
 func (h *Handler) trace(ctx context.Context, s *submission) {
 	if isTraced(ctx) {
 		_, s.span = startSpan(ctx, "telecrm submission", trace.WithAttributes(
-			attributeID.String(s.id), attributeForm.String(h.Form), attributeAccount.String(h.account.name)))
+			attributeID.String(s.id), attributeForm.String(h.Form), attributeAccount.String(h.account.name())))
 	}
 }
 
