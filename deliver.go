@@ -93,7 +93,7 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 		return outcomeCreated
 	case settled.State == outbox.Delivered:
 		log.Info("lead delivered", zap.String("note", settled.Reason))
-		h.app.remarkOn(log, h.Form, losses(answer, lead))
+		h.app.remarkOn(log, h.Form, answer.Losses(lead))
 		if answer.Verdict == telecrm.Accepted {
 			return outcomeAccepted
 		}
@@ -136,7 +136,7 @@ func (a *App) logCreated(log *zap.Logger, form string, answer telecrm.Answer, le
 	if !answer.Confirmed() {
 		log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
 	}
-	a.remarkOn(log, form, losses(answer, lead))
+	a.remarkOn(log, form, answer.Losses(lead))
 }
 
 // startPatience is how long a request that arrives before the app has started
@@ -217,7 +217,7 @@ func (a *App) logSettled(entry outbox.Entry, s outbox.Settlement, answer telecrm
 			a.logCreated(log, entry.Form, answer, job.Lead)
 			return
 		}
-		a.remarkOn(log, entry.Form, losses(answer, job.Lead))
+		a.remarkOn(log, entry.Form, answer.Losses(job.Lead))
 	case outbox.Parked:
 		log.Warn("lead parked", zap.String("reason", s.Reason))
 	case outbox.Waiting:

@@ -21,13 +21,6 @@ type mapping struct {
 	taken      map[string]bool // the inputs that go somewhere
 }
 
-// remark tells of a part of a submission that was not sent as it came.
-type remark struct {
-	field  string // a path into the request, as TeleCRM's own remarks have it
-	status string
-	text   string
-}
-
 // The statuses of our own remarks, beside TeleCRM's IGNORED.
 const (
 	remarkNotSent = "NOT_SENT"
@@ -145,7 +138,7 @@ func (m *mapping) names() []string {
 type draft struct {
 	lead     telecrm.Lead
 	problems []*problem
-	remarks  []remark
+	remarks  []telecrm.Remark
 }
 
 // lead makes the lead of what was posted. It is to be sent only if there are
@@ -206,7 +199,7 @@ func (s *boundSetting) identifierProblem(err error) *problem {
 
 func (d *draft) putSetting(into map[string]any, path string, s *boundSetting, value fieldtype.Value, err error) {
 	if err != nil {
-		d.remarks = append(d.remarks, remark{path + s.Name, remarkNotSent, err.Error()})
+		d.remarks = append(d.remarks, telecrm.Remark{Field: path + s.Name, Status: remarkNotSent, Text: err.Error()})
 		return
 	}
 	d.put(into, path, s.Name, value)
@@ -217,7 +210,7 @@ func (d *draft) put(into map[string]any, path, name string, value fieldtype.Valu
 		into[name] = value.JSON
 	}
 	if value.Note != "" {
-		d.remarks = append(d.remarks, remark{path + name, remarkChanged, value.Note})
+		d.remarks = append(d.remarks, telecrm.Remark{Field: path + name, Status: remarkChanged, Text: value.Note})
 	}
 }
 
@@ -233,7 +226,7 @@ func (d *draft) addAction(a *boundAction, posted *form.Form, expand func(string)
 		d.putSetting(action.Fields, path, s, value, err)
 	}
 	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {
-		d.remarks = append(d.remarks, remark{"action " + a.code, remarkNotSent, "status, currency or amount is empty, or the amount is 0"})
+		d.remarks = append(d.remarks, telecrm.Remark{Field: "action " + a.code, Status: remarkNotSent, Text: "status, currency or amount is empty, or the amount is 0"})
 		return
 	}
 	d.lead.Actions = append(d.lead.Actions, action)

@@ -148,9 +148,9 @@ func (m *metrics) sentOnce(account string, s outbox.Settlement) {
 }
 
 // remarked counts remarks on a form's lead.
-func (m *metrics) remarked(form string, fields remarkLabels, remarks []remark) {
+func (m *metrics) remarked(form string, fields remarkLabels, remarks []telecrm.Remark) {
 	for _, r := range remarks {
-		m.remarks.WithLabelValues(label(form), label(fields.of(r.field))).Inc()
+		m.remarks.WithLabelValues(label(form), label(fields.of(r.Field))).Inc()
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"maps"
 
 	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // otherField is the label of remarks on what no config names.
@@ -54,13 +56,13 @@ func (a *App) know(form string, labels remarkLabels) {
 
 // remarkOn warns of what of a form's lead did not come through as it was
 // sent, and counts it.
-func (a *App) remarkOn(log *zap.Logger, form string, remarks []remark) {
-	tokens := a.tokens()
+func (a *App) remarkOn(log *zap.Logger, form string, remarks []telecrm.Remark) {
+	tokens := telecrm.NewRedactor(a.tokens()...)
 	for _, r := range remarks {
 		log.Warn("a part of the lead was not stored as sent",
-			zap.String("field", withoutValues(r.field, tokens)),
-			zap.String("status", withoutValues(r.status, tokens)),
-			zap.String("remark", withoutValues(r.text, tokens)))
+			zap.String("field", tokens.Redact(r.Field)),
+			zap.String("status", tokens.Redact(r.Status)),
+			zap.String("remark", tokens.Redact(r.Text)))
 	}
 	meters.remarked(form, a.forms[form], remarks)
 }

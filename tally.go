@@ -18,7 +18,7 @@ func (a *App) tallySettled(entry outbox.Entry, s outbox.Settlement, answer telec
 	if err != nil {
 		return // logSettled says so
 	}
-	for _, r := range losses(answer, job.Lead) {
-		tally.Remarked(entry.Form, a.forms[entry.Form].of(r.field))
+	for _, r := range answer.Losses(job.Lead) {
+		tally.Remarked(entry.Form, a.forms[entry.Form].of(r.Field))
 	}
 }

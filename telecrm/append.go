@@ -28,7 +28,7 @@ func (c *Client) AppendActions(ctx context.Context, leadID string, actions []Act
 	if err != nil {
 		return unsent(errNoJSON)
 	}
-	return readAppended(c.conn.post(ctx, EndpointAppend, path+"/action", body), leadID)
+	return readAppended(c.conn.post(ctx, EndpointAppend, path+"/action", body), leadID).withoutQuotes(Lead{Actions: actions})
 }
 
 // readAppended makes an answer of what came back of an append.

@@ -41,7 +41,7 @@ func (c *AsyncClient) UpsertLead(ctx context.Context, lead Lead) Answer {
 	if err != nil {
 		return unsent(errNoJSON)
 	}
-	return readAccepted(c.conn.post(ctx, EndpointUpsert, "/autoupdatelead", body))
+	return readAccepted(c.conn.post(ctx, EndpointUpsert, "/autoupdatelead", body)).withoutQuotes(lead)
 }
 
 // prefixed returns the lead with its actions' types as the Async API has them.

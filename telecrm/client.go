@@ -33,7 +33,7 @@ func (c *Client) CreateLead(ctx context.Context, lead Lead) Answer {
 	if err != nil {
 		return unsent(errNoJSON)
 	}
-	return readCreated(c.conn.post(ctx, EndpointCreate, "/lead", body))
+	return readCreated(c.conn.post(ctx, EndpointCreate, "/lead", body)).withoutQuotes(lead)
 }
 
 // errNoJSON stands for the encoder's own error, which may quote a value.

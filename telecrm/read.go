@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Codes of the error envelope that decide a verdict. Those about one lead are
@@ -274,7 +273,7 @@ func actionResults(raw json.RawMessage) []ActionResult {
 		// An item that is no object stays in its place as one that was not
 		// stored: the places say which action is meant.
 		_ = json.Unmarshal(item, &parts)
-		results = append(results, ActionResult{ID: id(parts.ID), Status: clip(text(parts.Status))})
+		results = append(results, ActionResult{ID: id(parts.ID), Status: fold(text(parts.Status))})
 	}
 	return results
 }
@@ -302,11 +301,11 @@ func remark(raw json.RawMessage) Remark {
 		Remark json.RawMessage `json:"remark"`
 	}
 	_ = json.Unmarshal(raw, &parts)
-	r := Remark{Field: clip(text(parts.Field)), Status: clip(text(parts.Status)), Text: clip(text(parts.Remark))}
+	r := Remark{Field: fold(text(parts.Field)), Status: fold(text(parts.Status)), Text: fold(text(parts.Remark))}
 	if r == (Remark{}) {
 		// Something was remarked; that it cannot be read is no reason to
 		// keep quiet about it.
-		r.Text = cmp.Or(clip(text(raw)), "the remark could not be read")
+		r.Text = cmp.Or(fold(text(raw)), "the remark could not be read")
 	}
 	return r
 }
@@ -365,9 +364,7 @@ func codeWord(s string) string {
 
 // clip makes foreign text fit to keep: one line of at most 300 characters.
 func clip(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " ")
+	s = fold(s)
 	if runes := []rune(s); len(runes) > 300 {
 		return string(runes[:300]) + "…"
 	}

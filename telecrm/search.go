@@ -97,7 +97,12 @@ func (c *Client) FindLeads(ctx context.Context, field string, spellings []string
 		return Found{Failure: &answer}
 	}
 	path := fmt.Sprintf("/lead/search?skip=0&limit=%d", searchLimit)
-	return readFound(c.conn.post(ctx, EndpointSearch, path, body), field)
+	found := readFound(c.conn.post(ctx, EndpointSearch, path, body), field)
+	if found.Failure != nil {
+		failure := found.Failure.withoutQuotes(Lead{Fields: map[string]any{field: spellings}})
+		found.Failure = &failure
+	}
+	return found
 }
 
 func searchBody(field string, spellings []string) ([]byte, error) {

@@ -32,7 +32,7 @@ func (c *Client) UpdateLead(ctx context.Context, leadID string, fields map[strin
 	if err != nil {
 		return unsent(errNoJSON)
 	}
-	return readUpdated(c.conn.post(ctx, EndpointUpdate, path, body), leadID, fields)
+	return readUpdated(c.conn.post(ctx, EndpointUpdate, path, body), leadID, fields).withoutQuotes(Lead{Fields: fields})
 }
 
 // leadPath returns where a lead is. An id cannot lead to another place.
