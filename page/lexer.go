@@ -5,6 +5,9 @@ import "bytes"
 // lexer finds the tags of a page that comes in pieces of any size, as a
 // browser does (https://html.spec.whatwg.org/multipage/parsing.html#tokenization).
 // It keeps nothing of the page but the tag that it is in, if that matters.
+//
+// It is not [html.Tokenizer] because that keeps whole scripts and comments in
+// memory, and copies each attribute of each tag. FuzzTokens compares the two.
 type lexer struct {
 	state lexState
 	// matched counts, in some states, the characters of a text that has begun
@@ -20,6 +23,7 @@ type lexer struct {
 	sections bool
 
 	// The tag.
+	at          int    // where it begins in what was read last, if all of it was there
 	name        []byte // in small letters; of a long one just the beginning
 	isEnd       bool
 	selfClosing bool
@@ -62,7 +66,7 @@ const (
 )
 
 const (
-	maxName = 16
+	maxName = 32      // bytes of a name that are kept
 	maxTag  = 8 << 10 // bytes of a tag that are kept
 )
 
@@ -184,7 +188,7 @@ func (l *lexer) readContent(p []byte, n int) int {
 	case afterLess:
 		switch {
 		case isLetter(c):
-			l.state, l.isEnd, l.name = inName, false, l.name[:0]
+			l.state, l.at, l.isEnd, l.name = inName, n-len("<"), false, l.name[:0]
 		case c == '/':
 			l.state = afterLessSlash
 			n++
@@ -199,7 +203,7 @@ func (l *lexer) readContent(p []byte, n int) int {
 	case afterLessSlash:
 		switch {
 		case isLetter(c):
-			l.state, l.isEnd, l.name = inName, true, l.name[:0]
+			l.state, l.at, l.isEnd, l.name = inName, n-len("</"), true, l.name[:0]
 		case c == '>':
 			l.state = inText
 			n++
@@ -322,7 +326,8 @@ func (l *lexer) readRaw(p []byte, n int) int {
 			l.matched++
 			return n + 1
 		case l.matched == len(l.raw) && endsName(c):
-			l.name, l.isEnd, l.raw = append(l.name[:0], l.raw...), true, ""
+			l.at, l.isEnd = n-len("</")-len(l.raw), true
+			l.name, l.raw = append(l.name[:0], l.raw...), ""
 			l.beginTag()
 		case l.escaped > 0:
 			l.state, l.matched = inScriptEscaped, 0

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
-
-	"golang.org/x/net/html"
 )
 
 // outline is what a page has that matters for showing it again.
@@ -25,6 +23,9 @@ type outline struct {
 	titleAt      int    // where the title's text begins, or -1
 	headAt       int    // where something can go first into the head, or -1
 	styleAt      int    // where a style sheet can go, before the site's own; or -1
+
+	isLost bool  // what is behind some point is not known
+	lost   *form // the one that is open there; may be nil
 
 	touched  []*tag
 	idPrefix string
@@ -65,29 +66,35 @@ type fieldset struct {
 }
 
 // readOutline reads the page in one go.
-func readOutline(source string) (*outline, error) {
+func readOutline(source []byte) (*outline, error) {
+	t := newTags(source)
 	s := scanner{
-		outline: &outline{source: source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, styleAt: -1},
-		tokens:  newTokens(source),
+		outline: &outline{source: t.source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, styleAt: -1},
+		tags:    t,
 	}
-	for {
-		switch kind := s.tokens.next(); kind {
-		case html.ErrorToken:
-			if s.textarea != nil {
-				s.textarea.contentEnd = len(source)
-			}
-			return s.outline, nil
-		case html.StartTagToken, html.SelfClosingTagToken:
-			if !s.open(kind == html.SelfClosingTagToken) {
+	isApart := false
+	for t.next() {
+		if !isApart {
+			s.read()
+		}
+		switch {
+		case !t.isEnd:
+			if !s.open(isApart) {
 				return nil, ErrTooLarge
 			}
-		case html.EndTagToken:
-			s.close(s.tokens.name)
-		case html.TextToken:
-			s.read()
-		case html.CommentToken, html.DoctypeToken:
+		case !isApart:
+			s.close(t.name)
 		}
+		isApart = t.nesting.isApart()
 	}
+	if t.nesting.templates > maxDepth {
+		return nil, ErrTooLarge
+	}
+	s.lost, s.isLost = s.form, t.nesting.isLost
+	if s.textarea != nil {
+		s.textarea.contentEnd = len(source)
+	}
+	return s.outline, nil
 }
 
 // touch has the tag printed anew.

@@ -12,6 +12,7 @@ import (
 var (
 	ErrTooLarge  = errors.New("the page is larger than 1 MiB, or nested too deeply")
 	ErrEncoding  = errors.New("the page's text is not in the encoding that it declares, or in one that is not known")
+	ErrNesting   = errors.New("the page's elements are nested wrongly, in or before the form")
 	ErrNoForm    = errors.New("the page has no form that posts here")
 	ErrHidden    = errors.New("the form is not shown when the page opens: it is in a dialog, a modal or something hidden")
 	ErrNoControl = errors.New("the form has no control for what is to be corrected")
@@ -97,7 +98,7 @@ func (o Own) open() (*rendering, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := readOutline(string(source))
+	found, err := readOutline(source)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +108,26 @@ func (o Own) open() (*rendering, error) {
 	}
 	r.words = r.Catalog.For(r.lang)
 	r.form = r.findForm()
+	if r.form == nil && r.isLost {
+		return nil, ErrNesting
+	}
 	if r.form == nil {
 		return nil, ErrNoForm
 	}
 	r.controls = r.controlsOf(r.form)
+	if r.isLost && r.lost == r.form && !r.holdsAll() {
+		return nil, ErrNesting
+	}
 	return r, nil
+}
+
+// holdsAll reports whether there is a control for all that was sent.
+func (r *rendering) holdsAll() bool {
+	names := make(map[string]bool, len(r.controls))
+	for _, c := range r.controls {
+		names[c.name] = true
+	}
+	return !slices.ContainsFunc(r.Values, func(p Pair) bool { return !names[p.Name] })
 }
 
 // rendering is one page in the making.

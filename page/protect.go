@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -27,32 +26,15 @@ type PostForm struct {
 type Forms struct {
 	insert func(PostForm) string
 
-	lexer  lexer
-	isOver bool // there is nothing more to find
+	lexer   lexer
+	nesting nesting
+	isOver  bool // there is nothing more to find
 
-	lang      string
-	base      string
-	hasBase   bool
-	unstyled  bool // a policy forbids style attributes, or may do so
-	templates int
-	inForm    bool
-	inSelect  bool
-	foreign   []element // those that are open, from the outermost svg or math on
+	lang     string
+	base     string
+	hasBase  bool
+	unstyled bool // a policy forbids style attributes, or may do so
 }
-
-// element is one that is open in SVG or MathML, or in HTML within these.
-type element struct {
-	name  string
-	space namespace
-}
-
-type namespace uint8
-
-const (
-	htmlSpace namespace = iota
-	svgSpace
-	mathSpace
-)
 
 // NewForms prepares to go through a page. For each form that posts, insert
 // says what is to follow its start tag. contentType is the page's
@@ -95,65 +77,28 @@ func extendsASCII(contentType string) bool {
 // take takes a tag.
 func (f *Forms) take() (insert string) {
 	if f.lexer.isEnd {
-		f.close(f.lexer.name)
+		f.nesting.close(f.lexer.name)
 	} else {
 		insert = f.open(f.lexer.name)
 	}
-	f.lexer.sections = len(f.foreign) > 0 && f.innermost().space != htmlSpace
+	f.lexer.sections = f.nesting.hasSections()
+	f.isOver = f.isOver || f.nesting.isLost
 	return insert
 }
 
-func (f *Forms) innermost() element { return f.foreign[len(f.foreign)-1] }
-
 func (f *Forms) open(name []byte) (insert string) {
-	space := htmlSpace
-	switch {
-	case len(f.foreign) > 0 && !isIntegration(f.innermost()):
-		space = f.innermost().space
-		f.isOver = f.isOver || breaksOut(name)
-	case string(name) == "svg":
-		space = svgSpace
-	case string(name) == "math":
-		space = mathSpace
-	}
-	if space == htmlSpace {
+	isApart, inForm := f.nesting.isApart(), f.nesting.inForm
+	if f.nesting.open(name, f.lexer.selfClosing) == htmlSpace {
 		f.lexer.raw = rawName(name)
 	}
-	// Which elements there are in a list, browsers do not agree on.
-	f.isOver = f.isOver || f.inSelect && (space != htmlSpace || f.lexer.raw != "" && f.lexer.raw != "script" && f.lexer.raw != "textarea")
-	switch {
-	case space == htmlSpace && len(f.foreign) == 0:
-		return f.openHTML(name)
-	case space == htmlSpace && isVoid(name) || space != htmlSpace && f.lexer.selfClosing:
-	default:
-		f.foreign = append(f.foreign, element{string(name), space})
-		f.isOver = f.isOver || len(f.foreign) > maxForeign
+	if isApart || f.nesting.isLost {
+		return ""
 	}
-	return ""
-}
-
-// maxForeign is how deeply SVG and MathML may be nested.
-const maxForeign = 200
-
-// openHTML takes a start tag outside of SVG and MathML.
-func (f *Forms) openHTML(name []byte) (insert string) {
 	switch string(name) {
-	case "plaintext":
-		f.isOver = true
-	case "template":
-		f.templates++
-		f.isOver = f.isOver || f.inSelect || f.templates > maxDepth
-	case "select":
-		f.inSelect = !f.inSelect
-	case "input", "textarea":
-		f.inSelect = false
 	case "base", "html", "meta":
-		if f.templates == 0 {
-			f.noteHead(string(name))
-		}
+		f.noteHead(string(name))
 	case "form":
-		if f.templates == 0 && !f.inSelect && !f.inForm {
-			f.inForm = true
+		if f.nesting.inForm && !inForm {
 			return f.ask()
 		}
 	}
@@ -227,97 +172,6 @@ func readTag(text []byte) *tag {
 		}
 	}
 	return t
-}
-
-func (f *Forms) close(name []byte) {
-	if len(f.foreign) > 0 {
-		f.closeForeign(string(name))
-		return
-	}
-	switch string(name) {
-	case "template":
-		f.templates = max(f.templates-1, 0)
-		f.inSelect = false
-	case "form":
-		f.inForm = f.inForm && f.templates > 0
-	case "select":
-		f.inSelect = false
-	}
-}
-
-// closeForeign takes an end tag in SVG or MathML, where it may end several
-// elements at once, or in HTML within these, where it may not.
-func (f *Forms) closeForeign(name string) {
-	inner := f.innermost().space
-	for i, e := range slices.Backward(f.foreign) {
-		if e.space == inner && e.name == name {
-			f.foreign = f.foreign[:i]
-			return
-		}
-		if inner == htmlSpace || e.space == htmlSpace {
-			break
-		}
-	}
-	f.isOver = true
-}
-
-// isIntegration reports whether what is in the element is HTML
-// (https://html.spec.whatwg.org/multipage/parsing.html#html-integration-point).
-func isIntegration(e element) bool {
-	switch e.name {
-	case "foreignobject", "desc", "title":
-		return e.space != mathSpace
-	case "mi", "mo", "mn", "ms", "mtext":
-		return e.space != svgSpace
-	}
-	return e.space == htmlSpace
-}
-
-// breaksOut reports whether the element ends all SVG and MathML around it, or
-// may do so.
-func breaksOut(name []byte) bool {
-	switch string(name) {
-	case "annotation-xml",
-		"b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "font",
-		"h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol",
-		"p", "pre", "ruby", "s", "small", "span", "strike", "strong", "sub", "sup", "table", "tt", "u", "ul", "var":
-		return true
-	}
-	return false
-}
-
-// isVoid reports whether the element has no end tag.
-func isVoid(name []byte) bool {
-	switch string(name) {
-	case "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr":
-		return true
-	}
-	return false
-}
-
-// rawName is the element's name if its text holds no tags, and else empty.
-func rawName(name []byte) string {
-	switch string(name) {
-	case "iframe":
-		return "iframe"
-	case "noembed":
-		return "noembed"
-	case "noframes":
-		return "noframes"
-	case "noscript":
-		return "noscript"
-	case "script":
-		return "script"
-	case "style":
-		return "style"
-	case "textarea":
-		return "textarea"
-	case "title":
-		return "title"
-	case "xmp":
-		return "xmp"
-	}
-	return ""
 }
 
 // hasWord reports whether the text holds the word, which is in small letters.

@@ -9,13 +9,10 @@ import (
 type scanner struct {
 	*outline
 
-	tokens *tokens
-	tags   []tag // room for those that are kept
-	kept   []attribute
-
-	raw       bool // the text is no text of the page
-	templates int
-	foreign   int // SVG and MathML
+	tags  *tags
+	room  []tag // for those that are kept
+	kept  []attribute
+	isRaw bool // the text is no text of the page
 
 	veil      string // the name of the element that is open and not shown
 	veils     int    // how many of that name are open
@@ -28,42 +25,19 @@ type scanner struct {
 	textarea  *control
 }
 
-func isLink(name string) bool { return name == "a" || name == "area" }
-
-// leadsWithin reports whether the link is to a place on the page.
-func (s *scanner) leadsWithin() bool {
-	return slices.ContainsFunc(s.tokens.attributes, func(a attribute) bool {
-		return a.name == "href" && (strings.HasPrefix(a.value, "#") || s.tokens.encoded && strings.HasPrefix(a.value, "&"))
-	})
-}
-
 // open takes a start tag. It reports whether the page is bearable.
-func (s *scanner) open(selfClosing bool) bool {
-	name := s.tokens.name
-	if name == "svg" || name == "math" {
-		if !selfClosing {
-			s.foreign++
-		}
-		s.tokens.odd.AllowCDATA(s.foreign > 0)
-		return true
-	}
-	if s.foreign > 0 {
-		s.tokens.notRaw()
+func (s *scanner) open(isApart bool) bool {
+	if s.tags.nesting.templates == 0 {
 		s.noteID()
+	}
+	if isApart || s.tags.nesting.isApart() {
 		return true
 	}
-	if name == "template" {
-		s.templates++
-		return s.templates <= maxDepth
-	}
-	s.raw = isRaw(name)
-	if s.templates > 0 {
-		return true
-	}
-	s.noteID()
+	name := s.tags.name
+	s.isRaw = isRaw(name)
 	s.drawVeil(name)
-	if isNoted(name) || s.hasNoted() || isLink(name) && s.leadsWithin() {
-		s.note(s.keep(selfClosing))
+	if isNoted(name) || s.hasNoted() || s.tags.leadsWithin() {
+		s.note(s.keep())
 	}
 	return len(s.fieldsets) <= maxDepth
 }
@@ -84,35 +58,29 @@ func (s *scanner) drawVeil(name string) {
 		}
 		return
 	}
-	_, isHidden := s.tokens.get("hidden")
-	_, isOpen := s.tokens.get("open")
-	classes, _ := s.tokens.get("class")
+	_, isHidden := s.tags.get("hidden")
+	_, isOpen := s.tags.get("open")
+	classes, _ := s.tags.get("class")
 	if isHidden || name == "dialog" && !isOpen || strings.Contains(classes, "modal") && slices.Contains(strings.Fields(classes), "modal") {
 		s.veil, s.veils = name, 1
 	}
 }
 
 // isRaw reports whether what is in the element is no text of the page.
-func isRaw(name string) bool {
-	switch name {
-	case "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "title", "xmp":
-		return true
-	}
-	return false
-}
+func isRaw(name string) bool { return name != "textarea" && rawName([]byte(name)) != "" }
 
 // noteID keeps where an id is first.
 func (s *scanner) noteID() {
-	if id, has := s.tokens.get("id"); has {
+	if id, has := s.tags.get("id"); has {
 		if _, taken := s.first[id]; !taken {
-			s.first[id] = s.tokens.at
+			s.first[id] = s.tags.at
 		}
 	}
 }
 
 // hasNoted reports whether the tag has an attribute that matters on any tag.
 func (s *scanner) hasNoted() bool {
-	return slices.ContainsFunc(s.tokens.attributes, func(a attribute) bool {
+	return slices.ContainsFunc(s.tags.attributes, func(a attribute) bool {
 		switch a.name {
 		case "autofocus", "data-error-for", "data-fs-error", "role":
 			return true
@@ -134,14 +102,15 @@ func (s *scanner) keepAttributes(list []attribute) []attribute {
 	return s.kept[begin:len(s.kept):len(s.kept)] // so that one that is added goes elsewhere
 }
 
-// keep makes a tag of the token.
-func (s *scanner) keep(selfClosing bool) *tag {
-	t := s.tokens.decoded()
-	if len(s.tags) == cap(s.tags) {
-		s.tags = make([]tag, 0, keptAtOnce)
+// keep keeps the tag.
+func (s *scanner) keep() *tag {
+	t := s.tags
+	t.decode()
+	if len(s.room) == cap(s.room) {
+		s.room = make([]tag, 0, keptAtOnce)
 	}
-	s.tags = append(s.tags, tag{start: t.at, end: t.end, name: t.name, selfClosing: selfClosing, attributes: s.keepAttributes(t.attributes)})
-	return &s.tags[len(s.tags)-1]
+	s.room = append(s.room, tag{start: t.at, end: t.end, name: t.name, selfClosing: t.lexer.selfClosing, attributes: s.keepAttributes(t.attributes)})
+	return &s.room[len(s.room)-1]
 }
 
 // note keeps of a tag what matters.
@@ -290,34 +259,20 @@ func (s *scanner) noteControl(t *tag) {
 	}
 }
 
-// close takes an end tag.
+// close takes an end tag of the page's own HTML.
 func (s *scanner) close(name string) {
-	if s.foreign > 0 {
-		if name == "svg" || name == "math" {
-			s.foreign--
-			s.tokens.odd.AllowCDATA(s.foreign > 0)
-		}
-		return
-	}
-	if name == "template" {
-		s.templates = max(s.templates-1, 0)
-		return
-	}
-	s.raw = false
-	if s.templates > 0 {
-		return
-	}
+	s.isRaw = false
 	if s.veils > 0 && name == s.veil {
 		s.veils--
 	}
 	switch name {
 	case "title":
 		if s.styleAt < 0 {
-			s.styleAt = s.tokens.end
+			s.styleAt = s.tags.end
 		}
 	case "head":
 		if s.styleAt < 0 {
-			s.styleAt = s.tokens.at
+			s.styleAt = s.tags.at
 		}
 	case "form":
 		s.form, s.label = nil, nil
@@ -328,7 +283,7 @@ func (s *scanner) close(name string) {
 		s.legend = nil
 	case "legend":
 		if s.legend != nil {
-			s.legend.endAt = s.tokens.end
+			s.legend.endAt = s.tags.end
 		}
 		s.legend = nil
 	case "option":
@@ -337,7 +292,7 @@ func (s *scanner) close(name string) {
 		s.endList()
 	case "textarea":
 		if s.textarea != nil {
-			s.textarea.contentEnd = s.tokens.at
+			s.textarea.contentEnd = s.tags.at
 		}
 		s.textarea = nil
 	}
@@ -350,22 +305,22 @@ func (s *scanner) endList() { s.option, s.list = nil, nil }
 // maxWords bounds the text that is kept of a label, in bytes.
 const maxWords = 300
 
-// read takes text.
+// read takes the text before the tag.
 func (s *scanner) read() {
-	if s.raw || s.templates > 0 || s.foreign > 0 {
+	if s.isRaw || s.tags.textAt == s.tags.at {
 		return
 	}
 	switch {
 	case s.textarea != nil:
 	case s.option != nil && s.option.tag.has("value"):
 	case s.option != nil:
-		s.option.words.WriteString(s.tokens.text())
+		s.option.words.WriteString(s.tags.text())
 	case s.list != nil:
 	case s.label != nil && s.label.words.Len() < maxWords:
-		s.label.words.WriteString(s.tokens.text())
+		s.label.words.WriteString(s.tags.text())
 		s.label.words.WriteByte(' ')
 	case s.legend != nil && s.legend.legend.Len() < maxWords:
-		s.legend.legend.WriteString(s.tokens.text())
+		s.legend.legend.WriteString(s.tags.text())
 		s.legend.legend.WriteByte(' ')
 	}
 }
