@@ -129,7 +129,7 @@ func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (outbox.S
 
 // heldAdvice names the suspects in the order of how easy they are to rule
 // out.
-const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription"
+const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
 
 // logCreated warns about what of a created lead TeleCRM did not store.
 func (a *App) logCreated(log *zap.Logger, form string, answer telecrm.Answer, lead telecrm.Lead) {

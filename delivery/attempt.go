@@ -31,8 +31,13 @@ func (l *lane) attempt(account *Account, entry outbox.Entry) {
 	l.vacate()
 	// Whoever waits need not wait for the record: if it is lost with this
 	// process, the next one finds out what became of the attempt.
-	l.tell(entry.ID, Outcome{State: s.State, Answer: answer, LeadID: s.LeadID})
+	outcome := Outcome{State: s.State, Answer: answer, LeadID: s.LeadID}
+	if a.blameless {
+		outcome = Outcome{State: outbox.Waiting}
+	}
+	l.tell(entry.ID, outcome)
 	l.settle(entry, s)
+	a.recorded()
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
 		settled(entry, s, answer)
 	}
@@ -46,6 +51,10 @@ type attempt struct {
 	entry   outbox.Entry
 	asked   bool // TeleCRM has been asked
 	alone   bool // TeleCRM turns this lead away and takes others
+	// blameless tells that TeleCRM refuses the lead in a way that its visitor
+	// can do nothing about; refusal is not nil if it is one of a row.
+	blameless bool
+	refusal   *refusal
 }
 
 // send makes the attempt and decides what becomes of the entry.
@@ -81,8 +90,11 @@ func (a *attempt) send(ctx context.Context) (outbox.Settlement, telecrm.Answer) 
 	}
 	s, answer := e.run(ctx)
 	a.asked = e.asked
-	if a.alone {
+	switch {
+	case a.alone:
 		s = a.singleOut(s, answer)
+	case s.State == outbox.Parked && answer.Verdict == telecrm.Rejected && answer.Status != 0:
+		s = a.refuse(s, answer)
 	}
 	if s.State != outbox.Waiting {
 		a.unsuspect(entry.ID)
@@ -146,19 +158,17 @@ func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
 	now := l.engine.now()
 	held, resumed := false, false
 	l.mu.Lock()
-	if l.account == nil || l.account.Key != a.account.Key {
+	if l.account == nil || !sameWorkspace(l.account, a.account) {
 		l.mu.Unlock()
 		return
 	}
 	switch answer.Verdict {
-	case telecrm.Created, telecrm.Duplicate, telecrm.Rejected, telecrm.Done, telecrm.Missing, telecrm.Accepted:
-		l.window = min(2*l.window, widest)
-		l.failures, l.pause = 0, 0
-		if resumed = l.hold.on() && l.sentSinceHeld(a.entry.ID, begun); resumed {
-			l.hold = hold{}
-		}
-		if !l.hold.on() {
-			l.passed(a.entry.ID)
+	case telecrm.Created, telecrm.Duplicate, telecrm.Done, telecrm.Accepted:
+		resumed = l.works(a.entry, begun, true)
+	case telecrm.Rejected, telecrm.Missing:
+		resumed = l.works(a.entry, begun, false)
+		if l.hold.on() {
+			l.holdBack(a.entry.ID, answer, now)
 		}
 	case telecrm.Hold:
 		if a.alone = l.singledOut(a.entry.ID); a.alone {
@@ -185,6 +195,25 @@ func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
 	if resumed {
 		l.tellResumed()
 	}
+}
+
+// works notes that TeleCRM answers for a lead, and whether it has taken it,
+// and reports whether that ends a hold.
+func (l *lane) works(entry outbox.Entry, begun time.Time, taken bool) (resumed bool) {
+	l.window = min(2*l.window, widest)
+	l.failures, l.pause = 0, 0
+	if taken {
+		l.refused = refusals{}
+		delete(l.blamed, entry.Form)
+	}
+	if l.hold.on() && l.sentSinceHeld(entry.ID, begun) && (taken || l.hold.refusal == "") {
+		l.hold = hold{}
+		resumed = true
+	}
+	if !l.hold.on() {
+		l.passed(entry.ID, taken)
+	}
+	return resumed
 }
 
 // pauseFor leaves TeleCRM alone for as long as it asks for, or, when it has

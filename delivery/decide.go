@@ -32,6 +32,7 @@ const (
 	reasonUnreadable    = "the entry cannot be read"
 	reasonNeedsSync     = "it has begun with a Sync token, and the account has none any more"
 	reasonNeedsAsync    = "it needs an Async token, and the account has none"
+	reasonRefusesAll    = "TeleCRM refuses one lead after the other in the same way; the identifier and the fields may not fit the workspace any more"
 	reasonThisLead      = "TeleCRM turns this lead away and takes others"
 )
 

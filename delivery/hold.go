@@ -14,12 +14,13 @@ type hold struct {
 	reason   string // empty: not held
 	since    time.Time
 	first    time.Duration // the wait before the first probe
+	refusal  string        // how TeleCRM refuses one lead after the other, if it is held for that
 	every    time.Duration // the wait before the next one; 0 after a resumption
+	fresh    time.Duration // the wait before one with a lead that comes only then
 	probeAt  time.Time
 	probe    string // the id of the entry that is being probed with; empty: none
 	answered bool   // the probe's answer has planned the next one
 	probedAt time.Time
-	repeated bool // the last probe's lead had failed before, so that all that wait have
 	resumed  bool // somebody resumed the account while the probe was in flight
 }
 
@@ -29,10 +30,14 @@ func (h hold) on() bool { return h.reason != "" }
 // the account.
 func (h hold) doubtful() bool { return h.first == firstDoubtfulProbe }
 
-// plan plans the next probe; each finds the wait a little longer.
-func (h *hold) plan(now time.Time) {
+// plan plans the next probe, after one with a lead that had failed before or
+// not; each finds the wait a little longer.
+func (h *hold) plan(now time.Time, again bool) {
 	h.every = nextProbe(h.every, h.first)
-	h.probeAt = now.Add(jittered(h.every))
+	if !again {
+		h.fresh = nextProbe(h.fresh, h.first)
+	}
+	h.probedAt, h.probeAt = now, now.Add(jittered(h.every))
 }
 
 // holdBack holds the lane, or has a held one wait for the next probe. An
@@ -41,18 +46,14 @@ func (l *lane) holdBack(id string, answer telecrm.Answer, now time.Time) {
 	switch {
 	case !l.hold.on():
 		l.hold = hold{reason: answer.Reason(), since: now, first: firstWait(answer)}
-		l.hold.plan(now)
+		l.hold.plan(now, false)
 	case l.hold.probe == id && !l.hold.answered:
-		_, again := l.suspects[id]
-		if l.hold.doubtful() && l.hold.repeated && !again {
-			l.hold.every = 0 // the leads that have come since are another matter
-		}
-		l.hold.repeated, l.hold.probedAt = again, now
 		if answer.Verdict == telecrm.Hold {
 			l.hold.reason = answer.Reason()
 		}
 		l.hold.answered = true
-		l.hold.plan(now)
+		_, again := l.suspects[id]
+		l.hold.plan(now, again)
 	}
 }
 
@@ -92,24 +93,25 @@ func (l *lane) endProbe(entry outbox.Entry, s outbox.Settlement, asked bool) {
 	now := l.engine.now()
 	switch {
 	case l.hold.resumed:
-		l.hold.every, l.hold.probeAt = 0, now
+		l.hold.every, l.hold.fresh, l.hold.probeAt = 0, 0, now
 	case l.hold.answered:
 	case s.State != outbox.Waiting:
 		l.hold.probeAt = now
 	case asked:
-		l.hold.plan(now)
+		l.hold.plan(now, true)
 	default:
 		l.hold.probeAt = now.Add(storeTrouble)
 	}
 	l.hold.probe, l.hold.answered, l.hold.resumed = "", false, false
 }
 
-// arrived notes that a lead has been added. If all others have failed and it
-// may be those that TeleCRM turns away, the new one need not wait for long.
+// arrived notes that a lead has been added. If it may be other leads that
+// TeleCRM turns away, and not the account, the new one need not wait for as
+// long as they have to by now.
 func (l *lane) arrived() {
 	l.mu.Lock()
-	if l.hold.doubtful() && l.hold.repeated {
-		if soon := l.hold.probedAt.Add(l.hold.first); soon.Before(l.hold.probeAt) {
+	if l.hold.doubtful() {
+		if soon := l.hold.probedAt.Add(l.hold.fresh); soon.Before(l.hold.probeAt) {
 			l.hold.probeAt = soon
 		}
 	}

@@ -32,6 +32,8 @@ type lane struct {
 	paused   time.Time         // when TeleCRM may be asked again
 	hold     hold
 	locks    locks
+	refused  refusals
+	blamed   map[string]blame    // by form
 	suspects map[string]*suspect // by entry id
 	resumed  bool                // somebody wants an attempt now, whether one is due or not
 }
@@ -44,6 +46,7 @@ func newLane(e *Engine, account Account) *lane {
 		wake:     make(chan struct{}, 1),
 		busy:     make(map[string]bool),
 		waiters:  make(map[string]waiter),
+		blamed:   make(map[string]blame),
 		suspects: make(map[string]*suspect),
 		window:   1,
 	}
@@ -58,7 +61,7 @@ func (l *lane) configure(account *Account) (resumed bool) {
 		now := l.engine.now()
 		l.pace.SetLimitAt(now, rate.Limit(account.Rate))
 		l.pace.SetBurstAt(now, account.Burst)
-		if l.account == nil || l.account.Key != account.Key {
+		if l.account == nil || !sameWorkspace(l.account, account) {
 			resumed = l.hold.on()
 			l.hold, l.paused, l.pause, l.failures = hold{}, time.Time{}, 0, 0
 			l.locks.due = time.Time{}
@@ -69,6 +72,10 @@ func (l *lane) configure(account *Account) (resumed bool) {
 	l.signal()
 	return resumed
 }
+
+// sameWorkspace reports whether two settings reach the same workspace in the
+// same way.
+func sameWorkspace(a, b *Account) bool { return a.Key == b.Key && a.Identifier == b.Identifier }
 
 func (l *lane) signal() {
 	select {

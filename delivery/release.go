@@ -76,7 +76,7 @@ func (l *lane) resume() (resumed, configured bool) {
 		l.resumed = resumed
 		l.paused, l.pause, l.failures = time.Time{}, 0, 0
 		if l.hold.on() {
-			l.hold.probeAt, l.hold.every = now, 0
+			l.hold.probeAt, l.hold.every, l.hold.fresh = now, 0, 0
 			l.hold.resumed = l.hold.probe != ""
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // may be the lead that it turns away, and not the account.
 type suspect struct {
 	identifier string
+	refused    bool // TeleCRM refused the lead, as it did others
 	othersPass bool // TeleCRM has taken another lead since
 }
 
@@ -20,10 +21,13 @@ func (l *lane) suspect(entry outbox.Entry) {
 }
 
 // passed notes that TeleCRM answers for the lead of that id, which tells the
-// suspects from it.
-func (l *lane) passed(id string) {
+// suspects from it. If it refuses the lead, that clears the account of turning
+// everything away, but not of having everything refused.
+func (l *lane) passed(id string, taken bool) {
 	for other, s := range l.suspects {
-		s.othersPass = s.othersPass || other != id
+		if other != id && (taken || !s.refused) {
+			s.othersPass = true
+		}
 	}
 }
 

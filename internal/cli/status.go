@@ -19,8 +19,9 @@ Shows for each account whether its leads are sent, how many wait, since when
 the oldest does, and how many are delivered and parked.
 
 An account is "held" when TeleCRM takes no lead from it until somebody mends
-the token, the enterprise id or the subscription, and "paused" when TeleCRM
-has asked to be left alone for a while. Nothing is lost meanwhile.`,
+the token, the enterprise id, the subscription or the fields, and "paused" when
+TeleCRM has asked to be left alone for a while or has failed three times in a
+row. Nothing is lost meanwhile.`,
 		Args: cobra.NoArgs,
 		RunE: t.does(t.status),
 	}
@@ -98,8 +99,9 @@ func (t *terminal) explain(a adminapi.Account) {
 		t.printf("\n%s is not in the running config: its leads wait until it is again.\n", name)
 	case a.Held:
 		t.printf("\n%s is held since %s (%s): %s\n", name, moment(a.HeldSince), t.ago(a.HeldSince), onOneLine(a.HeldReason))
-		t.printf("Look at the token, the enterprise id and the subscription, in this order. It is tried again by\n"+
-			"itself, and at once with: caddy telecrm accounts resume %s\n", quoted(name))
+		t.printf("Look at the token, the enterprise id and the subscription, in this order; if leads are refused (400),\n"+
+			"at the identifier and the fields. It is tried again by itself, and at once with:\n"+
+			"caddy telecrm accounts resume %s\n", quoted(name))
 	case !a.PausedUntil.IsZero():
 		t.printf("\n%s is paused until %s (%s).\n", name, moment(a.PausedUntil), t.ahead(a.PausedUntil))
 	}

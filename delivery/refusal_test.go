@@ -1,0 +1,216 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// refusing is a TeleCRM whose workspace has got another identifier: it refuses
+// every lead until mended.
+func refusing(mended *atomic.Bool) *fakeCRM {
+	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+		if mended.Load() {
+			return created(ctx, n, lead)
+		}
+		return rejected
+	}}
+}
+
+// One refusal after the other, of different people's leads and in the same
+// way, is the account's: no more than one visitor is told to correct anything,
+// nothing stays parked, and everything is delivered once it is mended.
+func TestEveryLeadRefused(t *testing.T) {
+	var mended atomic.Bool
+	inBubble(t, refusing(&mended), func(r *rig) {
+		var ids []string
+		blamed := 0
+		for i := range 60 {
+			id, outcome := r.submit(fmt.Sprintf("9181234567%02d", i), 3*time.Second)
+			ids = append(ids, id)
+			if outcome.State == outbox.Parked {
+				blamed++
+			}
+			time.Sleep(time.Minute)
+		}
+		synctest.Wait()
+		r.t.Logf("%d of %d visitors were told to correct something; %d requests", blamed, len(ids), len(r.crm.calls()))
+		if blamed > 1 {
+			r.t.Errorf("%d visitors were told to correct something", blamed)
+		}
+		for _, id := range ids {
+			if e := r.entry(id); e.State != outbox.Waiting {
+				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
+			}
+		}
+		if s := r.engine.Status()[0]; !s.Held || !strings.Contains(s.HeldReason, "HTTP 400 INVALID_LEAD") {
+			r.t.Errorf("status %+v", s)
+		}
+		mended.Store(true)
+		time.Sleep(12 * time.Minute)
+		synctest.Wait()
+		for _, id := range ids {
+			if e := r.entry(id); e.State != outbox.Delivered {
+				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
+			}
+		}
+		if got := r.seen(); !slices.Equal(got, []string{"held default", "resumed default"}) {
+			r.t.Errorf("events %v", got)
+		}
+	})
+}
+
+// All together, before any of them is recorded.
+func TestEveryLeadRefusedAtOnce(t *testing.T) {
+	var mended atomic.Bool
+	mended.Store(true)
+	crm := refusing(&mended)
+	answer := crm.create
+	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+		time.Sleep(time.Second)
+		return answer(ctx, n, lead)
+	}
+	inBubble(t, crm, func(r *rig) {
+		for i := range 20 { // opens the window
+			r.submit(fmt.Sprintf("9181234566%02d", i), time.Hour)
+		}
+		mended.Store(false)
+		var ids []string
+		for i := range 20 {
+			id, _ := r.submit(fmt.Sprintf("9181234567%02d", i), 0)
+			ids = append(ids, id)
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		for _, id := range ids {
+			if e := r.entry(id); e.State != outbox.Waiting {
+				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
+			}
+		}
+		mended.Store(true)
+		r.resume("default", true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, id := range ids {
+			if e := r.entry(id); e.State != outbox.Delivered {
+				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
+			}
+		}
+	})
+}
+
+// Leads that are refused for what is in them are parked, and their visitors
+// told, as long as others are taken; even if several follow each other.
+func TestSomeLeadsRefused(t *testing.T) {
+	crm := turnsAway(rejected)
+	inBubble(t, crm, func(r *rig) {
+		var bad, good []string
+		blamed := 0
+		for i := range 50 {
+			phone := fmt.Sprintf("918123456%03d", i)
+			if refused := i%10 < 5; refused {
+				phone = fmt.Sprintf("%s%02d", poison, i)
+			}
+			id, outcome := r.submit(phone, 3*time.Second)
+			if strings.HasPrefix(phone, poison) {
+				bad = append(bad, id)
+			} else {
+				good = append(good, id)
+			}
+			if outcome.State == outbox.Parked {
+				blamed++
+			}
+			time.Sleep(5 * time.Second)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for _, id := range bad {
+			if e := r.entry(id); e.State != outbox.Parked || e.Reason != rejected.Reason() {
+				r.t.Errorf("a lead that is refused is %s: %s", e.State, e.Reason)
+			}
+		}
+		r.t.Logf("%d visitors were told what to correct", blamed)
+		if wait := r.longestWait(good); wait > time.Minute {
+			r.t.Errorf("another lead waited %v", wait)
+		}
+		if blamed == 0 {
+			r.t.Error("no visitor was told what to correct")
+		}
+	})
+}
+
+// One person whose number is refused, however often, is no fault of the
+// account's, and is told each time.
+func TestOnePersonRefused(t *testing.T) {
+	inBubble(t, &fakeCRM{create: answers(rejected)}, func(r *rig) {
+		for range 10 {
+			if _, outcome := r.submit(phoneA, 3*time.Second); outcome.State != outbox.Parked || outcome.Answer.Verdict != telecrm.Rejected {
+				r.t.Errorf("outcome %+v", outcome)
+			}
+			synctest.Wait()
+		}
+		if s := r.engine.Status()[0]; s.Held {
+			r.t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// A form of which every lead is refused, beside another whose leads are taken,
+// blames nobody from the second visitor on, and holds nothing up.
+func TestOneFormRefused(t *testing.T) {
+	inBubble(t, turnsAway(rejected), func(r *rig) {
+		blamed := 0
+		for i := range 20 {
+			outcome, err := r.engine.Submit(context.Background(), Submission{
+				ID: fmt.Sprintf("01900000-0000-7000-9000-%012d", i), Account: "default", Form: "callback",
+				Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": fmt.Sprintf("%s%02d", poison, i)}}},
+			}, 3*time.Second)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			if outcome.State == outbox.Parked {
+				blamed++
+			}
+			synctest.Wait()
+			if _, outcome := r.submit(fmt.Sprintf("918123456%03d", i), 3*time.Second); outcome.State != outbox.Delivered {
+				r.t.Errorf("a lead of another form is %s", outcome.State)
+			}
+			synctest.Wait()
+		}
+		if blamed > 1 {
+			r.t.Errorf("%d visitors were told to correct something", blamed)
+		}
+		if got := r.seen(); len(got) != 0 {
+			r.t.Errorf("events %v", got)
+		}
+	})
+}
+
+// Another identifier in the config is tried at once.
+func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
+	var mended atomic.Bool
+	inBubble(t, refusing(&mended), func(r *rig) {
+		for i := range refusalsInARow {
+			r.submit(fmt.Sprintf("9181234567%02d", i), 0)
+			synctest.Wait()
+		}
+		if s := r.engine.Status()[0]; !s.Held {
+			r.t.Fatalf("status %+v", s)
+		}
+		mended.Store(true)
+		r.config.Accounts[0].Identifier = "email"
+		r.engine.Configure(r.config)
+		synctest.Wait()
+		if n := len(r.settledAs(outbox.Delivered)); n != refusalsInARow {
+			r.t.Errorf("%d leads delivered, want %d", n, refusalsInARow)
+		}
+	})
+}
