@@ -31,17 +31,53 @@ func statusOf(ctx context.Context, open []openOutbox) (adminapi.Status, error) {
 		status.Note = whyNoOutbox()
 	}
 	for _, o := range open {
-		accounts, err := o.accounts(ctx)
+		one, err := o.status(ctx)
 		if err != nil {
 			return adminapi.Status{}, err
 		}
-		status.Outboxes = append(status.Outboxes, adminapi.Outbox{Resource: o.resource, Accounts: accounts})
+		status.Outboxes = append(status.Outboxes, one)
 	}
 	return status, nil
 }
 
+// statusPatience is how long an outbox may take to say what is in it. Operators
+// ask for the status when something is wrong, so it does not wait for long.
+const statusPatience = 3 * time.Second
+
+// status tells how the outbox fares. An outbox that hangs is reported as such,
+// with what is known without it.
+func (o openOutbox) status(ctx context.Context) (adminapi.Outbox, error) {
+	reading, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	accounts, err := o.accounts(reading)
+	trouble := o.store.Health()
+	if errors.Is(err, context.DeadlineExceeded) {
+		trouble, err = errOutboxHangs, nil
+	}
+	if err != nil {
+		return adminapi.Outbox{}, err
+	}
+	return adminapi.Outbox{Resource: o.resource, Trouble: explainTrouble(trouble), Accounts: accounts}, nil
+}
+
+var errOutboxHangs = errors.New("the outbox does not answer, so the numbers of leads are missing; look at its disk")
+
+// explainTrouble says what is wrong with an outbox, and what to do about it.
+func explainTrouble(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errOutboxHangs):
+		return err.Error()
+	case errors.Is(err, outbox.ErrFull):
+		return err.Error() + ": new leads are not kept, those in it are delivered; make room on the disk"
+	}
+	return "the outbox cannot be written: " + err.Error()
+}
+
 // accounts tells how the accounts fare, by name: those of the running config,
-// and those that have leads in the outbox still. It reads one lead of each.
+// and those that have leads in the outbox still. It reads one lead of each. If
+// the outbox fails, it returns what the engine knows beside the error.
 func (o openOutbox) accounts(ctx context.Context) ([]adminapi.Account, error) {
 	byName := make(map[string]*adminapi.Account)
 	named := func(name string) *adminapi.Account {
@@ -60,9 +96,6 @@ func (o openOutbox) accounts(ctx context.Context) ([]adminapi.Account, error) {
 		}
 	}
 	counts, err := o.store.Counts(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, count := range counts {
 		a := named(count.Account)
 		switch count.State {
@@ -77,12 +110,12 @@ func (o openOutbox) accounts(ctx context.Context) ([]adminapi.Account, error) {
 	list := make([]adminapi.Account, 0, len(byName))
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		a := byName[name]
-		if a.OldestWaiting, err = o.oldestWaiting(ctx, a); err != nil {
-			return nil, err
+		if err == nil {
+			a.OldestWaiting, err = o.oldestWaiting(ctx, a)
 		}
 		list = append(list, *a)
 	}
-	return list, nil
+	return list, err
 }
 
 // oldestWaiting returns the account's lead that has waited the longest, which

@@ -111,6 +111,7 @@ type Engine struct {
 	running context.Context
 	stop    context.CancelFunc
 	loops   sync.WaitGroup
+	full    chan struct{} // holds one signal that the outbox needs room
 
 	mu     sync.Mutex
 	config Config
@@ -120,7 +121,7 @@ type Engine struct {
 
 // New returns an engine for store. It does nothing until it is configured.
 func New(store outbox.Store) *Engine {
-	e := &Engine{store: store, now: steadyClock(), lanes: make(map[string]*lane)}
+	e := &Engine{store: store, now: steadyClock(), full: make(chan struct{}, 1), lanes: make(map[string]*lane)}
 	e.sending, e.abandon = context.WithCancel(context.Background())
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.config = Config{Logger: zap.NewNop()}

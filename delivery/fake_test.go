@@ -21,11 +21,25 @@ type memory struct {
 	taken   map[string]bool
 	known   map[string]string // lead ids by account and identifier
 	broken  error             // what every write answers
+	health  error
 	slow    time.Duration
 }
 
 func newMemory() *memory {
 	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool), known: make(map[string]string)}
+}
+
+// sicken has the outbox say that about itself.
+func (m *memory) sicken(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.health = err
+}
+
+func (m *memory) Health() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.health
 }
 
 func (m *memory) fail(err error) {
@@ -321,9 +335,10 @@ type rig struct {
 	engine *Engine
 	config Config
 
-	mu      sync.Mutex
-	settled []outbox.Settlement
-	events  []string
+	mu        sync.Mutex
+	submitted int
+	settled   []outbox.Settlement
+	events    []string
 }
 
 func newRig(t *testing.T, crm *fakeCRM) *rig {
@@ -393,9 +408,10 @@ func (r *rig) submit(phone string, wait time.Duration) (string, Outcome) {
 
 func (r *rig) submitTo(account, phone string, wait time.Duration) (string, Outcome) {
 	r.t.Helper()
-	r.store.mu.Lock()
-	id := fmt.Sprintf("01900000-0000-7000-8000-%012d", len(r.store.entries)+1)
-	r.store.mu.Unlock()
+	r.mu.Lock()
+	r.submitted++
+	id := fmt.Sprintf("01900000-0000-7000-8000-%012d", r.submitted)
+	r.mu.Unlock()
 	outcome, err := r.engine.Submit(context.Background(), Submission{
 		ID: id, Account: account, Form: "enquiry",
 		Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phone}}},

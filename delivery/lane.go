@@ -278,6 +278,7 @@ func (l *lane) settle(entry outbox.Entry, s outbox.Settlement) {
 	for {
 		err := l.engine.store.Settle(context.WithoutCancel(l.engine.sending), entry.ID, s)
 		if err == nil {
+			l.engine.relieve()
 			return
 		}
 		l.engine.settings().Logger.Error("recording what became of an attempt",

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,10 +31,47 @@ func (e *Engine) maintain() {
 		select {
 		case <-e.running.Done():
 			return
+		case <-e.full:
+			e.shed()
 		case <-timer.C:
+			e.tidy()
+			timer.Reset(housekeeping)
 		}
-		e.tidy()
-		timer.Reset(housekeeping)
+	}
+}
+
+// relieve has room made in an outbox whose disk is full.
+func (e *Engine) relieve() {
+	if !errors.Is(e.store.Health(), outbox.ErrFull) {
+		return
+	}
+	select {
+	case e.full <- struct{}{}:
+	default:
+	}
+}
+
+// shed removes what was delivered, however long it was to be kept: its room is
+// needed to deliver the rest, which must be recorded.
+func (e *Engine) shed() {
+	logger := e.settings().Logger
+	removed, err := e.expire(outbox.Delivered, e.now())
+	if err != nil && e.running.Err() == nil {
+		logger.Error("making room in the outbox", zap.Error(err))
+	}
+	if removed > 0 {
+		logger.Warn("the outbox's disk is full; delivered entries were removed before their time", zap.Int("entries", removed))
+	}
+}
+
+// expire removes all entries that reached the state before the given time.
+func (e *Engine) expire(state outbox.State, before time.Time) (removed int, err error) {
+	for {
+		n, err := e.store.Expire(e.running, state, before, expireBatch)
+		removed += n
+		if err != nil || n < expireBatch {
+			return removed, err
+		}
 	}
 }
 
@@ -44,17 +82,11 @@ func (e *Engine) tidy() {
 		if keep <= 0 {
 			continue
 		}
-		for {
-			removed, err := e.store.Expire(e.running, state, e.now().Add(-keep), expireBatch)
-			if err != nil {
-				if e.running.Err() == nil {
-					c.Logger.Error("removing old entries from the outbox", zap.Error(err))
-				}
-				return
+		if _, err := e.expire(state, e.now().Add(-keep)); err != nil {
+			if e.running.Err() == nil {
+				c.Logger.Error("removing old entries from the outbox", zap.Error(err))
 			}
-			if removed < expireBatch {
-				break
-			}
+			return
 		}
 	}
 	e.forgetOld(c)

@@ -27,6 +27,9 @@ var (
 	ErrClosed = errors.New("the outbox is closed")
 	// ErrState: the entry is not in a state in which that can be done.
 	ErrState = errors.New("the entry's state does not allow it")
+	// ErrFull: the store's disk is full. No entry is accepted until there is
+	// room; those that are in the store can be delivered nevertheless.
+	ErrFull = errors.New("the outbox's disk is full")
 )
 
 // State is where an entry is on its way.
@@ -136,6 +139,11 @@ type Count struct {
 
 // Store is a durable journal of entries. It is safe for concurrent use. What
 // a method has done is on disk when it returns, unless it says otherwise.
+//
+// A store must not fill its disk with entries that nobody can deliver any
+// more, because that takes writing too. It keeps a reserve for everything but
+// Append, which returns an error wrapping ErrFull once only the reserve is
+// left, and accepts entries again when the reserve is whole.
 type Store interface {
 	// Append adds an entry, whose Attempts it sets itself. One that is Parked
 	// is kept from SettledAt on with its Reason, and was never tried. Any
@@ -205,6 +213,11 @@ type Store interface {
 	// many. Waiting entries do not expire: for that state it returns an error
 	// wrapping ErrState.
 	Expire(ctx context.Context, state State, before time.Time, limit int) (int, error)
+
+	// Health returns why entries cannot be accepted or written at present, as
+	// far as the store has noticed; nil if all is well. It wraps ErrFull if the
+	// disk is full. It never waits, not even for the disk.
+	Health() error
 
 	// Compact gives space that is no longer used back to the file system,
 	// if there is enough of it to be worth the while.

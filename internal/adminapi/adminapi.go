@@ -29,7 +29,9 @@ type Status struct {
 // Outbox is how an outbox fares.
 type Outbox struct {
 	// Resource is what is open, such as the path of a file.
-	Resource string    `json:"resource"`
+	Resource string `json:"resource"`
+	// Trouble says what is wrong with the outbox itself; empty if nothing is.
+	Trouble  string    `json:"trouble,omitempty"`
 	Accounts []Account `json:"accounts"`
 }
 

@@ -49,6 +49,9 @@ func (t *terminal) status(ctx context.Context, _ []string) error {
 
 func (t *terminal) printOutbox(o adminapi.Outbox) {
 	t.printf("Outbox %s\n\n", o.Resource)
+	if o.Trouble != "" {
+		t.printf("%s\n\n", t.paint(bad, onOneLine(o.Trouble)))
+	}
 	if len(o.Accounts) == 0 {
 		t.printf("There are no accounts.\n")
 		return

@@ -3,6 +3,7 @@
 package faulttest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,62 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// An outbox that has filled its own disk while the CRM was down delivers what
+// it holds once the CRM is back, though nobody has made room; also by a Caddy
+// that was started on the full disk. Meanwhile `status` and the log name the
+// disk.
+func TestDiskFilledByOutbox(t *testing.T) {
+	t.Parallel()
+	for name, between := range map[string]func(*testing.T, *rig){
+		"running": func(*testing.T, *rig) {},
+		"restarted": func(t *testing.T, r *rig) {
+			r.Stop(t)
+			r.start(t)
+		},
+		"killed": func(t *testing.T, r *rig) {
+			r.Kill()
+			r.start(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, err := mountSmall(t, "6m")
+			if err != nil {
+				t.Skip(err)
+			}
+			r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db")})
+			r.crm.fall()
+			r.during(t, 500, func() {
+				await(t, "visitor who is not thanked", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
+				pass(t, time.Second)
+			})
+			between(t, r)
+			r.wantDiskNamed(t)
+			r.crm.rise(t)
+			l := r.drain(t, 3*time.Minute)
+			r.verify(t, l, name == "killed")
+			if n := count(l.posts, http.StatusSeeOther); n < 100 {
+				t.Errorf("only %d leads filled the disk", n)
+			}
+			l.report(t, "6 MB filled by the outbox itself, the CRM down; Caddy "+name)
+		})
+	}
+}
+
+// wantDiskNamed checks that operators are told what is wrong.
+func (r *rig) wantDiskNamed(t *testing.T) {
+	t.Helper()
+	if len(r.logged("error", "disk is full")) == 0 {
+		t.Errorf("the log does not say that the disk is full:\n%s", tail(r.earlier+r.Log()))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	status, err := r.Run(ctx, "telecrm", "status", "--address", r.admin)
+	if err != nil || !strings.Contains(status, "disk is full") {
+		t.Errorf("status does not say that the disk is full (%v):\n%s", err, status)
+	}
+}
+
 // disk is a place for an outbox that can be filled.
 type disk struct {
 	name       string
@@ -71,17 +128,27 @@ type disk struct {
 func disks(t *testing.T) []disk {
 	t.Helper()
 	limit := fileSizeLimit(t)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"); err != nil {
-		t.Logf("mounting a small file system: %v; only the limit to the size of files is tried", err)
+	dir, err := mountSmall(t, "16m")
+	if err != nil {
+		t.Logf("%v; only the limit to the size of files is tried", err)
 		return []disk{limit}
+	}
+	return []disk{limit, smallFileSystem(dir)}
+}
+
+// mountSmall mounts a file system of that size until the test ends.
+func mountSmall(t *testing.T, size string) (dir string, err error) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		return "", fmt.Errorf("mounting a small file system: %w", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Errorf("unmounting: %v", err)
 		}
 	})
-	return []disk{limit, smallFileSystem(dir)}
+	return dir, nil
 }
 
 func smallFileSystem(dir string) disk {

@@ -173,7 +173,7 @@ func (s *Store) commitOpen(c *changes) error {
 	h.lineage = l
 	s.distrusted = false
 	s.journal.restart(l.next())
-	s.checkpointAt = checkpointBytes
+	s.checkpointAt = s.room.checkpointAt()
 	if s.behind {
 		s.behind = false
 		s.log.Info("outbox file can be written again", zap.String("file", s.path))
@@ -188,17 +188,17 @@ func (s *Store) checkpoint() error {
 	if h.changes == nil && s.journal.end == 0 {
 		return nil
 	}
-	err := shielded(func() error {
-		c, err := s.begun()
-		if err != nil || !c.pending {
+	err := s.tryCheckpoint()
+	for isFull(err) && s.makeRoom() {
+		s.rewind()
+		if s.handle == nil {
 			return err
 		}
-		return s.commitOpen(c)
-	})
+		err = s.tryCheckpoint()
+	}
 	if err == nil {
 		return nil
 	}
-	h.rollback()
 	if errors.Is(err, errDamaged) {
 		return s.salvage(err)
 	}
@@ -209,6 +209,20 @@ func (s *Store) checkpoint() error {
 			zap.String("file", s.path), zap.Error(err))
 	}
 	s.rewind()
+	return err
+}
+
+func (s *Store) tryCheckpoint() error {
+	err := shielded(func() error {
+		c, err := s.begun()
+		if err != nil || !c.pending {
+			return err
+		}
+		return s.commitOpen(c)
+	})
+	if err != nil {
+		s.handle.rollback()
+	}
 	return err
 }
 

@@ -94,7 +94,7 @@ func TestKilled(t *testing.T) {
 		_ = c.Wait()
 		wantAcknowledged(t, path, acknowledged)
 	}
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 }
 
 func noteLine(acknowledged map[string]string, line string) {

@@ -192,7 +192,7 @@ func TestDamagedIsReported(t *testing.T) {
 			harmed := test.harm(append([]byte(nil), im.bytes...))
 			must(t, os.WriteFile(path, harmed, 0o600))
 			log := openLogged(t, path)
-			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.corrupt-20260301T120000Z", "outbox.db.lock")
+			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.corrupt-20260301T120000Z", "outbox.db.lock", "outbox.db.reserve")
 			errorsLogged := log.FilterLevelExact(zapcore.ErrorLevel).All()
 			if len(errorsLogged) != 1 {
 				t.Fatalf("%d errors logged, want 1: %v", len(errorsLogged), errorsLogged)

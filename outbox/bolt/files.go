@@ -15,6 +15,7 @@ import (
 const (
 	suffixLock     = ".lock"
 	suffixJournal  = ".journal"
+	suffixReserve  = ".reserve"
 	suffixCompact  = ".compact"
 	suffixRestore  = ".restore"
 	suffixCorrupt  = ".corrupt-"

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+	"github.com/leadwire/caddy-telecrm/outbox/outboxtest"
 )
 
 func init() { roles["fill"] = fill }
@@ -93,12 +95,19 @@ func wantOnly(store *bolt.Store, there, not []outbox.Entry) error {
 	return err
 }
 
+func TestConformanceOnFullDisk(t *testing.T) {
+	t.Parallel()
+	outboxtest.RunOnFullDisk(t, func(_ *testing.T, dir string, now func() time.Time) outboxtest.Backend {
+		return &backend{dir: dir, now: now}
+	})
+}
+
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	c := startChild(t, "fill", path)
 	must(t, c.Wait())
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 	store := openAt(t, path)
 	counts, err := store.Counts(t.Context())
 	must(t, err)

@@ -92,7 +92,7 @@ func TestTornJournal(t *testing.T) {
 		store := openAt(t, path)
 		wantDump(t, store, want)
 		must(t, store.Close())
-		wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+		wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 	}
 }
 
@@ -108,7 +108,7 @@ func TestClosedFileIsComplete(t *testing.T) {
 		t.Error("the file was written before there was need to")
 	}
 	must(t, store.Close())
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 	wantDump(t, openAt(t, readFiles(t, path).write(t, t.TempDir())), want)
 }
 
@@ -166,7 +166,7 @@ func TestAnotherOutboxesJournal(t *testing.T) {
 			path := files{readFiles(t, path).main, journal}.write(t, t.TempDir())
 			store, log := openObserved(t, path)
 			wantDump(t, store, want)
-			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal.replaced-20260301T120000Z", "outbox.db.lock")
+			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal.replaced-20260301T120000Z", "outbox.db.lock", "outbox.db.reserve")
 			aside, err := os.ReadFile(path + ".journal.replaced-20260301T120000Z")
 			must(t, err)
 			if !bytes.Equal(aside, journal) {

@@ -86,7 +86,7 @@ func TestOpenEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	must(t, os.WriteFile(path, nil, 0o600))
 	mustAppend(t, openAt(t, path))
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.journal", "outbox.db.lock", "outbox.db.reserve")
 }
 
 // A file of the schema's first version lacks the tables of remembered ids.
@@ -168,7 +168,7 @@ func TestOpenRefusesNewerAndForeign(t *testing.T) {
 			if !bytes.Equal(before, after) {
 				t.Error("the file was changed")
 			}
-			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+			wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 		})
 	}
 }
@@ -244,13 +244,13 @@ func TestOpenClearsLeftovers(t *testing.T) {
 	must(t, os.WriteFile(path+".compact", []byte("half a compaction"), 0o600))
 	must(t, os.WriteFile(path+".restore", []byte("half a salvage"), 0o600))
 	store = openAt(t, path)
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 
 	// A crash while the file was put back, where no hard links are.
 	must(t, store.Close())
 	must(t, os.Rename(path, path+".restore"))
 	store = openAt(t, path)
-	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock")
+	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 	if _, err := store.Get(context.Background(), e.ID); err != nil {
 		t.Error(err)
 	}

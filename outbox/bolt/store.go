@@ -9,7 +9,8 @@
 //
 // Beside them there may be, for a moment, <file>.compact and <file>.restore,
 // which take the file's place when they are whole; <file>.lock, by which one
-// process at a time has the file; and for a person to look at,
+// process at a time has the file; <file>.reserve, which is room for what must
+// be written when the disk is full; and for a person to look at,
 // <file>.corrupt-<time> and <file>.replaced-<time>, and the same of the
 // journal.
 package bolt
@@ -26,11 +27,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/reserve"
 )
 
 // DefaultLockTimeout is how long [Open] waits for another process to let go
 // of the file.
 const DefaultLockTimeout = time.Second
+
+// DefaultReserve is enough for the largest commit, which may change several
+// pages for each kilobyte of the journal.
+const DefaultReserve = 8 << 20
 
 // Options are what a store can be told. The zero value is ready for use.
 type Options struct {
@@ -42,6 +48,9 @@ type Options struct {
 	// LockTimeout is how long to wait for another process to let go of the
 	// file; zero: DefaultLockTimeout.
 	LockTimeout time.Duration
+	// Reserve is how many bytes of the disk to keep for what must be written
+	// when it is full; zero: DefaultReserve.
+	Reserve int64
 }
 
 // Store is an outbox in a file. One goroutine reads and writes, and makes
@@ -62,6 +71,7 @@ type Store struct {
 	closing    chan struct{}
 	close      sync.Once
 	done       chan struct{} // closed when the writer has ended
+	health     health
 
 	// The writer's own.
 	lock     *fileLock
@@ -76,7 +86,7 @@ type Store struct {
 	// distrusted: it is not known which commit the file's next reader will
 	// see, so the journal cannot say what follows it.
 	distrusted     bool
-	failing        bool         // the last batch was refused
+	room           room
 	behind         bool         // the last checkpoint failed
 	journalFailing bool         // the last write of the journal failed
 	reads, writes  []*operation // the batches under way
@@ -94,19 +104,21 @@ var _ outbox.Store = (*Store)(nil)
 // [outbox.ErrNewer] if a later version wrote it; the file is then untouched.
 func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
-		log:         opts.Logger,
-		now:         opts.Now,
-		lockTimeout: opts.LockTimeout,
-		operations:  make(chan *operation, maxBatchOps),
-		closing:     make(chan struct{}),
-		done:        make(chan struct{}),
-		attempts:    make(map[uuid.UUID]struct{}),
-
-		checkpointAt:    checkpointBytes,
+		log:             opts.Logger,
+		now:             opts.Now,
+		lockTimeout:     opts.LockTimeout,
+		operations:      make(chan *operation, maxBatchOps),
+		closing:         make(chan struct{}),
+		done:            make(chan struct{}),
+		attempts:        make(map[uuid.UUID]struct{}),
 		checkpointAfter: checkpointAfter,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	s.health.log = s.log
+	if opts.Reserve <= 0 {
+		opts.Reserve = DefaultReserve
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -114,14 +126,14 @@ func Open(path string, opts Options) (*Store, error) {
 	if s.lockTimeout <= 0 {
 		s.lockTimeout = DefaultLockTimeout
 	}
-	if err := s.openFile(path); err != nil {
+	if err := s.openFile(path, opts.Reserve); err != nil {
 		return nil, fmt.Errorf("opening outbox %s: %w", path, err)
 	}
 	go s.write()
 	return s, nil
 }
 
-func (s *Store) openFile(path string) (err error) {
+func (s *Store) openFile(path string, reserved int64) (err error) {
 	if s.path, err = resolve(path); err != nil {
 		return err
 	}
@@ -129,6 +141,9 @@ func (s *Store) openFile(path string) (err error) {
 		return explainInUse(err)
 	}
 	s.journal.path = s.path + suffixJournal
+	s.health.file = s.path
+	s.room.reserve = reserve.Open(s.path+suffixReserve, reserved)
+	s.checkpointAt = s.room.checkpointAt()
 	defer func() {
 		if err != nil {
 			s.drop()
@@ -154,6 +169,7 @@ func (s *Store) openFile(path string) (err error) {
 	if err != nil && !errors.Is(err, errCommit) {
 		return err
 	}
+	s.seeRoom()
 	return nil
 }
 
@@ -183,6 +199,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Health implements [outbox.Store].
+func (s *Store) Health() error { return s.health.get() }
+
 // Append implements [outbox.Store].
 func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	r, err := newRecord(entry)
@@ -191,7 +210,8 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	}
 	frame := r.encode()
 	return s.do(ctx, "appending", r.id, &operation{
-		size: len(frame),
+		size:  len(frame),
+		grows: true,
 		run: func(h *handle, c *changes) error {
 			return c.add(r, frame, &h.highest)
 		},

@@ -12,6 +12,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
 // What one batch carries at most.
@@ -27,6 +29,8 @@ type operation struct {
 	run func(*handle, *changes) error
 	// reads: run only reads.
 	reads bool
+	// grows: it adds an entry, and is refused while the disk is full.
+	grows bool
 	// alone is called outside of any transaction, in the place of run.
 	alone func() error
 	// size is about how much it writes, in bytes.
@@ -68,6 +72,7 @@ func (s *Store) write() {
 // that only read come first, since they need not wait for the disk.
 func (s *Store) serve(first *operation) {
 	alone := s.gather(first)
+	s.lookForRoom()
 	for _, batch := range [][]*operation{s.reads, s.writes} {
 		if len(batch) == 0 {
 			continue
@@ -118,6 +123,22 @@ func (s *Store) gather(first *operation) (alone *operation) {
 // commit carries out a batch, and makes it durable. If it returns an error
 // nothing of the batch has happened; else each operation has its own.
 func (s *Store) commit(batch []*operation) error {
+	err := s.try(batch)
+	for isFull(err) && s.makeRoom() {
+		err = s.try(batch)
+	}
+	if err != nil {
+		if errors.Is(err, errCommit) && !errors.Is(err, errDamaged) {
+			s.health.worsen(err)
+		}
+		for _, op := range batch {
+			op.err = nil
+		}
+	}
+	return err
+}
+
+func (s *Store) try(batch []*operation) error {
 	err := s.ready()
 	if err == nil {
 		err = s.transact(batch)
@@ -125,11 +146,6 @@ func (s *Store) commit(batch []*operation) error {
 	if errors.Is(err, errDamaged) {
 		if err = s.salvage(err); err == nil {
 			err = s.transact(batch)
-		}
-	}
-	if err != nil {
-		for _, op := range batch {
-			op.err = nil
 		}
 	}
 	return err
@@ -154,14 +170,13 @@ func (s *Store) transact(batch []*operation) error {
 	if err != nil {
 		h.rollback()
 		if errors.Is(err, errCommit) && !errors.Is(err, errDamaged) {
-			s.refuse(err)
+			s.rewind()
 		}
 		return err
 	}
 	s.released = s.released || !onlyReads(batch)
-	if c.changed && s.failing {
-		s.failing = false
-		s.log.Info("outbox can be written again", zap.String("file", s.path))
+	if c.changed && !s.room.short {
+		s.health.mend()
 	}
 	for id, began := range c.attempts {
 		if began {
@@ -184,6 +199,10 @@ func (s *Store) run(batch []*operation, h *handle, c *changes) error {
 	for _, op := range batch {
 		if op.err = op.ctx.Err(); op.err != nil {
 			continue // nobody waits for it
+		}
+		if op.grows && s.room.short {
+			op.err = outbox.ErrFull
+			continue
 		}
 		if op.err = op.run(h, c); errors.Is(op.err, errDamaged) {
 			return op.err
@@ -236,16 +255,6 @@ func (h *handle) undo(id uint64) error {
 		return err
 	}
 	return h.file.Sync()
-}
-
-// refuse has a batch refused because it could not be written.
-func (s *Store) refuse(cause error) {
-	if !s.failing {
-		s.failing = true
-		s.log.Error("outbox could not be written; no entry is accepted until it can be, see to its disk",
-			zap.String("file", s.path), zap.Error(cause))
-	}
-	s.rewind()
 }
 
 // rewind opens the file anew after a commit has failed, so that nothing of it

@@ -217,7 +217,7 @@ func TestUndo(t *testing.T) {
 			if err := s.handle.undo(before + 1); err != nil {
 				return err
 			}
-			s.refuse(errors.New("the disk failed"))
+			s.rewind()
 			return nil
 		})
 		if _, err := s.Get(t.Context(), entryNumber(200+n).ID); !errors.Is(err, outbox.ErrNotFound) {

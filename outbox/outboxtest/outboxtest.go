@@ -118,7 +118,7 @@ func (f *fixture) crash(t *testing.T) {
 func (f *fixture) append(t *testing.T, change ...func(*outbox.Entry)) outbox.Entry {
 	t.Helper()
 	e := outbox.Entry{
-		ID:        uuid.Must(uuid.NewV7()).String(),
+		ID:        newID(),
 		Account:   "default",
 		Form:      "/enquire",
 		Payload:   []byte(`{"fields":{"name":"Asha Example"}}`),
@@ -206,6 +206,8 @@ func wantIDs(t *testing.T, doing string, got []outbox.Entry, want ...string) {
 		t.Errorf("%s: ids %v, want %v", doing, idsOf(got), want)
 	}
 }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // numberedID returns an id that sorts by n.
 func numberedID(n int) string { return fmt.Sprintf("01920000-0000-7000-8000-%012x", n) }

@@ -1,0 +1,52 @@
+package delivery
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// While the outbox's disk is full, what was delivered makes room for what was
+// not; what was parked stays.
+func TestFullOutboxKeepsNothingDelivered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &fakeCRM{create: answers(ok, rejected, ok)})
+		defer r.stop()
+		for _, phone := range []string{"918123456781", "918123456782"} {
+			r.submit(phone, time.Minute)
+		}
+		synctest.Wait()
+		wantStates(t, r, outbox.Delivered, outbox.Parked)
+
+		r.store.sicken(outbox.ErrFull)
+		time.Sleep(time.Second)
+		r.submit("918123456783", time.Minute)
+		time.Sleep(time.Second)
+		r.submit("918123456784", time.Minute)
+		synctest.Wait()
+		// What was delivered last is not older than the removal.
+		wantStates(t, r, outbox.Parked, outbox.Delivered)
+	})
+}
+
+// wantStates checks the states of what the outbox holds, in the order of ids.
+func wantStates(t *testing.T, r *rig, want ...outbox.State) {
+	t.Helper()
+	counts := make(map[outbox.State]int)
+	for _, state := range want {
+		counts[state]++
+	}
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	for _, e := range r.store.entries {
+		counts[e.State]--
+	}
+	for state, missing := range counts {
+		if missing != 0 {
+			t.Errorf("%d entries too few are %s", missing, state)
+		}
+	}
+}
