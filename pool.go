@@ -2,6 +2,8 @@ package caddytelecrm
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +31,9 @@ type pooledOutbox struct {
 	logger *zap.Logger
 	traces tracesEnd
 	herald *herald
+	// patience is how long attempts under way may take to end once no config
+	// uses the outbox any more, and how long the store may take to close.
+	patience time.Duration
 
 	mu      sync.Mutex
 	owners  []ownedConfig // the last one's is in force
@@ -46,11 +51,14 @@ type ownedConfig struct {
 // be.
 func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbox, error) {
 	value, _, err := pool.LoadOrNew(resource, func() (caddy.Destructor, error) {
-		store, err := guest.Open(logger)
+		store, err := openWithin(guest, logger, openPatience())
 		if err != nil {
 			return nil, err
 		}
-		p := &pooledOutbox{store: store, engine: delivery.New(store), tally: console.NewTally(time.Now), logger: logger}
+		p := &pooledOutbox{
+			store: store, engine: delivery.New(store), tally: console.NewTally(time.Now),
+			logger: logger, patience: lastAttempts,
+		}
 		p.herald = newHerald(p.outlet, logger)
 		meters.outboxes.add(p)
 		return p, nil
@@ -59,6 +67,47 @@ func openPooled(resource string, guest Outbox, logger *zap.Logger) (*pooledOutbo
 		return nil, err
 	}
 	return value.(*pooledOutbox), nil
+}
+
+// reloadPatience is how long an outbox may take to open while another config
+// runs, whose visitors a reload must not keep waiting for a disk.
+const reloadPatience = 30 * time.Second
+
+// openPatience is how long an outbox may take to open: at the start of the
+// process for as long as it takes, because a large one that is damaged is read
+// from end to end.
+func openPatience() time.Duration {
+	if caddy.ActiveContext().Context == nil {
+		return math.MaxInt64
+	}
+	return reloadPatience
+}
+
+// openWithin opens the outbox that guest describes. If that takes too long it
+// returns an error, and closes the outbox once it is open.
+func openWithin(guest Outbox, logger *zap.Logger, patience time.Duration) (outbox.Store, error) {
+	type opened struct {
+		store outbox.Store
+		err   error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		store, err := guest.Open(logger)
+		result <- opened{store, err}
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case o := <-result:
+		return o.store, o.err
+	case <-timer.C:
+	}
+	go func() {
+		if late := <-result; late.err == nil {
+			_ = late.store.Close()
+		}
+	}()
+	return nil, fmt.Errorf("opening the outbox: it does not answer, and was given up after %v; look at its disk", patience)
 }
 
 // adopt puts the owner's configuration in force.
@@ -180,9 +229,19 @@ func (p *pooledOutbox) stop(wait time.Duration) {
 	}
 }
 
-// Destruct stops the engine and closes the store.
+// Destruct stops the engine and closes the store. A store that does not close
+// in time is left to do so when its disk answers.
 func (p *pooledOutbox) Destruct() error {
-	p.stop(lastAttempts)
+	p.stop(p.patience)
 	meters.outboxes.remove(p)
-	return p.store.Close()
+	closed := make(chan error, 1)
+	go func() { closed <- p.store.Close() }()
+	timer := time.NewTimer(p.patience)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("closing the outbox: it does not answer after %v; look at its disk", p.patience)
+	}
 }

@@ -117,6 +117,8 @@ type Engine struct {
 	config Config
 	lanes  map[string]*lane
 	closed bool
+	// outdate ends what reports orphans of an earlier configuration.
+	outdate context.CancelFunc
 }
 
 // New returns an engine for store. It does nothing until it is configured.
@@ -125,6 +127,7 @@ func New(store outbox.Store) *Engine {
 	e.sending, e.abandon = context.WithCancel(context.Background())
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.config = Config{Logger: zap.NewNop()}
+	e.outdate = func() {}
 	e.loops.Go(e.maintain)
 	return e
 }
@@ -138,7 +141,8 @@ func steadyClock() func() time.Time {
 }
 
 // Configure puts c in place of the configuration before it. Attempts under
-// way end as they began. What is due starts at once.
+// way end as they began. What is due starts at once. It never waits for the
+// outbox.
 func (e *Engine) Configure(c Config) {
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
@@ -166,19 +170,29 @@ func (e *Engine) Configure(c Config) {
 			l.configure(nil)
 		}
 	}
+	e.outdate()
+	current, outdate := context.WithCancel(e.running)
+	e.outdate = outdate
+	e.loops.Go(func() {
+		defer outdate()
+		e.reportOrphans(current, c)
+	})
 	e.mu.Unlock()
 	for _, l := range resumed {
 		l.tellResumed()
 	}
-	e.reportOrphans(c)
 }
 
-// reportOrphans tells of entries that nobody delivers.
-func (e *Engine) reportOrphans(c Config) {
+// reportOrphans tells of entries that nobody delivers, unless ctx ends before
+// they are counted.
+func (e *Engine) reportOrphans(ctx context.Context, c Config) {
 	if c.Hooks.Orphaned == nil {
 		return
 	}
-	counts, err := e.store.Counts(e.running)
+	counts, err := e.store.Counts(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		c.Logger.Error("counting the outbox's entries", zap.Error(err))
 		return
@@ -257,7 +271,8 @@ func (e *Engine) Status() []Status {
 // Stop begins no more attempts and waits for those under way until ctx ends.
 // Attempts that have not ended by then are given up; as they were recorded
 // when they began, the next process knows that they may have been carried
-// out. The store stays open: entries can be submitted still, and wait.
+// out. The store stays open: entries can be submitted still, and wait. A store
+// that hangs is waited for a moment more, and then left behind.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
@@ -275,6 +290,16 @@ func (e *Engine) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	e.abandon()
-	<-done
-	return errors.New("attempts under way were given up; they are looked into when the outbox is next opened")
+	timer := time.NewTimer(lastRecords)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return errors.New("attempts under way were given up; they are looked into when the outbox is next opened")
+	case <-timer.C:
+		return errors.New("the outbox does not answer; what became of the last attempts is looked into when it is next opened")
+	}
 }
+
+// lastRecords is how long the outbox may take to record attempts that were
+// given up.
+const lastRecords = time.Second
