@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -169,7 +170,7 @@ func answerJSON(w http.ResponseWriter, value any) error {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = io.WriteString(w, adminapi.Plain(string(body))+"\n")
 	return nil
 }
 

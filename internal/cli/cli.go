@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,14 +93,26 @@ func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*
 		t.alive = isTerminal(t.err)
 		var err error
 		if t.client, err = t.connect(t.address, t.config, t.adapter); err != nil {
-			return err
+			return plainError(err)
 		}
 		err = f(ctx, args)
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
-		return err
+		return plainError(err)
 	}
+}
+
+// plainError is an error that cannot steer the terminal: it may quote what
+// somebody else has written.
+func plainError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text := adminapi.Plain(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
 }
 
 func isTerminal(w any) bool {
@@ -109,9 +122,19 @@ func isTerminal(w any) bool {
 
 // printJSON prints the value on a line of its own.
 func (t *terminal) printJSON(value any) error {
-	encoder := json.NewEncoder(t.out)
+	return encodeJSON(t.out, value)
+}
+
+// encodeJSON writes the value as one line of JSON that cannot steer a terminal.
+func encodeJSON(w io.Writer, value any) error {
+	var line strings.Builder
+	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, adminapi.Plain(line.String()))
+	return err
 }
 
 func (t *terminal) printf(format string, args ...any) {

@@ -175,7 +175,7 @@ func TestExportCSV(t *testing.T) {
 	}
 	for row, want := range map[int]map[string]string{
 		1: {
-			"fields.name": "'=cmd|' /C calc'!A0", "fields.tags": "a, -b", "fields.rating": "4", "fields.city": "",
+			"fields.name": "'=cmd|' /C calc'!A0", "fields.tags": "a, '-b", "fields.rating": "4", "fields.city": "",
 			"actions": `[{"type":"1042","fields":{"note":"Call"}}]`, "more_fields": "", "state": "parked",
 		},
 		2:   {"fields.name": "", "actions": ""},
@@ -313,6 +313,56 @@ func TestShowIsPlainText(t *testing.T) {
 	}
 	if strings.ContainsAny(stdout, "\x1b\u202e") || !strings.Contains(stdout, `\u001b[2Jtwo\u202ethree`) || !strings.Contains(stdout, "x, y") {
 		t.Errorf("printed %q", stdout)
+	}
+}
+
+// No command prints a character that a terminal obeys or that is not seen, in whatever format, and
+// JSON keeps its meaning.
+func TestOutputsAreSteeredByNothing(t *testing.T) {
+	const hostile = "one\x1b[2Jtwo\u009b31mthree\x7f\u202efour\u2066five\u2028six\U000e0041 क्\u200dष"
+	leads := someLeads(1)
+	leads[0].Account, leads[0].Form, leads[0].Reason, leads[0].LeadID = hostile, hostile, hostile, hostile
+	leads[0].Content.Identifier = hostile
+	leads[0].Content.Fields = map[string]any{"name": hostile, hostile: []any{hostile}}
+	leads[0].Content.Actions = []adminapi.Action{{Type: hostile, Fields: map[string]any{"note": hostile, hostile: hostile}}}
+	shown, err := json.Marshal(leads[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEndpoint(t, leads...)
+	e.status = adminapi.Status{Note: hostile, Outboxes: []adminapi.Outbox{{Resource: hostile, Accounts: []adminapi.Account{
+		{Name: hostile, Configured: true, Held: true, HeldReason: hostile},
+		{Name: hostile + "2", Waiting: 1},
+	}}}}
+	for _, command := range [][]string{
+		{"leads", "list"}, {"leads", "list", "--json"},
+		{"leads", "show", leads[0].ID}, {"leads", "show", leads[0].ID, "--json"},
+		{"leads", "export", "--format", "csv"}, {"leads", "export", "--format", "ndjson"},
+		{"status"}, {"status", "--json"},
+		{"accounts", "resume", hostile}, {"leads", "retry", hostile},
+	} {
+		if strings.Join(command[:min(2, len(command))], " ") == "leads show" {
+			e.answers = []string{string(shown)}
+		}
+		stdout, stderr, err := e.run(t, command...)
+		e.answers = nil
+		if err != nil {
+			stderr += err.Error()
+		}
+		for _, r := range stdout + stderr {
+			if r != '\n' && adminapi.Steers(r) {
+				t.Errorf("%q: %U is printed: %q", command, r, stdout+stderr)
+				break
+			}
+		}
+		if !strings.Contains(stdout+stderr, `one\u001b[2Jtwo\u009b31m`) {
+			t.Errorf("%q: printed %q", command, stdout+stderr)
+		}
+	}
+	stdout, _, err := e.run(t, "leads", "export", "--format", "ndjson")
+	var lead adminapi.Lead
+	if err != nil || json.Unmarshal([]byte(stdout), &lead) != nil || lead.Content.Fields["name"] != hostile {
+		t.Errorf("exported %q, error %v", stdout, err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,8 +45,10 @@ output.
 CSV has one column for each field that any of the leads has, called
 fields.<name>. To know them, the leads are read twice, and never held in
 memory. Fields of leads that arrive in between and have no column are in
-more_fields, as JSON; actions are in actions, as JSON. A cell that a
-spreadsheet would take for a formula begins with an apostrophe.`,
+more_fields, as JSON; actions are in actions, as JSON. An apostrophe stands
+before whatever a spreadsheet could take for a formula, also after a comma, a
+semicolon, a bar or a line break inside a cell. Control characters are spelt
+out, such as \u001b.`,
 		Args: cobra.NoArgs,
 	}
 	c.addTo(cmd, t)
@@ -101,9 +102,7 @@ func (t *terminal) export(ctx context.Context, c choice, format string, w io.Wri
 		return 0, err
 	}
 	if format == formatNDJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		return t.eachLead(ctx, c, "Exporting", total, func(lead adminapi.Lead) error { return encoder.Encode(lead) })
+		return t.eachLead(ctx, c, "Exporting", total, func(lead adminapi.Lead) error { return encodeJSON(w, lead) })
 	}
 	names := make(map[string]bool)
 	_, err = t.eachLead(ctx, c, "Looking for fields", total, func(lead adminapi.Lead) error {
@@ -210,15 +209,34 @@ func cellTime(at time.Time) string {
 	return at.Local().Format(time.RFC3339)
 }
 
-// formulaStarts are what spreadsheets take for the beginning of a formula, or
-// drop before one, in both widths.
-const formulaStarts = "=+-@\t\r\n＝＋－＠"
+// formulaStarts are what spreadsheets take for the beginning of a formula, in
+// both widths.
+const formulaStarts = "=+-@＝＋－＠"
+
+// separators are what a spreadsheet may split a line at, whatever stands
+// between its cells, and blanks what it may drop before a formula.
+const (
+	separators = ",;|\n"
+	blanks     = " \u00a0\u3000\""
+)
 
 // guarded is a cell that no spreadsheet takes for a formula
-// (https://owasp.org/www-community/attacks/CSV_Injection).
+// (https://owasp.org/www-community/attacks/CSV_Injection), wherever it splits
+// the line, and that cannot steer a terminal.
 func guarded(text string) string {
-	if text != "" && strings.ContainsRune(formulaStarts, []rune(text)[0]) {
-		return "'" + text
+	var b strings.Builder
+	first := true // of a cell, but for blanks
+	for _, r := range adminapi.Plain(text) {
+		if first && strings.ContainsRune(formulaStarts, r) {
+			b.WriteByte('\'')
+		}
+		switch {
+		case strings.ContainsRune(separators, r):
+			first = true
+		case !strings.ContainsRune(blanks, r):
+			first = false
+		}
+		b.WriteRune(r)
 	}
-	return text
+	return b.String()
 }

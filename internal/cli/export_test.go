@@ -11,8 +11,10 @@ import (
 // it, and text that is no formula stays as it is.
 func TestNoCellIsAFormula(t *testing.T) {
 	for text, want := range map[string]string{
-		"=1+1": "'=1+1", "+cmd": "'+cmd", "-2": "'-2", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1", "＝1": "'＝1",
-		"": "", "a=b": "a=b", "'=1": "'=1", "918123456789": "918123456789", "Zoë": "Zoë",
+		"=1+1": "'=1+1", "+cmd": "'+cmd", "-2": "'-2", "@SUM(A1)": "'@SUM(A1)", "＝1": "'＝1", " =1": " '=1",
+		"\t=1": `\u0009=1`, "\r=1": `\u000d=1`, "\n=1": "\n'=1", "a\tb": `a\u0009b`,
+		"a;=1+1;b": "a;'=1+1;b", "a,-1,b": "a,'-1,b", "a\n@x": "a\n'@x", "a|+1": "a|'+1", "a; \"=1": "a; \"'=1", ";;\u00a0＝1": ";;\u00a0'＝1",
+		"": "", "a=b": "a=b", "'=1": "'=1", "918123456789": "918123456789", "Zoë": "Zoë", "a; b-c, d+e": "a; b-c, d+e", "x@example.com": "x@example.com",
 	} {
 		if got := guarded(text); got != want {
 			t.Errorf("%q became %q", text, got)

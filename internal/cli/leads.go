@@ -189,7 +189,7 @@ func (t *terminal) printValues(title string, values map[string]any) {
 	t.printf("\n%s\n", t.paint(bold, title))
 	var rows [][]cell
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		lines := strings.Split(printable(textOf(values[name])), "\n")
+		lines := strings.Split(adminapi.Plain(textOf(values[name])), "\n")
 		rows = append(rows, []cell{{"  " + onOneLine(name), quiet}, {lines[0], plain}})
 		for _, line := range lines[1:] {
 			rows = append(rows, []cell{{"", plain}, {line, plain}})
@@ -321,7 +321,7 @@ func (t *terminal) forEach(ids []string, did string, do func(id string) error) e
 		case err != nil:
 			_, _ = fmt.Fprintln(t.err, onOneLine(err.Error()))
 		default:
-			t.printf("%s %s\n", id, did)
+			t.printf("%s %s\n", onOneLine(id), did)
 		}
 	}
 	if failed > 0 {

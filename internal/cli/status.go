@@ -36,7 +36,7 @@ func (t *terminal) status(ctx context.Context, _ []string) error {
 		return t.printJSON(status)
 	}
 	if status.Note != "" {
-		t.printf("%s\n", status.Note)
+		t.printf("%s\n", onOneLine(status.Note))
 	}
 	for i, o := range status.Outboxes {
 		if i > 0 {
@@ -48,7 +48,7 @@ func (t *terminal) status(ctx context.Context, _ []string) error {
 }
 
 func (t *terminal) printOutbox(o adminapi.Outbox) {
-	t.printf("Outbox %s\n\n", o.Resource)
+	t.printf("Outbox %s\n\n", onOneLine(o.Resource))
 	if o.Trouble != "" {
 		t.printf("%s\n\n", t.paint(bad, onOneLine(o.Trouble)))
 	}
@@ -149,11 +149,11 @@ func (t *terminal) resume(ctx context.Context, args []string) error {
 	case t.json:
 		return t.printJSON(resumed)
 	case resumed.Resumed && resumed.Waiting:
-		t.printf("%s is being tried; look at caddy telecrm status in a moment\n", args[0])
+		t.printf("%s is being tried; look at caddy telecrm status in a moment\n", onOneLine(args[0]))
 	case resumed.Resumed:
-		t.printf("no lead of %s waits to try it with; the next one is tried as soon as it comes\n", args[0])
+		t.printf("no lead of %s waits to try it with; the next one is tried as soon as it comes\n", onOneLine(args[0]))
 	default:
-		t.printf("%s is neither held nor paused\n", args[0])
+		t.printf("%s is neither held nor paused\n", onOneLine(args[0]))
 	}
 	return nil
 }

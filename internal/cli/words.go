@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
 // moment writes a time as the clock on the wall shows it.
@@ -63,24 +64,8 @@ func textOf(value any) string {
 	return string(text)
 }
 
-// printable is text from elsewhere that cannot steer the terminal: whatever
-// is not to be seen is spelt out. Line breaks stay.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n':
-			b.WriteRune(r)
-		case unicode.IsGraphic(r):
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
-}
-
-// onOneLine is printable text without line breaks.
+// onOneLine is text from elsewhere, without line breaks, that cannot steer the
+// terminal.
 func onOneLine(text string) string {
-	return strings.Join(strings.Fields(printable(text)), " ")
+	return strings.Join(strings.Fields(adminapi.Plain(text)), " ")
 }
