@@ -29,6 +29,7 @@ const (
 	placeholderID          = "{telecrm.id}"
 	placeholderOutcome     = "{telecrm.outcome}"
 	placeholderErrorFields = "{telecrm.error.fields}"
+	placeholderConfirm     = "{telecrm.confirm}"
 )
 
 // Codes of errors that are about the form as a whole, in JSON answers beside
@@ -154,13 +155,6 @@ func (h *Handler) answerUnproven(w http.ResponseWriter, r *http.Request, s *subm
 	return h.answerFailure(w, r, s, failure{status: http.StatusUnprocessableEntity, code: codeChallenge})
 }
 
-// answerConfirm asks the visitor to send the form once more.
-func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submission, confirmation string) error {
-	return h.answerFailure(w, r, s, failure{
-		status: http.StatusUnprocessableEntity, code: codeConfirm, confirm: confirmation,
-	})
-}
-
 // tooLong lists the fields whose values pass the limit of any value.
 func (h *Handler) tooLong(typed *form.Form) []*problem {
 	if typed == nil {
@@ -189,6 +183,7 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 	words := h.wordsFor(r)
 	s.repl.Set("telecrm.error.summary", f.summary(words))
 	s.repl.Set("telecrm.error.fields", strings.Join(f.inputs(), ","))
+	s.repl.Set("telecrm.confirm", f.confirm)
 	if s.json {
 		w.Header().Add("Vary", "Accept-Language")
 		return writeJSON(w, f.status, f.body(words))
@@ -201,6 +196,7 @@ func (h *Handler) answerFailure(w http.ResponseWriter, r *http.Request, s *submi
 		target := strings.ReplaceAll(h.ErrorsRedirect, placeholderID, s.id)
 		target = strings.ReplaceAll(target, placeholderOutcome, string(s.outcome))
 		target = strings.ReplaceAll(target, placeholderErrorFields, url.QueryEscape(strings.Join(f.inputs(), ",")))
+		target = strings.ReplaceAll(target, placeholderConfirm, url.QueryEscape(f.confirm))
 		http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // the operator says where to; names of inputs are escaped
 		return nil
 	}
@@ -285,6 +281,7 @@ type failureBody struct {
 	Error   string       `json:"error"`
 	Message string       `json:"message"`
 	Errors  []inputError `json:"errors"`
+	Confirm string       `json:"_confirm,omitempty"` // to be sent with the form the next time
 }
 
 // inputError is one error. Without a field it is about the form as a whole.
@@ -303,7 +300,7 @@ func (f failure) body(words *page.Words) failureBody {
 		list = append(list, inputError{Field: p.input, Code: string(p.code), Message: p.phrase(words).String()})
 	}
 	summary := f.summary(words)
-	return failureBody{Code: f.status, Status: "error", Error: summary, Message: summary, Errors: list}
+	return failureBody{Code: f.status, Status: "error", Error: summary, Message: summary, Errors: list, Confirm: f.confirm}
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) error {

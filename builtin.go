@@ -151,10 +151,6 @@ func fitted(c page.Control) page.Control {
 // the lead.
 const formPageInput = "_form_page"
 
-// confirmInput carries what lets a page pass that the visitor was asked to
-// send again.
-const confirmInput = "_confirm"
-
 // formPage is the path and query of the page that the visitor filled the form
 // in on, if it is on this host.
 func formPage(r *http.Request, posted *form.Form) string {

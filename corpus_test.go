@@ -140,7 +140,7 @@ func newCorpusForm(t *testing.T, block string) *corpusForm {
 		t.Fatal(err)
 	}
 	*f.guards.guardMemory = guardMemory{
-		rate: guard.NewRate(limit, clock), repeats: guard.NewRepeats(window, clock), constants: new(guard.Constants),
+		rate: guard.NewRate(limit, clock), repeats: guard.NewRepeats(window, clock), constants: new(guard.Constants), redeemed: guard.NewRedeemed(clock),
 	}
 	return f
 }

@@ -50,6 +50,7 @@ type guardMemory struct {
 	rate      *guard.Rate    // nil if it is off
 	repeats   *guard.Repeats // nil if it is off
 	constants *guard.Constants
+	redeemed  *guard.Redeemed
 }
 
 // Destruct does nothing: memory is all there is.
@@ -84,7 +85,7 @@ func (h *Handler) provisionGuards() error {
 	h.guards.confirmations = guard.NewConfirmations(keys, h.Form)
 	h.guards.memoryKey = strings.Join([]string{"guards", h.app.resource, h.account.called.base, h.account.key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
 	memory, _, err := pool.LoadOrNew(h.guards.memoryKey, func() (caddy.Destructor, error) {
-		m := &guardMemory{constants: new(guard.Constants)}
+		m := &guardMemory{constants: new(guard.Constants), redeemed: guard.NewRedeemed(time.Now)}
 		if limit.Posts > 0 {
 			m.rate = guard.NewRate(limit, time.Now)
 		}

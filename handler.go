@@ -134,19 +134,22 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, dr
 		}
 		signals = append(signals, passed.Signals...)
 	}
-	first, isConfirmed := h.confirmed(s, earlier)
-	switch verdict := signals.Verdict(); {
-	case verdict == guard.Unwanted && h.app.keepsLeads():
+	verdict := signals.Verdict()
+	if verdict == guard.Unwanted && h.app.keepsLeads() {
 		return h.setAside(w, r, s, draft.lead, claim, signals)
-	case verdict != guard.Welcome && !isConfirmed:
+	}
+	first, isConfirmed := h.redeem(r, s, draft.lead, earlier)
+	if verdict != guard.Welcome && !isConfirmed {
 		return h.askAgain(w, r, s, draft.lead, claim, earlier, signals)
 	}
 
 	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), h.Form, draft.remarks)
 	switch h.deliver(r.Context(), s, draft.lead) { //nolint:exhaustive // all others are good news
 	case outcomeRefused:
+		h.guards.redeemed.Return(first)
 		return h.answerRefused(w, r, s)
 	case outcomeUnavailable:
+		h.guards.redeemed.Return(first)
 		return h.answerUnavailable(w, r, s)
 	}
 	claim.End(guard.Result{ID: s.id, Kept: s.kept})

@@ -64,6 +64,7 @@ const (
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor, in the language that their browser asks for
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
+// `{telecrm.confirm}` | of a post with the outcome `asked`: what the input `_confirm` must hold for the next one to pass
 //
 // None of them holds what the visitor typed.
 type Handler struct {
@@ -133,7 +134,8 @@ type Handler struct {
 	Errors string `json:"errors,omitempty"`
 
 	// The path or URL for `"errors": "redirect"`. It may hold
-	// `{telecrm.outcome}`, `{telecrm.error.fields}` and `{telecrm.id}`.
+	// `{telecrm.outcome}`, `{telecrm.error.fields}`, `{telecrm.confirm}` and
+	// `{telecrm.id}`.
 	ErrorsRedirect string `json:"errors_redirect,omitempty"`
 
 	// The path of the page that the form is on, with a query if it needs one.
@@ -399,7 +401,7 @@ func (h *Handler) validate() error {
 			return fmt.Errorf("errors_redirect is set although errors is %s", h.Errors)
 		}
 	case errorsRedirect:
-		if err := checkTarget(h.ErrorsRedirect, placeholderID, placeholderOutcome, placeholderErrorFields); err != nil {
+		if err := checkTarget(h.ErrorsRedirect, placeholderID, placeholderOutcome, placeholderErrorFields, placeholderConfirm); err != nil {
 			return fmt.Errorf("errors redirect: %w", err)
 		}
 	default:

@@ -43,9 +43,14 @@ func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Res
 // outbox to say whether it still has the first one.
 const lookupPatience = 2 * time.Second
 
-// isRemoved reports whether an earlier post was kept in the outbox and is not
-// there any more: an operator erased or discarded it, or it has expired.
+// isRemoved reports whether an earlier post does not stand any more. Either it
+// was kept in the outbox and is not there: an operator erased or discarded it,
+// or it has expired. Or the visitor was asked about it and sent another in its
+// place.
 func (h *Handler) isRemoved(ctx context.Context, earlier guard.Result) bool {
+	if earlier.Asked && h.guards.redeemed.Has(earlier.ID) {
+		return true
+	}
 	if !earlier.Kept || !h.app.keepsLeads() {
 		return false
 	}

@@ -132,7 +132,11 @@ func (h *Handler) setAside(w http.ResponseWriter, r *http.Request, s *submission
 // they sent is kept aside meanwhile, should they never do it.
 func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, earlier guard.Result, signals guard.Opinion) error {
 	s.signs = signals.Reasons()
-	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At}
+	about := h.enquiry(r, lead)
+	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At, Network: about.Network}
+	if earlier.Network != about.Network {
+		asked.At = time.Time{}
+	}
 	if !asked.Kept {
 		asked.ID = s.id
 		err := h.keepAside(r.Context(), s, lead, "possible spam: "+s.signs+"; the visitor was asked to send it again")
@@ -144,7 +148,7 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 	}
 	s.settle(outcomeAsked)
 	claim.End(asked)
-	return h.answerConfirm(w, r, s, h.guards.confirmations.For(asked.ID))
+	return h.answerConfirm(w, r, s, h.guards.confirmations.For(asked.ID, about))
 }
 
 // keepAside parks the lead.
@@ -160,20 +164,6 @@ func (h *Handler) keepAside(ctx context.Context, s *submission, lead telecrm.Lea
 	h.app.pooled.tally.Accepted()
 	h.app.pooled.tally.Settled(outbox.Parked)
 	return nil
-}
-
-// soonest is how long it takes a person to press a button again.
-const soonest = time.Second
-
-// confirmed returns the submission that the visitor was asked to send again,
-// if this is that: it brings what their page was given or, where no page
-// could be, it is the same again after a while.
-func (h *Handler) confirmed(s *submission, earlier guard.Result) (id string, ok bool) {
-	if id, ok := h.guards.confirmations.Read(s.posted.First(confirmInput), s.start); ok {
-		return id, true
-	}
-	hasPage := !s.json && h.Errors == errorsPage
-	return earlier.ID, !hasPage && earlier.Asked && s.start.Sub(earlier.At) >= soonest
 }
 
 // supersede removes what was kept of the first of two posts, now that the

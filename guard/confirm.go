@@ -1,24 +1,36 @@
 package guard
 
 import (
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// Confirmations are what lets a post pass that a visitor was asked to send
-// again: they name the submission, and nobody else can make them.
+// Confirmations make and read what lets a post pass that a visitor was asked
+// to send again. A confirmation names the submission and is signed.
 type Confirmations struct {
 	keys Keys
 	form string
 }
 
-// confirmFor is how long a visitor may take to send a page again.
-const confirmFor = 24 * time.Hour
+// Enquiry is what a confirmation is good for: a visitor may change the words
+// of a message before they send it again, but not who asks, where, and from
+// which network.
+type Enquiry struct {
+	Host       string
+	Network    netip.Prefix // see NetworkOf
+	Identifier string       // of the lead
+}
 
-// confirmSize is how many bytes a signature has.
-const confirmSize = 18
+const (
+	// confirmFor is how long a visitor may take to send a page again.
+	confirmFor = 24 * time.Hour
+	// confirmSize is how many bytes a signature has.
+	confirmSize = 18
+)
 
 // NewConfirmations returns the Confirmations of a form.
 func NewConfirmations(keys Keys, form string) *Confirmations {
@@ -26,16 +38,16 @@ func NewConfirmations(keys Keys, form string) *Confirmations {
 }
 
 // For returns the confirmation of a submission, a UUID of version 7.
-func (c *Confirmations) For(id string) string {
-	return id + "." + c.keys.sign(c.text(id), confirmSize)
+func (c *Confirmations) For(id string, of Enquiry) string {
+	return id + "." + c.keys.sign(c.text(id, of), confirmSize)
 }
 
-// Read returns the submission that a confirmation is of; false if it is none,
-// or an old one.
-func (c *Confirmations) Read(confirmation string, now time.Time) (id string, ok bool) {
+// Read returns the submission that a confirmation of the enquiry names. It
+// reports false if the confirmation is forged, old or another enquiry's.
+func (c *Confirmations) Read(confirmation string, of Enquiry, now time.Time) (id string, ok bool) {
 	id, signatures, _ := strings.Cut(confirmation, ".")
 	parsed, err := uuid.Parse(id)
-	if err != nil || parsed.Version() != 7 || parsed.String() != id || !c.keys.verify(c.text(id), signatures, confirmSize) {
+	if err != nil || parsed.Version() != 7 || parsed.String() != id || !c.keys.verify(c.text(id, of), signatures, confirmSize) {
 		return "", false
 	}
 	sec, nsec := parsed.Time().UnixTime()
@@ -45,4 +57,52 @@ func (c *Confirmations) Read(confirmation string, now time.Time) (id string, ok 
 	return id, true
 }
 
-func (c *Confirmations) text(id string) string { return "confirm\x00" + c.form + "\x00" + id }
+func (c *Confirmations) text(id string, of Enquiry) string {
+	return strings.Join([]string{"confirm", c.form, id, of.Host, of.Network.String(), of.Identifier}, "\x00")
+}
+
+// mostRedeemed bounds how many confirmations are remembered.
+const mostRedeemed = 1 << 15
+
+// Redeemed remembers which confirmations were used, so that each counts once.
+// It is safe for concurrent use.
+type Redeemed struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	used *recent[string, struct{}]
+}
+
+// NewRedeemed returns a Redeemed without any; now tells the time.
+func NewRedeemed(now func() time.Time) *Redeemed {
+	return &Redeemed{now: now, used: newRecent[string, struct{}](confirmFor, mostRedeemed)}
+}
+
+// Redeem uses the confirmation of a submission. It reports false if that was
+// used before.
+func (r *Redeemed) Redeem(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if _, used := r.used.get(id, now); used {
+		return false
+	}
+	r.used.put(id, struct{}{}, now)
+	return true
+}
+
+// Has reports whether the confirmation of a submission was used.
+func (r *Redeemed) Has(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, used := r.used.get(id, r.now())
+	return used
+}
+
+// Return lets the confirmation of a submission be used again, because what
+// was sent with it could not be taken.
+func (r *Redeemed) Return(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used.forget(id)
+}

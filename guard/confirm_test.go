@@ -1,7 +1,10 @@
 package guard_test
 
 import (
+	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,15 +13,18 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
+var enquiry = guard.Enquiry{
+	Host: "www.example.com", Network: guard.NetworkOf(netip.MustParseAddr("192.0.2.7")), Identifier: "918123456789",
+}
+
 func TestConfirmations(t *testing.T) {
-	confirmations := guard.NewConfirmations(guard.Key([]byte("a key")), "enquiry")
-	made, err := uuid.NewV7()
-	if err != nil {
-		t.Fatal(err)
+	newConfirmations := func(key, form string) *guard.Confirmations {
+		return guard.NewConfirmations(guard.Key([]byte(key)), form)
 	}
-	id, now := made.String(), time.Now()
-	ours := confirmations.For(id)
-	if got, ok := confirmations.Read(ours, now); !ok || got != id {
+	confirmations := newConfirmations("a key", "enquiry")
+	id, now := uuid.Must(uuid.NewV7()).String(), time.Now()
+	ours := confirmations.For(id, enquiry)
+	if got, ok := confirmations.Read(ours, enquiry, now); !ok || got != id {
 		t.Fatalf("read back %q, %v", got, ok)
 	}
 	other := uuid.Must(uuid.NewV7()).String()
@@ -30,16 +36,59 @@ func TestConfirmations(t *testing.T) {
 		"an id alone":        {id, now},
 		"a seal cut short":   {ours[:len(ours)-1], now},
 		"of another post":    {other + ours[strings.Index(ours, "."):], now},
-		"of another form":    {guard.NewConfirmations(guard.Key([]byte("a key")), "callback").For(id), now},
-		"with another key":   {guard.NewConfirmations(guard.Key([]byte("b key")), "enquiry").For(id), now},
+		"of another form":    {newConfirmations("a key", "callback").For(id, enquiry), now},
+		"with another key":   {newConfirmations("b key", "enquiry").For(id, enquiry), now},
 		"in capital letters": {strings.ToUpper(ours), now},
-		"of a random id":     {confirmations.For(uuid.NewString()), now},
-		"of no id":           {confirmations.For("x"), now},
+		"of a random id":     {confirmations.For(uuid.NewString(), enquiry), now},
+		"of no id":           {confirmations.For("x", enquiry), now},
 		"two days old":       {ours, now.Add(48 * time.Hour)},
 		"of the future":      {ours, now.Add(-48 * time.Hour)},
 	} {
-		if got, ok := confirmations.Read(test.confirmation, test.now); ok {
+		if got, ok := confirmations.Read(test.confirmation, enquiry, test.now); ok {
 			t.Errorf("%s passes, as %s", name, got)
 		}
+	}
+	for name, change := range map[string]func(*guard.Enquiry){
+		"another host":    func(e *guard.Enquiry) { e.Host = "www.example.org" },
+		"another network": func(e *guard.Enquiry) { e.Network = guard.NetworkOf(netip.MustParseAddr("198.51.100.7")) },
+		"no network":      func(e *guard.Enquiry) { e.Network = netip.Prefix{} },
+		"another person":  func(e *guard.Enquiry) { e.Identifier = "918123456780" },
+		"nobody":          func(e *guard.Enquiry) { e.Identifier = "" },
+	} {
+		of := enquiry
+		change(&of)
+		if _, ok := confirmations.Read(ours, of, now); ok {
+			t.Errorf("%s: it passes", name)
+		}
+	}
+}
+
+// However many posts bring one confirmation at once, it counts once, and can
+// be used again if nothing was taken.
+func TestConfirmationsCountOnce(t *testing.T) {
+	c := newClock()
+	redeemed := guard.NewRedeemed(c.now)
+	var (
+		passed atomic.Int32
+		posts  sync.WaitGroup
+	)
+	for range 50 {
+		posts.Go(func() {
+			if redeemed.Redeem("a") {
+				passed.Add(1)
+			}
+		})
+	}
+	posts.Wait()
+	if passed.Load() != 1 || !redeemed.Has("a") || redeemed.Has("b") {
+		t.Errorf("%d passed", passed.Load())
+	}
+	c.at = c.at.Add(24*time.Hour - 1)
+	if redeemed.Redeem("a") {
+		t.Error("it counts again on the day after")
+	}
+	redeemed.Return("a")
+	if !redeemed.Redeem("a") {
+		t.Error("a returned one does not count")
 	}
 }

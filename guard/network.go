@@ -14,6 +14,11 @@ func visitorOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 32, visitor
 // gives to one customer who has many.
 func networkOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 24, 48) }
 
+// NetworkOf returns the network that the address is in, as large as a provider
+// gives to one customer: of IPv4 a /24, of IPv6 a /48. That of an address that
+// is not known is the zero prefix.
+func NetworkOf(addr netip.Addr) netip.Prefix { return networkOf(addr) }
+
 func prefixOf(addr netip.Addr, bits4, bits6 int) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := bits6

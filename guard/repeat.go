@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -43,6 +44,8 @@ type Result struct {
 	Asked bool
 	// Kept tells that the outbox has it.
 	Kept bool
+	// Network is the visitor's, if they were asked.
+	Network netip.Prefix
 	// At is when that was; End fills it in.
 	At time.Time
 }
