@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -31,7 +32,7 @@ const soonest = time.Second
 func (h *Handler) enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
 	return guard.Enquiry{
 		Host:       plainHost(r.Host),
-		Network:    guard.NetworkOf(clientAddress(r)),
+		Network:    guard.NetworkOf(httpx.ClientAddress(r)),
 		Identifier: fmt.Sprint(lead.Fields[h.mapping.identifier]),
 	}
 }

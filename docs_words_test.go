@@ -14,6 +14,7 @@ import (
 
 	caddytelecrm "github.com/leadwire/caddy-telecrm"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
 
@@ -241,6 +242,15 @@ func TestDocumentedOutcomes(t *testing.T) {
 	counted := runningMetrics(t)["caddy_telecrm_submissions_total"]["outcome"]
 	if diff := cmp.Diff(slices.Sorted(slices.Values(counted)), slices.Sorted(slices.Values(documented))); diff != "" {
 		t.Errorf("outcomes (-counted +documented):\n%s", diff)
+	}
+}
+
+// TestDocumentedLimits compares the limits of a form with those of the parser.
+func TestDocumentedLimits(t *testing.T) {
+	limits := form.DefaultLimits()
+	want := fmt.Sprintf("%d values, %d bytes in a name and %d KiB in a value", limits.Fields, limits.Name, limits.Value>>10)
+	if text := strings.Join(strings.Fields(read(t, "docs/caddyfile.md")), " "); !strings.Contains(text, want) {
+		t.Errorf("docs/caddyfile.md does not say %q", want)
 	}
 }
 
