@@ -238,8 +238,8 @@ func TestDocumentedLanguages(t *testing.T) {
 	}
 }
 
-// inline finds commands within sentences.
-var inline = regexp.MustCompile("`caddy (telecrm [a-z][^`]*)`")
+// inlineCommand finds commands within sentences.
+var inlineCommand = regexp.MustCompile("`caddy (telecrm [a-z][^`]*)`")
 
 // The documented commands exist with the flags that they are given, and each
 // that exists is documented.
@@ -276,7 +276,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 	}
 	for _, file := range documents(t) {
-		for _, match := range inline.FindAllStringSubmatch(read(t, file), -1) {
+		for _, match := range inlineCommand.FindAllStringSubmatch(read(t, file), -1) {
 			try(file, strings.TrimPrefix(match[1], "telecrm "))
 		}
 	}

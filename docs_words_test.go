@@ -60,8 +60,8 @@ func rowsOf(table string) [][]string {
 	return rows
 }
 
-// spans returns the code spans of a cell.
-func spans(cell string) []string {
+// codeSpans returns the code spans of a cell.
+func codeSpans(cell string) []string {
 	matches := codeSpan.FindAllStringSubmatch(cell, -1)
 	list := make([]string, 0, len(matches))
 	for _, match := range matches {
@@ -95,8 +95,8 @@ func TestDocumentedWords(t *testing.T) {
 				t.Errorf("words of %s: a row of %d cells, want 4 that are not empty: %q", table[1], len(cells), cells)
 				continue
 			}
-			inTables[block.path] = append(inTables[block.path], spans(cells[0])...)
-			t.Run(table[1]+"/"+cells[0], func(t *testing.T) { block.tryExample(t, spans(cells[0]), cells[3]) })
+			inTables[block.path] = append(inTables[block.path], codeSpans(cells[0])...)
+			t.Run(table[1]+"/"+cells[0], func(t *testing.T) { block.tryExample(t, codeSpans(cells[0]), cells[3]) })
 		}
 	}
 	for path := range inTables {
@@ -115,7 +115,7 @@ func TestDocumentedWords(t *testing.T) {
 
 // tryExample loads the example of a row, or finds it where the row links to.
 func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
-	lines := spans(cell)
+	lines := codeSpans(cell)
 	if linkCell.MatchString(cell) {
 		for _, word := range words {
 			if !slices.ContainsFunc(examples(t, "caddyfile", ""), func(e example) bool {
@@ -189,7 +189,7 @@ func knownWords(t *testing.T, text string) []string {
 func TestDocumentedTypes(t *testing.T) {
 	var documented []fieldtype.Type
 	for _, cells := range tableUnder(t, "docs/types.md", "| type |") {
-		types, typed, sent := spans(cells[0]), spans(cells[2]), spans(cells[3])
+		types, typed, sent := codeSpans(cells[0]), codeSpans(cells[2]), codeSpans(cells[3])
 		if len(typed) == 0 || len(typed) != len(sent) {
 			t.Errorf("%s: %d examples and %d results", cells[0], len(typed), len(sent))
 			continue
@@ -237,7 +237,7 @@ func tableUnder(t *testing.T, file, head string) [][]string {
 func TestDocumentedOutcomes(t *testing.T) {
 	var documented []string
 	for _, cells := range tableUnder(t, "docs/caddyfile.md", "| outcome |") {
-		documented = append(documented, spans(cells[0])...)
+		documented = append(documented, codeSpans(cells[0])...)
 	}
 	counted := runningMetrics(t)["caddy_telecrm_submissions_total"]["outcome"]
 	if diff := cmp.Diff(slices.Sorted(slices.Values(counted)), slices.Sorted(slices.Values(documented))); diff != "" {
@@ -266,7 +266,7 @@ func TestDocumentedCodes(t *testing.T) {
 		missing[string(code)] = true
 	}
 	for _, cells := range tableUnder(t, "docs/json.md", "| code |") {
-		code := spans(cells[0])[0]
+		code := codeSpans(cells[0])[0]
 		if !missing[code] && messages[code] == "" {
 			t.Errorf("%s is documented, and there is no such code", code)
 		}
@@ -282,7 +282,7 @@ func TestDocumentedCodes(t *testing.T) {
 func TestDocumentedKeys(t *testing.T) {
 	explained := make(map[string]bool)
 	for _, cells := range tableUnder(t, "docs/json.md", "| Caddyfile |") {
-		for _, key := range spans(cells[1]) {
+		for _, key := range codeSpans(cells[1]) {
 			explained[key] = false
 		}
 	}

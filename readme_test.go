@@ -112,13 +112,13 @@ func formOf(t *testing.T, text string) (action string, inputs []string) {
 
 // TestDocumentedSymptoms finds each log line that README.md quotes in the code.
 func TestDocumentedSymptoms(t *testing.T) {
-	texts := literals(t)
+	texts := stringLiterals(t)
 	rows := tableUnder(t, "README.md", "| symptom |")
 	if len(rows) < 8 {
 		t.Errorf("%d symptoms, want 8 or more", len(rows))
 	}
 	for _, cells := range rows {
-		quoted := spans(cells[1])
+		quoted := codeSpans(cells[1])
 		if len(quoted) == 0 {
 			t.Errorf("%s: nothing is said of the log", cells[0])
 		}
@@ -130,8 +130,8 @@ func TestDocumentedSymptoms(t *testing.T) {
 	}
 }
 
-// literals returns the text of all string literals in the module's code.
-func literals(t *testing.T) string {
+// stringLiterals returns the text of all string literals in the module's code.
+func stringLiterals(t *testing.T) string {
 	t.Helper()
 	var texts strings.Builder
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -157,16 +157,16 @@ func literals(t *testing.T) string {
 }
 
 var (
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
-	block   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	markdownLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	markdownHeading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
+	codeBlock       = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 )
 
 // TestDocumentedLinksLead checks that each relative link leads to a file and, if
 // it has a fragment, to a heading of that file.
 func TestDocumentedLinksLead(t *testing.T) {
 	for _, file := range documents(t) {
-		for _, match := range link.FindAllStringSubmatch(block.ReplaceAllString(read(t, file), ""), -1) {
+		for _, match := range markdownLink.FindAllStringSubmatch(codeBlock.ReplaceAllString(read(t, file), ""), -1) {
 			if strings.HasPrefix(match[1], "https://") {
 				continue
 			}
@@ -186,7 +186,7 @@ func TestDocumentedLinksLead(t *testing.T) {
 
 // anchors returns the fragments that GitHub gives to the headings of a page.
 func anchors(content string) []string {
-	matches := heading.FindAllStringSubmatch(block.ReplaceAllString(content, ""), -1)
+	matches := markdownHeading.FindAllStringSubmatch(codeBlock.ReplaceAllString(content, ""), -1)
 	list := make([]string, 0, len(matches))
 	for _, match := range matches {
 		list = append(list, strings.Map(func(r rune) rune {
