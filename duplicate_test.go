@@ -5,11 +5,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/sandbox"
@@ -73,6 +75,73 @@ func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 	}
 }
 
+// How long a visitor waits does not tell whether TeleCRM knew them: neither the first time that they
+// post nor right after it.
+func TestTimeTellsNothing(t *testing.T) {
+	t.Parallel()
+	const latency, people = 100 * time.Millisecond, 12
+	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise, Latency: latency})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(stand)
+	defer server.Close()
+	defer stand.Close()
+	for policy, words := range everPolicies {
+		t.Run(policy, func(t *testing.T) {
+			stand.Reset()
+			post := func(h testHandler, person int, message string) time.Duration {
+				start := time.Now()
+				w, _, err := h.serve(postForm(url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("81234567%02d", person)}, "message": {message}}))
+				if err != nil || w.Code != http.StatusSeeOther {
+					t.Fatalf("status %d, error %v", w.Code, err)
+				}
+				return time.Since(start)
+			}
+			before := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words)
+			for person := range people { // those whom TeleCRM knows
+				post(before, person, "Long ago")
+			}
+			h := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words)
+			_, _, _ = withOutbox(t, h)
+			waits := make(map[string][]time.Duration)
+			for _, person := range rand.Perm(2 * people) {
+				kind := "new"
+				if person < people {
+					kind = "known"
+				}
+				waits["first, "+kind] = append(waits["first, "+kind], post(h, person, "Hello"))
+				waits["second, "+kind] = append(waits["second, "+kind], post(h, person, "Hello again"))
+			}
+			for _, turn := range []string{"first, ", "second, "} {
+				share := precedes(waits[turn+"new"], waits[turn+"known"])
+				difference := median(waits[turn+"known"]) - median(waits[turn+"new"])
+				if (share < 0.1 || share > 0.9) && difference.Abs() > latency/4 {
+					t.Errorf("%swaits tell known from new in %.0f %% of all pairs, by %v:\nnew %v\nknown %v", turn, 100*share, difference, waits[turn+"new"], waits[turn+"known"])
+				}
+			}
+		})
+	}
+}
+
+// precedes returns in what share of all pairs the first is the shorter: one half if they cannot be
+// told apart.
+func precedes(a, b []time.Duration) float64 {
+	shorter := 0
+	for _, x := range a {
+		for _, y := range b {
+			if x < y {
+				shorter++
+			}
+		}
+	}
+	return float64(shorter) / float64(len(a)*len(b))
+}
+
+func median(list []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(list))[len(list)/2]
+}
+
 // What the Caddyfile says is done, whichever way the lead goes.
 func TestOnDuplicate(t *testing.T) {
 	for policy, want := range map[string]struct {
@@ -98,8 +167,12 @@ func TestOnDuplicate(t *testing.T) {
 						t.Fatalf("status %d, %v", w.Code, err)
 					}
 				}
-				if got := h.submission(t)["outcome"]; got != string(want.outcome) {
-					t.Errorf("outcome %v, want %v", got, want.outcome)
+				outcome := want.outcome
+				if keep { // nobody waits for a number that has just been seen
+					outcome = outcomeWaiting
+				}
+				if got := h.submission(t)["outcome"]; got != string(outcome) {
+					t.Errorf("outcome %v, want %v", got, outcome)
 				}
 				var lead sandbox.Lead
 				eventually(t, "what on_duplicate says", func() bool {

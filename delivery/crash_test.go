@@ -303,7 +303,10 @@ func (w *world) account(t *testing.T) Account {
 }
 
 // submit is the visitor's post.
-func (w *world) submit() Outcome {
+func (w *world) submit() Outcome { return w.submitAs(entryID) }
+
+// submitAs submits the lead as the one of that id.
+func (w *world) submitAs(id string) Outcome {
 	lead := telecrm.Lead{Fields: map[string]any{
 		"phone": knownPhone, "name": "R Menon", "city": "Chennai", "rating": json.Number("4"), "source": "Website",
 	}}
@@ -314,7 +317,7 @@ func (w *world) submit() Outcome {
 		lead.Actions = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": ourNote}}}
 	}
 	outcome, err := w.engine.Submit(context.Background(), Submission{
-		ID: entryID, Account: "default", Form: "enquiry",
+		ID: id, Account: "default", Form: "enquiry",
 		Job: Job{Lead: lead, OnDuplicate: w.way.OnDuplicate},
 	}, 3*time.Second)
 	w.mu.Lock()
@@ -616,3 +619,49 @@ func TestKnownPeopleWaitNoLonger(t *testing.T) {
 		})
 	}
 }
+
+// A visitor who posts the same number again is not told by the time whether TeleCRM knew it before
+// the first post, whenever the second comes, and whatever is still to be done about the first.
+func TestSecondPostTellsNothing(t *testing.T) {
+	t.Parallel()
+	const latency = 200 * time.Millisecond
+	gaps := []time.Duration{0, time.Millisecond, latency / 2, latency, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, recently, time.Hour}
+	for wayName, way := range ways() {
+		t.Run(wayName, func(t *testing.T) {
+			t.Parallel()
+			for _, gap := range gaps {
+				waits := make(map[time.Duration][]string)
+				for name, s := range situations() {
+					synctest.Test(t, func(t *testing.T) {
+						configure := s.configure
+						s.configure = func(c *sandbox.Config) {
+							if configure != nil {
+								configure(c)
+							}
+							c.Latency = latency
+						}
+						w := newWorld(t, way, s)
+						defer w.crm.Close()
+						w.live(t)
+						time.Sleep(time.Second)
+						w.submit()
+						time.Sleep(gap)
+						start := time.Now()
+						w.submitAs(secondID)
+						waited := time.Since(start)
+						waits[waited] = append(waits[waited], name)
+						time.Sleep(time.Hour)
+						if err := w.engine.Stop(context.Background()); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				if len(waits) != 1 {
+					t.Errorf("the second post after %v: %v", gap, waits)
+				}
+			}
+		})
+	}
+}
+
+const secondID = "01900000-0000-7000-8000-0000000000ff"

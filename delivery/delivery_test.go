@@ -455,8 +455,8 @@ func TestCrashDuringAnAttemptIsAmbiguous(t *testing.T) {
 // A duplicate that no attempt of ours can have caused is kept for a person.
 func TestDuplicateAndRejectedAreParked(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(duplicate, rejected)}, func(r *rig) {
-		for _, want := range []telecrm.Verdict{telecrm.Duplicate, telecrm.Rejected} {
-			id, outcome := r.submit(phoneA, time.Second)
+		for i, want := range []telecrm.Verdict{telecrm.Duplicate, telecrm.Rejected} {
+			id, outcome := r.submit([]string{phoneA, phoneB}[i], time.Second)
 			if outcome.Answer.Verdict != want {
 				r.t.Errorf("outcome %+v, want %v", outcome, want)
 			}

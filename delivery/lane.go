@@ -26,10 +26,11 @@ type lane struct {
 	underWay int
 	busy     map[string]bool   // identifiers of attempts under way
 	waiters  map[string]waiter // by entry id
-	window   int               // how many attempts may be under way now
-	failures int               // attempts in a row that TeleCRM did not take
-	pause    time.Duration     // the last pause of the lane's own choosing
-	paused   time.Time         // when TeleCRM may be asked again
+	recent   recent
+	window   int           // how many attempts may be under way now
+	failures int           // attempts in a row that TeleCRM did not take
+	pause    time.Duration // the last pause of the lane's own choosing
+	paused   time.Time     // when TeleCRM may be asked again
 	hold     hold
 	locks    locks
 	refused  refusals

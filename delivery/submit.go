@@ -22,7 +22,8 @@ type Submission struct {
 const journalPatience = 10 * time.Second
 
 // Submit journals the lead and, if wait is above 0 and TeleCRM is answering,
-// waits that long for what becomes of it. Once it has returned without an
+// waits that long for what becomes of it, unless a lead with the same
+// identifier came recently. Once it has returned without an
 // error the lead is safe; the outcome's State is Waiting if nothing more is
 // known. Neither the end of ctx nor that of the wait stops the delivery.
 func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (Outcome, error) {
@@ -48,7 +49,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, journalPatience)
 	defer cancel()
-	outcome := l.expect(ctx, entry.ID, wait)
+	outcome := l.expect(ctx, entry, wait)
 	if outcome == nil {
 		return waiting, l.journal(ctx, entry)
 	}
@@ -134,16 +135,18 @@ func (l *lane) seize(entry outbox.Entry, now time.Time) *Account {
 // outcome any more.
 const troubled = 3
 
-// expect has the lane tell what becomes of the entry; nil if it is not worth
-// waiting for, because TeleCRM is not answering.
-func (l *lane) expect(ctx context.Context, id string, wait time.Duration) <-chan Outcome {
+// expect has the lane tell what becomes of the entry. It returns nil if nobody
+// is to wait: TeleCRM is not answering, or how long it took would tell what
+// became of an earlier lead with this identifier.
+func (l *lane) expect(ctx context.Context, entry outbox.Entry, wait time.Duration) <-chan Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if wait <= 0 || l.account == nil || l.hold.on() || l.failures >= troubled || l.engine.now().Before(l.paused) {
+	again := l.recent.see(entry.Identifier, entry.CreatedAt)
+	if wait <= 0 || again || l.busy[entry.Identifier] || l.account == nil || l.hold.on() || l.failures >= troubled || l.engine.now().Before(l.paused) {
 		return nil
 	}
 	outcome := make(chan Outcome, 1)
-	l.waiters[id] = waiter{outcome, ctx}
+	l.waiters[entry.ID] = waiter{outcome, ctx}
 	return outcome
 }
 

@@ -43,7 +43,7 @@ func TestAttemptHook(t *testing.T) {
 			ctx, leave := context.WithCancel(context.WithValue(context.Background(), visitorKey{}, visitor))
 			_, err := r.engine.Submit(ctx, Submission{
 				ID: "01900000-0000-7000-8000-00000000000" + string(rune('1'+i)), Account: "default",
-				Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}}},
+				Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": []string{phoneA, phoneB}[i]}}},
 			}, 500*time.Millisecond)
 			leave()
 			if err != nil {
