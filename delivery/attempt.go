@@ -155,6 +155,7 @@ func (l *lane) forget(ctx context.Context, account, identifier string) error {
 // does what was sent with other settings than those of now.
 func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
 	l := a.lane
+	l.engine.hear(answer)
 	now := l.engine.now()
 	held, resumed := false, false
 	l.mu.Lock()

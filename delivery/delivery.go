@@ -112,6 +112,7 @@ type Engine struct {
 	stop    context.CancelFunc
 	loops   sync.WaitGroup
 	full    chan struct{} // holds one signal that the outbox needs room
+	clock   timekeeper
 
 	mu     sync.Mutex
 	config Config
@@ -122,8 +123,11 @@ type Engine struct {
 }
 
 // New returns an engine for store. It does nothing until it is configured.
-func New(store outbox.Store) *Engine {
-	e := &Engine{store: store, now: steadyClock(), full: make(chan struct{}, 1), lanes: make(map[string]*lane)}
+func New(store outbox.Store) *Engine { return newEngine(store, steadyClock()) }
+
+// newEngine returns an engine that reads the time from now.
+func newEngine(store outbox.Store, now func() time.Time) *Engine {
+	e := &Engine{store: store, now: now, full: make(chan struct{}, 1), lanes: make(map[string]*lane)}
 	e.sending, e.abandon = context.WithCancel(context.Background())
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.config = Config{Logger: zap.NewNop()}

@@ -22,6 +22,7 @@ type memory struct {
 	known   map[string]string // lead ids by account and identifier
 	broken  error             // what every write answers
 	health  error
+	clock   outbox.Clock
 	slow    time.Duration
 }
 
@@ -34,6 +35,22 @@ func (m *memory) sicken(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.health = err
+}
+
+func (m *memory) Clock(context.Context) (outbox.Clock, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.clock, nil
+}
+
+func (m *memory) SetClock(_ context.Context, c outbox.Clock) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return m.broken
+	}
+	m.clock = c
+	return nil
 }
 
 func (m *memory) Health() error {

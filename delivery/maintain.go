@@ -27,6 +27,9 @@ const (
 func (e *Engine) maintain() {
 	timer := time.NewTimer(firstHousekeeping)
 	defer timer.Stop()
+	if err := e.startClock(e.running); err != nil && e.running.Err() == nil {
+		e.settings().Logger.Error("reading what the outbox knows of the clock", zap.Error(err))
+	}
 	for {
 		select {
 		case <-e.running.Done():
@@ -78,8 +81,15 @@ func (e *Engine) expire(state outbox.State, before time.Time) (removed int, err 
 // tidy removes what has been kept for long enough.
 func (e *Engine) tidy() {
 	c := e.settings()
+	lasted, err := e.keepClock(e.running)
+	if err != nil {
+		if e.running.Err() == nil {
+			c.Logger.Error("noting the time of day in the outbox", zap.Error(err))
+		}
+		return
+	}
 	for state, keep := range map[outbox.State]time.Duration{outbox.Delivered: c.KeepDelivered, outbox.Parked: c.KeepParked} {
-		if keep <= 0 {
+		if keep <= 0 || !lasted(keep) {
 			continue
 		}
 		if _, err := e.expire(state, e.now().Add(-keep)); err != nil {
@@ -89,7 +99,9 @@ func (e *Engine) tidy() {
 			return
 		}
 	}
-	e.forgetOld(c)
+	if lasted(rememberFor) {
+		e.forgetOld(c)
+	}
 	if err := e.store.Compact(e.running); err != nil && e.running.Err() == nil {
 		c.Logger.Error("compacting the outbox", zap.Error(err))
 	}

@@ -137,6 +137,16 @@ type Count struct {
 	Entries int
 }
 
+// Clock is what is known of the time of day by which entries were settled, for
+// those who expire them. A machine may start with a clock that is wrong.
+type Clock struct {
+	// SeenAt is a time at which the clock was taken to be right; zero: never.
+	SeenAt time.Time
+	// SteadySince is since when every entry was settled by a clock that was
+	// right; zero: some were not, or nobody knows.
+	SteadySince time.Time
+}
+
 // Store is a durable journal of entries. It is safe for concurrent use. What
 // a method has done is on disk when it returns, unless it says otherwise.
 //
@@ -213,6 +223,12 @@ type Store interface {
 	// many. Waiting entries do not expire: for that state it returns an error
 	// wrapping ErrState.
 	Expire(ctx context.Context, state State, before time.Time, limit int) (int, error)
+
+	// Clock returns what was last given to SetClock; at first the zero value.
+	Clock(ctx context.Context) (Clock, error)
+
+	// SetClock remembers what is known of the time of day.
+	SetClock(ctx context.Context, c Clock) error
 
 	// Health returns why entries cannot be accepted or written at present, as
 	// far as the store has noticed; nil if all is well. It wraps ErrFull if the

@@ -93,6 +93,9 @@ type Answer struct {
 	// not. It is at most a day.
 	RetryAfter time.Duration
 
+	// Date is the time of day at the server, as it said; zero if it did not.
+	Date time.Time
+
 	// Ambiguous tells that the request may have been carried out although
 	// the verdict is Retry.
 	Ambiguous bool

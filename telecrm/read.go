@@ -92,6 +92,7 @@ func failedRead(answer Answer) *Answer {
 		Code:       answer.Code,
 		Message:    answer.Message,
 		RetryAfter: answer.RetryAfter,
+		Date:       answer.Date,
 		Err:        answer.Err,
 	}
 }
@@ -103,7 +104,7 @@ func read(r reply) (Answer, *document) {
 	if r.unanswered != nil {
 		return Answer{Verdict: Retry, Err: r.unanswered}, nil
 	}
-	answer := Answer{Status: r.status, RetryAfter: r.retryAfter}
+	answer := Answer{Status: r.status, RetryAfter: r.retryAfter, Date: r.date}
 	var doc document
 	if json.Unmarshal(r.body, &doc) != nil {
 		answer.Message = clip(string(r.body))

@@ -233,7 +233,7 @@ func TestFindLeadsFailure(t *testing.T) {
 			want := telecrm.Found{Failure: &tc.want}
 			ignore := []cmp.Option{
 				cmpopts.IgnoreFields(telecrm.Found{}, "ServerTime"),
-				cmpopts.IgnoreFields(telecrm.Answer{}, "Err", "Message"),
+				cmpopts.IgnoreFields(telecrm.Answer{}, "Date", "Err", "Message"),
 			}
 			if diff := cmp.Diff(want, got, ignore...); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)

@@ -189,7 +189,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 				BaseURL: newServer(t, answering(tc.want.Status, typeJSON, tc.body)),
 			})
 			got := client.CreateLead(context.Background(), invented())
-			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(telecrm.Answer{}, "Err")); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(telecrm.Answer{}, "Date", "Err")); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 			if got.Err != nil {
@@ -297,5 +297,26 @@ func TestCreateLeadHonoursRetryAfter(t *testing.T) {
 				t.Errorf("%v after %v, want retry after %v", got.Verdict, got.RetryAfter, tc.want)
 			}
 		})
+	}
+}
+
+// Every answer tells the server's time of day, a failure too.
+func TestAnswersTellTheServersTime(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, time.March, 14, 9, 30, 0, 0, time.UTC)
+	for header, want := range map[string]time.Time{
+		"Sat, 14 Mar 2026 09:30:00 GMT": want,
+		"yesterday":                     {},
+	} {
+		for _, status := range []int{201, 400, 503} {
+			client := newClient(t, telecrm.Config{
+				Transport: transport(func(req *http.Request) (*http.Response, error) {
+					return respond(req, status, http.Header{"Date": {header}}, "{}"), nil
+				}),
+			})
+			if got := client.CreateLead(t.Context(), invented()).Date; !got.Equal(want) {
+				t.Errorf("status %d, Date %q: the server's time is %v, want %v", status, header, got, want)
+			}
+		}
 	}
 }

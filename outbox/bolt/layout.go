@@ -24,6 +24,7 @@ import (
 //	         "journal"                      -> lineage: outbox (16), generation (8); their CRC-32C (4)
 //	         "a" name                       -> account's number (4)
 //	         "c" account (4) state (1)      -> how many entries (8)
+//	         "times"                        -> when the clock was seen (8), since when it is steady (8)
 //	         "secret"                       -> the key of the hashes (32)
 //	known    hash (16)                      -> time (8) lead id; the ids to recall
 //	aged     time (8) hash (16)             -> nothing; by when they were remembered
@@ -47,6 +48,7 @@ var (
 	keyVersion = []byte("version")
 	keySecret  = []byte("secret")
 	keyLineage = []byte("journal")
+	keyClock   = []byte("times")
 
 	// allBuckets are in the order of their numbers in the journal, and of
 	// [tables.all].

@@ -41,6 +41,7 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 		"Recall":     testRecall,
 		"Retry":      testRetry,
 		"Expire":     testExpire,
+		"Clock":      testClock,
 		"List":       testList,
 		"Recover":    testRecover,
 		"Context":    testContext,

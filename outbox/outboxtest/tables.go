@@ -234,6 +234,29 @@ func testExpire(t *testing.T, f *fixture) {
 	f.wantCounts(t, outbox.Count{Account: "default", State: outbox.Delivered, Entries: 1})
 }
 
+func testClock(t *testing.T, f *fixture) {
+	t.Helper()
+	want := func(want outbox.Clock) {
+		t.Helper()
+		got, err := f.store.Clock(t.Context())
+		must(t, err)
+		if !got.SeenAt.Equal(want.SeenAt) || !got.SteadySince.Equal(want.SteadySince) {
+			t.Errorf("the clock is %v, want %v", got, want)
+		}
+	}
+	want(outbox.Clock{})
+	full := outbox.Clock{SeenAt: start, SteadySince: start.Add(-time.Hour)}
+	must(t, f.store.SetClock(t.Context(), full))
+	f.reopen(t)
+	want(full)
+	must(t, f.store.SetClock(t.Context(), outbox.Clock{SeenAt: start}))
+	f.crash(t)
+	want(outbox.Clock{SeenAt: start})
+	if err := f.store.Health(); err != nil {
+		t.Errorf("the store is well, and says: %v", err)
+	}
+}
+
 func testList(t *testing.T, f *fixture) {
 	const n = 30
 	accounts := []string{"default", "north", "south"}
@@ -350,5 +373,9 @@ func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() e
 		"Erase":   func() error { return f.store.Erase(ctx, id) },
 		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, now, 1); return err },
 		"Compact": func() error { return f.store.Compact(ctx) },
+		"Clock":   func() error { _, err := f.store.Clock(ctx); return err },
+		"SetClock": func() error {
+			return f.store.SetClock(ctx, outbox.Clock{SeenAt: now})
+		},
 	}
 }
