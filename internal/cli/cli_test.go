@@ -369,6 +369,7 @@ func TestOutputsAreSteeredByNothing(t *testing.T) {
 func TestStatus(t *testing.T) {
 	e := newEndpoint(t)
 	now := time.Now()
+	e.status.Outboxes[0].Trouble = "the outbox's disk is full"
 	e.status.Outboxes[0].Accounts = []adminapi.Account{
 		{Name: "default", Configured: true, Waiting: 12345, Delivered: 2, OldestWaiting: &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-3 * time.Minute)}},
 		{Name: "old", Waiting: 1},
@@ -381,7 +382,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, want := range []string{
 		"default   sending         12,345 ", "3 minutes  a\n", "not in the running config", "my north is held since ",
-		"(2 hours ago): HTTP 401", "resume 'my north'", "south is paused until ", "(in 1 minute)",
+		"(2 hours ago): HTTP 401", "resume 'my north'", "/srv/outbox.db\n\nthe outbox's disk is full\n", "south is paused until ", "(in 1 minute)",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is missing in\n%s", want, stdout)

@@ -24,6 +24,7 @@ type crowd struct {
 	form   string // its URL
 	client *http.Client
 	people int // how many have a number of their own; 0: all
+	wordy  int // how many bytes each message has beside what it says
 
 	mu    sync.Mutex
 	posts []*post
@@ -33,6 +34,7 @@ type crowd struct {
 type post struct {
 	name   string
 	person int // whose number it is
+	wordy  int
 	begun  time.Time
 	took   time.Duration // 0 while it is under way
 	status int           // 0: there was no answer, but err
@@ -55,7 +57,7 @@ func newCrowd(form string) *crowd {
 }
 
 func (p *post) phone() string   { return fmt.Sprintf("+9180%08d", p.person) }
-func (p *post) message() string { return "A question of " + p.name }
+func (p *post) message() string { return "A question of " + p.name + strings.Repeat("?", p.wordy) }
 
 // during has visitors come, so many a second, while f runs, and waits for the
 // last of them.
@@ -112,7 +114,7 @@ func (c *crowd) next() *post {
 	if n == mostPosts {
 		return nil
 	}
-	p := &post{name: fmt.Sprintf("Load %06d", n), person: n, begun: time.Now()}
+	p := &post{name: fmt.Sprintf("Load %06d", n), person: n, wordy: c.wordy, begun: time.Now()}
 	if c.people > 0 {
 		p.person %= c.people
 	}

@@ -83,13 +83,14 @@ func TestDiskFilledByOutbox(t *testing.T) {
 				t.Skip(err)
 			}
 			r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db")})
+			r.wordy = 1500
 			r.crm.fall()
-			r.during(t, 500, func() {
+			r.during(t, 100, func() {
 				await(t, "visitor who is not thanked", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
 				pass(t, time.Second)
 			})
-			between(t, r)
 			r.wantDiskNamed(t)
+			between(t, r)
 			r.crm.rise(t)
 			l := r.drain(t, 3*time.Minute)
 			r.verify(t, l, name == "killed")
