@@ -92,6 +92,7 @@ type account struct {
 	async      *telecrm.AsyncClient // nil without an Async token
 	pace       *rate.Limiter
 	key        string // tells the settings that reach TeleCRM from others
+	blames     *delivery.Blames
 
 	// deriveKey makes a key of 32 bytes for one purpose out of the token: the
 	// same on every machine, and after a restart. The token lives in a
@@ -163,6 +164,7 @@ func (a Account) open(base string) (*account, error) {
 		location:   location,
 		pace:       pace,
 		key:        a.key(),
+		blames:     new(delivery.Blames),
 		deriveKey:  a.keyDerivation(),
 	}
 	if a.Token != "" {

@@ -86,6 +86,9 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 	if answer.Status != 0 {
 		s.sent = 1
 	}
+	if settled.State == outbox.Delivered {
+		h.account.blames.Taken(h.Form)
+	}
 	switch {
 	case settled.State == outbox.Delivered && answer.Verdict == telecrm.Created:
 		s.leadID = answer.LeadID
@@ -101,9 +104,15 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 	}
 	switch answer.Verdict {
 	case telecrm.Duplicate:
+		h.account.blames.Taken(h.Form)
 		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored", zap.String("reason", settled.Reason))
 		return outcomeKnown
 	case telecrm.Rejected, telecrm.Missing:
+		identifier, _ := lead.Fields[h.account.identifier].(string)
+		if !h.account.blames.Refused(h.Form, answer.Reason(), identifier) {
+			log.Error("TeleCRM refuses one lead after the other; check the identifier and the fields", zap.String("reason", answer.Reason()))
+			return outcomeUnavailable
+		}
 		log.Warn("TeleCRM refused the lead", zap.String("reason", answer.Reason()))
 		return outcomeRefused
 	case telecrm.Hold:

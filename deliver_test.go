@@ -223,3 +223,34 @@ func TestRequestBeforeTheStart(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 }
+
+// Without an outbox, too, no more than one visitor is told to correct what
+// they typed when one lead after the other is refused; the others learn that
+// theirs could not be kept, and what to do instead.
+func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	post := func(phone string, want int) {
+		t.Helper()
+		w, _, err := h.serve(postForm(url.Values{"name": {"Ravi Menon"}, "phone": {phone}}))
+		if err != nil || w.Code != want {
+			t.Errorf("status %d, error %v, want %d", w.Code, err, want)
+		}
+	}
+	refuse := func(n int) {
+		for range n {
+			crm.Inject(sandbox.Faults()[sandbox.FaultInvalidLead])
+		}
+	}
+	refuse(4)
+	post("08123456701", http.StatusUnprocessableEntity)
+	post("08123456701", http.StatusUnprocessableEntity) // the same person
+	post("08123456702", http.StatusServiceUnavailable)
+	post("08123456703", http.StatusServiceUnavailable)
+	if len(h.logged("one lead after the other")) != 2 {
+		t.Error("the log does not say what is at fault")
+	}
+	post("08123456704", http.StatusSeeOther) // which is taken
+	refuse(1)
+	post("08123456705", http.StatusUnprocessableEntity)
+}

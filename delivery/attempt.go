@@ -205,7 +205,7 @@ func (l *lane) works(entry outbox.Entry, begun time.Time, taken bool) (resumed b
 	l.failures, l.pause = 0, 0
 	if taken {
 		l.refused = refusals{}
-		delete(l.blamed, entry.Form)
+		l.blames.Taken(entry.Form)
 	}
 	if l.hold.on() && l.sentSinceHeld(entry.ID, begun) && (taken || l.hold.refusal == "") {
 		l.hold = hold{}

@@ -34,7 +34,7 @@ type lane struct {
 	hold     hold
 	locks    locks
 	refused  refusals
-	blamed   map[string]blame    // by form
+	blames   Blames
 	suspects map[string]*suspect // by entry id
 	resumed  bool                // somebody wants an attempt now, whether one is due or not
 }
@@ -47,7 +47,6 @@ func newLane(e *Engine, account Account) *lane {
 		wake:     make(chan struct{}, 1),
 		busy:     make(map[string]bool),
 		waiters:  make(map[string]waiter),
-		blamed:   make(map[string]blame),
 		suspects: make(map[string]*suspect),
 		window:   1,
 	}

@@ -43,22 +43,6 @@ func (r refusals) people() int {
 	return n
 }
 
-// blame is the visitor whose words were last said to be why TeleCRM refused a
-// form's lead.
-type blame struct{ how, identifier string }
-
-// blames reports whether a visitor of the form is to be told that TeleCRM has
-// refused what they typed: not if it has just refused another's in the same
-// way, and none of the form has been taken since.
-func (l *lane) blames(form, how, identifier string) bool {
-	last, known := l.blamed[form]
-	if known && last.how == how && last.identifier != identifier {
-		return false
-	}
-	l.blamed[form] = blame{how, identifier}
-	return true
-}
-
 // refuse is what becomes of a lead that TeleCRM has refused for good. It is
 // parked as s says, unless the account is at fault.
 func (a *attempt) refuse(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
@@ -73,7 +57,7 @@ func (a *attempt) refuse(s outbox.Settlement, answer telecrm.Answer) outbox.Sett
 		a.blameless = true
 		return a.waitsForAccount(s)
 	}
-	a.blameless = !l.blames(a.entry.Form, how, a.entry.Identifier)
+	a.blameless = !l.blames.Refused(a.entry.Form, how, a.entry.Identifier)
 	if l.refused.how != how {
 		l.refused = refusals{how: how}
 	}
