@@ -33,6 +33,7 @@ type crm struct {
 	server   *http.Server // nil while it is down
 	fails    func(nth int) sandbox.Fault
 	failed   int
+	refuses  func(lead string) sandbox.Fault // its status is 0 for those that are not refused
 	tokens   map[string]bool
 	requests []*request
 	underWay int
@@ -109,6 +110,23 @@ func (c *crm) fail(fails func(nth int) sandbox.Fault) {
 
 func (c *crm) heal() { c.fail(nil) }
 
+// refuse has each create meet the fault that refuses returns for its lead;
+// nil has none refused.
+func (c *crm) refuse(refuses func(lead string) sandbox.Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuses = refuses
+}
+
+func (c *crm) refusal(lead string) sandbox.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuses == nil || lead == "" {
+		return sandbox.Fault{}
+	}
+	return c.refuses(lead)
+}
+
 // always returns the named fault for each request.
 func always(name string) func(int) sandbox.Fault {
 	return func(int) sandbox.Fault { return sandbox.Faults()[name] }
@@ -143,6 +161,12 @@ func (c *crm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	noted := c.begin(leadOf(r, body), arrived)
 	answer := &statusWriter{ResponseWriter: w}
 	defer func() { c.end(noted, answer.status, r.Context().Err() != nil) }()
+	if refused := c.refusal(noted.lead); refused.Status != 0 {
+		answer.Header().Set("Content-Type", refused.ContentType)
+		answer.WriteHeader(refused.Status)
+		_, _ = io.WriteString(answer, refused.Body)
+		return
+	}
 	c.authorize(r)
 	c.inject()
 	c.sandbox.ServeHTTP(answer, r)
