@@ -81,11 +81,16 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
 	defer cancel()
 	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id), zap.String("account", h.account.name()))
-	settled, answer := h.sendOnce(ctx, h.submission(s, lead))
-	meters.sentOnce(h.account.name(), settled)
+	settled, answer, kept := h.sendOnce(ctx, h.submission(s, lead))
 	if answer.Status != 0 {
 		s.sent = 1
 	}
+	if kept {
+		h.app.pooled.tally.Accepted()
+		log.Info("the outbox has kept the lead after all")
+		return outcomeWaiting
+	}
+	meters.sentOnce(h.account.name(), settled)
 	if settled.State == outbox.Delivered {
 		h.account.blames.Taken(h.Form)
 	}
@@ -124,16 +129,20 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) ou
 }
 
 // sendOnce sends the lead at the pace of its account, which is the outbox's
-// to keep while there is one.
-func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (outbox.Settlement, telecrm.Answer) {
+// to keep while there is one. It reports whether the outbox has kept the lead
+// after all, and will deliver it.
+func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (_ outbox.Settlement, _ telecrm.Answer, kept bool) {
+	described := h.account.delivery()
 	if h.app.keepsLeads() {
 		if engine, err := h.app.engine(ctx); err == nil {
-			if settled, answer, err := engine.SendOnce(ctx, s); err == nil {
-				return settled, answer
+			settled, answer, err := engine.SendOnce(ctx, described, s)
+			if kept = errors.Is(err, delivery.ErrKept); kept || err == nil {
+				return settled, answer, kept
 			}
 		}
 	}
-	return delivery.SendOnce(ctx, h.account.delivery(), h.account.pace, s)
+	settled, answer := delivery.SendOnce(ctx, described, h.account.pace, s)
+	return settled, answer, false
 }
 
 // heldAdvice names the suspects in the order of how easy they are to rule

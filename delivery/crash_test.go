@@ -209,11 +209,24 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.RequestURI = r.URL.RequestURI()
-	rec := httptest.NewRecorder()
-	w.crm.ServeHTTP(rec, r)
+	answer, err := w.serve(r)
 	if !w.moment() {
 		return nil, errDead
 	}
+	return answer, err
+}
+
+// serve has the CRM answer, or cut the connection.
+func (w *world) serve(r *http.Request) (answer *http.Response, err error) {
+	defer func() {
+		if cut := recover(); cut == http.ErrAbortHandler { //nolint:errorlint // it is what handlers panic with
+			err = io.ErrUnexpectedEOF
+		} else if cut != nil {
+			panic(cut)
+		}
+	}()
+	rec := httptest.NewRecorder()
+	w.crm.ServeHTTP(rec, r)
 	return rec.Result(), nil
 }
 
@@ -302,11 +315,8 @@ func (w *world) account(t *testing.T) Account {
 	return account
 }
 
-// submit is the visitor's post.
-func (w *world) submit() Outcome { return w.submitAs(entryID) }
-
-// submitAs submits the lead as the one of that id.
-func (w *world) submitAs(id string) Outcome {
+// submission is what the visitor sends, under that id.
+func (w *world) submission(id string) Submission {
 	lead := telecrm.Lead{Fields: map[string]any{
 		"phone": knownPhone, "name": "R Menon", "city": "Chennai", "rating": json.Number("4"), "source": "Website",
 	}}
@@ -316,10 +326,18 @@ func (w *world) submitAs(id string) Outcome {
 	if !w.way.noActions {
 		lead.Actions = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": ourNote}}}
 	}
-	outcome, err := w.engine.Submit(context.Background(), Submission{
+	return Submission{
 		ID: id, Account: "default", Form: "enquiry",
 		Job: Job{Lead: lead, OnDuplicate: w.way.OnDuplicate},
-	}, 3*time.Second)
+	}
+}
+
+// submit is the visitor's post.
+func (w *world) submit() Outcome { return w.submitAs(entryID) }
+
+// submitAs submits the lead as the one of that id.
+func (w *world) submitAs(id string) Outcome {
+	outcome, err := w.engine.Submit(context.Background(), w.submission(id), 3*time.Second)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.acked = err == nil

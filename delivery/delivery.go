@@ -114,6 +114,8 @@ type Engine struct {
 	full    chan struct{} // holds one signal that the outbox needs room
 	clock   timekeeper
 
+	late lateLeads
+
 	mu     sync.Mutex
 	config Config
 	lanes  map[string]*lane

@@ -85,8 +85,9 @@ func attemptBegan(since, serverTime, now time.Time) time.Time {
 
 // own tells whether the one lead found is what an earlier attempt created. The
 // lead must show what was sent: when it was created proves nothing, because
-// somebody else may have created it since the attempt began. Of a lead from
-// before, only actions appended since can be ours. If it is unknown, the
+// somebody else may have created it since the attempt began. A lead from before
+// can show only what was added to it: by an attempt past the outbox, of which a
+// crash has left no record. If it is unknown, the
 // settlement says why; if TeleCRM does not show the lead, the answer does.
 func (e *errand) own(ctx context.Context, found telecrm.Found) (certainty, outbox.Settlement, *telecrm.Answer) {
 	lead := found.Leads[0]
@@ -100,7 +101,8 @@ func (e *errand) own(ctx context.Context, found telecrm.Found) (certainty, outbo
 		return unknown, s, answer
 	}
 	switch result := e.shownIn(shown); {
-	case older && result == unknown:
+	case older:
+		e.skipActions(shown)
 		return no, outbox.Settlement{}, nil
 	case result == unknown:
 		return unknown, e.parked(reasonCreateUnsure), nil
@@ -148,6 +150,13 @@ func (e *errand) shownIn(shown telecrm.Shown) certainty {
 		return unknown
 	}
 	return result
+}
+
+// skipActions leaves out the actions if a lead from before shows them all.
+func (e *errand) skipActions(shown telecrm.Shown) {
+	if carriedOut(e.job.Actions, shown, e.entry.AmbiguousSince, e.now()) == yes {
+		e.job.Actions, e.acted = nil, true
+	}
 }
 
 // provenBy returns the fields by which a lead is known to be the entry's own:

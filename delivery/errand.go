@@ -31,6 +31,7 @@ type errand struct {
 	crew
 
 	asked   bool // a request has been made
+	acted   bool // the actions were found in the timeline, and left out
 	remarks []telecrm.Remark
 }
 
@@ -39,6 +40,9 @@ type crew interface {
 	// turn waits until a further request may be sent. If it may not be sent
 	// now, it returns why the entry waits.
 	turn(ctx context.Context, entry outbox.Entry) (reason string, err error)
+	// sentPast returns what came of the entry's lead if it was sent past the
+	// outbox, which waits for that to end.
+	sentPast(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool)
 	// learn draws conclusions from an answer.
 	learn(answer telecrm.Answer, begun time.Time)
 	// tell tells whoever waits for the outcome.
@@ -50,6 +54,9 @@ type crew interface {
 
 // run makes the attempt and decides what becomes of the entry.
 func (e *errand) run(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	if s, answer, sent := e.settledPast(ctx); sent {
+		return s, answer
+	}
 	s, answer := e.begin(ctx)
 	answer.Remarks = slices.Concat(e.remarks, answer.Remarks)
 	return s, answer

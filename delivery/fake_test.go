@@ -23,7 +23,9 @@ type memory struct {
 	broken  error             // what every write answers
 	health  error
 	clock   outbox.Clock
-	slow    time.Duration
+	slow    time.Duration // how long an append takes
+	late    error         // what a slow append ends with
+	landing []func()      // appends under way, which a crash may leave on disk
 }
 
 func newMemory() *memory {
@@ -82,9 +84,21 @@ func (m *memory) reopen(now time.Time) {
 }
 
 func (m *memory) Append(_ context.Context, e outbox.Entry) error {
-	time.Sleep(m.slow)
+	m.mu.Lock()
+	slow, late, landed := m.slow, m.late, false
+	m.landing = append(m.landing, func() { landed = true; _ = m.put(e) })
+	m.mu.Unlock()
+	time.Sleep(slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if landed || late != nil {
+		return late
+	}
+	return m.put(e)
+}
+
+// put adds an entry.
+func (m *memory) put(e outbox.Entry) error {
 	if m.broken != nil {
 		return m.broken
 	}
@@ -97,6 +111,15 @@ func (m *memory) Append(_ context.Context, e outbox.Entry) error {
 	}
 	m.entries[e.ID] = e
 	return nil
+}
+
+// land leaves the appends under way on disk, for a process that dies now.
+func (m *memory) land() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, put := range m.landing {
+		put()
+	}
 }
 
 func (m *memory) waiting(account string) []outbox.Entry {
@@ -252,9 +275,21 @@ func (m *memory) Retry(_ context.Context, id string, at time.Time) error {
 	return nil
 }
 
-func (m *memory) Erase(context.Context, string) error { return errors.ErrUnsupported }
-func (m *memory) Compact(context.Context) error       { return nil }
-func (m *memory) Close() error                        { return nil }
+func (m *memory) Erase(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, exists := m.entries[id]; !exists {
+		return outbox.ErrNotFound
+	}
+	if m.taken[id] {
+		return outbox.ErrState
+	}
+	delete(m.entries, id)
+	return nil
+}
+
+func (m *memory) Compact(context.Context) error { return nil }
+func (m *memory) Close() error                  { return nil }
 
 func (m *memory) List(context.Context, outbox.Filter) ([]outbox.Entry, error) {
 	return nil, errors.ErrUnsupported

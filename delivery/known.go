@@ -67,6 +67,9 @@ func (e *errand) add(ctx context.Context, duplicate telecrm.Answer, leadID strin
 		e.remarks = append(e.remarks, telecrm.Remark{Field: "fields." + name, Status: "NOT_SENT", Text: "the workspace does not let it change after the lead was created"})
 	}
 	if len(fields) == 0 && len(e.job.Actions) == 0 {
+		if e.acted {
+			return e.delivered(reasonAddedBefore, leadID), duplicate
+		}
 		return e.parked(reasonNothingToAdd), duplicate
 	}
 	if leadID == "" {
@@ -175,7 +178,7 @@ func (e *errand) update(ctx context.Context, fields map[string]any, leadID strin
 		// One value can have the whole update refused
 		// (https://docs.telecrm.in/sync-api/leads/update). What the visitor
 		// wants is in the actions.
-		if len(e.job.Actions) == 0 {
+		if len(e.job.Actions) == 0 && !e.acted {
 			return e.parked(reasonUpdateRefused), answer
 		}
 		e.entry.Reason = reasonUpdateRefused
@@ -186,7 +189,7 @@ func (e *errand) update(ctx context.Context, fields map[string]any, leadID strin
 		return e.decide(answer)
 	}
 	if len(e.job.Actions) == 0 {
-		return e.delivered(reasonAdded, leadID), answer
+		return e.delivered(e.added(), leadID), answer
 	}
 	e.remarks = append(e.remarks, answer.Remarks...)
 	return e.append(ctx, leadID)

@@ -196,7 +196,7 @@ func TestOwn(t *testing.T) {
 		"recent, all there with its action":       {sent, found("64c1", recent), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
 		"recent, another name with our action":    {sent, found("64c1", recent), telecrm.Shown{Fields: others, Actions: timeline(recent)}, unknown, reasonCreateUnsure},
 		"of last week, all there":                 {nil, found("64c1", lastWeek), telecrm.Shown{Fields: fields}, no, ""},
-		"of last week, with our action since":     {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
+		"of last week, with our action since":     {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, no, ""},
 		"of last week, another name, our action":  {sent, found("64c1", lastWeek), telecrm.Shown{Fields: others, Actions: timeline(recent)}, no, ""},
 		"of last week, with the same action then": {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(lastWeek)}, no, ""},
 		"of last week, more actions than shown":   {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, MoreActions: true}, no, ""},

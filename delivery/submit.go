@@ -25,7 +25,9 @@ const journalPatience = 10 * time.Second
 // waits that long for what becomes of it, unless a lead with the same
 // identifier came recently. Once it has returned without an
 // error the lead is safe; the outcome's State is Waiting if nothing more is
-// known. Neither the end of ctx nor that of the wait stops the delivery.
+// known. Neither the end of ctx nor that of the wait stops the delivery. After
+// an error the caller must send the lead by [Engine.SendOnce]: the outbox may
+// keep it all the same, and must know what became of it.
 func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (Outcome, error) {
 	waiting := Outcome{State: outbox.Waiting}
 	l, err := e.lane(s.Account)
@@ -70,11 +72,19 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 
 // journal appends the entry for the lane to take when it is its turn.
 func (l *lane) journal(ctx context.Context, entry outbox.Entry) error {
-	if err := l.engine.store.Append(ctx, entry); err != nil {
-		return fmt.Errorf("submitting a lead: %w", err)
+	ended := func() {}
+	if l.engine.enter() {
+		ended = l.engine.loops.Done
 	}
-	l.arrived()
-	return nil
+	return l.keep(ctx, entry, func(claimed *lateLead, err error) {
+		defer ended()
+		if claimed != nil {
+			l.withdraw(entry.ID, claimed)
+		}
+		if err == nil {
+			l.arrived()
+		}
+	})
 }
 
 // journalAndAttempt appends the entry and, if the lane has a place for it,
@@ -85,13 +95,8 @@ func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now ti
 		return l.journal(ctx, entry)
 	}
 	entry.BegunAt = now
-	appended := make(chan error, 1)
-	go func() {
+	return l.keep(ctx, entry, func(_ *lateLead, err error) {
 		defer l.engine.loops.Done()
-		// An append that is given up may still be carried out, and would
-		// leave an attempt begun that nobody makes.
-		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
-		appended <- err
 		if err != nil {
 			l.vacate()
 			l.release(entry)
@@ -99,16 +104,7 @@ func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now ti
 		}
 		entry.Attempts = 1
 		l.attempt(account, entry)
-	}()
-	select {
-	case err := <-appended:
-		if err != nil {
-			return fmt.Errorf("submitting a lead: %w", err)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("submitting a lead: %w", ctx.Err())
-	}
+	})
 }
 
 // seize takes a place in the lane for an attempt that begins now. It returns

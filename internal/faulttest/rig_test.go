@@ -25,6 +25,7 @@ type settings struct {
 	timeout  time.Duration // of one request to the CRM; 10s unless set
 	grace    time.Duration // 5s unless set
 	latency  time.Duration // of the CRM
+	kind     string        // of the outbox; "bolt" unless set
 	outbox   string        // the file; in the test's folder unless set
 	launcher string        // what to run in place of the binary
 }
@@ -52,6 +53,9 @@ func newRig(t *testing.T, s settings) *rig {
 	}
 	if s.grace == 0 {
 		s.grace = 5 * time.Second
+	}
+	if s.kind == "" {
+		s.kind = "bolt"
 	}
 	if s.outbox == "" {
 		s.outbox = filepath.Join(dir, "telecrm", "outbox.db")
@@ -95,7 +99,7 @@ func (r *rig) caddyfile() string {
 			crm_rate 1000/s 1000
 			timeout %s
 		}
-		outbox bolt %s
+		outbox %s %s
 	}
 }
 http://%s {
@@ -113,7 +117,7 @@ http://%s {
 		thank_you /thanks
 	}
 }
-`, r.admin, r.grace, r.token, enterpriseID, r.crm.address, r.timeout, r.outbox, r.site, r.deliver)
+`, r.admin, r.grace, r.token, enterpriseID, r.crm.address, r.timeout, r.kind, r.outbox, r.site, r.deliver)
 }
 
 // start starts Caddy, again if it was stopped or killed.
