@@ -135,14 +135,20 @@ func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (_ outbox
 	described := h.account.delivery()
 	if h.app.keepsLeads() {
 		if engine, err := h.app.engine(ctx); err == nil {
-			settled, answer, err := engine.SendOnce(ctx, described, s)
+			settled, answer, err := engine.SendOnce(ctx, described, s, h.sentAhead)
 			if kept = errors.Is(err, delivery.ErrKept); kept || err == nil {
 				return settled, answer, kept
 			}
 		}
 	}
-	settled, answer := delivery.SendOnce(ctx, described, h.account.pace, s)
+	settled, answer := delivery.SendOnce(ctx, described, h.account.pace, s, h.sentAhead)
 	return settled, answer, false
+}
+
+// sentAhead tells operators that their pace is not kept.
+func (h *Handler) sentAhead() {
+	h.logger.Warn("a lead that no outbox keeps was sent ahead of its turn under crm_rate; raise it if TeleCRM allows more, or keep leads in an outbox",
+		zap.String("form", h.Form), zap.String("account", h.account.name))
 }
 
 // heldAdvice names the suspects in the order of how easy they are to rule

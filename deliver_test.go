@@ -3,11 +3,13 @@ package caddytelecrm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -253,4 +255,41 @@ func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
 	post("08123456704", http.StatusSeeOther) // which is taken
 	refuse(1)
 	post("08123456705", http.StatusUnprocessableEntity)
+}
+
+// Without an outbox, and while its disk is full, the pace of an account turns away no visitor
+// whom TeleCRM would take, and the log says that it was not kept.
+func TestPaceTurnsNobodyAway(t *testing.T) {
+	for _, keeps := range []bool{false, true} {
+		t.Run(fmt.Sprintf("outbox %t", keeps), func(t *testing.T) {
+			crm := newCRM(t)
+			ctx := newAppContext(t, &Account{Token: testToken, EnterpriseID: testEnterprise, BaseURL: crm.url, Country: "IN"})
+			h, err := provisionIn(ctx, simpleBlock+"\nrate_limit off\ndeliver now 3s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keeps {
+				guest, _, _ := withOutbox(t, h)
+				guest.full.Store(true)
+			}
+			const posts = 20
+			var visits sync.WaitGroup
+			var thanked atomic.Int32
+			for i := range posts {
+				visits.Go(func() {
+					w, _, err := h.serve(postForm(url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("81234567%02d", i)}}))
+					if err == nil && w.Code == http.StatusSeeOther {
+						thanked.Add(1)
+					}
+				})
+			}
+			visits.Wait()
+			if thanked.Load() != posts || len(crm.Leads()) != posts {
+				t.Errorf("%d of %d thanked, %d in TeleCRM", thanked.Load(), posts, len(crm.Leads()))
+			}
+			if h.log.FilterMessageSnippet("ahead of its turn").Len() == 0 {
+				t.Error("the log does not say that the pace was not kept")
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,8 +176,9 @@ func (c modelClient) UpsertLead(ctx context.Context, lead telecrm.Lead) telecrm.
 func (c modelClient) FindLeads(ctx context.Context, _ string, spellings []string) telecrm.Found {
 	phone := strings.TrimPrefix(spellings[0], "+")
 	found := c.m.ask(ctx, phone).find
+	found.Leads = slices.Clone(found.Leads)
 	for i := range found.Leads {
-		found.Leads[i].Identifier = phone
+		found.Leads[i].ID, found.Leads[i].Identifier = modelID+phone, phone
 	}
 	return found
 }

@@ -114,7 +114,7 @@ func (w *world) sendOnce(t *testing.T, account Account, s Submission) outbox.Set
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	settlement, _, err := w.engine.SendOnce(ctx, account, s)
+	settlement, _, err := w.engine.SendOnce(ctx, account, s, func() { t.Error("sent ahead of its turn") })
 	if err != nil && !errors.Is(err, ErrKept) {
 		t.Error(err)
 	}

@@ -2,22 +2,33 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Pace makes a request wait for its turn, as [telecrm.Pace] does.
-type Pace = telecrm.Pace
+// furthestAhead is how far ahead of its turn a lead may be sent that no outbox
+// keeps: by then the account's pace is used up for so long.
+const furthestAhead = time.Minute
+
+var errNoTurn = errors.New("crm_rate: its pace is used up for more than a minute ahead; raise it, or keep leads in an outbox")
 
 // SendOnce makes one attempt at a lead that no outbox keeps, and tells what
 // became of it: delivered, parked, which means that nothing will come of it,
 // or waiting, which means that it could not be delivered now. Nothing of it is
 // recorded.
-func SendOnce(ctx context.Context, account Account, pace Pace, s Submission) (outbox.Settlement, telecrm.Answer) {
-	solo := soloist{pace}
+//
+// Each request waits for its turn under pace, but no longer than half of the
+// time that ctx leaves: as the lead is nowhere safe, it is then sent ahead of its
+// turn, and what comes after it waits the longer. ahead is called when that
+// happens.
+func SendOnce(ctx context.Context, account Account, pace *rate.Limiter, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer) {
+	solo := soloist{pace, ahead}
 	if reason, err := solo.turn(ctx, outbox.Entry{}); err != nil {
 		return outbox.Settlement{State: outbox.Waiting, Reason: reason}, unanswered(err)
 	}
@@ -44,7 +55,7 @@ func newSoloErrand(account Account, solo soloist, s Submission) *errand {
 // package's function does, under the pace of the account's lane. If it returns
 // an error nothing was sent, or nothing came of it; one that wraps [ErrKept]
 // says that the lead is safe nevertheless.
-func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission) (outbox.Settlement, telecrm.Answer, error) {
+func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer, error) {
 	l, err := e.lane(s.Account)
 	if err != nil {
 		return outbox.Settlement{}, telecrm.Answer{}, err
@@ -53,7 +64,7 @@ func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission) (o
 	if err != nil {
 		return outbox.Settlement{}, telecrm.Answer{}, fmt.Errorf("sending a lead: %w", err)
 	}
-	settlement, answer, sent := l.sendOnce(ctx, account, s)
+	settlement, answer, sent := l.sendOnce(ctx, account, soloist{l.pace, ahead}, s)
 	if claimed != nil {
 		if err := e.late.end(claimed, sent); err != nil {
 			return settlement, answer, fmt.Errorf("sending a lead: %w", err)
@@ -64,8 +75,7 @@ func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission) (o
 
 // sendOnce makes the attempt when it is its turn. What an outbox that has the
 // lead is to record is zero if nothing was sent.
-func (l *lane) sendOnce(ctx context.Context, account Account, s Submission) (settlement outbox.Settlement, answer telecrm.Answer, sent outbox.Settlement) {
-	solo := soloist{l.pace}
+func (l *lane) sendOnce(ctx context.Context, account Account, solo soloist, s Submission) (settlement outbox.Settlement, answer telecrm.Answer, sent outbox.Settlement) {
 	if reason, err := solo.turn(ctx, outbox.Entry{}); err != nil {
 		return outbox.Settlement{State: outbox.Waiting, Reason: reason}, unanswered(err), sent
 	}
@@ -76,14 +86,35 @@ func (l *lane) sendOnce(ctx context.Context, account Account, s Submission) (set
 }
 
 // soloist is the crew of an attempt that nothing is recorded of.
-type soloist struct{ pace Pace }
+type soloist struct {
+	pace  *rate.Limiter
+	ahead func()
+}
 
 func (s soloist) turn(ctx context.Context, _ outbox.Entry) (reason string, err error) {
-	if err := s.pace.Wait(ctx); err != nil {
-		return "no turn under crm_rate came in time", err
+	now := time.Now()
+	place := s.pace.ReserveN(now, 1)
+	wait := place.DelayFrom(now)
+	if deadline, bounded := ctx.Deadline(); bounded && wait > deadline.Sub(now)/2 {
+		if wait > furthestAhead {
+			place.CancelAt(now)
+			return reasonNoTurn, errNoTurn
+		}
+		s.ahead()
+		return "", nil
 	}
-	return "", nil
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return "", nil
+	case <-ctx.Done():
+		place.Cancel()
+		return reasonNoTurn, ctx.Err()
+	}
 }
+
+const reasonNoTurn = "no turn under crm_rate came in time"
 
 func (soloist) sentPast(context.Context, outbox.Entry) (outbox.Settlement, bool) {
 	return outbox.Settlement{}, false

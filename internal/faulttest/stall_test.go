@@ -20,7 +20,7 @@ import (
 func TestDiskStalls(t *testing.T) {
 	t.Parallel()
 	visitors := sized(40, 400)
-	r := newRig(t, settings{launcher: buildStallCaddy(t), kind: "stalled"})
+	r := newRig(t, settings{launcher: buildStallCaddy(t), kind: "stalled", deliver: "now 3s"})
 	for range visitors { // people whom the CRM knows, so that a second create shows as an action
 		r.one(t)
 	}

@@ -1,0 +1,74 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Without an outbox a pace that is used up turns nobody away at once: leads wait for their turn
+// within the visitor's budget, and are then sent ahead of it, within bounds. Operators are told.
+func TestPaceWithoutOutbox(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		posts, ahead, refused int
+	}{
+		"a burst":                  {5, 0, 0},
+		"as many as the wait does": {6, 0, 0},
+		"a campaign":               {40, 34, 0},
+		"a flood":                  {100, 59, 35},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const budget = 3 * time.Second
+				crm := &fakeCRM{create: created}
+				pace := rate.NewLimiter(1, 5) // the default
+				var mu sync.Mutex
+				ahead, refused := 0, 0
+				var visits sync.WaitGroup
+				for range test.posts {
+					visits.Go(func() {
+						ctx, cancel := context.WithTimeout(t.Context(), budget)
+						defer cancel()
+						begun := time.Now()
+						s, answer := SendOnce(ctx, Account{Client: crm, Identifier: "phone"}, pace, Submission{
+							Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}}},
+						}, func() {
+							mu.Lock()
+							defer mu.Unlock()
+							ahead++
+						})
+						mu.Lock()
+						defer mu.Unlock()
+						if errors.Is(answer.Err, errNoTurn) {
+							refused++
+						} else if s.State != outbox.Delivered {
+							t.Errorf("%s: %v", s.Reason, answer.Err)
+						}
+						if waited := time.Since(begun); waited > budget/2 {
+							t.Errorf("waited %v", waited)
+						}
+					})
+				}
+				visits.Wait()
+				if ahead != test.ahead || refused != test.refused || len(crm.calls()) != test.posts-refused {
+					t.Errorf("%d ahead, %d refused, %d sent; want %d, %d", ahead, refused, len(crm.calls()), test.ahead, test.refused)
+				}
+				// What was used up in advance is made up for.
+				time.Sleep(time.Duration(ahead+1) * time.Second)
+				if tokens := pace.Tokens(); tokens > 1.5 && ahead > 0 {
+					t.Errorf("the pace has %v to spare", tokens)
+				}
+			})
+		})
+	}
+}
