@@ -148,7 +148,7 @@ func (h *Handler) sendOnce(ctx context.Context, s delivery.Submission) (_ outbox
 // sentAhead tells operators that their pace is not kept.
 func (h *Handler) sentAhead() {
 	h.logger.Warn("a lead that no outbox keeps was sent ahead of its turn under crm_rate; raise it if TeleCRM allows more, or keep leads in an outbox",
-		zap.String("form", h.Form), zap.String("account", h.account.name))
+		zap.String("form", h.Form), zap.String("account", h.account.name()))
 }
 
 // heldAdvice names the suspects in the order of how easy they are to rule

@@ -97,6 +97,13 @@ func (m *memory) Append(_ context.Context, e outbox.Entry) error {
 	return m.put(e)
 }
 
+// stalls has appends take so long from now on, and end so.
+func (m *memory) stalls(takes time.Duration, end error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slow, m.late = takes, end
+}
+
 // put adds an entry.
 func (m *memory) put(e outbox.Entry) error {
 	if m.broken != nil {

@@ -82,7 +82,7 @@ func (story lateStory) play(t *testing.T) {
 		account := w.account(t)
 		w.liveWith(t, account)
 		time.Sleep(time.Minute) // in which it learns which fields are locked
-		w.store.slow, w.store.late = story.stall.takes, story.stall.failed
+		w.store.stalls(story.stall.takes, story.stall.failed)
 		s := w.submission(entryID)
 		_, err := w.engine.Submit(t.Context(), s, story.wait)
 		var direct outbox.Settlement
@@ -99,7 +99,6 @@ func (story lateStory) play(t *testing.T) {
 			w.liveWith(t, account)
 			time.Sleep(time.Second)
 		}
-		w.store.slow, w.store.late = 0, nil
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		if err := w.engine.Stop(context.Background()); err != nil {
