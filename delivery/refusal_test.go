@@ -147,14 +147,15 @@ func TestSomeLeadsRefused(t *testing.T) {
 	})
 }
 
-// One person whose number is refused, however often, is no fault of the
-// account's, and is told each time.
+// One person whose number is refused, however often, is not the account's fault. They are asked to
+// correct it each time, unless the same number came a moment before: then nobody waits.
 func TestOnePersonRefused(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(rejected)}, func(r *rig) {
 		for range 10 {
 			if _, outcome := r.submit(phoneA, 3*time.Second); outcome.State != outbox.Parked || outcome.Answer.Verdict != telecrm.Rejected {
 				r.t.Errorf("outcome %+v", outcome)
 			}
+			time.Sleep(11 * time.Minute)
 			synctest.Wait()
 		}
 		if s := r.engine.Status()[0]; s.Held {
