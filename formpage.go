@@ -11,9 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -42,12 +45,12 @@ type pageRequestKey struct{}
 // pageAddresses are where the page with the form may be: where the operator
 // says, or else where the visitor came from and, for want of that, where they
 // posted to.
-func (h *Handler) pageAddresses(r *http.Request, s *submission) []string {
+func (h *Handler) pageAddresses(r *http.Request, typed *form.Form) []string {
 	if h.FormPage != "" {
 		return []string{h.FormPage}
 	}
 	posted := postedURI(r)
-	if from := formPage(r, s.typed); from != "" && from != posted {
+	if from := formPage(r, typed); from != "" && from != posted {
 		return []string{from, posted}
 	}
 	return []string{posted}
@@ -171,7 +174,7 @@ func (h *Handler) renderPage(r *http.Request, s *submission, f failure) (*sitePa
 		return nil, errUnread
 	}
 	var reasons error
-	for _, address := range h.pageAddresses(r, s) {
+	for _, address := range h.pageAddresses(r, s.typed) {
 		own, err := h.ownPage(r, s, address)
 		if err == nil {
 			shown := *s.pages[address].page
@@ -257,6 +260,32 @@ func writeOwnPage(w http.ResponseWriter, status int, own *sitePage) error {
 		}
 	}
 	return write(w, status, "text/html; charset=utf-8", bytes.NewBuffer(own.body))
+}
+
+// charsetOfPage is the encoding that the page with the form declares; empty if
+// there is no page at hand that declares one.
+func (h *Handler) charsetOfPage(r *http.Request, posted *form.Form) string {
+	for _, address := range h.pageAddresses(r, posted) {
+		found, err := fetchPage(r, address)
+		if err != nil {
+			continue
+		}
+		if declared := page.Charset(found.body, found.header.Get("Content-Type")); declared != "" {
+			return declared
+		}
+	}
+	return ""
+}
+
+// noteCharset tells the operator, once, that a page's forms are not in UTF-8.
+func (h *Handler) noteCharset(posted *form.Form) {
+	if posted.Charset == "" {
+		return
+	}
+	h.charsetNoted.Do(func() {
+		h.logger.Warn("the form is not sent in UTF-8; serve its page as UTF-8, or some characters may be lost",
+			zap.String("form", h.Form), zap.String("charset", posted.Charset))
+	})
 }
 
 // Interface guard

@@ -244,9 +244,12 @@ func (s *submission) settle(o outcome) {
 }
 
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
-	posted, err := form.Read(s.clock, r.Header.Get("Content-Type"), h.limits)
+	posted, err := form.Read(s.clock, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
+		return h.charsetOfPage(r, posted)
+	})
 	s.typed = posted
 	if posted != nil {
+		h.noteCharset(posted)
 		s.seal = h.takeSeal(r, posted)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -202,8 +203,10 @@ type Handler struct {
 	challenge  *challenge    // nil: none
 	stamps     *guard.Stamps // nil without Protect
 	trapNames  []string      // what a page's trap may be called
-	meter      formMeter
-	logger     *zap.Logger
+
+	charsetNoted *sync.Once // the operator has been told of an encoding other than UTF-8
+	meter        formMeter
+	logger       *zap.Logger
 
 	bodyPatience time.Duration
 }
@@ -219,6 +222,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision fills in defaults, finds the account and compiles the mapping.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.charsetNoted = new(sync.Once)
 	h.fillDefaults()
 
 	matchers, err := ctx.LoadModule(h, "MatchRaw")

@@ -50,7 +50,7 @@ func (h *Handler) contentSignals(r *http.Request, s *submission) guard.Opinion {
 // typedInputs returns the inputs without those that the page fills in by itself. If the page cannot
 // be read, the visitor may have typed all of them.
 func (h *Handler) typedInputs(r *http.Request, s *submission, inputs []guard.Input) []guard.Input {
-	for _, address := range h.pageAddresses(r, s) {
+	for _, address := range h.pageAddresses(r, s.typed) {
 		own, err := h.ownPage(r, s, address)
 		if err != nil {
 			continue

@@ -26,7 +26,7 @@ func benchmarkRead(b *testing.B, contentType, body string) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		if _, err := form.Read(strings.NewReader(body), contentType, form.Limits{}); err != nil {
+		if _, err := form.Read(strings.NewReader(body), contentType, form.Limits{}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -6,24 +6,24 @@
 package form
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 )
 
 // Errors that [Read] wraps, one for each answer that a server gives.
 var (
 	// ErrUnsupported says that the body is in an encoding that [Read] does not know: the content type is none of the
-	// three, or the charset is not UTF-8. The fitting answer is 415.
+	// three, or the charset is one that browsers do not send forms in. The fitting answer is 415.
 	ErrUnsupported = errors.New("unsupported form encoding")
 	// ErrTooLarge says that the body passed one of the [Limits]. The fitting answer is 413.
 	ErrTooLarge = errors.New("form too large")
-	// ErrMalformed says that the body breaks the rules of its content type, was cut short, or holds text that is not
-	// UTF-8. The fitting answer is 400.
+	// ErrMalformed says that the body breaks the rules of its content type, was cut short, or holds NUL. The fitting
+	// answer is 400.
 	ErrMalformed = errors.New("malformed form")
 )
 
@@ -72,6 +72,9 @@ type Form struct {
 	// TooLong and Cut are of a form that passed a limit.
 	TooLong []string // names of the inputs with a value that is too long, once for each such value
 	Cut     bool     // there was more than what is here
+
+	// Charset names the encoding that some of the form came in; empty if all of it came in UTF-8.
+	Charset string
 }
 
 // Values returns the values of name in the order sent. It is nil when name was not sent, and holds at least one string,
@@ -110,6 +113,11 @@ func (f *Form) Has(name string) bool {
 // and one more to notice a longer one. A part of a multipart body has at most 16 headers and 8 KiB of them, whatever the
 // limits. A Content-Encoding is for the caller to undo.
 //
+// A form is in UTF-8 unless its Content-Type, its input _charset_ or one of its parts declares another encoding. What is
+// not UTF-8 and does not say what it is, is in the encoding that pageCharset returns, or else in windows-1252.
+// pageCharset gets the form as it would be in windows-1252, and may be nil. JSON is in what its Content-Type declares, or
+// else in UTF-8.
+//
 // The error wraps [ErrUnsupported], [ErrTooLarge] or [ErrMalformed]. When body itself fails, the error wraps that
 // failure instead, with two exceptions: an [*http.MaxBytesError] comes with ErrTooLarge, and a multipart body that
 // fails with [io.ErrUnexpectedEOF] is cut short and thus ErrMalformed.
@@ -118,12 +126,13 @@ func (f *Form) Has(name string) bool {
 // again. It is not what they sent, and so no form to act upon. Values that are too long are in it too, as a whole, up to
 // [MaxKept] bytes of them; one that goes beyond ends the form, as do a value too many, a name that is too long, and the
 // end of the body's limit, which takes with it the value that it falls in and all values of a JSON object.
-func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
+func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*Form) string) (*Form, error) {
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the content type is missing or unreadable", ErrUnsupported)
 	}
-	if err := checkCharset(params); err != nil {
+	declared, err := declaredCharset(params)
+	if err != nil {
 		return nil, err
 	}
 	if body == nil {
@@ -131,7 +140,7 @@ func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
 	}
 	limits = limits.withDefaults()
 	src := &source{r: http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)}
-	c := &collector{limits: limits}
+	c := &collector{limits: limits, declared: declared}
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
 		err = c.readURLEncoded(src)
@@ -142,16 +151,12 @@ func Read(body io.Reader, contentType string, limits Limits) (*Form, error) {
 	default:
 		err = fmt.Errorf("%w: the content type is none of application/x-www-form-urlencoded, multipart/form-data and application/json", ErrUnsupported)
 	}
-	switch {
-	case err == nil:
-		err = c.tooLong
-	case errors.Is(err, ErrTooLarge):
-		c.form.Cut = true
-	}
 	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return nil, err
 	}
-	return &c.form, err
+	c.form.Cut = err != nil
+	decodeErr := c.decode(pageCharset)
+	return &c.form, cmp.Or(err, decodeErr, c.tooLong)
 }
 
 // MaxKept is how many bytes of values that are too long come with [ErrTooLarge].
@@ -174,14 +179,6 @@ func parseMediaType(header string) (mediaType string, params map[string]string, 
 		}
 		header = header[:end]
 	}
-}
-
-func checkCharset(params map[string]string) error {
-	switch strings.ToLower(params["charset"]) {
-	case "", "utf-8", "utf8", "us-ascii":
-		return nil
-	}
-	return fmt.Errorf("%w: the charset is not UTF-8; serve the page with the form as UTF-8", ErrUnsupported)
 }
 
 // source is the bounded body. It remembers why it failed, because a parser that gets half a line before the failure may
@@ -217,11 +214,14 @@ func readError(err error) error {
 
 // collector gathers a form's entries within limits.
 type collector struct {
-	limits  Limits
-	fields  int
-	form    Form
-	tooLong error // that a value is too long, which does not keep others from being read
-	kept    int   // bytes of values that are too long
+	limits   Limits
+	declared charset // of the whole body
+	fields   int
+	form     Form      // as it came, until it is decoded
+	charsets []charset // those that single values declare
+	raw      []string  // the values as they came
+	tooLong  error     // that a value is too long, which does not keep others from being read
+	kept     int       // bytes of values that are too long
 }
 
 // add keeps a value of a name. Browsers send no input without a name and no field could be mapped to one, so a value
@@ -233,7 +233,7 @@ func (c *collector) add(name, value string) error {
 	if err := c.countField(); err != nil {
 		return err
 	}
-	return c.keep(name, value)
+	return c.keep(name, value, charset{})
 }
 
 func (c *collector) countField() error {
@@ -244,44 +244,46 @@ func (c *collector) countField() error {
 	return nil
 }
 
-func (c *collector) keep(name, value string) error {
+// keep keeps a value, which may declare an encoding of its own.
+func (c *collector) keep(name, value string, own charset) error {
 	if err := c.checkName(name); err != nil {
 		return err
 	}
 	if len(value) > c.limits.Value {
-		return c.keepTooLong(name, value)
+		c.tooLong = c.valueTooLong()
+		c.form.TooLong = append(c.form.TooLong, name)
+		if c.kept += len(value); c.kept > MaxKept {
+			return c.tooLong
+		}
 	}
 	if err := checkText(value); err != nil {
+		if len(value) > c.limits.Value {
+			return nil
+		}
 		return err
 	}
 	c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
+	c.charsets = append(c.charsets, own)
+	c.raw = append(c.raw, value)
 	return nil
 }
 
-// keepTooLong keeps a value that is too long, if it is text, to be shown again.
-func (c *collector) keepTooLong(name, value string) error {
-	c.tooLong = fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
-	c.form.TooLong = append(c.form.TooLong, name)
-	if c.kept += len(value); c.kept > MaxKept {
-		return c.tooLong
-	}
-	if checkText(value) == nil {
-		c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
-	}
-	return nil
+func (c *collector) valueTooLong() error {
+	return fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
+}
+
+func (c *collector) nameTooLong() error {
+	return fmt.Errorf("%w: a name has more than %d bytes", ErrTooLarge, c.limits.Name)
 }
 
 func (c *collector) checkName(name string) error {
 	if len(name) > c.limits.Name {
-		return fmt.Errorf("%w: a name has more than %d bytes", ErrTooLarge, c.limits.Name)
+		return c.nameTooLong()
 	}
 	return checkText(name)
 }
 
 func checkText(text string) error {
-	if !utf8.ValidString(text) {
-		return fmt.Errorf("%w: a name or value is not UTF-8; serve the page with the form as UTF-8", ErrMalformed)
-	}
 	if strings.IndexByte(text, 0) >= 0 {
 		return fmt.Errorf("%w: a name or value holds a NUL character", ErrMalformed)
 	}

@@ -73,8 +73,9 @@ func TestReadContentType(t *testing.T) {
 		{"application/x-www-form-urlencoded;;;", "a=1", nil},
 		{"application/x-www-form-urlencoded; charset", "a=1", nil},
 		{"application/x-www-form-urlencoded; charset=UTF-8; =odd", "a=1", nil},
-		{"application/x-www-form-urlencoded; charset=windows-1252", "a=1", form.ErrUnsupported},
-		{"application/x-www-form-urlencoded; charset=ISO-8859-1; odd", "a=1", form.ErrUnsupported},
+		{"application/x-www-form-urlencoded; charset=windows-1252", "a=1", nil},
+		{"application/x-www-form-urlencoded; charset=ISO-8859-1; odd", "a=1", nil},
+		{"application/x-www-form-urlencoded; charset=unheard-of", "a=1", nil},
 		{"application/x-www-form-urlencoded; charset=utf-8; charset=koi8-r", "a=1", form.ErrUnsupported},
 		{`MULTIPART/form-data; BOUNDARY="b"`, multipartBody, nil},
 		{"multipart/form-data; boundary=b; charset=utf-8", multipartBody, nil},
@@ -102,7 +103,7 @@ func TestReadContentType(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%.60s", test.contentType), func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), test.contentType, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), test.contentType, form.Limits{}, nil)
 			if test.want != nil {
 				wantRefused(t, got, err, test.want)
 				return
@@ -118,7 +119,7 @@ func TestReadContentType(t *testing.T) {
 func TestReadBoundaryOfLongestLength(t *testing.T) {
 	boundary := strings.Repeat("b", 70)
 	body := strings.ReplaceAll(part(`name="a"`, "1")+end, "--b", "--"+boundary)
-	got, err := form.Read(strings.NewReader(body), "multipart/form-data; boundary="+boundary, form.Limits{})
+	got, err := form.Read(strings.NewReader(body), "multipart/form-data; boundary="+boundary, form.Limits{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +127,14 @@ func TestReadBoundaryOfLongestLength(t *testing.T) {
 }
 
 func TestReadCharsetErrorSaysWhatToDo(t *testing.T) {
-	_, err := form.Read(strings.NewReader("a=1"), urlencoded+"; charset=windows-1252", form.Limits{})
+	_, err := form.Read(strings.NewReader("a=1"), urlencoded+"; charset=utf-16", form.Limits{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "serve the page with the form as UTF-8") {
 		t.Errorf("the error does not say that the page must be UTF-8: %v", err)
 	}
 }
 
 func TestReadNilBody(t *testing.T) {
-	got, err := form.Read(nil, urlencoded, form.Limits{})
+	got, err := form.Read(nil, urlencoded, form.Limits{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func TestReadBodyFails(t *testing.T) {
 				}
 				for length := range len(body) + 1 {
 					reader := io.MultiReader(strings.NewReader(body[:length]), iotest.ErrReader(test.failure))
-					got, err := form.Read(reader, contentType, form.Limits{})
+					got, err := form.Read(reader, contentType, form.Limits{}, nil)
 					if err == nil {
 						t.Fatalf("%s, %d bytes: no error", contentType, length)
 					}
@@ -212,7 +213,7 @@ func TestReadBodyFails(t *testing.T) {
 
 func ExampleRead() {
 	body := strings.NewReader("name=Asha+Rao&phone=081234+56789&interest=Solar&interest=Wind")
-	f, err := form.Read(body, "application/x-www-form-urlencoded", form.DefaultLimits())
+	f, err := form.Read(body, "application/x-www-form-urlencoded", form.DefaultLimits(), nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -23,8 +23,8 @@ var tight = form.Limits{Body: 2048, Fields: 8, Name: 16, Value: 64}
 // readFuzzed reads body and checks what must hold for any body; it returns nil for a body that was refused.
 func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 	t.Helper()
-	got, err := form.Read(bytes.NewReader(body), contentType, tight)
-	again, errAgain := form.Read(iotest.OneByteReader(bytes.NewReader(body)), contentType, tight)
+	got, err := form.Read(bytes.NewReader(body), contentType, tight, nil)
+	again, errAgain := form.Read(iotest.OneByteReader(bytes.NewReader(body)), contentType, tight, nil)
 	if (err == nil) != (errAgain == nil) || !cmp.Equal(got, again) {
 		t.Fatalf("in one piece: %v, %v; byte by byte: %v, %v", got, err, again, errAgain)
 	}
@@ -56,7 +56,7 @@ func checkFuzzed(t *testing.T, got *form.Form, err error) {
 		checkFuzzedText(t, entry.Name, tight.Name)
 		most := tight.Value
 		if slices.Contains(got.TooLong, entry.Name) {
-			most = int(tight.Body)
+			most = 3 * int(tight.Body) // a byte may become a character of three
 		}
 		checkFuzzedText(t, entry.Value, most)
 		if entry.Name == "" || !got.Has(entry.Name) || !slices.Contains(got.Values(entry.Name), entry.Value) {
@@ -85,7 +85,7 @@ func FuzzURLEncoded(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got := readFuzzed(t, body, urlencoded)
-		if got == nil || bytes.ContainsRune(body, ';') {
+		if got == nil || got.Charset != "" || bytes.ContainsRune(body, ';') {
 			return
 		}
 		want, err := url.ParseQuery(string(body))
@@ -126,7 +126,7 @@ func FuzzMultipart(f *testing.F) {
 			t.Fatal("a form without its final boundary was read")
 		}
 		for _, entry := range got.Entries {
-			if !bytes.Contains(body, []byte(entry.Value)) {
+			if got.Charset == "" && !bytes.Contains(body, []byte(entry.Value)) {
 				t.Fatalf("value %q is not in the body", entry.Value)
 			}
 		}

@@ -23,6 +23,10 @@ func (c *collector) readJSON(src *source) error {
 		return err
 	}
 	body = bytes.TrimPrefix(body, byteOrderMark)
+	if c.declared.encoding != nil {
+		decoded, in := c.declared.decode(string(body))
+		body, c.declared, c.form.Charset = []byte(decoded), charset{}, in.name
+	}
 	// Package json would replace both with U+FFFD without a word, and a value that the visitor did not send is worse
 	// than none.
 	if !utf8.Valid(body) {

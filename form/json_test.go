@@ -35,7 +35,7 @@ func TestReadJSON(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestReadJSONMalformed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{}, nil)
 			wantRefused(t, got, err, form.ErrMalformed)
 		})
 	}
@@ -121,7 +121,7 @@ func TestReadJSONNested(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{}, nil)
 			wantRefused(t, got, err, form.ErrMalformed)
 			if err != nil && !strings.Contains(err.Error(), "nested") {
 				t.Errorf("the error does not say that the object is nested: %v", err)

@@ -88,14 +88,15 @@ func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
 	if input.file {
 		return c.addFile(input)
 	}
-	if err := checkPartEncoding(part.Header); err != nil {
+	own, err := partCharset(part.Header)
+	if err != nil {
 		return err
 	}
 	value, err := c.readValue(parts, part)
 	if err != nil {
 		return err
 	}
-	return c.keep(input.name, value)
+	return c.keep(input.name, value, own)
 }
 
 func checkPartHeaders(header textproto.MIMEHeader) error {
@@ -175,25 +176,25 @@ func hasExtendedFilename(header string) bool {
 	return false
 }
 
-// checkPartEncoding refuses a value whose bytes are not the UTF-8 text that the visitor typed. A transfer encoding other
-// than the three that change nothing is not undone: no browser sends one, RFC 7578 section 4.7 deprecates them, and to
-// keep the encoded text would be to keep a wrong value.
-func checkPartEncoding(header textproto.MIMEHeader) error {
+// partCharset returns the encoding that a part declares for its value. A transfer encoding other than the three that
+// change nothing is not undone: no browser sends one, RFC 7578 section 4.7 deprecates them, and to keep the encoded text
+// would be to keep a wrong value.
+func partCharset(header textproto.MIMEHeader) (charset, error) {
 	switch strings.ToLower(header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		return fmt.Errorf("%w: a part has a Content-Transfer-Encoding; send values as they are", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: a part has a Content-Transfer-Encoding; send values as they are", ErrMalformed)
 	}
 	contentType := header.Get("Content-Type")
 	if contentType == "" {
-		return nil
+		return charset{}, nil
 	}
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
-		return fmt.Errorf("%w: the content type of a part is unreadable", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: the content type of a part is unreadable", ErrMalformed)
 	}
 	if strings.HasPrefix(mediaType, "multipart/") {
-		return fmt.Errorf("%w: a part is itself multipart; nested parts are not read", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: a part is itself multipart; nested parts are not read", ErrMalformed)
 	}
-	return checkCharset(params)
+	return declaredCharset(params)
 }

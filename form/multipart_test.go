@@ -69,7 +69,7 @@ func TestReadMultipart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,11 +109,8 @@ func TestReadMultipartRefused(t *testing.T) {
 		{"unfinished quote", part(`name="`+private, "1") + end, form.ErrMalformed},
 		{"two names", part(`name="a"; name="`+private+`"`, "1") + end, form.ErrMalformed},
 		{"name of another charset", part(`name*=ISO-8859-1''`+private, "1") + end, form.ErrMalformed},
-		{"name is not UTF-8", part("name=\"\xe9\"", private) + end, form.ErrMalformed},
 		{"name with an escaped NUL", part("name*=utf-8''a%00b", private) + end, form.ErrMalformed},
 		{"name with a NUL", part("name=\"a\x00b\"", private) + end, form.ErrMalformed},
-		{"file input whose name is not UTF-8", part("name=\"\xe9\"; filename=\"x\"", private) + end, form.ErrMalformed},
-		{"value is not UTF-8", part(`name="a"`, private+"\xe9") + end, form.ErrMalformed},
 		{"value with a NUL", part(`name="a"`, private+"\x00") + end, form.ErrMalformed},
 		{"header without a colon", raw(private), form.ErrMalformed},
 		{"header that begins with a space", raw(" " + private + ": 1"), form.ErrMalformed},
@@ -123,7 +120,6 @@ func TestReadMultipartRefused(t *testing.T) {
 		{"unknown transfer encoding", part(`name="a"`, "1", "Content-Transfer-Encoding: "+private) + end, form.ErrMalformed},
 		{"unreadable content type", part(`name="a"`, "1", "Content-Type: text/"+private+"/") + end, form.ErrMalformed},
 		{"multipart in a part", part(`name="a"`, "--c\r\n\r\n--c--", "Content-Type: multipart/mixed; boundary=c") + end, form.ErrMalformed},
-		{"another charset", part(`name="a"`, private, "Content-Type: text/plain; charset=iso-8859-1") + end, form.ErrUnsupported},
 		{"another charset and odd parameters", part(`name="a"`, private, "Content-Type: text/plain; charset=utf-16; odd") + end, form.ErrUnsupported},
 		{"a header too many", part(`name="a"`, private, lines("A-Header: 1", 16)...) + end, form.ErrMalformed},
 		{"a flood of one header", part(`name="a"`, private, lines("A:", 12_000)...) + end, form.ErrMalformed},
@@ -132,7 +128,7 @@ func TestReadMultipartRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), formData, form.Limits{}, nil)
 			wantRefused(t, got, err, test.want)
 		})
 	}
@@ -140,7 +136,7 @@ func TestReadMultipartRefused(t *testing.T) {
 
 func TestReadMultipartTakesAsManyHeadersAsAllowed(t *testing.T) {
 	body := part(`name="a"`, "1", lines("A-Header: 1", 15)...) + end
-	got, err := form.Read(strings.NewReader(body), formData, form.Limits{})
+	got, err := form.Read(strings.NewReader(body), formData, form.Limits{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +147,7 @@ func TestReadMultipartTakesAsManyHeadersAsAllowed(t *testing.T) {
 func TestReadMultipartCutShort(t *testing.T) {
 	body := part(`name="a"`, "1") + part(`name="cv"; filename="x"`, "y") + part(`name="b"`, "2") + "--b--"
 	for length := range len(body) {
-		got, err := form.Read(strings.NewReader(body[:length]), formData, form.Limits{})
+		got, err := form.Read(strings.NewReader(body[:length]), formData, form.Limits{}, nil)
 		wantRefused(t, got, err, form.ErrMalformed)
 		if t.Failed() {
 			t.Fatalf("with %d bytes of %d", length, len(body))

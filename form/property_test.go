@@ -37,7 +37,7 @@ func TestReadGivesBackWhatWasSent(t *testing.T) {
 		t.Run(test.name, rapid.MakeCheck(func(t *rapid.T) {
 			sent := rapid.SliceOfN(entryOf(test.names, text), 0, 20).Draw(t, "entries")
 			contentType, body := test.encode(t, sent)
-			got, err := form.Read(inPieces(t, body), contentType, form.Limits{Body: 1 << 20, Name: 1 << 12})
+			got, err := form.Read(inPieces(t, body), contentType, form.Limits{Body: 1 << 20, Name: 1 << 12}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +139,7 @@ func marshal(t *rapid.T, value any) string {
 func TestReadJSONKeepsLiterals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		literal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,5})?|true|false`).Draw(t, "literal")
-		got, err := form.Read(strings.NewReader(`{"a":`+literal+`}`), jsonObject, form.Limits{})
+		got, err := form.Read(strings.NewReader(`{"a":`+literal+`}`), jsonObject, form.Limits{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

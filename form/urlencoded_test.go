@@ -30,7 +30,7 @@ func TestReadURLEncoded(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,11 +47,6 @@ func TestReadURLEncodedMalformed(t *testing.T) {
 		{"not hexadecimal in a name", private + "%zz=1"},
 		{"bad escape of a value without a name", "=" + private + "%zz"},
 		{"escape across a separator", private + "=%4&1=2"},
-		{"windows-1252 value", private + "=caf%E9"},
-		{"windows-1252 name", "caf%E9=" + private},
-		{"raw bytes", private + "=\xff\xfe"},
-		{"overlong encoding", private + "=%C0%AF"},
-		{"surrogate", private + "=%ED%A0%80"},
 		{"NUL in a value", private + "=a%00b"},
 		{"NUL in a name", "a%00b=" + private},
 		{"raw NUL", private + "=a\x00b"},
@@ -59,7 +54,7 @@ func TestReadURLEncodedMalformed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{})
+			got, err := form.Read(strings.NewReader(test.body), urlencoded, form.Limits{}, nil)
 			wantRefused(t, got, err, form.ErrMalformed)
 		})
 	}

@@ -1,0 +1,173 @@
+package form
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// charsetInput is the input in which a browser names the encoding that it sends the form in
+// (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#attr-fe-name-charset).
+const charsetInput = "_charset_"
+
+// charset is an encoding that a form may be in. The zero value is UTF-8.
+type charset struct {
+	name     string
+	encoding encoding.Encoding
+}
+
+// windows1252 is what is neither UTF-8 nor declared. It is also what "ISO-8859-1" and "US-ASCII" stand for.
+var windows1252 = charset{"windows-1252", charmap.Windows1252}
+
+// charsetOf returns the encoding that label stands for on the web. It reports false for an unknown label and for
+// encodings that browsers do not send forms in.
+func charsetOf(label string) (c charset, known bool) {
+	c.encoding, _ = htmlindex.Get(label)
+	if c.encoding == nil {
+		return charset{}, false
+	}
+	c.name, _ = htmlindex.Name(c.encoding)
+	switch c.name {
+	case "utf-8":
+		return charset{}, true
+	case "", "utf-16be", "utf-16le", "replacement", "x-user-defined":
+		return charset{}, false
+	}
+	return c, true
+}
+
+// declaredCharset returns the encoding that a Content-Type header with the parameters declares. An unknown one counts as
+// not declared, because what is sent may well be readable.
+func declaredCharset(params map[string]string) (charset, error) {
+	label := params["charset"]
+	if folded := strings.ToLower(label); strings.HasPrefix(folded, "utf-16") || strings.HasPrefix(folded, "utf-32") {
+		return charset{}, fmt.Errorf("%w: the charset is %.8q; serve the page with the form as UTF-8", ErrUnsupported, folded)
+	}
+	declared, _ := charsetOf(label)
+	return declared, nil
+}
+
+// isUTF8 reports whether text that is declared to be in c is UTF-8 all the same. Many a program declares "ISO-8859-1" of
+// whatever it sends, and hardly any text in it happens to be UTF-8. Of other encodings that cannot be said.
+func (c charset) isUTF8(text string) bool {
+	return (c.encoding == nil || c.name == windows1252.name) && utf8.ValidString(text)
+}
+
+// decode returns the text in UTF-8, and the encoding that it is in. Text that is not in c is read as UTF-8 or else as
+// windows-1252.
+func (c charset) decode(text string) (decoded string, in charset) {
+	if c.isUTF8(text) {
+		return text, charset{}
+	}
+	if c.encoding != nil {
+		decoded, err := c.encoding.NewDecoder().String(text)
+		if err == nil && !strings.ContainsRune(decoded, utf8.RuneError) {
+			return resolveReferences(decoded), c
+		}
+	}
+	if utf8.ValidString(text) {
+		return text, charset{}
+	}
+	decoded, _ = windows1252.encoding.NewDecoder().String(text)
+	return resolveReferences(decoded), windows1252
+}
+
+var reference = regexp.MustCompile(`&#[0-9]{3,7};`)
+
+// resolveReferences puts back the characters that a browser sends as "&#8377;" because the form's encoding lacks them.
+func resolveReferences(text string) string {
+	if !strings.Contains(text, "&#") {
+		return text
+	}
+	return reference.ReplaceAllStringFunc(text, func(ref string) string {
+		r, err := strconv.ParseInt(ref[len("&#"):len(ref)-len(";")], 10, 32)
+		if err != nil || r < utf8.RuneSelf || !utf8.ValidRune(rune(r)) {
+			return ref
+		}
+		return string(rune(r))
+	})
+}
+
+// decode turns what was collected into UTF-8. pageCharset says what the form's page declares, and is asked only if
+// nothing else tells.
+func (c *collector) decode(pageCharset func(*Form) string) error {
+	declared := c.declared
+	if named, known := charsetOf(c.form.First(charsetInput)); known && named.encoding != nil {
+		declared = named
+	}
+	raw := c.form
+	if declared.encoding == nil && !c.isUTF8() {
+		declared = windows1252
+		guess := raw.decoded(declared, c.charsets)
+		if pageCharset != nil {
+			if named, known := charsetOf(pageCharset(&guess)); known && named.encoding != nil {
+				declared = named
+			}
+		}
+	}
+	c.form = raw.decoded(declared, c.charsets)
+	return c.checkDecoded()
+}
+
+// isUTF8 reports whether all of the form is UTF-8, but for values that declare an encoding of their own.
+func (c *collector) isUTF8() bool {
+	for i, entry := range c.form.Entries {
+		if !utf8.ValidString(entry.Name) || c.charsets[i].encoding == nil && !utf8.ValidString(entry.Value) {
+			return false
+		}
+	}
+	return utf8.ValidString(strings.Join(c.form.Files, "")) && utf8.ValidString(strings.Join(c.form.TooLong, ""))
+}
+
+// decoded returns the form in UTF-8. charsets are those that single values declare.
+func (f Form) decoded(declared charset, charsets []charset) Form {
+	decoded := Form{Cut: f.Cut, Charset: f.Charset}
+	read := func(text string, as charset) string {
+		plain, in := as.decode(text)
+		if plain != text {
+			decoded.Charset = in.name
+		}
+		return plain
+	}
+	for i, entry := range f.Entries {
+		own := charsets[i]
+		if own.encoding == nil {
+			own = declared
+		}
+		decoded.Entries = append(decoded.Entries, Entry{Name: read(entry.Name, declared), Value: read(entry.Value, own)})
+	}
+	for _, name := range f.Files {
+		decoded.Files = append(decoded.Files, read(name, declared))
+	}
+	for _, name := range f.TooLong {
+		decoded.TooLong = append(decoded.TooLong, read(name, declared))
+	}
+	return decoded
+}
+
+// checkDecoded holds the decoded form, which may be longer, to the limits.
+func (c *collector) checkDecoded() error {
+	for i, entry := range c.form.Entries {
+		if len(entry.Name) > c.limits.Name {
+			c.form.Entries, c.form.Cut = c.form.Entries[:i], true
+			return c.nameTooLong()
+		}
+		if len(entry.Value) > c.limits.Value && len(c.raw[i]) <= c.limits.Value {
+			c.form.TooLong = append(c.form.TooLong, entry.Name)
+			c.tooLong = c.valueTooLong()
+		}
+	}
+	for i, name := range c.form.Files {
+		if len(name) > c.limits.Name {
+			c.form.Files, c.form.Cut = c.form.Files[:i], true
+			return c.nameTooLong()
+		}
+	}
+	return nil
+}
