@@ -25,7 +25,7 @@ func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, s *submissio
 	if s.typed != nil {
 		builtin.Action = postedURI(r)
 		builtin.Controls = h.controls(s, f.problems, words)
-		builtin.Hidden = append(h.hidden(s.typed, builtin.Controls), h.hiddenSeal()...)
+		builtin.Hidden = append(h.hidden(s, builtin.Controls), h.hiddenSeal()...)
 		if builtin.Back != "" && !s.typed.Has(formPageInput) {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
 		}
@@ -54,7 +54,9 @@ func (h *Handler) controls(s *submission, problems []*problem, words *page.Words
 		}
 		seen[c.Name] = true
 		c.ID = "q" + strconv.Itoa(len(list)+1)
-		c.Values = s.typed.Values(c.Name)
+		if !s.isSecret(c.Name) || len(c.Options) > 0 {
+			c.Values = s.typed.Values(c.Name)
+		}
 		for _, p := range problems {
 			if p.input == c.Name && !c.IsWrong() {
 				c.Error = p.phrase(words)
@@ -79,16 +81,22 @@ func (h *Handler) controls(s *submission, problems []*problem, words *page.Words
 }
 
 // hidden is what was posted and no control shows, so that sending the page
-// again sends the same.
-func (h *Handler) hidden(posted *form.Form, shown []page.Control) []page.Pair {
+// again sends the same but for passwords and the like.
+func (h *Handler) hidden(s *submission, shown []page.Control) []page.Pair {
 	var pairs []page.Pair
-	for _, entry := range posted.Entries {
+	for _, entry := range s.typed.Entries {
 		isShown := slices.ContainsFunc(shown, func(c page.Control) bool { return c.Name == entry.Name })
-		if !isShown && !h.countsOnce(entry.Name) {
+		if !isShown && !h.countsOnce(entry.Name) && !s.isSecret(entry.Name) {
 			pairs = append(pairs, page.Pair{Name: entry.Name, Value: entry.Value})
 		}
 	}
 	return pairs
+}
+
+// isSecret reports whether the input is for a password, a payment card or a
+// one-time code, by what its page says or by its name.
+func (s *submission) isSecret(input string) bool {
+	return slices.Contains(s.secrets, input) || form.IsSecret(input)
 }
 
 // countsOnce reports whether what was sent for an input is not to be sent

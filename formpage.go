@@ -176,13 +176,16 @@ func (h *Handler) renderPage(r *http.Request, s *submission, f failure) (*sitePa
 	var reasons error
 	for _, address := range h.pageAddresses(r, s.typed) {
 		own, err := h.ownPage(r, s, address)
-		if err == nil {
-			shown := *s.pages[address].page
-			h.describe(own, f)
-			if shown.body, err = own.Render(); err == nil {
-				return &shown, nil
-			}
+		if err != nil {
+			reasons = errors.Join(reasons, err)
+			continue
 		}
+		shown := *s.pages[address].page
+		h.describe(own, f)
+		if shown.body, err = own.Render(); err == nil {
+			return &shown, nil
+		}
+		s.secrets = append(s.secrets, page.SecretInputs(own.Source, own.ContentType)...)
 		reasons = errors.Join(reasons, err)
 	}
 	return nil, reasons
@@ -194,9 +197,8 @@ type fetchedPage struct {
 	err  error
 }
 
-// ownPage returns the page at address with the values that were posted. It asks the site once for a
-// submission.
-func (h *Handler) ownPage(r *http.Request, s *submission, address string) (*page.Own, error) {
+// pageAt returns the page at address. It asks the site once for a submission.
+func (s *submission) pageAt(r *http.Request, address string) (*sitePage, error) {
 	fetched, known := s.pages[address]
 	if !known {
 		fetched.page, fetched.err = fetchPage(r, address)
@@ -205,25 +207,31 @@ func (h *Handler) ownPage(r *http.Request, s *submission, address string) (*page
 		}
 		s.pages[address] = fetched
 	}
-	if fetched.err != nil {
-		return nil, fetched.err
+	return fetched.page, fetched.err
+}
+
+// ownPage returns the page at address with the values that were posted.
+func (h *Handler) ownPage(r *http.Request, s *submission, address string) (*page.Own, error) {
+	found, err := s.pageAt(r, address)
+	if err != nil {
+		return nil, err
 	}
 	posted, err := url.ParseRequestURI(postedURI(r))
 	if err != nil {
 		return nil, errNotAPage
 	}
 	own := &page.Own{
-		Source:      fetched.page.body,
-		ContentType: fetched.page.header.Get("Content-Type"),
-		Policies:    fetched.page.header.Values("Content-Security-Policy"),
-		URL:         fetched.page.url,
+		Source:      found.body,
+		ContentType: found.header.Get("Content-Type"),
+		Policies:    found.header.Values("Content-Security-Policy"),
+		URL:         found.url,
 		Posted:      posted,
 		Named:       h.FormPage != "",
 		Catalog:     h.catalog,
 		Partial:     s.typed.Cut,
 	}
 	for _, entry := range s.typed.Entries {
-		if !h.countsOnce(entry.Name) {
+		if !h.countsOnce(entry.Name) && (h.mapping.taken[entry.Name] || !form.IsSecret(entry.Name)) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
 		}
 	}
@@ -264,9 +272,9 @@ func writeOwnPage(w http.ResponseWriter, status int, own *sitePage) error {
 
 // charsetOfPage is the encoding that the page with the form declares; empty if
 // there is no page at hand that declares one.
-func (h *Handler) charsetOfPage(r *http.Request, posted *form.Form) string {
+func (h *Handler) charsetOfPage(r *http.Request, s *submission, posted *form.Form) string {
 	for _, address := range h.pageAddresses(r, posted) {
-		found, err := fetchPage(r, address)
+		found, err := s.pageAt(r, address)
 		if err != nil {
 			continue
 		}

@@ -60,6 +60,7 @@ type submission struct {
 	clock   *httpx.BodyClock
 	posted  *form.Form // nil until read
 	typed   *form.Form // what to show again: posted, or what could be read of it; may be nil
+	secrets []string   // inputs that the page says are for passwords and the like
 	seal    guard.Seal // what it had of the page's trap and stamp
 	outcome outcome
 	leadID  string
@@ -245,7 +246,7 @@ func (s *submission) settle(o outcome) {
 
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
 	posted, err := form.Read(s.clock, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
-		return h.charsetOfPage(r, posted)
+		return h.charsetOfPage(r, s, posted)
 	})
 	s.typed = posted
 	if posted != nil {

@@ -243,10 +243,13 @@ func completePayment(fields map[string]any) bool {
 }
 
 // rest is what was sent for inputs that go nowhere else, one "label: value" a
-// line.
+// line. Passwords and the like are not for those who read the lead.
 func (m *mapping) rest(posted *form.Form) string {
 	var lines []string
 	for _, input := range m.restInputs(posted) {
+		if form.IsSecret(input) {
+			continue
+		}
 		values := slices.DeleteFunc(slices.Clone(posted.Values(input)), isBlank)
 		if len(values) > 0 {
 			lines = append(lines, labelOf(input)+": "+strings.Join(values, ", "))
@@ -261,11 +264,8 @@ func (m *mapping) rest(posted *form.Form) string {
 
 // dropped lists the inputs with a value that goes nowhere at all.
 func (m *mapping) dropped(posted *form.Form) []string {
-	if m.unmapped != "" {
-		return nil
-	}
 	return slices.DeleteFunc(m.restInputs(posted), func(input string) bool {
-		return !slices.ContainsFunc(posted.Values(input), func(v string) bool { return !isBlank(v) })
+		return m.unmapped != "" && !form.IsSecret(input) || !slices.ContainsFunc(posted.Values(input), func(v string) bool { return !isBlank(v) })
 	})
 }
 

@@ -61,7 +61,42 @@ func newControl(t *tag) *control {
 		kind, _ := t.get("type")
 		c.kind = inputKind(kind)
 	}
+	if words, _ := t.get("autocomplete"); (c.kind == anyText || c.kind == aTextarea) && asksForSecret(words) {
+		c.kind = aSecret
+	}
 	return c
+}
+
+// asksForSecret reports whether the value of an autocomplete attribute is that
+// of a password, a payment card or a one-time code.
+func asksForSecret(autocomplete string) bool {
+	return slices.ContainsFunc(strings.Fields(strings.ToLower(autocomplete)), func(word string) bool {
+		switch word {
+		case "current-password", "new-password", "one-time-code", "cc-number", "cc-csc":
+			return true
+		}
+		return false
+	})
+}
+
+// SecretInputs lists the names of the page's inputs for passwords, payment
+// cards and one-time codes, as far as the page can be read.
+func SecretInputs(source []byte, contentType string) []string {
+	text, err := decode(source, contentType)
+	if err != nil {
+		return nil
+	}
+	found, err := readOutline(text)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, c := range found.controls {
+		if c.kind == aSecret {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // inputKind tells inputs apart by their type. One that is unknown is a line
