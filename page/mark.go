@@ -2,6 +2,8 @@ package page
 
 import (
 	_ "embed"
+	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -66,7 +68,11 @@ func plainSpaces(words string) string {
 // not marked, before the form.
 func (r *rendering) putSummary(heading Phrase, items string) {
 	var s strings.Builder
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.in(heading) + ">" + heading.html() + "</h2>")
+	at := r.form.tag.start
+	if r.main != nil {
+		at = r.main.end
+	}
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.levelAt(at) + r.in(heading) + ">" + heading.html() + "</h2>")
 	if r.Code != "" {
 		message := r.words.SayForm(r.Code)
 		s.WriteString("<p" + r.in(message) + ">" + message.html() + "</p>")
@@ -78,16 +84,32 @@ func (r *rendering) putSummary(heading Phrase, items string) {
 		s.WriteString("<ul>" + items + "</ul>")
 	}
 	s.WriteString("</div></div>")
-	at := r.form.tag.start
-	if r.main != nil {
-		at = r.main.end
-	}
 	style := r.style()
 	if r.styleAt >= 0 && style != "" {
 		r.insert(r.styleAt, style)
 		style = ""
 	}
 	r.insert(at, style+s.String())
+}
+
+// levelAt is the attribute that gives the summary's heading a level between
+// those of the headings around it, so that none is skipped; empty for the usual.
+func (r *rendering) levelAt(at int) string {
+	const usual = 2
+	level := usual
+	behind := slices.IndexFunc(r.headings, func(h heading) bool { return h.at >= at })
+	if behind >= 0 {
+		level = max(level, r.headings[behind].level-1)
+	} else {
+		behind = len(r.headings)
+	}
+	if behind > 0 {
+		level = min(level, r.headings[behind-1].level+1)
+	}
+	if level == usual {
+		return ""
+	}
+	return fmt.Sprintf(` aria-level="%d"`, level)
 }
 
 // style is the style sheet, if the page's policies allow one.

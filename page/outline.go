@@ -19,6 +19,7 @@ type outline struct {
 	main         *tag
 	first        map[string]int // where the tag starts that has an id first
 	metaPolicies []string
+	headings     []heading
 	lang         string // the page's language
 	titleAt      int    // where the title's text begins, or -1
 	headAt       int    // where something can go first into the head, or -1
@@ -49,6 +50,9 @@ type slot struct {
 	form *form // the one around it
 }
 
+// heading is one that is shown.
+type heading struct{ at, level int }
+
 // label is a label element.
 type label struct {
 	tag   *tag
@@ -59,8 +63,9 @@ type label struct {
 type fieldset struct {
 	tag      *tag
 	legend   strings.Builder
-	endAt    int // where the legend ends, or -1
-	disabled bool
+	endAt    int    // where the legend ends, or -1
+	disabled bool   // all in it but for the legend
+	inside   bool   // of a fieldset that is disabled, and so is the legend
 	name     string // of the visible controls in it
 	mixed    bool   // they have several names
 }

@@ -16,6 +16,7 @@ var (
 	ErrNoForm    = errors.New("the page has no form that posts here")
 	ErrHidden    = errors.New("the form is not shown when the page opens: it is in a dialog, a modal or something hidden")
 	ErrNoControl = errors.New("the form has no control for what is to be corrected")
+	ErrNoHead    = errors.New("the page has neither a head nor a title, where its links could be told to lead where they led")
 	ErrBase      = errors.New("the page's own links would lead elsewhere, and its policy forbids to set them right")
 )
 
@@ -206,7 +207,10 @@ func (r *rendering) settleLinks() error {
 	if r.URL.ResolveReference(&url.URL{Path: "."}).Path == r.Posted.ResolveReference(&url.URL{Path: "."}).Path {
 		return nil
 	}
-	if r.headAt < 0 || !allowsBase(slices.Concat(r.Policies, r.metaPolicies)) {
+	if r.headAt < 0 {
+		return ErrNoHead
+	}
+	if !allowsBase(slices.Concat(r.Policies, r.metaPolicies)) {
 		return ErrBase
 	}
 	r.links = here

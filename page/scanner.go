@@ -36,6 +36,9 @@ func (s *scanner) open(isApart bool) bool {
 	name := s.tags.name
 	s.isRaw = isRaw(name)
 	s.drawVeil(name)
+	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && s.veils == 0 {
+		s.headings = append(s.headings, heading{s.tags.at, int(name[1] - '0')})
+	}
 	if isNoted(name) || s.hasNoted() || s.tags.leadsWithin() {
 		s.note(s.keep())
 	}
@@ -196,10 +199,8 @@ func (s *scanner) noteForm(t *tag) {
 		s.label = &label{tag: t}
 		s.labels = append(s.labels, s.label)
 	case "fieldset":
-		f := &fieldset{tag: t, endAt: -1, disabled: t.has("disabled")}
-		if outer := s.innermost(); outer != nil {
-			f.disabled = f.disabled || outer.disabled
-		}
+		f := &fieldset{tag: t, endAt: -1, inside: s.isDisabled()}
+		f.disabled = f.inside || t.has("disabled")
 		s.fieldsets = append(s.fieldsets, f)
 	case "legend":
 		if f := s.innermost(); f != nil && f.endAt < 0 {
@@ -234,12 +235,26 @@ func (s *scanner) innermost() *fieldset {
 	return s.fieldsets[len(s.fieldsets)-1]
 }
 
+// isDisabled reports whether a control here is disabled by a fieldset, which
+// leaves its legend out
+// (https://html.spec.whatwg.org/multipage/form-elements.html#attr-fieldset-disabled).
+func (s *scanner) isDisabled() bool {
+	f := s.innermost()
+	switch {
+	case f == nil:
+		return false
+	case f == s.legend:
+		return f.inside
+	}
+	return f.disabled
+}
+
 func (s *scanner) noteControl(t *tag) {
 	c := newControl(t)
 	c.form = s.form
 	c.label = s.label
 	c.fieldset = s.innermost()
-	c.disabled = t.has("disabled") || c.fieldset != nil && c.fieldset.disabled
+	c.disabled = t.has("disabled") || s.isDisabled()
 	s.outline.controls = append(s.outline.controls, c)
 	switch c.kind {
 	case aSelect:
@@ -279,8 +294,10 @@ func (s *scanner) close(name string) {
 	case "label":
 		s.label = nil
 	case "fieldset":
+		if s.legend == s.innermost() {
+			s.legend = nil
+		}
 		s.fieldsets = s.fieldsets[:max(len(s.fieldsets)-1, 0)]
-		s.legend = nil
 	case "legend":
 		if s.legend != nil {
 			s.legend.endAt = s.tags.end
