@@ -123,8 +123,13 @@ func onThisMachine(t *testing.T, text string) string {
 	if err := os.Mkdir(filepath.Join(dir, "messages"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "telecrm-token-dubai"), []byte(secretToken), 0o600); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{
+		"telecrm-token-dubai": secretToken,
+		"messages/hi.json":    "{}",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return strings.ReplaceAll(text, "/etc/caddy", dir)
 }
