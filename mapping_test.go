@@ -161,7 +161,7 @@ func TestFieldTypesRoundTrip(t *testing.T) {
 		{"lost_reason", "", fieldtype.LostReason, []sent{{[]string{"No need"}, "No need", ""}}},
 	} {
 		crm := newCRM(t)
-		h := newHandler(t, crm.url, fmt.Sprintf("field phone\nfield %s it %s {\n%s\n}\nthank_you /thanks", test.field, test.kind, test.rules))
+		h := newHandler(t, crm.url, fmt.Sprintf("field phone\nfield %s it %s {\n%s\n}\ndedupe off\nthank_you /thanks", test.field, test.kind, test.rules))
 		for i, sent := range test.sent {
 			t.Run(fmt.Sprintf("%s %s %d", test.kind, test.rules, i), func(t *testing.T) {
 				crm.Reset()
