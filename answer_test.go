@@ -198,7 +198,7 @@ func TestBadBodies(t *testing.T) {
 		{"too long", urlencoded, "message=" + strings.Repeat("x", 64<<10), http.StatusRequestEntityTooLarge, outcomeTooLarge},
 		{"value too long", urlencoded, "message=" + strings.Repeat("x", 10<<10+1), http.StatusRequestEntityTooLarge, outcomeTooLarge},
 		{"too many fields", urlencoded, strings.Repeat("a=1&", 101), http.StatusRequestEntityTooLarge, outcomeTooLarge},
-		{"invalid UTF-8", urlencoded, "name=%ff", http.StatusBadRequest, outcomeMalformed},
+		{"JSON that is not UTF-8", "application/json", "{\"name\":\"\xff\"}", http.StatusBadRequest, outcomeMalformed},
 		{"NUL", urlencoded, "name=a%00b", http.StatusBadRequest, outcomeMalformed},
 		{"bad escape", urlencoded, "name=%zz", http.StatusBadRequest, outcomeMalformed},
 		{"no boundary", "multipart/form-data", "--x", http.StatusBadRequest, outcomeMalformed},

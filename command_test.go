@@ -55,8 +55,12 @@ func TestOperatorDealsWithParkedLeads(t *testing.T) {
 	for range 3 {
 		s.post(t, "/contact", ravi)
 	}
-	parked := s.listed(t, "--state", "parked")
-	if len(parked) != 2 || parked[0].Reason != "TeleCRM has another lead with this identifier" {
+	var parked []adminapi.Lead
+	eventuallyTrue(t, "the second and third post to be parked", func() bool {
+		parked = s.listed(t, "--state", "parked")
+		return len(parked) == 2
+	})
+	if parked[0].Reason != "TeleCRM has another lead with this identifier" {
 		t.Fatalf("parked %+v", parked)
 	}
 	if output := s.telecrm(t, "leads", "list"); strings.Contains(output, "Zenobia") || strings.Contains(output, "81234") {

@@ -98,11 +98,11 @@ func TestTimeTellsNothing(t *testing.T) {
 				}
 				return time.Since(start)
 			}
-			before := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words)
+			before := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words+"\ndedupe off")
 			for person := range people { // those whom TeleCRM knows
 				post(before, person, "Long ago")
 			}
-			h := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words)
+			h := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words+"\ndedupe off")
 			_, _, _ = withOutbox(t, h)
 			waits := make(map[string][]time.Duration)
 			for _, person := range rand.Perm(2 * people) {

@@ -120,7 +120,7 @@ func (p *pooledOutbox) adopt(owner *App, config delivery.Config) {
 
 // renamePatience is how long a config waits to be told which accounts have
 // entries.
-const renamePatience = 2 * time.Second
+const renamePatience = 500 * time.Millisecond
 
 // configure puts the last owner's configuration in force. Entries of accounts
 // that it does not have, because settings were changed that an inline account
