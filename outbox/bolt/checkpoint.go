@@ -72,8 +72,13 @@ func (s *Store) replay(h *handle) error {
 	if len(behind) > 0 || uint64(len(frames)) != s.journal.sequence {
 		return damaged("its journal is, behind %d of %d batches", len(frames), s.journal.sequence)
 	}
+	s.steps = 0
 	for _, f := range frames {
-		if err := steps(f.body, h.redo); err != nil {
+		err := steps(f.body, func(one step) error {
+			s.steps++
+			return h.redo(one)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -142,6 +147,7 @@ func (s *Store) flush(c *changes) error {
 		err := s.journal.append(c.redo.frame)
 		if err == nil {
 			c.pending = true
+			s.steps += c.redo.steps
 			s.journalFailing = false
 			return nil
 		}
@@ -173,7 +179,7 @@ func (s *Store) commitOpen(c *changes) error {
 	h.lineage = l
 	s.distrusted = false
 	s.journal.restart(l.next())
-	s.checkpointAt = s.room.checkpointAt()
+	s.checkpointAt, s.steps = s.room.checkpointAt(), 0
 	if s.behind {
 		s.behind = false
 		s.log.Info("outbox file can be written again", zap.String("file", s.path))
@@ -228,7 +234,7 @@ func (s *Store) tryCheckpoint() error {
 
 // relieve makes a checkpoint when the journal is long enough.
 func (s *Store) relieve() {
-	if s.handle != nil && s.journal.end >= s.checkpointAt {
+	if s.handle != nil && (s.journal.end >= s.checkpointAt || !s.behind && s.steps >= s.room.checkpointSteps(s.handle.pageSize)) {
 		_ = s.checkpoint() // which has logged what there is to say
 	}
 }

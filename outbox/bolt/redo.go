@@ -50,7 +50,10 @@ func (t *table) Delete(key []byte) error {
 //
 // A step that deletes its key has the number's highest bit set and no value.
 // Values are whole, so that steps done twice do no harm.
-type redo struct{ frame []byte }
+type redo struct {
+	frame []byte
+	steps int // in frame
+}
 
 const (
 	stepDeletes = 0x80
@@ -62,15 +65,17 @@ func (r *redo) reset() {
 	if cap(r.frame) < journalHeaderSize || cap(r.frame) > keepRedo {
 		r.frame = make([]byte, journalHeaderSize, 1<<13)
 	}
-	r.frame = r.frame[:journalHeaderSize]
+	r.frame, r.steps = r.frame[:journalHeaderSize], 0
 }
 
 func (r *redo) put(number byte, key, value []byte) {
+	r.steps++
 	r.frame = appendSized(append(r.frame, number), key)
 	r.frame = appendSized(r.frame, value)
 }
 
 func (r *redo) delete(number byte, key []byte) {
+	r.steps++
 	r.frame = appendSized(append(r.frame, number|stepDeletes), key)
 }
 

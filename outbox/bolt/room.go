@@ -21,9 +21,14 @@ type room struct {
 	seenAt time.Time // when it was last looked for
 }
 
-// checkpointAt is the length of the journal at which it is committed. Such a
-// commit has room in the reserve.
+// checkpointAt is the length of the journal at which it is committed. Such a commit has room in the
+// reserve.
 func (r *room) checkpointAt() int64 { return min(checkpointBytes, r.reserve.Full()/4) }
+
+// checkpointSteps is the number of steps in the journal at which they are committed. However short it
+// is, each step may change a page of the file, which is then written anew. Half of the reserve has
+// room for all of these pages.
+func (r *room) checkpointSteps(pageSize int64) int { return int(r.reserve.Full() / 2 / pageSize) }
 
 // isFull reports whether something could not be written because the disk is
 // full. bbolt does not wrap all that it is told.

@@ -81,6 +81,8 @@ type Store struct {
 	released bool                   // those taken in an earlier one are due again
 	// checkpointAt is the length of the journal at which it is committed.
 	checkpointAt int64
+	// steps is the number of steps in the journal.
+	steps int
 	// checkpointAfter is how long after a change it is committed.
 	checkpointAfter time.Duration
 	// distrusted: it is not known which commit the file's next reader will
