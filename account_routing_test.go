@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -67,9 +68,7 @@ func (w *workspaces) received() map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	leads := make(map[string]string, len(w.leads))
-	for name, by := range w.leads {
-		leads[name] = by
-	}
+	maps.Copy(leads, w.leads)
 	return leads
 }
 
@@ -118,7 +117,6 @@ const (
 // Forms that write their own account settings are delivered by exactly these settings, however
 // much they share, and the status tells the accounts apart.
 func TestInlineSettingsMakeTheAccount(t *testing.T) {
-	t.Parallel()
 	const syncPath, asyncPath = "/autoupdate/v2/enterprise/" + enterpriseID + "/lead", "/enterprise/" + enterpriseID + "/autoupdatelead"
 	crm := newWorkspaces(t)
 	sync := func(prefix string) string { return "base_url " + crm.URL + prefix + "/autoupdate/v2" }
@@ -211,7 +209,6 @@ func eventuallyTrue(t *testing.T, what string, ok func() bool) {
 // Leads that wait are delivered after a change of the settings that their account is called after,
 // or of its token, by whatever account reaches the same workspace, and by no other.
 func TestWaitingLeadsSurviveAChangeOfInlineSettings(t *testing.T) {
-	t.Parallel()
 	crm := newWorkspaces(t)
 	base := func(prefix string) string { return "base_url " + crm.URL + prefix + "/autoupdate/v2" }
 	before := inlineForm("/a", "token "+tokenA, base("")) + inlineForm("/b", "token "+tokenB, base(""))

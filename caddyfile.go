@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
-
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 )
 

@@ -19,7 +19,6 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
-
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )

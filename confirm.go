@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/telecrm"
@@ -75,7 +73,7 @@ func (h *Handler) showsPage(s *submission) bool { return !s.json && h.Errors == 
 // answerConfirm asks the visitor to send the form once more.
 func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submission, confirmation string) error {
 	if !h.showsPage(s) {
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // a site without TLS cannot have secure cookies
 			Name: confirmCookie, Value: confirmation, Path: cookiePath(r), MaxAge: confirmCookieTime,
 			HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
 		})
@@ -88,10 +86,7 @@ func (h *Handler) answerConfirm(w http.ResponseWriter, r *http.Request, s *submi
 // cookiePath is the path that the visitor's browser posted to, as it compares
 // it with a cookie's.
 func cookiePath(r *http.Request) string {
-	posted := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		posted = original.URL
-	}
+	posted := httpx.OriginalURL(r)
 	path := posted.EscapedPath()
 	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ';' }) {
 		return "/"

@@ -2,6 +2,7 @@ package caddytelecrm
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -55,9 +56,7 @@ func TestConstantsOfThePageAreNotJudged(t *testing.T) {
 				withOutbox(t, h)
 				for n := range 12 {
 					values := url.Values{"name": {fmt.Sprintf("Visitor %d", n)}, "phone": {fmt.Sprintf("0812345%04d", n)}, "message": {"Please call me."}}
-					for input, list := range constants {
-						values[input] = list
-					}
+					maps.Copy(values, constants)
 					h.postFrom(t, fmt.Sprintf("198.51.%d.7", n), stamped(h, values))
 				}
 				if rest := slices.DeleteFunc(h.outcomes(), func(o string) bool { return o == string(outcomeCreated) || o == string(outcomeWaiting) }); len(rest) > 0 {

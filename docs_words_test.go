@@ -293,8 +293,16 @@ func TestDocumentedKeys(t *testing.T) {
 		}
 	}
 	for _, module := range []any{
-		caddytelecrm.App{}, caddytelecrm.Keep{}, caddytelecrm.Account{}, caddytelecrm.Handler{}, caddytelecrm.Field{}, caddytelecrm.Setting{},
-		caddytelecrm.Action{}, caddytelecrm.Challenge{}, sandboxhandler.Handler{}, caddytelecrm.BoltOutbox{},
+		caddytelecrm.App{},
+		caddytelecrm.Keep{},
+		caddytelecrm.Account{},
+		caddytelecrm.Handler{},
+		caddytelecrm.Field{},
+		caddytelecrm.Setting{},
+		caddytelecrm.Action{},
+		caddytelecrm.Challenge{},
+		sandboxhandler.Handler{},
+		caddytelecrm.BoltOutbox{},
 	} {
 		for _, key := range jsonKeys(reflect.TypeOf(module)) {
 			_, known := explained[key]
@@ -314,8 +322,8 @@ func TestDocumentedKeys(t *testing.T) {
 
 func jsonKeys(of reflect.Type) []string {
 	var keys []string
-	for i := range of.NumField() {
-		if key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); key != "" && key != "-" {
+	for field := range of.Fields() {
+		if key, _, _ := strings.Cut(field.Tag.Get("json"), ","); key != "" && key != "-" {
 			keys = append(keys, key)
 		}
 	}

@@ -78,7 +78,6 @@ func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 // How long a visitor waits does not tell whether TeleCRM knew them: neither the first time that they
 // post nor right after it.
 func TestTimeTellsNothing(t *testing.T) {
-	t.Parallel()
 	const latency, people = 100 * time.Millisecond, 12
 	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise, Latency: latency})
 	if err != nil {

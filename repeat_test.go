@@ -96,7 +96,7 @@ func TestRepeatsOverAnotherConnection(t *testing.T) {
 	for n := range 2 {
 		r := postForm(meera)
 		r.RemoteAddr = fmt.Sprint("192.0.2.7:", 40000+n)
-		r.Header.Set("X-Request-Id", fmt.Sprint("request ", n))
+		r.Header.Set("X-Request-ID", fmt.Sprint("request ", n))
 		h.mustServe(t, r)
 	}
 	if entries := kept(t, app); len(entries) != 1 {

@@ -21,7 +21,7 @@ import (
 )
 
 // secretFile is what the guards' secret is called in Caddy's storage.
-const secretFile = "telecrm/guards.key"
+const secretFile = "telecrm/guards.key" //nolint:gosec // a name
 
 const (
 	// secretPatience is how long a request waits for the storage; the tokens'

@@ -23,14 +23,15 @@ type life struct {
 	expired bool           // an entry has expired when it ends
 }
 
-func exactly(d time.Duration) *time.Duration { return &d }
+//go:fix inline
+func exactly(d time.Duration) *time.Duration { return new(d) }
 
 // Parked entries are kept for 90 days, whatever the clock shows, and for no
 // longer than the clock needs to be trusted.
 func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
 	t.Parallel()
 	const years = 73 * 365 * day
-	right := exactly(0)
+	right := new(time.Duration(0))
 	for name, lives := range map[string][]life{
 		"right":                    {{parks: true, runs: 100 * day, expired: true}},
 		"right, restarted daily":   append([]life{{parks: true, runs: day}}, append(slices.Repeat([]life{{off: time.Hour, runs: day}}, 85), life{off: time.Hour, runs: 3 * day, expired: true})...),
@@ -45,7 +46,7 @@ func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
 		"behind from the beginning": {
 			{clock: -years, parks: true, runs: day}, {runs: day}, {runs: day, crm: right}, {runs: 90 * day, expired: true},
 		},
-		"the CRM's is wrong":              {{parks: true, runs: 80 * day, crm: exactly(years)}, {runs: 20 * day, crm: exactly(years)}},
+		"the CRM's is wrong":              {{parks: true, runs: 80 * day, crm: new(years)}, {runs: 20 * day, crm: new(years)}},
 		"not asked for long, but running": {{parks: true, runs: 10 * day}, {off: 30 * day, runs: 100 * day, expired: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,8 +78,10 @@ func ends() []end {
 		{name: "appended", entry: toAppend, crm: script{append: done}},
 		{name: "no Sync token", entry: toAppend, before: func(m *holdModel) { m.reconfigure(func(a *Account) { a.Client = nil }) }},
 		{name: "no Async token", entry: toUpsert, before: func(m *holdModel) { m.reconfigure(func(a *Account) { a.Async = nil }) }},
-		{name: "found by a search", entry: outbox.Entry{AmbiguousSince: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
-			crm: script{create: duplicate, find: telecrm.Found{Leads: []telecrm.FoundLead{{ID: "64c1", CreatedOn: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}}}}},
+		{
+			name: "found by a search", entry: outbox.Entry{AmbiguousSince: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
+			crm: script{create: duplicate, find: telecrm.Found{Leads: []telecrm.FoundLead{{ID: "64c1", CreatedOn: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}}}},
+		},
 		{name: "not found by a search", crm: script{create: duplicate}},
 		{name: "step not recorded", entry: unsure, meanwhile: (*holdModel).breakStore},
 		{name: "outcome not recorded", crm: script{create: revoked}, meanwhile: (*holdModel).breakStore},

@@ -20,8 +20,9 @@ const maxSignatures = 4
 
 // sign returns the text's signatures, each cut to a number of bytes.
 func (k Keys) sign(text string, size int) string {
-	var signatures []string
-	for _, key := range k() {
+	keys := k()
+	signatures := make([]string, 0, len(keys))
+	for _, key := range keys {
 		signatures = append(signatures, signature(key, text, size))
 	}
 	return strings.Join(signatures, ".")

@@ -240,10 +240,10 @@ func (s *scanner) innermost() *fieldset {
 // (https://html.spec.whatwg.org/multipage/form-elements.html#attr-fieldset-disabled).
 func (s *scanner) isDisabled() bool {
 	f := s.innermost()
-	switch {
-	case f == nil:
+	switch f {
+	case nil:
 		return false
-	case f == s.legend:
+	case s.legend:
 		return f.inside
 	}
 	return f.disabled

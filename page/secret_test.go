@@ -15,11 +15,11 @@ const secretInputs = `<form method=post action=/contact><input name=q><input nam
 // What the page asks for as a password, a card or a one-time code is not repeated.
 func TestOwnDoesNotRepeatSecrets(t *testing.T) {
 	o := own(t, secretInputs)
-	for _, name := range strings.Split("qabcdefgh", "") {
+	for name := range strings.SplitSeq("qabcdefgh", "") {
 		o.Values = append(o.Values, page.Pair{Name: name, Value: "typed-" + name})
 	}
 	text := render(t, o).source
-	for _, name := range strings.Split("qabcdefgh", "") {
+	for name := range strings.SplitSeq("qabcdefgh", "") {
 		if want := name == "q" || name == "h"; strings.Contains(text, "typed-"+name) != want {
 			t.Errorf("%s is repeated: %v, in\n%s", name, !want, text)
 		}

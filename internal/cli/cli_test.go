@@ -335,11 +335,16 @@ func TestOutputsAreSteeredByNothing(t *testing.T) {
 		{Name: hostile + "2", Waiting: 1},
 	}}}}
 	for _, command := range [][]string{
-		{"leads", "list"}, {"leads", "list", "--json"},
-		{"leads", "show", leads[0].ID}, {"leads", "show", leads[0].ID, "--json"},
-		{"leads", "export", "--format", "csv"}, {"leads", "export", "--format", "ndjson"},
-		{"status"}, {"status", "--json"},
-		{"accounts", "resume", hostile}, {"leads", "retry", hostile},
+		{"leads", "list"},
+		{"leads", "list", "--json"},
+		{"leads", "show", leads[0].ID},
+		{"leads", "show", leads[0].ID, "--json"},
+		{"leads", "export", "--format", "csv"},
+		{"leads", "export", "--format", "ndjson"},
+		{"status"},
+		{"status", "--json"},
+		{"accounts", "resume", hostile},
+		{"leads", "retry", hostile},
 	} {
 		if strings.Join(command[:min(2, len(command))], " ") == "leads show" {
 			e.answers = []string{string(shown)}

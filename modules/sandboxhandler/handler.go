@@ -14,9 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/leadwire/caddy-telecrm/sandbox"
-
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
+	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
 func init() {
