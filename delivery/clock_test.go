@@ -23,9 +23,6 @@ type life struct {
 	expired bool           // an entry has expired when it ends
 }
 
-//go:fix inline
-func exactly(d time.Duration) *time.Duration { return new(d) }
-
 // Parked entries are kept for 90 days, whatever the clock shows, and for no
 // longer than the clock needs to be trusted.
 func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
