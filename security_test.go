@@ -8,28 +8,42 @@ import (
 	"testing"
 )
 
-// Each attack in docs/security.md names tests, and those exist.
+// Each attack, and each rule that lost leads, names tests that exist.
 func TestDocumentedAttacksAreTried(t *testing.T) {
-	const file = "docs/security.md"
-	links := regexp.MustCompile(`\[(Test\w+)\]\(\.\./([^)]+)\)`)
-	_, table, found := strings.Cut(read(t, file), "\n| attack |")
-	if !found {
-		t.Fatalf("%s has no table of attacks", file)
-	}
-	table, _, _ = strings.Cut(table, "\n\n")
-	rows := strings.Split(strings.TrimSpace(table), "\n")[2:]
-	if len(rows) < 30 {
-		t.Errorf("only %d attacks", len(rows))
-	}
-	for _, row := range rows {
-		named := links.FindAllStringSubmatch(row, -1)
-		if len(named) == 0 {
-			t.Errorf("no test tries: %s", row)
+	for _, page := range []struct {
+		file, header string
+		rows         int
+	}{
+		{"docs/security.md", "| attack |", 30},
+		{"docs/reliability.md", "| rule |", 12},
+	} {
+		_, table, found := strings.Cut(read(t, page.file), "\n"+page.header)
+		if !found {
+			t.Fatalf("%s has no table %q", page.file, page.header)
 		}
-		for _, test := range named {
-			if !strings.Contains(read(t, test[2]), "\nfunc "+test[1]+"(t *testing.T) {") {
-				t.Errorf("%s has no %s", test[2], test[1])
-			}
+		table, _, _ = strings.Cut(table, "\n\n")
+		rows := strings.Split(strings.TrimSpace(table), "\n")[2:]
+		if len(rows) < page.rows {
+			t.Errorf("%s: only %d rows", page.file, len(rows))
+		}
+		for _, row := range rows {
+			checkNamedTests(t, row)
+		}
+	}
+}
+
+var testLink = regexp.MustCompile(`\[(Test\w+)\]\(\.\./([^)]+)\)`)
+
+// checkNamedTests reports a row that names no test, or one that does not exist.
+func checkNamedTests(t *testing.T, row string) {
+	t.Helper()
+	named := testLink.FindAllStringSubmatch(row, -1)
+	if len(named) == 0 {
+		t.Errorf("no test tries: %s", row)
+	}
+	for _, test := range named {
+		if !strings.Contains(read(t, test[2]), "\nfunc "+test[1]+"(t *testing.T) {") {
+			t.Errorf("%s has no %s", test[2], test[1])
 		}
 	}
 }
