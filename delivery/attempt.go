@@ -43,7 +43,7 @@ func (l *lane) attempt(account *Account, entry outbox.Entry) {
 	}
 }
 
-// attempt is one attempt at an entry, and the crew of its errand.
+// attempt is one attempt at an entry. It implements crew.
 type attempt struct {
 	*lane
 
@@ -175,7 +175,7 @@ func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
 		if a.alone = l.singledOut(a.entry.ID); a.alone {
 			break
 		}
-		l.suspect(a.entry)
+		l.suspect(a.entry.ID, suspect{identifier: a.entry.Identifier})
 		l.window = 1
 		held = !l.hold.on()
 		l.holdBack(a.entry.ID, answer, now)

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -70,16 +71,12 @@ func firstWait(answer telecrm.Answer) time.Duration {
 // namesAccount reports whether an answer blames the account itself. A bare 403
 // or 404 may as well be about the lead, and come from a firewall.
 func namesAccount(answer telecrm.Answer) bool {
-	switch answer.Status {
-	case http.StatusUnauthorized, http.StatusPaymentRequired:
-		return true
-	}
-	switch answer.Code {
-	case telecrm.CodeNotAuthorized, telecrm.CodeEnterpriseNotFound, telecrm.CodeLicenseExpired, telecrm.CodeBuyLicense:
-		return true
-	}
-	return false
+	return answer.Status == http.StatusUnauthorized || answer.Status == http.StatusPaymentRequired ||
+		slices.Contains(accountCodes, answer.Code)
 }
+
+// accountCodes are the codes with which TeleCRM blames the account.
+var accountCodes = []string{telecrm.CodeNotAuthorized, telecrm.CodeEnterpriseNotFound, telecrm.CodeLicenseExpired, telecrm.CodeBuyLicense}
 
 // endProbe ends the probe, if the attempt at the entry was one, however it
 // ended. Unless its answer has planned the next probe, that comes at once with

@@ -125,7 +125,6 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 			return l.storeFailed("looking for what is due", err)
 		}
 		if !waiting {
-			l.noneWaits()
 			return idle
 		}
 		if wait := due.Sub(now); wait > 0 && wait < farthestDue && !next.resumed {

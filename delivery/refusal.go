@@ -72,7 +72,7 @@ func (a *attempt) refuse(s outbox.Settlement, answer telecrm.Answer) outbox.Sett
 	release := l.holdForRefusals(answer)
 	l.mu.Unlock()
 	a.blameless, a.refusal = true, nil
-	l.tellHeld(l.refusalReason(how))
+	l.tellHeld(refusalReason(how))
 	for _, id := range release {
 		if id != a.entry.ID {
 			l.unpark(id)
@@ -85,11 +85,11 @@ func (a *attempt) refuse(s outbox.Settlement, answer telecrm.Answer) outbox.Sett
 // that are parked for it.
 func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
 	now := l.engine.now()
-	l.hold = hold{reason: l.refusalReason(l.refused.how), since: now, first: firstWait(answer), refusal: l.refused.how}
+	l.hold = hold{reason: refusalReason(l.refused.how), since: now, first: firstWait(answer), refusal: l.refused.how}
 	l.hold.plan(now, false)
 	l.window = 1
 	for _, refused := range l.refused.list {
-		l.suspects[refused.id] = &suspect{identifier: refused.identifier, refused: true}
+		l.suspect(refused.id, suspect{identifier: refused.identifier, refused: true})
 		if refused.recorded {
 			parked = append(parked, refused.id)
 		}
@@ -99,12 +99,12 @@ func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
 	return parked
 }
 
-func (*lane) refusalReason(how string) string { return reasonRefusesAll + ": " + how }
+func refusalReason(how string) string { return reasonRefusesAll + ": " + how }
 
 // waitsForAccount has the entry wait until the account is not held any more.
 func (a *attempt) waitsForAccount(s outbox.Settlement) outbox.Settlement {
 	a.mu.Lock()
-	a.suspects[a.entry.ID] = &suspect{identifier: a.entry.Identifier, refused: true}
+	a.suspect(a.entry.ID, suspect{identifier: a.entry.Identifier, refused: true})
 	a.mu.Unlock()
 	s.State, s.DueAt, s.Uncounted = outbox.Waiting, s.At, true
 	return s

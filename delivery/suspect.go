@@ -15,9 +15,16 @@ type suspect struct {
 	othersPass bool // TeleCRM has taken another lead since
 }
 
+// mostSuspects bounds how many suspects are remembered, of which some may have
+// been erased since. One that is forgotten holds the account once more.
+const mostSuspects = 10_000
+
 // suspect notes that TeleCRM turned the account away for that entry.
-func (l *lane) suspect(entry outbox.Entry) {
-	l.suspects[entry.ID] = &suspect{identifier: entry.Identifier}
+func (l *lane) suspect(id string, s suspect) {
+	if len(l.suspects) >= mostSuspects {
+		clear(l.suspects)
+	}
+	l.suspects[id] = &s
 }
 
 // passed notes that TeleCRM answers for the lead of that id, which tells the
@@ -43,16 +50,6 @@ func (l *lane) unsuspect(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.suspects, id)
-}
-
-// noneWaits forgets the suspects that were erased or discarded, once there is
-// nothing left that waits.
-func (l *lane) noneWaits() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.underWay == 0 {
-		clear(l.suspects)
-	}
 }
 
 // takeProbe takes the entry to probe a held lane with: if there is any that

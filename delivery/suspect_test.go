@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,7 +161,7 @@ func TestAllLeadsTurnedAway(t *testing.T) {
 // A token that does not work for a few leads alone, as that of the Async API
 // may not, holds nobody else up for long, and those leads wait for it.
 func TestOneTokenRevoked(t *testing.T) {
-	m := struct{ asyncRevoked bool }{true}
+	var mended atomic.Bool
 	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		if strings.HasPrefix(phoneOf(lead), poison) {
 			return duplicate
@@ -168,10 +169,10 @@ func TestOneTokenRevoked(t *testing.T) {
 		return created(ctx, n, lead)
 	}}
 	upsert := asyncFunc(func() telecrm.Answer {
-		if m.asyncRevoked {
-			return revoked
+		if mended.Load() {
+			return accepted
 		}
-		return accepted
+		return revoked
 	})
 	inBubble(t, crm, func(r *rig) {
 		r.config.Accounts[0].Async = upsert
@@ -193,7 +194,7 @@ func TestOneTokenRevoked(t *testing.T) {
 		if e := r.entry(known); e.State != outbox.Waiting {
 			r.t.Errorf("the lead that needs the token is %s: %s", e.State, e.Reason)
 		}
-		m.asyncRevoked = false
+		mended.Store(true)
 		time.Sleep(3 * time.Hour) // in which it is due
 		synctest.Wait()
 		if e := r.entry(known); e.State != outbox.Delivered {
