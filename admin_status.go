@@ -44,7 +44,7 @@ func statusOf(ctx context.Context, open []openOutbox) (adminapi.Status, error) {
 // ask for the status when something is wrong, so it does not wait for long.
 const statusPatience = 3 * time.Second
 
-// status tells how the outbox fares. An outbox that hangs is reported as such,
+// status returns the state of the outbox. An outbox that hangs is reported as such,
 // with what is known without it.
 func (o openOutbox) status(ctx context.Context) (adminapi.Outbox, error) {
 	reading, cancel := context.WithTimeout(ctx, statusPatience)

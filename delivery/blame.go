@@ -9,7 +9,7 @@ type Blames struct {
 	last map[string]blame // by form
 }
 
-// blame is the visitor who was last told that TeleCRM refused what they typed.
+// blame names the last visitor that was told about a refusal by TeleCRM.
 type blame struct{ how, identifier string }
 
 // Refused reports whether the visitor is to be told that TeleCRM has refused

@@ -27,7 +27,7 @@ type lane struct {
 	busy     map[string]bool   // identifiers of attempts under way
 	waiters  map[string]waiter // by entry id
 	recent   recent
-	window   int           // how many attempts may be under way now
+	window   int           // how many attempts may be in flight now
 	failures int           // attempts in a row that TeleCRM did not take
 	pause    time.Duration // the last pause of the lane's own choosing
 	paused   time.Time     // when TeleCRM may be asked again
