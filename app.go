@@ -1,13 +1,12 @@
 package caddytelecrm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,7 +14,17 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/internal/account"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/secret"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+
 	// Modules that come with the handler.
+	_ "github.com/leadwire/caddy-telecrm/modules/admin"
 	_ "github.com/leadwire/caddy-telecrm/modules/command"
 	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
@@ -24,10 +33,6 @@ func init() {
 	caddy.RegisterModule(App{})
 }
 
-// defaultAccount is the name of the account that a form uses when it names
-// none.
-const defaultAccount = "default"
-
 // Defaults of an [App].
 const (
 	defaultRetryFor      = 72 * time.Hour
@@ -35,45 +40,45 @@ const (
 	defaultKeepParked    = 90 * 24 * time.Hour
 )
 
-// App holds the TeleCRM accounts that the `telecrm` handlers deliver leads
-// to, and the outbox that keeps the leads until they are there.
-type App struct {
-	// The accounts by name. A form that names none uses the one called
-	// `default`.
-	Accounts map[string]*Account `json:"accounts,omitempty"`
+// The events. Their data are ids, names from the config, counts, and reasons in the words of the
+// log. They hold nothing that a visitor typed.
+const (
+	eventDelivered = "telecrm_lead_delivered"
+	eventParked    = "telecrm_lead_parked"
+	eventHeld      = "telecrm_account_held"
+	eventResumed   = "telecrm_account_resumed"
+)
 
-	// Where leads are kept until TeleCRM has them: `bolt`, a file, or `off`.
-	// Default: `bolt`
+// App holds the TeleCRM accounts that the `telecrm` handlers deliver leads to, and the outbox that
+// keeps the leads until they are delivered.
+type App struct {
+	// The accounts by name. A form that names none uses the one called `default`.
+	Accounts map[string]*account.Settings `json:"accounts,omitempty"`
+
+	// Where leads are kept until TeleCRM has them: `bolt`, a file, or `off`. Default: `bolt`
 	OutboxRaw json.RawMessage `json:"outbox,omitempty" caddy:"namespace=telecrm.outbox inline_key=store"`
 
-	// How long TeleCRM may fail to take a lead before it is parked, which
-	// keeps it for a person to look at. Default: `72h`
+	// How long TeleCRM may fail to take a lead before it is parked, which keeps it for a person to
+	// look at. Default: `72h`
 	RetryFor caddy.Duration `json:"retry_for,omitempty"`
 
 	// How long leads are kept after they were delivered or parked.
 	Keep Keep `json:"keep,omitzero"`
 
-	accounts map[string]*account
-	written  map[string]settingsKey   // of the named accounts
-	inline   map[settingsKey]*account // of settings in a form's own block
-	numbers  func()                   // numbers the inline accounts of one name, once
-	updates  map[string]bool          // keys of accounts with a form that updates leads
-	forms    map[string]remarkLabels  // the config's forms by name
-	outbox   Outbox
-	resource string
+	accounts *account.Registry
+	forms    map[string]metrics.FieldLabels // the config's forms by name
+	secret   *secret.Secret                 // of the guards of all forms
 	grace    func() time.Duration
-	outlet   *eventOutlet
-	secret   *secret         // of the guards of all forms
-	tokens   func() []string // of all accounts, to keep out of the log what quotes them; see account.deriveKey
+	outlet   *dispatch.Outlet
 	logger   *zap.Logger
 
-	secretName string // in the pool
-
-	started chan struct{}
-	pooled  *pooledOutbox // set once started is closed; nil if the outbox is off
+	outbox   dispatch.Guest
+	resource string
+	started  chan struct{}
+	opened   *dispatch.Dispatcher // set once started is closed; nil if the outbox is off
 }
 
-// Keep is how long leads are kept once nothing more is done with them.
+// Keep is how long leads are kept after they were settled.
 type Keep struct {
 	// After they were delivered. Default: `7d`
 	Delivered caddy.Duration `json:"delivered,omitempty"`
@@ -89,70 +94,54 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves the accounts' settings. It does not talk to TeleCRM, so
-// a CRM that is down never keeps a site from starting.
+// Provision resolves the accounts' settings. It does not talk to TeleCRM: an outage there never
+// keeps a site from starting.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.fillDefaults()
 	a.grace = graceOf(ctx)
-	if err := meters.register(ctx.GetMetricsRegistry()); err != nil {
+	a.forms = make(map[string]metrics.FieldLabels)
+	if err := metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	if err := a.provisionEvents(ctx); err != nil {
+	var err error
+	if a.outlet, err = dispatch.NewOutlet(ctx, a.wakeEvents); err != nil {
 		return err
 	}
 	if err := a.provisionOutbox(ctx); err != nil {
 		return err
 	}
-	var err error
-	if a.secret, a.secretName, err = pooledSecret(ctx.Storage(), a.logger); err != nil {
+	if a.secret, err = secret.Open(ctx.Storage(), a.logger); err != nil {
 		return err
 	}
-	a.accounts = make(map[string]*account, len(a.Accounts))
-	a.written = make(map[string]settingsKey, len(a.Accounts))
-	a.inline = make(map[settingsKey]*account)
-	a.numbers = sync.OnceFunc(a.numberAccounts)
-	a.tokens = func() []string { return nil }
-	a.updates = make(map[string]bool)
-	a.forms = make(map[string]remarkLabels)
-	repl := caddy.NewReplacer()
+	a.accounts = account.NewRegistry(metrics.Observer, a.logger)
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
 		settings := a.Accounts[name]
 		if settings == nil {
-			return fmt.Errorf("account %s: token (or async_token) and enterprise_id are required", name)
+			settings = new(account.Settings)
 		}
-		resolved, err := settings.resolve(repl, a.logger.With(zap.String("account", name)))
-		if err != nil {
+		if err := a.accounts.Add(name, *settings); err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
-		if resolved, err = resolved.canonical(); err != nil {
-			return fmt.Errorf("account %s: %w", name, err)
-		}
-		acct, err := resolved.open(name)
-		if err != nil {
-			return fmt.Errorf("account %s: %w", name, err)
-		}
-		a.accounts[name], a.written[name] = acct, resolved.settingsKey()
-		a.hide(resolved)
 	}
 	return nil
 }
 
-// provisionOutbox loads the outbox module. It opens nothing, so that a config
-// can be validated beside a running server.
+// provisionOutbox loads the outbox module. It opens nothing, so that a config can be validated
+// beside a running server.
 func (a *App) provisionOutbox(ctx caddy.Context) error {
 	a.started = make(chan struct{})
-	a.outbox = new(BoltOutbox)
+	a.outbox = new(outboxes.Bolt)
 	if a.OutboxRaw != nil {
 		guest, err := ctx.LoadModule(a, "OutboxRaw")
 		if err != nil {
 			return fmt.Errorf("loading outbox: %w", err)
 		}
 		var ok bool
-		if a.outbox, ok = guest.(Outbox); !ok {
-			return fmt.Errorf("loading outbox: %T is no outbox", guest)
+		if a.outbox, ok = guest.(dispatch.Guest); !ok {
+			return fmt.Errorf("loading outbox: %T is not an outbox module", guest)
 		}
-	} else if err := a.outbox.(*BoltOutbox).Provision(ctx); err != nil {
+	} else if err := a.outbox.(*outboxes.Bolt).Provision(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -176,6 +165,19 @@ func (a *App) fillDefaults() {
 	}
 }
 
+// graceOf returns how long the HTTP servers let requests take to end when the process exits.
+// Attempts may take as long.
+func graceOf(ctx caddy.Context) func() time.Duration {
+	return func() time.Duration {
+		if app, err := ctx.AppIfConfigured("http"); err == nil {
+			if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
+				return grace
+			}
+		}
+		return dispatch.LastAttempts
+	}
+}
+
 // Validate reports settings that cannot work.
 func (a *App) Validate() error {
 	if a.RetryFor < 0 || a.Keep.Delivered < 0 || a.Keep.Parked < 0 {
@@ -184,94 +186,284 @@ func (a *App) Validate() error {
 	return nil
 }
 
-// keepsLeads reports whether there is an outbox.
-func (a *App) keepsLeads() bool { return a.resource != "" }
+// KeepsLeads reports whether there is an outbox.
+func (a *App) KeepsLeads() bool { return a.resource != "" }
 
-// Start opens the outbox, unless a config before this one has it open, and
-// delivers what is due in it.
+// Start opens the outbox, unless an earlier config has it open, and delivers the leads in it.
 func (a *App) Start() error {
 	defer close(a.started)
-	meters.expect(a.forms, a.allAccounts())
-	if !a.keepsLeads() {
+	metrics.Expect(a.forms, a.accounts.Names())
+	if !a.KeepsLeads() {
 		return nil
 	}
-	pooled, err := openPooled(a.resource, a.outbox, a.logger)
+	d, err := dispatch.Open(a.resource, a.outbox, a.logger)
 	if err != nil {
 		return err
 	}
-	a.pooled = pooled
-	pooled.adopt(a, a.deliveryConfig())
+	a.opened = d
+	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.outlet})
 	return nil
 }
 
-// Stop lets attempts under way end if the process is about to exit. When a
-// config takes over, nothing needs to stop: the outbox goes on under it, and
-// requests that are still being answered use it until Cleanup.
+// Stop lets attempts in flight end if the process is about to exit. When another config takes over
+// it does nothing: the outbox stays open, and requests that are still being answered use it until
+// Cleanup.
 func (a *App) Stop() error {
-	if a.pooled != nil && caddy.Exiting() {
-		a.pooled.stop(a.grace())
+	if a.opened != nil && caddy.Exiting() {
+		a.opened.Stop(a.grace())
 	}
 	return nil
 }
 
-// Cleanup lets go of the outbox, which the last config to do so closes, and
-// closes the accounts' idle connections.
+// Cleanup ends the config's use of the outbox, which the last config closes, and closes the
+// accounts' idle connections.
 func (a *App) Cleanup() error {
 	var err error
-	if a.pooled != nil {
-		a.pooled.release(a)
-		_, err = pool.Delete(a.resource)
+	if a.opened != nil {
+		a.opened.Release(a)
+		err = a.opened.Close()
 	}
 	if a.secret != nil {
-		_, lost := pool.Delete(a.secretName)
-		err = errors.Join(err, lost)
+		err = errors.Join(err, a.secret.Release())
 	}
-	for _, acct := range a.allAccounts() {
-		acct.closeIdleConnections()
+	if a.accounts != nil {
+		a.accounts.CloseIdleConnections()
 	}
 	return err
 }
 
-// allAccounts are the named accounts and those written in forms.
-func (a *App) allAccounts() []*account {
-	return slices.AppendSeq(slices.Collect(maps.Values(a.accounts)), maps.Values(a.inline))
+// know adds the fields of a form. Forms of one name count together.
+func (a *App) know(form string, labels metrics.FieldLabels) {
+	if a.forms[form] == nil {
+		a.forms[form] = make(metrics.FieldLabels)
+	}
+	maps.Copy(a.forms[form], labels)
 }
 
-// graceOf is how long the HTTP servers let requests take to end when the
-// process exits, and so how long attempts may.
-func graceOf(ctx caddy.Context) func() time.Duration {
-	return func() time.Duration {
-		if app, err := ctx.AppIfConfigured("http"); err == nil {
-			if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
-				return grace
+// startPatience is how long a request that arrives before the app has started waits for it.
+const startPatience = 5 * time.Second
+
+// dispatcher returns the open outbox. Caddy starts apps in no particular order, so a request may
+// arrive before it is open.
+func (a *App) dispatcher(ctx context.Context) (*dispatch.Dispatcher, error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	select {
+	case <-a.started:
+	case <-ctx.Done():
+		return nil, errors.New("waiting for the outbox: it has not been opened yet")
+	}
+	if a.opened == nil {
+		return nil, errors.New("the outbox could not be opened")
+	}
+	return a.opened, nil
+}
+
+// lookupPatience is how long a post that looks like a repeat waits for the outbox to say whether it
+// still has the first one.
+const lookupPatience = 2 * time.Second
+
+// isRemoved reports whether a lead that the outbox kept is not in it any more: an operator erased
+// or discarded it, or it has expired.
+func (a *App) isRemoved(ctx context.Context, id string) bool {
+	if !a.KeepsLeads() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupPatience)
+	defer cancel()
+	d, err := a.dispatcher(ctx)
+	if err != nil {
+		return false
+	}
+	_, err = d.Store.Get(ctx, id)
+	return errors.Is(err, outbox.ErrNotFound)
+}
+
+// park keeps a lead in the outbox without sending it.
+func (a *App) park(ctx context.Context, s delivery.Submission, reason string) error {
+	ctx = context.WithoutCancel(ctx)
+	d, err := a.dispatcher(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.Engine.SetAside(ctx, s, reason); err != nil {
+		return err
+	}
+	d.Tally.Accepted()
+	d.Tally.Settled(outbox.Parked)
+	return nil
+}
+
+// supersede removes the first of two posts from the outbox, now that the second is safe.
+func (a *App) supersede(ctx context.Context, first string, second delivery.Submission) {
+	if first == "" || !a.KeepsLeads() {
+		return
+	}
+	d, err := a.dispatcher(ctx)
+	if err != nil {
+		return
+	}
+	log := a.logger.WithLazy(zap.String("form", second.Form), zap.String("id", first), zap.String("sent_again_as", second.ID))
+	switch removed, err := d.Engine.Supersede(context.WithoutCancel(ctx), first, second.Account, second.Form); {
+	case err != nil:
+		log.Warn("removing a parked post that was sent again; it stays parked", zap.Error(err))
+	case removed:
+		log.Info("a post that the visitor was asked about was sent again; the first one is removed")
+	}
+}
+
+// sendOnce sends a lead that the outbox does not keep, at the pace of its account, which the
+// outbox's engine keeps while there is one. It reports whether the outbox has kept the lead after
+// all, and will deliver it.
+func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Submission) (_ outbox.Settlement, _ telecrm.Answer, kept bool) {
+	described := acct.Delivery()
+	sentAhead := func() {
+		a.logger.Warn("a lead that no outbox keeps was sent ahead of its turn under crm_rate; raise it if TeleCRM allows more, or keep leads in an outbox",
+			zap.String("form", s.Form), zap.String("account", s.Account))
+	}
+	if a.KeepsLeads() {
+		if d, err := a.dispatcher(ctx); err == nil {
+			settled, answer, err := d.Engine.SendOnce(ctx, described, s, sentAhead)
+			if kept = errors.Is(err, delivery.ErrKept); kept {
+				d.Tally.Accepted()
+			}
+			if kept || err == nil {
+				return settled, answer, kept
 			}
 		}
-		return lastAttempts
+	}
+	settled, answer := delivery.SendOnce(ctx, described, acct.Pace, s, sentAhead)
+	return settled, answer, false
+}
+
+// heir returns the account that delivers the entries of an account that the config does not have
+// any more.
+func (a *App) heir(name string) (delivery.Account, bool) {
+	heir := a.accounts.HeirOf(name)
+	if heir == nil {
+		return delivery.Account{}, false
+	}
+	return heir.Delivery(), true
+}
+
+// deliveryConfig returns the engine's config.
+func (a *App) deliveryConfig() delivery.Config {
+	config := delivery.Config{
+		RetryFor:      time.Duration(a.RetryFor),
+		KeepDelivered: time.Duration(a.Keep.Delivered),
+		KeepParked:    time.Duration(a.Keep.Parked),
+		Logger:        a.logger,
+		Hooks: delivery.Hooks{
+			Attempt: func(ctx context.Context, entry outbox.Entry) (context.Context, func(outbox.Settlement)) {
+				return a.opened.Attempts.Start(ctx, entry)
+			},
+			Settled:  a.settled,
+			Held:     a.held,
+			Resumed:  a.resumed,
+			Orphaned: a.logOrphaned,
+		},
+	}
+	for _, acct := range a.accounts.All() {
+		config.Accounts = append(config.Accounts, acct.Delivery())
+	}
+	return config
+}
+
+// settled tells operators the result of an attempt: in metrics, on their page, in the log and by an
+// event.
+func (a *App) settled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	metrics.CountAttempt(entry.Account, s, answer)
+	a.opened.Tally.Settled(s.State)
+	log := a.logger.WithLazy(
+		zap.String("account", entry.Account),
+		zap.String("form", entry.Form),
+		zap.String("id", entry.ID),
+		zap.Int("attempts", entry.Attempts))
+	about := map[string]any{
+		"id": entry.ID, "account": entry.Account, "form": entry.Form, "reason": s.Reason, "attempts": entry.Attempts,
+	}
+	switch s.State {
+	case outbox.Delivered:
+		a.delivered(log, entry, s, answer)
+		about["lead_id"] = s.LeadID
+		a.opened.Announce(a.outlet, eventDelivered, about)
+	case outbox.Parked:
+		log.Warn("lead parked", zap.String("reason", s.Reason))
+		a.opened.Announce(a.outlet, eventParked, about)
+	case outbox.Waiting:
+		log.Info("lead waits", zap.String("reason", s.Reason), zap.Time("next_attempt", s.DueAt))
 	}
 }
 
-// hide keeps the tokens of an account out of the log.
-func (a *App) hide(resolved Account) {
-	tokens := a.tokens()
-	for _, token := range []string{resolved.Token, resolved.AsyncToken} {
-		if token != "" {
-			tokens = append(tokens, token)
-		}
+// delivered logs a delivered lead, and what TeleCRM did not store of it.
+func (a *App) delivered(log *zap.Logger, entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
+	note := zap.Skip()
+	if s.Reason != "" {
+		note = zap.String("note", s.Reason)
 	}
-	a.tokens = func() []string { return tokens }
+	log.Info("lead delivered", zap.String("lead_id", s.LeadID), note)
+	warnUnconfirmed(log, answer)
+	if len(answer.Remarks) == 0 && len(answer.Actions) == 0 {
+		return
+	}
+	job, err := delivery.DecodeJob(entry.Payload)
+	if err != nil {
+		log.Error("reading back a delivered lead", zap.Error(err))
+		return
+	}
+	losses := answer.Losses(job.Lead)
+	a.remarkOn(log, entry.Form, losses)
+	for _, r := range losses {
+		a.opened.Tally.Remarked(entry.Form, a.forms[entry.Form].Of(r.Field))
+	}
 }
 
-// account returns the configured account of that name, or an error that lists
-// the known ones.
-func (a *App) account(name string) (*account, error) {
-	if acct, ok := a.accounts[name]; ok {
-		return acct, nil
+// warnUnconfirmed logs a lead that TeleCRM took without naming it.
+func warnUnconfirmed(log *zap.Logger, answer telecrm.Answer) {
+	if answer.Verdict == telecrm.Created && !answer.Confirmed() {
+		log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
 	}
-	if len(a.accounts) == 0 {
-		return nil, fmt.Errorf("there is no account %q: configure it in the telecrm global option, or write token and enterprise_id in this block", name)
+}
+
+// remarkOn logs and counts parts of a form's lead that were not stored as they were sent.
+func (a *App) remarkOn(log *zap.Logger, form string, remarks []telecrm.Remark) {
+	if len(remarks) == 0 {
+		return
 	}
-	known := slices.Sorted(maps.Keys(a.accounts))
-	return nil, fmt.Errorf("there is no account %q; known accounts are: %s", name, strings.Join(known, ", "))
+	tokens := a.accounts.Redactor()
+	for _, r := range remarks {
+		log.Warn("a part of the lead was not stored as sent",
+			zap.String("field", tokens.Redact(r.Field)),
+			zap.String("status", tokens.Redact(r.Status)),
+			zap.String("remark", tokens.Redact(r.Text)))
+	}
+	metrics.CountRemarks(form, a.forms[form], remarks)
+}
+
+// heldAdvice lists what to check, the easiest first.
+const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
+
+func (a *App) held(account, reason string) {
+	a.logger.Error(heldAdvice+"; everything is kept and tried again by itself",
+		zap.String("account", account), zap.String("reason", reason))
+	a.opened.Announce(a.outlet, eventHeld, map[string]any{"account": account, "reason": reason})
+}
+
+func (a *App) resumed(account string) {
+	a.logger.Info("TeleCRM takes leads from this account again", zap.String("account", account))
+	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": account})
+}
+
+func (a *App) logOrphaned(account string, entries int) {
+	a.logger.Warn("leads wait for an account that is not in the config; they stay until it is again",
+		zap.String("account", account), zap.Int("entries", entries))
+}
+
+// wakeEvents delivers the events that wait for the config to have started.
+func (a *App) wakeEvents() {
+	if a.opened != nil {
+		a.opened.WakeEvents()
+	}
 }
 
 // Interface guards

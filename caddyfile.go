@@ -1,24 +1,38 @@
 package caddytelecrm
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/account"
+	"github.com/leadwire/caddy-telecrm/internal/answer"
+	"github.com/leadwire/caddy-telecrm/internal/challenges"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
+	"github.com/leadwire/caddy-telecrm/mapping"
 )
 
 func init() {
+	httpcaddyfile.RegisterGlobalOption("telecrm", parseGlobalOption)
 	httpcaddyfile.RegisterDirective("telecrm", parseDirective)
 	httpcaddyfile.RegisterDirectiveOrder("telecrm", httpcaddyfile.Before, "templates")
 }
 
-// parseDirective reads the telecrm directive. Its matcher goes into the
-// handler rather than into the route, where it would see only what earlier
-// directives such as try_files made of the URI.
+// parseDirective reads the telecrm directive. Its matcher goes into the handler rather than into
+// the route, where it would see only what earlier directives such as try_files made of the URI.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
@@ -118,19 +132,19 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		grammar.Text("messages", &h.Messages),
 		grammar.Size("max_body", &h.MaxBody),
 		{Name: "challenge", Read: h.readChallenge},
-	}, accountWords(&h.Account)...))
+	}, accountWords(&h.Settings)...))
 }
 
 func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Errf("on_duplicate takes one of: %s", policyNames())
+		return d.Errf("on_duplicate takes one of: %s", strings.Join(delivery.PolicyNames(), ", "))
 	}
 	h.OnDuplicate = d.Val()
 	h.UpdateFields = d.RemainingArgs()
 	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
 	switch {
 	case !slices.Contains(delivery.Policies(), delivery.Policy(h.OnDuplicate)):
-		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, policyNames())
+		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, strings.Join(delivery.PolicyNames(), ", "))
 	case isUpdate && len(h.UpdateFields) == 0:
 		return d.Errf("on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:
@@ -157,11 +171,11 @@ func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	switch {
-	case len(args) == 2 && args[0] == errorsRedirect:
+	case len(args) == 2 && args[0] == answer.Redirect:
 		h.ErrorsRedirect = args[1]
-	case len(args) == 1 && args[0] == errorsRedirect:
+	case len(args) == 1 && args[0] == answer.Redirect:
 		return d.Errf("errors redirect takes a path or URL")
-	case len(args) == 1 && (args[0] == errorsPage || args[0] == errorsHandle):
+	case len(args) == 1 && (args[0] == answer.Page || args[0] == answer.Handle):
 	default:
 		return d.Errf("errors takes one of: page, handle, redirect <path or URL>")
 	}
@@ -170,7 +184,7 @@ func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) readAction(d *caddyfile.Dispenser) error {
-	var action Action
+	var action mapping.Action
 	if !d.AllArgs(&action.Code) {
 		return d.Errf("action takes one code, such as 1042, or PAYMENT")
 	}
@@ -182,9 +196,9 @@ func (h *Handler) readAction(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func fieldWord(into *[]Field) grammar.Word {
+func fieldWord(into *[]mapping.Field) grammar.Word {
 	return grammar.Word{Name: "field", Many: true, Read: func(d *caddyfile.Dispenser) error {
-		var f Field
+		var f mapping.Field
 		switch args := d.RemainingArgs(); len(args) {
 		case 3:
 			f.Type = args[2]
@@ -198,11 +212,11 @@ func fieldWord(into *[]Field) grammar.Word {
 			return d.Errf("field takes: <api_name> [<input> [<type>]]")
 		}
 		err := grammar.Block(d, "field", []grammar.Word{
-			{Name: "required", Read: f.readRequired},
+			{Name: "required", Read: func(d *caddyfile.Dispenser) error { return readRequired(d, &f) }},
 			grammar.Text("label", &f.Label),
 			grammar.Text("country", &f.Country),
-			{Name: "options", Read: f.readOptions},
-			{Name: "pattern", Read: f.readPattern},
+			{Name: "options", Read: func(d *caddyfile.Dispenser) error { return readOptions(d, &f) }},
+			{Name: "pattern", Read: func(d *caddyfile.Dispenser) error { return readPattern(d, &f) }},
 			grammar.Number("min", &f.Min),
 			grammar.Number("max", &f.Max),
 			grammar.Text("default", &f.Default),
@@ -215,7 +229,7 @@ func fieldWord(into *[]Field) grammar.Word {
 	}}
 }
 
-func (f *Field) readRequired(d *caddyfile.Dispenser) error {
+func readRequired(d *caddyfile.Dispenser, f *mapping.Field) error {
 	f.Required = true
 	args := d.RemainingArgs()
 	if len(args) > 1 {
@@ -227,7 +241,7 @@ func (f *Field) readRequired(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (f *Field) readOptions(d *caddyfile.Dispenser) error {
+func readOptions(d *caddyfile.Dispenser, f *mapping.Field) error {
 	f.Options = d.RemainingArgs()
 	if len(f.Options) == 0 {
 		return d.Errf("options takes one or more labels; put those with spaces in quotes")
@@ -235,7 +249,7 @@ func (f *Field) readOptions(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (f *Field) readPattern(d *caddyfile.Dispenser) error {
+func readPattern(d *caddyfile.Dispenser, f *mapping.Field) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
 		return d.Errf("pattern takes: <regexp> [<message>]")
@@ -247,13 +261,13 @@ func (f *Field) readPattern(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func setWord(into *[]Setting) grammar.Word {
+func setWord(into *[]mapping.Setting) grammar.Word {
 	return grammar.Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		if len(args) < 2 || len(args) > 3 {
 			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")
 		}
-		s := Setting{Name: args[0], Value: args[1]}
+		s := mapping.Setting{Name: args[0], Value: args[1]}
 		if len(args) == 3 {
 			s.Type = args[2]
 		}
@@ -262,5 +276,204 @@ func setWord(into *[]Setting) grammar.Word {
 	}}
 }
 
-// Interface guard
-var _ caddyfile.Unmarshaler = (*Handler)(nil)
+func (h *Handler) readHoneypot(d *caddyfile.Dispenser) error {
+	h.Honeypot = d.RemainingArgs()
+	if len(h.Honeypot) == 0 {
+		return d.Errf("honeypot takes the names of one or more inputs, or off")
+	}
+	return nil
+}
+
+func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {
+	h.Origins = append(h.Origins, d.RemainingArgs()...)
+	if len(h.Origins) == 0 {
+		return d.Errf("origins takes one or more, such as https://www.example.com")
+	}
+	return nil
+}
+func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
+	c := new(challenges.Config)
+	if args := d.RemainingArgs(); len(args) == 1 {
+		c.Kind = args[0]
+	}
+	if !slices.Contains(challenges.Kinds(), c.Kind) {
+		return d.Errf("challenge takes one of: %s", strings.Join(challenges.Kinds(), ", "))
+	}
+	h.Challenge = c
+	return grammar.Block(d, "challenge", []grammar.Word{
+		grammar.Text("path", &c.Path),
+		grammar.Whole("complexity", &c.Complexity),
+		grammar.Duration("expires", &c.Expires),
+		grammar.Text("secret", &c.Secret),
+		{Name: "host", Read: func(d *caddyfile.Dispenser) error {
+			if c.Hosts = d.RemainingArgs(); len(c.Hosts) == 0 {
+				return d.Errf("host takes one or more hosts, such as www.example.com")
+			}
+			return nil
+		}},
+		grammar.Text("action", &c.Action),
+		grammar.Number("score", &c.Score),
+		grammar.Text("verify_url", &c.VerifyURL),
+		grammar.Duration("timeout", &c.Timeout),
+		grammar.Text("fail", &c.Fail),
+	})
+}
+
+// parseLimit reads `<n> <window>` or `off`, which is no limit.
+func parseLimit(text string) (guard.Limit, error) {
+	const form = "write <n> <window>, such as 10 1m, or off"
+	if text == off {
+		return guard.Limit{}, nil
+	}
+	words := strings.Fields(text)
+	if len(words) != 2 {
+		return guard.Limit{}, errors.New(form)
+	}
+	posts, err := strconv.ParseUint(words[0], 10, 16)
+	if err != nil || posts == 0 {
+		return guard.Limit{}, fmt.Errorf("must be between 1 and 65535 posts, got %q; %s", words[0], form)
+	}
+	window, err := caddy.ParseDuration(words[1])
+	if err != nil || window <= 0 {
+		return guard.Limit{}, fmt.Errorf("must have a duration above zero, got %q; %s", words[1], form)
+	}
+	return guard.Limit{Posts: int(posts), Window: window}, nil
+}
+
+// parseDedupe reads a duration or `off`, which is 0.
+func parseDedupe(text string) (time.Duration, error) {
+	if text == off {
+		return 0, nil
+	}
+	window, err := caddy.ParseDuration(text)
+	if err != nil || window <= 0 {
+		return 0, fmt.Errorf("must be a duration above zero, got %q; write one such as 10m, or off", text)
+	}
+	return window, nil
+}
+
+// parseGlobalOption reads the telecrm global option. Snippets and imports may repeat it: its
+// accounts add up.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if previous, ok := existing.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(previous.Value, app); err != nil {
+			return nil, fmt.Errorf("reading the earlier telecrm option: %w", err)
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "telecrm", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	telecrm {
+//	    account [<name>] {
+//	        token          <secret>
+//	        async_token    <secret>
+//	        enterprise_id  <id>
+//	        base_url       <url>
+//	        async_base_url <url>
+//	        identifier     <api_name>
+//	        country        <ISO 3166 code>
+//	        time_zone      <IANA name>
+//	        crm_rate       <n>/<s|m|h> [<burst>]
+//	        timeout        <duration>
+//	    }
+//	    outbox    bolt [<file>] | off
+//	    retry_for <duration>
+//	    keep      delivered|parked <duration>
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.Errf("the telecrm option takes a block; %q is too much", d.Val())
+	}
+	return grammar.Block(d, "the telecrm option", []grammar.Word{
+		{Name: "account", Many: true, Read: a.readAccount},
+		{Name: "outbox", Read: a.readOutbox},
+		grammar.Duration("retry_for", &a.RetryFor),
+		{Name: "keep", Many: true, Read: a.readKeep},
+	})
+}
+
+func (a *App) readOutbox(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Errf("outbox takes one of: bolt [<file>], off")
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
+	if err != nil {
+		return err
+	}
+	if _, ok := module.(dispatch.Guest); !ok {
+		return d.Errf("%s is not an outbox module", name)
+	}
+	a.OutboxRaw = caddyconfig.JSONModuleObject(module, "store", name, nil)
+	return nil
+}
+
+func (a *App) readKeep(d *caddyfile.Dispenser) error {
+	var state, arg string
+	if !d.AllArgs(&state, &arg) {
+		return d.Errf("keep takes: delivered|parked <duration>")
+	}
+	into := map[string]*caddy.Duration{"delivered": &a.Keep.Delivered, "parked": &a.Keep.Parked}[state]
+	if into == nil {
+		return d.Errf("unknown word %q after keep; known words are: delivered, parked", state)
+	}
+	if *into != 0 {
+		return d.Errf("keep %s is written twice", state)
+	}
+	return grammar.ParseDuration(d, "keep "+state, arg, into)
+}
+
+func (a *App) readAccount(d *caddyfile.Dispenser) error {
+	name := account.Default
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+	case 1:
+		name = args[0]
+	default:
+		return d.Errf("account takes at most one name")
+	}
+	if _, exists := a.Accounts[name]; exists {
+		return d.Errf("account %s is written twice", name)
+	}
+	settings := new(account.Settings)
+	if err := grammar.Block(d, "account", accountWords(settings)); err != nil {
+		return err
+	}
+	if settings.Token == "" && settings.AsyncToken == "" || settings.EnterpriseID == "" {
+		return d.Errf("account %s needs token (or async_token) and enterprise_id", name)
+	}
+	if a.Accounts == nil {
+		a.Accounts = make(map[string]*account.Settings)
+	}
+	a.Accounts[name] = settings
+	return nil
+}
+
+// accountWords returns the words of an account, in the global option and in a form's own block.
+func accountWords(a *account.Settings) []grammar.Word {
+	return []grammar.Word{
+		grammar.Text("token", &a.Token),
+		grammar.Text("async_token", &a.AsyncToken),
+		grammar.Text("enterprise_id", &a.EnterpriseID),
+		grammar.Text("base_url", &a.BaseURL),
+		grammar.Text("async_base_url", &a.AsyncBaseURL),
+		grammar.Text("identifier", &a.Identifier),
+		grammar.Text("country", &a.Country),
+		grammar.Text("time_zone", &a.TimeZone),
+		grammar.Joined("crm_rate", &a.CRMRate),
+		grammar.Duration("timeout", &a.Timeout),
+	}
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler = (*App)(nil)
+)

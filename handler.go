@@ -2,49 +2,55 @@ package caddytelecrm
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/screen"
+	"github.com/leadwire/caddy-telecrm/internal/tracing"
+	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// outcome is what became of a submission, as logs and placeholders name it.
-type outcome string
-
+// The outcomes of a submission, as logs, metrics and placeholders name them.
 const (
-	outcomeCreated     outcome = "created"     // the lead is in TeleCRM
-	outcomeKnown       outcome = "known"       // TeleCRM has a lead with this identifier
-	outcomeAccepted    outcome = "accepted"    // the Async API has the lead, and does not say what becomes of it
-	outcomeWaiting     outcome = "waiting"     // the lead is in the outbox, on its way to TeleCRM
-	outcomeRepeat      outcome = "repeat"      // it repeats a post that was taken
-	outcomeInvalid     outcome = "invalid"     // the visitor is asked to correct something
-	outcomeAsked       outcome = "asked"       // it may be junk: kept aside, and the visitor is asked to send it again
-	outcomeUnproven    outcome = "unproven"    // the challenge was not passed, and nothing is taken before it is
-	outcomeAside       outcome = "aside"       // it looks like junk: kept aside, and thanked for
-	outcomeForeign     outcome = "foreign"     // a page of another site posts here
-	outcomeLimited     outcome = "limited"     // too many from one address
-	outcomeRefused     outcome = "refused"     // TeleCRM will not take this lead
-	outcomeUnavailable outcome = "unavailable" // the lead could be kept nowhere
-	outcomeMalformed   outcome = "malformed"   // the body is broken
-	outcomeTooLarge    outcome = "too_large"   // the body passes a limit
-	outcomeNotAForm    outcome = "not_a_form"  // the body is no form at all
+	outcomeCreated     = "created"     // the lead is in TeleCRM
+	outcomeKnown       = "known"       // TeleCRM has a lead with this identifier
+	outcomeAccepted    = "accepted"    // the Async API has the lead, and never says what becomes of it
+	outcomeWaiting     = "waiting"     // the lead is in the outbox, on its way to TeleCRM
+	outcomeRepeat      = "repeat"      // it repeats a post that was taken
+	outcomeInvalid     = "invalid"     // the visitor is asked to correct something
+	outcomeAsked       = "asked"       // it may be spam: parked, and the visitor is asked to send it again
+	outcomeUnproven    = "unproven"    // the challenge was not passed, and nothing is taken before it is
+	outcomeAside       = "aside"       // it looks like spam: parked, and thanked for
+	outcomeForeign     = "foreign"     // a page of another site posts here
+	outcomeLimited     = "limited"     // too many from one address
+	outcomeRefused     = "refused"     // TeleCRM refuses this lead
+	outcomeUnavailable = "unavailable" // the lead could not be kept anywhere
+	outcomeMalformed   = "malformed"   // the body is broken
+	outcomeTooLarge    = "too_large"   // the body exceeds a limit
+	outcomeNotAForm    = "not_a_form"  // the body is not a form
 )
 
-// outcomes returns all outcomes.
-func outcomes() []outcome {
-	return []outcome{
+func outcomes() []string {
+	return []string{
 		outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat, outcomeInvalid, outcomeAsked, outcomeUnproven,
 		outcomeAside, outcomeForeign, outcomeLimited, outcomeRefused,
 		outcomeUnavailable, outcomeMalformed, outcomeTooLarge, outcomeNotAForm,
@@ -53,26 +59,43 @@ func outcomes() []outcome {
 
 // submission is one visitor's post on its way through the handler.
 type submission struct {
-	id      string
+	answer.Post
+
 	start   time.Time
-	json    bool // answer in JSON
-	repl    *caddy.Replacer
-	clock   *httpx.BodyClock
+	body    *httpx.BodyClock
+	span    tracing.Submission
 	posted  *form.Form // nil until read
-	typed   *form.Form // what to show again: posted, or what could be read of it; may be nil
-	secrets []string   // inputs that the page says are for passwords and the like
-	seal    guard.Seal // what it had of the page's trap and stamp
-	outcome outcome
-	leadID  string
-	repeats string                 // the submission that this one repeats
-	pages   map[string]fetchedPage // by address, what the site answered
-	signals guard.Opinion          // what its headers say
-	signs   string                 // why it may be junk
-	sent    int                    // attempts to deliver
-	kept    bool                   // in the outbox
-	reason  string                 // why the body could not be read
-	wrong   []string               // what the visitor is asked to correct
-	span    trace.Span             // nil outside of Caddy's tracing
+	seal    guard.Seal // what the post has of the page's trap and stamp
+	outcome string
+
+	attempts int
+	kept     bool // in the outbox
+	leadID   string
+
+	// For the log:
+	repeats     string   // the submission that this one repeats
+	spamSignals string   // why it may be spam
+	reason      string   // why the body could not be read
+	wrong       []string // what the visitor is asked to correct
+}
+
+// screened returns the post as it is judged.
+func (s *submission) screened(r *http.Request) screen.Post {
+	return screen.Post{Post: &s.Post, Request: r, At: s.start, Form: s.posted, Seal: s.seal}
+}
+
+// verdict is what the visitor is told, and the outcome that operators see.
+type verdict struct {
+	outcome string
+	failure *answer.Failure // nil: the visitor is thanked
+	unread  bool            // the body has not been read
+}
+
+func thank(outcome string) verdict { return verdict{outcome: outcome} }
+
+func fail(outcome string, f answer.Failure) verdict {
+	f.Outcome = outcome
+	return verdict{outcome: outcome, failure: &f}
 }
 
 // ServeHTTP takes a form's POST and passes everything else on.
@@ -80,178 +103,180 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.Method != http.MethodPost {
 		return h.serveOther(w, r, next)
 	}
-	ours, err := h.matches(r)
+	ours, err := h.matcher.Matches(r)
 	if err != nil {
 		return err
 	}
 	if !ours {
 		return next.ServeHTTP(w, r)
 	}
-
 	s, err := h.begin(w, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	defer h.conclude(r, s)
-	s.clock = httpx.StartBodyClock(w, r, h.bodyPatience)
-
-	if !h.mayPost(r, s) {
-		return h.answerForeign(w, r, s)
+	v, err := h.process(w, r, s)
+	if err != nil {
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
-	if pass := h.pace(r); pass.Wait > 0 {
-		return h.answerLimited(w, r, s, pass)
+	s.settle(v.outcome)
+	switch {
+	case v.failure == nil:
+		return h.responder.Thanks(w, r, &s.Post, cmp.Or(s.repeats, s.ID))
+	case v.unread:
+		return h.turnAway(w, r, s, *v.failure)
 	}
-	if err := h.readForm(w, r, s); err != nil {
-		return h.answerUnreadable(w, r, s, err)
-	}
-	draft := h.mapping.lead(s.posted, s.expand)
-	if h.isTrapped(s) && h.app.keepsLeads() {
-		draft.addRaw(h.mapping, s.posted)
-	} else if len(draft.problems) > 0 {
-		return h.answerInvalid(w, r, s, draft.problems)
-	}
-	return h.take(w, r, s, draft)
+	return h.responder.Fail(w, r, &s.Post, *v.failure)
 }
 
-// take keeps a post that there is nothing to correct in, unless it repeats
-// another, and thanks for it or asks about it.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *submission, draft draft) error {
-	claim, earlier, err := h.claim(r, s)
-	if err != nil { // most often the visitor left while the first post was being answered
-		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("looking for an earlier post of the same lead: %w", err))
-	}
-	if earlier.ID != "" && !earlier.Asked {
-		s.repeats = earlier.ID
-		s.settle(outcomeRepeat)
-		return h.answerThanks(w, r, s)
-	}
-	defer claim.End(guard.Result{})
-
-	signals := h.judge(r, s)
-	if signals.Verdict() != guard.Unwanted {
-		passed := h.challenged(r.Context(), r, s.posted)
-		if passed.Refuse {
-			return h.answerUnproven(w, r, s)
-		}
-		signals = append(signals, passed.Signals...)
-	}
-	verdict := signals.Verdict()
-	if verdict == guard.Unwanted && h.app.keepsLeads() {
-		return h.setAside(w, r, s, draft.lead, claim, signals)
-	}
-	first, isConfirmed := h.redeem(r, s, draft.lead, earlier)
-	if verdict != guard.Welcome && !isConfirmed {
-		return h.askAgain(w, r, s, draft.lead, claim, earlier, signals)
-	}
-
-	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.id)), h.Form, draft.remarks)
-	switch h.deliver(r.Context(), s, draft.lead) { //nolint:exhaustive // all others are good news
-	case outcomeRefused:
-		h.guards.redeemed.Return(first)
-		return h.answerRefused(w, r, s)
-	case outcomeUnavailable:
-		h.guards.redeemed.Return(first)
-		return h.answerUnavailable(w, r, s)
-	}
-	claim.End(guard.Result{ID: s.id, Kept: s.kept})
-	if isConfirmed {
-		h.supersede(r.Context(), s, first)
-	}
-	return h.answerThanks(w, r, s)
-}
-
-// mayPost reports whether the page that posts is one that may, and notes what
-// the header says of who posts. Scripts, and programs that ask for JSON as they
-// do, need not look like a browser.
-func (h *Handler) mayPost(r *http.Request, s *submission) (allowed bool) {
-	allowed, s.signals = h.guards.origins.Check(r)
-	if !s.json {
-		s.signals = append(s.signals, guard.SenderOf(r).Signals()...)
-	}
-	return allowed
-}
-
-// serveOther passes a request on that is no POST, unless it prepares for one:
-// a browser asks if a script may post, or a widget fetches a challenge.
+// serveOther passes on a request that is not a POST, unless it prepares for one: a browser asks if
+// a script may post, or a widget fetches a challenge.
 func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.guards.origins.IsPreflight(r) {
-		ours, err := h.matches(r)
+	if h.origins.IsPreflight(r) {
+		ours, err := h.matcher.Matches(r)
 		if err != nil {
 			return err
 		}
 		if ours {
-			h.guards.origins.Allow(w, r)
+			h.origins.Allow(w, r)
 			return nil
 		}
 	}
-	fetches, err := h.fetchesChallenge(r)
+	issues, err := h.challenge.Issues(r, h.matcher.Matches)
 	if err != nil {
 		return err
 	}
-	if fetches {
-		return h.serveChallenge(w, r)
+	if issues {
+		// Scripts of origins that are not listed cannot read it: it has no CORS headers for them.
+		w.Header().Set("Cache-Control", "no-store")
+		h.origins.Share(w.Header(), r)
+		return answer.JSON(w, http.StatusOK, h.challenge.Issue())
 	}
-	return h.passOn(w, r, next)
+	return h.protector.Serve(w, r, next)
 }
 
-// matches reports whether the request is for this handler, as it is or as the
-// visitor asked for it before an earlier handler rewrote the URI.
-func (h *Handler) matches(r *http.Request) (bool, error) {
-	if len(h.matchers) == 0 {
-		return true, nil
-	}
-	matched, err := h.matchers.AnyMatchWithError(r)
-	if matched || err != nil {
-		return matched, err
-	}
-	original := httpx.OriginalURL(r)
-	if original.Path == r.URL.Path {
-		return false, nil
-	}
-	asked := r.WithContext(r.Context())
-	asked.URL, asked.RequestURI = original, original.RequestURI()
-	return h.matchers.AnyMatchWithError(asked)
-}
-
-// begin gives the submission its id and sets what is the same whatever the
-// answer will be.
+// begin gives the submission its id, and sets what all answers have in common.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("making a submission id: %w", err)
 	}
 	s := &submission{
-		id:    id.String(),
-		start: time.Now(),
-		json:  httpx.WantsJSON(r),
-		repl:  r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer),
+		Post: answer.Post{
+			ID:   id.String(),
+			JSON: httpx.WantsJSON(r),
+			Repl: r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer),
+		},
+		start: h.now(),
+		body:  httpx.StartBodyClock(w, r, h.bodyPatience),
 	}
-	s.repl.Set("telecrm.id", s.id)
-	s.repl.Set("telecrm.form", h.Form)
-	h.trace(r.Context(), s)
+	s.Repl.Set("telecrm.id", s.ID)
+	s.Repl.Set("telecrm.form", h.Form)
+	s.span = tracing.StartSubmission(r.Context(), s.ID, h.Form, h.account.Name())
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept, X-Requested-With")
-	h.guards.origins.Share(w.Header(), r)
+	h.origins.Share(w.Header(), r)
 	return s, nil
 }
 
-// settle notes what became of the submission.
-func (s *submission) settle(o outcome) {
-	s.outcome = o
-	s.repl.Set("telecrm.outcome", string(o))
-	if s.leadID != "" {
-		s.repl.Set("telecrm.lead_id", s.leadID)
+// process takes a post from its first byte to its outcome.
+func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission) (verdict, error) {
+	mayPost, signals := h.origins.Check(r)
+	if !mayPost {
+		v := fail(outcomeForeign, answer.Failure{Status: http.StatusForbidden, Code: answer.CodeForeign})
+		v.unread = true
+		return v, nil
 	}
+	if pass := h.countPost(r); pass.Wait > 0 {
+		return h.limit(w, r, s, pass), nil
+	}
+	if err := h.readForm(w, r, s); err != nil {
+		return h.unreadable(w, s, err), nil
+	}
+	draft := h.draft(s)
+	switch {
+	case h.screen.IsTrapped(s.screened(r)) && h.app.KeepsLeads():
+		h.mapping.AddRaw(&draft, s.posted)
+	case len(draft.Problems) > 0:
+		s.noteWrong(draft.Problems)
+		return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems}), nil
+	}
+
+	claim, earlier, err := h.claim(r, s)
+	if err != nil { // most often the visitor left while the first post was being answered
+		return verdict{}, fmt.Errorf("looking for an earlier post of the same lead: %w", err)
+	}
+	if earlier.ID != "" && !earlier.Asked {
+		s.repeats = earlier.ID
+		return thank(outcomeRepeat), nil
+	}
+	defer claim.End(guard.Result{})
+
+	opinion := append(signals, h.screen.Signals(s.screened(r))...)
+	if opinion.Verdict() != guard.Unwanted {
+		passed := h.challenge.Verify(r.Context(), r, s.posted)
+		if passed.Refuse {
+			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge}), nil
+		}
+		opinion = append(opinion, passed.Signals...)
+	}
+	if opinion.Verdict() == guard.Unwanted && h.app.KeepsLeads() {
+		return h.parkSpam(r, s, draft.Lead, claim, opinion), nil
+	}
+	about := h.screen.Enquiry(r, draft.Lead)
+	first, isConfirmed := h.screen.Redeem(s.screened(r), about, earlier)
+	if opinion.Verdict() != guard.Welcome && !isConfirmed {
+		return h.askAgain(w, r, s, draft.Lead, about, claim, earlier, opinion), nil
+	}
+
+	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
+	v := h.verdictOf(h.deliver(r.Context(), s, draft.Lead))
+	if v.failure != nil {
+		h.memory.Redeemed.Return(first)
+		return v, nil
+	}
+	claim.End(guard.Result{ID: s.ID, Kept: s.kept})
+	if isConfirmed {
+		h.app.supersede(r.Context(), first, h.submission(s, draft.Lead))
+	}
+	return v, nil
 }
 
+// countPost counts the post of its address. The pass says how long the visitor must wait if it is
+// one too many.
+func (h *Handler) countPost(r *http.Request) guard.Pass {
+	if h.memory.Rate == nil {
+		return guard.Pass{}
+	}
+	return h.memory.Rate.Take(httpx.ClientAddress(r))
+}
+
+// limit asks the visitor to wait. It reads the form, so that their page comes back filled in,
+// unless they go on posting all the same.
+func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) verdict {
+	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(pass.Wait.Seconds())))))
+	if httpx.IsUnlistedProxy(r) {
+		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
+	}
+	v := fail(outcomeLimited, answer.Failure{Status: http.StatusTooManyRequests, Code: answer.CodeTooMany})
+	if v.unread = pass.Flood; v.unread {
+		return v
+	}
+	if err := h.readForm(w, r, s); err != nil {
+		s.reason = cmp.Or(s.reason, err.Error())
+	}
+	return v
+}
+
+// readForm reads the body, and takes the page's trap and stamp out of it.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
-	posted, err := form.Read(s.clock, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
-		return h.charsetOfPage(r, s, posted)
+	posted, err := form.Read(s.body, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
+		return h.responder.PageCharset(r, &s.Post, posted)
 	})
-	s.typed = posted
+	s.Typed = posted
 	if posted != nil {
 		h.noteCharset(posted)
-		s.seal = h.takeSeal(r, posted)
+		s.seal = h.protector.TakeSeal(r, posted)
 	}
 	if err != nil {
 		if errors.Is(err, form.ErrTooLarge) {
@@ -259,126 +284,313 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 		}
 		return fmt.Errorf("reading form: %w", err)
 	}
-	s.clock.Stop()
+	s.body.Stop()
 	s.posted = posted
 	return nil
 }
 
-// expand replaces the placeholders of an operator's template.
-func (s *submission) expand(template string) string {
-	return s.expander(s.posted, func(string, string) bool { return false })(template)
+// noteCharset tells the operator, once, that a page's forms are not in UTF-8.
+func (h *Handler) noteCharset(posted *form.Form) {
+	if posted.Charset == "" {
+		return
+	}
+	h.charsetNoted.Do(func() {
+		h.logger.Warn("the form is not sent in UTF-8; serve its page as UTF-8, or some characters may be lost",
+			zap.String("form", h.Form), zap.String("charset", posted.Charset))
+	})
 }
 
-// expander returns a function that replaces the placeholders of an operator's
-// template; those that blank reports true for, it removes. What the visitor
-// sent only ever comes in as the value of a placeholder, so placeholders in it
-// stay text.
-func (s *submission) expander(posted *form.Form, blank func(key, value string) bool) func(template string) string {
-	value := func(key string, value any) any {
-		if input, ok := strings.CutPrefix(key, formPlaceholder); ok {
-			return strings.Join(posted.Values(input), ", ")
-		}
-		if name, ok := strings.CutPrefix(key, "query."); ok && value == nil {
-			value, _ = s.repl.Get("http.request.uri.query." + name)
-		}
-		return value
+// unreadable tells the visitor that the form did not arrive whole. They get back what did.
+func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) verdict {
+	s.reason = err.Error()
+	var problems []*mapping.Problem
+	if s.Typed != nil {
+		problems = h.mapping.TooLong(s.Typed, h.limits.Value)
+		s.noteWrong(problems)
 	}
-	return func(template string) string {
-		expanded, err := s.repl.ReplaceFunc(template, func(key string, known any) (any, error) {
-			found := value(key, known)
-			if blank(key, caddy.ToString(found)) {
-				return "", nil
-			}
-			return found, nil
-		})
-		if err != nil {
-			return ""
+	switch {
+	case errors.Is(err, form.ErrTooLarge):
+		return fail(outcomeTooLarge, answer.Failure{Status: http.StatusRequestEntityTooLarge, Code: answer.CodeTooLarge, Problems: problems})
+	case errors.Is(err, form.ErrUnsupported):
+		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
+		return fail(outcomeNotAForm, answer.Failure{Status: http.StatusUnsupportedMediaType, Code: answer.CodeNotAForm, Problems: problems})
+	}
+	return fail(outcomeMalformed, answer.Failure{Status: http.StatusBadRequest, Code: answer.CodeMalformed, Problems: problems})
+}
+
+// claim reserves the post's lead for this request, or returns the result of an earlier post of the
+// same lead.
+func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Result, error) {
+	repeats := h.memory.Repeats
+	if repeats == nil {
+		return nil, guard.Result{}, nil
+	}
+	lead, err := h.fingerprint(r, s)
+	if err != nil {
+		return nil, guard.Result{}, err
+	}
+	for {
+		claim, earlier, err := repeats.Claim(r.Context(), lead)
+		if err != nil || earlier.ID == "" || !h.isRemoved(r.Context(), earlier) {
+			return claim, earlier, err
 		}
-		return expanded
+		if claim != nil {
+			return claim, guard.Result{}, nil
+		}
+		repeats.Forget(lead, earlier)
 	}
 }
 
-// conclude tells operators what became of a submission: in metrics, in its
-// span, on the access log and in its own line.
+// isRemoved reports whether an earlier post does not count any more: the outbox has lost it, or the
+// visitor was asked about it and sent another in its place.
+func (h *Handler) isRemoved(ctx context.Context, earlier guard.Result) bool {
+	return earlier.Asked && h.memory.Redeemed.Has(earlier.ID) || earlier.Kept && h.app.isRemoved(ctx, earlier.ID)
+}
+
+// parkSpam parks an unwanted post for a person to look at. The visitor is thanked as for any other
+// post: an error would teach spammers.
+func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, opinion guard.Opinion) verdict {
+	s.spamSignals = opinion.Reasons()
+	if err := h.app.park(r.Context(), h.submission(s, lead), "suspected spam: "+s.spamSignals); err != nil {
+		h.logger.Error("keeping suspected spam failed",
+			zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
+		return h.verdictOf(outcomeUnavailable)
+	}
+	claim.End(guard.Result{ID: s.ID, Kept: true})
+	return thank(outcomeAside)
+}
+
+// askAgain returns the visitor's page to them and asks them to send it once more, which programs
+// that only post do not. The post is parked in case they never do.
+func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, about guard.Enquiry, claim *guard.Claim, earlier guard.Result, opinion guard.Opinion) verdict {
+	s.spamSignals = opinion.Reasons()
+	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At, Network: about.Network}
+	if earlier.Network != about.Network {
+		asked.At = time.Time{}
+	}
+	if !asked.Kept {
+		asked.ID = s.ID
+		err := h.app.park(r.Context(), h.submission(s, lead), "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
+		asked.Kept = err == nil
+		if err != nil && h.app.KeepsLeads() {
+			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
+				zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
+		}
+	}
+	claim.End(asked)
+	confirmation := h.screen.Confirmations.For(asked.ID, about)
+	if !h.responder.ShowsPage(&s.Post) {
+		answer.SetConfirmation(w, r, confirmation)
+	}
+	return fail(outcomeAsked, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeConfirm, Confirm: confirmation})
+}
+
+// submission is what the engine delivers.
+func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submission {
+	return delivery.Submission{
+		ID:      s.ID,
+		Account: h.account.Name(),
+		Form:    h.Form,
+		Job:     delivery.Job{Lead: lead, OnDuplicate: h.duplicates},
+	}
+}
+
+// deliver makes the lead safe: in the outbox, from where it goes to TeleCRM, or in TeleCRM itself
+// if the outbox is off or does not work. A visitor who leaves does not stop it.
+func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
+	ctx = s.span.In(context.WithoutCancel(ctx))
+	if h.app.KeepsLeads() {
+		outcome, err := h.submit(ctx, s, lead)
+		if err == nil {
+			s.kept = true
+			return outcome
+		}
+		h.logger.Error("the outbox could not keep a lead; trying to send it at once",
+			zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
+	}
+	return h.send(ctx, s, lead)
+}
+
+// verdictOf returns what a visitor is told about a delivery.
+func (h *Handler) verdictOf(outcome string) verdict {
+	switch outcome {
+	case outcomeRefused:
+		// TeleCRM refuses leads for their identifier. If no input gives it, there is nothing to
+		// correct.
+		if refused := h.mapping.IdentifierRefused(); refused != nil {
+			return fail(outcome, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: []*mapping.Problem{refused}})
+		}
+		fallthrough
+	case outcomeUnavailable:
+		return fail(outcome, answer.Failure{Status: http.StatusServiceUnavailable, Code: answer.CodeUnavailable, Note: h.Fallback})
+	}
+	return thank(outcome)
+}
+
+// submit journals the lead and, if the form delivers now, waits for the result.
+func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string, err error) {
+	d, err := h.app.dispatcher(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.Attempts.Remember(s.span)
+	wait := time.Duration(h.Budget)
+	if h.Deliver == deliverLater {
+		wait = 0
+	}
+	result, err := d.Engine.Submit(ctx, h.submission(s, lead), wait)
+	if err != nil {
+		return "", err
+	}
+	d.Tally.Accepted()
+	switch {
+	case result.Answer.Verdict == telecrm.Duplicate:
+		s.attempts = 1
+		return outcomeKnown, nil
+	case result.State == outbox.Delivered:
+		s.attempts, s.leadID = 1, result.LeadID
+		if result.Answer.Verdict == telecrm.Accepted {
+			return outcomeAccepted, nil
+		}
+		return outcomeCreated, nil
+	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Rejected:
+		s.attempts = 1
+		return outcomeRefused, nil
+	}
+	return outcomeWaiting, nil
+}
+
+// send sends the lead while the visitor waits, once.
+func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
+	defer cancel()
+	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID), zap.String("account", h.account.Name()))
+	settled, result, kept := h.app.sendOnce(ctx, h.account, h.submission(s, lead))
+	if result.Status != 0 {
+		s.attempts = 1
+	}
+	if kept {
+		log.Info("the outbox has kept the lead after all")
+		return outcomeWaiting
+	}
+	metrics.CountOnlyAttempt(h.account.Name(), settled)
+	if settled.State == outbox.Delivered {
+		h.account.Blames.Taken(h.Form)
+		if result.Verdict == telecrm.Created {
+			s.leadID = result.LeadID
+			warnUnconfirmed(log, result)
+		} else {
+			log.Info("lead delivered", zap.String("note", settled.Reason))
+		}
+		h.app.remarkOn(log, h.Form, result.Losses(lead))
+		switch result.Verdict { //nolint:exhaustive // all others say that TeleCRM had the lead
+		case telecrm.Created:
+			return outcomeCreated
+		case telecrm.Accepted:
+			return outcomeAccepted
+		}
+		return outcomeKnown
+	}
+	switch result.Verdict {
+	case telecrm.Duplicate:
+		h.account.Blames.Taken(h.Form)
+		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored", zap.String("reason", settled.Reason))
+		return outcomeKnown
+	case telecrm.Rejected, telecrm.Missing:
+		identifier, _ := lead.Fields[h.account.Identifier].(string)
+		if !h.account.Blames.Refused(h.Form, result.Reason(), identifier) {
+			log.Error("TeleCRM refuses one lead after the other; check the identifier and the fields", zap.String("reason", result.Reason()))
+			return outcomeUnavailable
+		}
+		log.Warn("TeleCRM refused the lead", zap.String("reason", result.Reason()))
+		return outcomeRefused
+	case telecrm.Hold:
+		log.Error(heldAdvice, zap.String("reason", result.Reason()))
+	case telecrm.Retry, telecrm.Created, telecrm.Done, telecrm.Accepted:
+		log.Error("the lead could not be delivered", zap.String("reason", result.Reason()))
+	}
+	return outcomeUnavailable
+}
+
+// turnAway refuses a post without reading its form. Like the server would, it first reads the rest
+// of a short body: so the answer is made only for clients that have sent theirs, and does not lie
+// in memory once for each of many slow ones. A body that is too slow gets a bare status.
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f answer.Failure) error {
+	if r.ContentLength > httpx.MaxUnread {
+		return h.responder.Fail(w, r, &s.Post, f)
+	}
+	ended, err := s.body.Drain()
+	if err != nil {
+		s.reason = cmp.Or(s.reason, fmt.Sprintf("reading the rest of the body: %v", err))
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(f.Status)
+		return nil
+	}
+	if ended { // or the server reads on before it answers, and is timed
+		s.body.Stop()
+	}
+	return h.responder.Fail(w, r, &s.Post, f)
+}
+
+// settle sets the outcome, and the placeholders that show it.
+func (s *submission) settle(outcome string) {
+	s.outcome = outcome
+	s.Repl.Set("telecrm.outcome", outcome)
+	if s.leadID != "" {
+		s.Repl.Set("telecrm.lead_id", s.leadID)
+	}
+}
+
+// noteWrong notes for the log what the visitor is asked to correct.
+func (s *submission) noteWrong(problems []*mapping.Problem) {
+	for _, p := range problems {
+		s.wrong = append(s.wrong, form.LoggableNames([]string{p.Input})[0]+" "+string(p.Code))
+	}
+}
+
+// conclude tells operators the outcome of a submission: in metrics, in its span, in the access log
+// and in a line of its own.
 func (h *Handler) conclude(r *http.Request, s *submission) {
-	h.meter.count(s.outcome, time.Since(s.start))
-	s.endSpan()
+	took := h.now().Sub(s.start)
+	h.meter.Count(s.outcome, took)
+	s.span.End(tracing.Result{Outcome: s.outcome, Attempts: s.attempts, LeadID: s.leadID, Failed: s.outcome == outcomeUnavailable})
 	if access, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		access.Add(zap.String("telecrm_id", s.id))
+		access.Add(zap.String("telecrm_id", s.ID))
 		if s.leadID != "" {
 			access.Add(zap.String("telecrm_lead_id", s.leadID))
 		}
 	}
-	h.logSubmission(s)
+	if entry := h.logger.Check(zap.InfoLevel, "submission"); entry != nil {
+		entry.Write(h.logFields(s, took)...)
+	}
 }
 
-// logSubmission writes the one line that every submission gets.
-func (h *Handler) logSubmission(s *submission) {
-	entry := h.logger.Check(zap.InfoLevel, "submission")
-	if entry == nil {
-		return
-	}
+func (h *Handler) logFields(s *submission, took time.Duration) []zap.Field {
 	fields := []zap.Field{
 		zap.String("form", h.Form),
-		zap.String("id", s.id),
-		zap.String("outcome", string(s.outcome)),
-		zap.Int("attempts", s.sent),
-		zap.Duration("duration", time.Since(s.start)),
+		zap.String("id", s.ID),
+		zap.String("outcome", s.outcome),
+		zap.Int("attempts", s.attempts),
+		zap.Duration("duration", took),
 	}
-	if s.leadID != "" {
-		fields = append(fields, zap.String("lead_id", s.leadID))
+	for _, f := range []struct{ name, value string }{
+		{"lead_id", s.leadID}, {"reason", s.reason}, {"repeats", s.repeats}, {"spam_signals", s.spamSignals},
+	} {
+		if f.value != "" {
+			fields = append(fields, zap.String(f.name, f.value))
+		}
 	}
-	if s.reason != "" {
-		fields = append(fields, zap.String("reason", s.reason))
-	}
-	if s.repeats != "" {
-		fields = append(fields, zap.String("repeats", s.repeats))
-	}
-	if s.signs != "" {
-		fields = append(fields, zap.String("spam_signals", s.signs))
-	}
-	if len(s.wrong) > 0 {
-		fields = append(fields, zap.Strings("wrong", s.wrong))
-	}
+	var dropped, files []string
 	if s.posted != nil {
-		if dropped := namesForLog(h.mapping.dropped(s.posted)); len(dropped) > 0 {
-			fields = append(fields, zap.Strings("unmapped_inputs", dropped))
+		dropped, files = form.LoggableNames(h.mapping.Dropped(s.posted)), form.LoggableNames(s.posted.Files)
+	}
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{"wrong", s.wrong}, {"unmapped_inputs", dropped}, {"skipped_files", files}} {
+		if len(f.values) > 0 {
+			fields = append(fields, zap.Strings(f.name, f.values))
 		}
-		if files := namesForLog(s.posted.Files); len(files) > 0 {
-			fields = append(fields, zap.Strings("skipped_files", files))
-		}
 	}
-	entry.Write(fields...)
-}
-
-// turnAway refuses a post without reading its form. Like the server would, it first reads the rest of
-// a short body: so the answer is made for those who have sent theirs, and does not lie in memory once
-// for each of many slow senders. A body that is too slow gets a bare status.
-func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f failure) error {
-	if r.ContentLength > httpx.MaxUnread {
-		return h.answerFailure(w, r, s, f)
-	}
-	ended, err := s.clock.Drain()
-	if err != nil {
-		s.reason = cmp.Or(s.reason, fmt.Sprintf("reading the rest of the body: %v", err))
-		w.Header().Set("Connection", "close")
-		w.WriteHeader(f.status)
-		return nil
-	}
-	if ended { // or the server reads on before it answers, and is timed
-		s.clock.Stop()
-	}
-	return h.answerFailure(w, r, s, f)
-}
-
-// errorStatus is the HTTP status and the outcome of a body that could not be
-// read.
-func errorStatus(err error) (int, outcome) {
-	switch {
-	case errors.Is(err, form.ErrTooLarge):
-		return http.StatusRequestEntityTooLarge, outcomeTooLarge
-	case errors.Is(err, form.ErrUnsupported):
-		return http.StatusUnsupportedMediaType, outcomeNotAForm
-	}
-	return http.StatusBadRequest, outcomeMalformed
+	return fields
 }

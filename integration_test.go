@@ -1,329 +1,209 @@
 package caddytelecrm_test
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
+	"bytes"
+	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
-	"github.com/leadwire/caddy-telecrm/sandbox"
+	caddytelecrm "github.com/leadwire/caddy-telecrm"
 )
+
+var update = flag.Bool("update", false, "rewrite the JSON of the adapt fixtures")
+
+const separator = "----------"
 
 const (
-	secretToken  = "99999999-8888-7777-1700000000000:66666666-5555-4444"
-	enterpriseID = "66aa00bb11cc22dd33ee44ff"
+	testToken      = "11111111-2222-3333-1700000000000:44444444-5555-6666"
+	testAsyncToken = "77777777-8888-9999-1700000000000:00000000-1111-2222"
+	testSiteSecret = "0x4AAAAAAA-test-SECRET_0123456789"
 )
-
-// binary builds the real Caddy when the first test needs it.
-var binary = sync.OnceValues(func() (string, error) {
-	var err error
-	if binaryDir, err = os.MkdirTemp("", "caddy-telecrm"); err != nil {
-		return "", err
-	}
-	return caddyproc.Build(binaryDir)
-})
-
-var binaryDir string
 
 func TestMain(m *testing.M) {
 	storage, err := os.MkdirTemp("", "caddy-telecrm")
 	if err != nil {
 		panic(err)
 	}
-	caddy.DefaultStorage.Path = storage // for what tests provision in their own process
+	caddy.DefaultStorage.Path = storage // for what tests provision
 	code := m.Run()
 	_ = os.RemoveAll(storage)
-	_ = os.RemoveAll(binaryDir)
 	os.Exit(code)
 }
 
-// server is a running Caddy with a stand-in for TeleCRM that the test owns.
-type server struct {
-	*caddyproc.Process
-	crm    *sandbox.Sandbox
-	site   string // the site's root URL
-	admin  string // the admin endpoint's address
-	config string // the Caddyfile's path
-	global string // its global block
-}
-
-// serve runs a Caddy whose one site holds the given Caddyfile lines, and its
-// telecrm option the given ones beside the account.
-func serve(t *testing.T, site string, option ...string) *server {
-	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
+// Each fixture holds a Caddyfile and, below a line of dashes, the JSON that it
+// adapts to, or the error that adapting it, or loading the result, gives.
+func TestAdapt(t *testing.T) {
+	t.Setenv("TELECRM_TOKEN", testToken)
+	t.Setenv("TELECRM_ASYNC_TOKEN", testAsyncToken)
+	t.Setenv("TELECRM_SITE_SECRET", testSiteSecret)
+	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatalf("no fixtures: %v", err)
 	}
-	crm, err := sandbox.New(sandbox.Config{Token: secretToken, EnterpriseID: enterpriseID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener := &http.Server{Addr: "127.0.0.1:" + caddyproc.FreePort(t), Handler: crm, ReadHeaderTimeout: time.Second}
-	go func() { _ = listener.ListenAndServe() }()
-	t.Cleanup(func() { _ = listener.Close() })
-
-	dir := t.TempDir()
-	s := &server{
-		crm:    crm,
-		site:   "http://127.0.0.1:" + caddyproc.FreePort(t),
-		admin:  "127.0.0.1:" + caddyproc.FreePort(t),
-		config: filepath.Join(dir, "Caddyfile"),
-	}
-	s.global = fmt.Sprintf(`{
-	admin %s
-	debug
-	grace_period 5s
-	telecrm {
-		account {
-			token {env.TELECRM_TEST_TOKEN}
-			enterprise_id %s
-			base_url http://%s/autoupdate/v2
-			country IN
-			crm_rate 1000/s 1000
-		}
-		%s
-	}
-}
-`, s.admin, enterpriseID, listener.Addr, strings.Join(option, "\n"))
-	s.write(t, site)
-	s.Process = caddyproc.Start(t, path, s.config, dir, s.site+"/", "TELECRM_TEST_TOKEN="+secretToken)
-	return s
-}
-
-// write writes the Caddyfile anew, for a reload.
-func (s *server) write(t *testing.T, site string) {
-	t.Helper()
-	content := s.global + strings.TrimPrefix(s.site, "http://127.0.0.1") + " {\n" + site + "\n}\n"
-	if err := os.WriteFile(s.config, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// reload has the running server take the site over.
-func (s *server) reload(t *testing.T, site string) {
-	t.Helper()
-	s.write(t, site)
-	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err != nil {
-		t.Fatalf("reload: %v\n%s", err, output)
-	}
-}
-
-// answer is what a visitor's browser gets.
-type answer struct {
-	status   int
-	location string
-	body     string
-}
-
-// post posts a form and does not follow where it leads.
-func (s *server) post(t *testing.T, path string, values url.Values) answer {
-	t.Helper()
-	return s.postBody(t, path, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
-}
-
-// postBody posts a form in whatever encoding.
-func (s *server) postBody(t *testing.T, path, contentType string, form io.Reader) answer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, form)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header.Get("Location"), string(body)}
-}
-
-var ravi = url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56789"}}
-
-const enquiry = `
-	telecrm /contact {
-		field name
-		field phone
-		rate_limit off
-		thank_you /thank-you
-	}`
-
-// The directive finds its form wherever people put it.
-func TestPlacesInACaddyfile(t *testing.T) {
-	for _, test := range []struct {
-		name, path, site string
-	}{
-		{"clean URLs by try_files", "/contact", "root * example/site\ntry_files {path}.html {path}\nfile_server" + enquiry},
-		{"inside handle", "/contact", "root * example/site\nhandle /contact {\ntry_files {path}.html" + enquiry + "\nfile_server\n}"},
-		{"inside handle_path", "/site/contact", "handle_path /site/* {" + enquiry + "\n}"},
-		{"inside route", "/contact", "route {" + enquiry + "\nrespond 404\n}"},
-		{"a named matcher", "/contact/", "@contact path /contact /contact/" + strings.Replace(enquiry, "/contact", "@contact", 1)},
-		{"no matcher", "/any/where", strings.Replace(enquiry, "/contact ", "", 1)},
-		{"behind templates and encode", "/contact", "encode\ntemplates\nroot * example/site\nfile_server" + enquiry},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := serve(t, test.site)
-			if got := s.post(t, test.path, ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
-				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
+	for _, file := range fixtures {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
-				t.Errorf("leads %v", leads)
+			input, want, found := strings.Cut(string(content), separator)
+			if !found {
+				t.Fatal("the fixture has no line of dashes")
 			}
-			if strings.HasPrefix(test.path, "/any") {
+			want = strings.TrimSpace(want)
+			if formatted := caddyfile.Format([]byte(input)); !bytes.Equal(bytes.TrimSpace(formatted), []byte(strings.TrimSpace(input))) {
+				t.Errorf("the Caddyfile is not formatted; it should be:\n%s", formatted)
+			}
+			adapted, err := adapt(input)
+			if strings.HasPrefix(want, "{") {
+				checkAdapted(t, file, input, want, adapted, err)
 				return
 			}
-			if s.post(t, "/elsewhere", ravi).status == http.StatusSeeOther {
-				t.Error("a post to another path was taken")
+			if err == nil {
+				err = load(t, adapted)
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v\nwant one that holds\n%s", err, want)
 			}
 		})
 	}
 }
 
-// The site's own error page can say what is wrong.
-func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
-	s := serve(t, strings.Replace(enquiry, "field name", "errors handle\nfield name", 1)+`
-	handle_errors {
-		respond "{err.status_code}: {telecrm.error.summary} ({telecrm.error.fields})"
-	}`)
-	got := s.post(t, "/contact", url.Values{"phone": {"12"}})
-	want := "422: Enter a phone number in “Phone”. If it is from another country, begin with + and the country code. (phone)"
-	if got.status != http.StatusUnprocessableEntity || got.body != want {
-		t.Errorf("status %d, body %q, want %q", got.status, got.body, want)
-	}
+func adapt(input string) ([]byte, error) {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
+	return adapted, err
 }
 
-var crmFaults = map[string]sandbox.Fault{
-	"slow":    {Delay: time.Minute},
-	"down":    {Drop: true},
-	"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
-}
-
-// A CRM that is slow, refuses the token or is gone is nothing that a visitor
-// notices, and the lead arrives later.
-func TestCRMThatFails(t *testing.T) {
-	for name, fault := range crmFaults {
-		t.Run(name, func(t *testing.T) {
-			site := strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1)
-			s := serve(t, site)
-			s.crm.Inject(fault)
-			if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
-				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
-			}
-			if name == "refuses" {
-				// Another token is tried at once.
-				s.global = strings.Replace(s.global, "{env.TELECRM_TEST_TOKEN}", "another", 1)
-				s.reload(t, site)
-				s.global = strings.Replace(s.global, "another", "{env.TELECRM_TEST_TOKEN}", 1)
-				s.reload(t, site)
-			}
-			deadline := time.Now().Add(40 * time.Second)
-			for len(s.crm.Leads()) == 0 && time.Now().Before(deadline) {
-				time.Sleep(50 * time.Millisecond)
-			}
-			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
-				t.Errorf("leads %v\n%s", leads, s.Log())
-			}
-		})
-	}
-}
-
-// Without an outbox such a CRM keeps the visitor no longer than the budget,
-// and takes nothing that they typed away.
-func TestCRMThatFailsWithoutAnOutbox(t *testing.T) {
-	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1), "outbox off")
-	for name, fault := range crmFaults {
-		t.Run(name, func(t *testing.T) {
-			s.crm.Inject(fault)
-			start := time.Now()
-			got := s.post(t, "/contact", ravi)
-			if got.status != http.StatusServiceUnavailable {
-				t.Errorf("status %d, want 503", got.status)
-			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("took %v for a budget of 300ms", took)
-			}
-			for _, kept := range []string{`value="Zenobia Quartermaine"`, `value="081234 56789"`} {
-				if !strings.Contains(got.body, kept) {
-					t.Errorf("the page lacks %s", kept)
-				}
-			}
-		})
-	}
-}
-
-func get(t *testing.T, address string) string {
+// checkAdapted compares the JSON, and proves it the other way round: what
+// loads is the same as what was adapted.
+func checkAdapted(t *testing.T, file, input, want string, adapted []byte, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, adapted, "", "\t"); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	if *update {
+		content := strings.TrimSpace(input) + "\n" + separator + "\n" + pretty.String() + "\n"
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
-	return string(body)
+	if diff := cmp.Diff(want, pretty.String()); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	if err := load(t, adapted); err != nil {
+		t.Errorf("the JSON does not load: %v", err)
+	}
+	checkSameJSON(t, adapted)
 }
 
-// validate and adapt work beside a running server while the CRM is down; a
-// literal token is warned about; a refused reload leaves the running config
-// alone, and an accepted one takes over.
-func TestCommandsBesideARunningServer(t *testing.T) {
-	s := serve(t, enquiry)
-	s.crm.Inject(sandbox.Fault{Drop: true}, sandbox.Fault{Drop: true})
-	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || !strings.Contains(output, "Valid configuration") {
-		t.Fatalf("validate: %v\n%s", err, output)
+// load provisions and validates the config, as `caddy validate` does.
+func load(t *testing.T, adapted []byte) error {
+	t.Helper()
+	var config caddy.Config
+	if err := caddy.StrictUnmarshalJSON(adapted, &config); err != nil {
+		return err
 	}
-	if s.crm.Requests() != 0 {
-		t.Errorf("validate sent %d requests to the CRM", s.crm.Requests())
-	}
+	return caddy.Validate(&config)
+}
 
-	global := s.global
-	s.global = strings.Replace(global, "{env.TELECRM_TEST_TOKEN}", "literal-token", 1)
-	s.write(t, enquiry)
-	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || !strings.Contains(output, "the token is written out in the config") || strings.Contains(output, "literal-token") {
-		t.Errorf("validate with a literal token: %v\n%s", err, output)
+// checkSameJSON reads every handler of ours and writes it again.
+func checkSameJSON(t *testing.T, adapted []byte) {
+	t.Helper()
+	var config any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatal(err)
 	}
-	s.global = global
+	walk(config, func(object map[string]any) {
+		if object["handler"] != "telecrm" {
+			return
+		}
+		delete(object, "handler")
+		raw, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h caddytelecrm.Handler
+		if err := caddy.StrictUnmarshalJSON(raw, &h); err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(again, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(object, got); diff != "" {
+			t.Errorf("read and written again (-before +after):\n%s", diff)
+		}
+	})
+}
 
-	s.write(t, strings.Replace(enquiry, "field name", "feild name", 1))
-	output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin)
-	if err == nil || !strings.Contains(output, `unknown word \"feild\" in telecrm; known words are: account, form, field,`) {
-		t.Errorf("reload with a mistake: %v\n%s", err, output)
+func walk(value any, visit func(map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+		visit(v)
+	case []any:
+		for _, child := range v {
+			walk(child, visit)
+		}
 	}
-	s.write(t, strings.Replace(enquiry, "field phone", "field phone {\ncountry Atlantis\n}", 1))
-	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err == nil {
-		t.Errorf("reload with an unknown country was accepted:\n%s", output)
-	}
-	s.crm.Reset()
-	if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther {
-		t.Errorf("status %d after refused reloads", got.status)
-	}
+}
 
-	s.reload(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
-	if got := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); got.location != "/other" {
-		t.Errorf("redirected to %q after the reload", got.location)
+// FuzzCaddyfile feeds the directive's parser: whatever a block holds, it is
+// read or refused, and what was read survives JSON.
+func FuzzCaddyfile(f *testing.F) {
+	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	if err != nil {
+		f.Fatal(err)
 	}
+	for _, file := range fixtures {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(content), separator)
+		if _, block, ok := strings.Cut(input, "\ttelecrm "); ok {
+			f.Add("telecrm " + block)
+		}
+	}
+	f.Add("telecrm {\n field \"\" \"\" \"\" {\n options \"\"\n min 1e999\n }\n}")
+	f.Fuzz(func(t *testing.T, input string) {
+		tokens, err := caddyfile.Tokenize([]byte(input), "Caddyfile")
+		if err != nil || len(tokens) == 0 {
+			return
+		}
+		var h caddytelecrm.Handler
+		if h.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)) != nil {
+			return
+		}
+		raw, err := json.Marshal(h)
+		if err != nil {
+			t.Fatalf("what was read has no JSON: %v", err)
+		}
+		var again caddytelecrm.Handler
+		if err := caddy.StrictUnmarshalJSON(raw, &again); err != nil {
+			t.Fatalf("the JSON is not read again: %v", err)
+		}
+	})
 }

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
 // Confirmations make and read what lets a post pass that a visitor was asked
 // to send again. A confirmation names the submission and is signed.
 type Confirmations struct {
-	keys Keys
+	keys signing.Keys
 	form string
 }
 
@@ -33,13 +35,13 @@ const (
 )
 
 // NewConfirmations returns the Confirmations of a form.
-func NewConfirmations(keys Keys, form string) *Confirmations {
+func NewConfirmations(keys signing.Keys, form string) *Confirmations {
 	return &Confirmations{keys: keys, form: form}
 }
 
 // For returns the confirmation of a submission, a UUID of version 7.
 func (c *Confirmations) For(id string, of Enquiry) string {
-	return id + "." + c.keys.sign(c.text(id, of), confirmSize)
+	return id + "." + c.keys.Sign(c.text(id, of), confirmSize)
 }
 
 // Read returns the submission that a confirmation of the enquiry names. It
@@ -47,7 +49,7 @@ func (c *Confirmations) For(id string, of Enquiry) string {
 func (c *Confirmations) Read(confirmation string, of Enquiry, now time.Time) (id string, ok bool) {
 	id, signatures, _ := strings.Cut(confirmation, ".")
 	parsed, err := uuid.Parse(id)
-	if err != nil || parsed.Version() != 7 || parsed.String() != id || !c.keys.verify(c.text(id, of), signatures, confirmSize) {
+	if err != nil || parsed.Version() != 7 || parsed.String() != id || !c.keys.Verify(c.text(id, of), signatures, confirmSize) {
 		return "", false
 	}
 	sec, nsec := parsed.Time().UnixTime()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
 var enquiry = guard.Enquiry{
@@ -19,7 +20,7 @@ var enquiry = guard.Enquiry{
 
 func TestConfirmations(t *testing.T) {
 	newConfirmations := func(key, form string) *guard.Confirmations {
-		return guard.NewConfirmations(guard.Key([]byte(key)), form)
+		return guard.NewConfirmations(signing.Key([]byte(key)), form)
 	}
 	confirmations := newConfirmations("a key", "enquiry")
 	id, now := uuid.Must(uuid.NewV7()).String(), time.Now()

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
 // StampInput is the name of the hidden input that holds the stamp.
@@ -37,11 +39,11 @@ const maxSkew = time.Minute
 // A stamp proves no more than that the page was served no later than it was.
 // It can be used any number of times, and none is ever too old: pages stay
 // open for days, and in shared caches.
-type Stamps struct{ keys Keys }
+type Stamps struct{ keys signing.Keys }
 
 // NewStamps makes the stamps of the form with that name.
-func NewStamps(keys Keys, form string) *Stamps {
-	return &Stamps{keys.derived("stamps of the form " + form)}
+func NewStamps(keys signing.Keys, form string) *Stamps {
+	return &Stamps{keys.Derived("stamps of the form " + form)}
 }
 
 // stampVersion begins a stamp; maxStamp is more than the length of any.
@@ -55,7 +57,7 @@ const (
 // one of [Traps].
 func (s *Stamps) Stamp(now time.Time, trap string) string {
 	text := stampVersion + "." + strconv.FormatInt(bucketOf(now), 36) + "." + strconv.Itoa(slices.Index(Traps(), trap))
-	return text + "." + s.keys.sign(text, stampSize)
+	return text + "." + s.keys.Sign(text, stampSize)
 }
 
 func bucketOf(t time.Time) int64 { return t.Unix() / int64(Bucket/time.Second) }
@@ -75,7 +77,7 @@ func (s *Stamps) Read(value string, now time.Time) (Stamp, bool) {
 	if len(parts) != 4 || len(value) > maxStamp || parts[0] != stampVersion {
 		return Stamp{}, false
 	}
-	if !s.keys.verify(strings.Join(parts[:3], "."), parts[3], stampSize) {
+	if !s.keys.Verify(strings.Join(parts[:3], "."), parts[3], stampSize) {
 		return Stamp{}, false
 	}
 	bucket, err := strconv.ParseInt(parts[1], 36, 64)

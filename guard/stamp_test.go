@@ -10,11 +10,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
 var served = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC) // the beginning of a bucket
 
-func newStamps() *guard.Stamps { return guard.NewStamps(guard.Key([]byte("a key")), "enquiry") }
+func newStamps() *guard.Stamps { return guard.NewStamps(signing.Key([]byte("a key")), "enquiry") }
 
 // A genuine stamp says when its page was served, on any machine that has the
 // key, and never makes that later than it was.
@@ -47,7 +48,7 @@ func TestStampIsNotForged(t *testing.T) {
 	genuine := s.Stamp(served, "subject_2")
 	forged := []string{
 		"", ".", "1", "1..", "1...", strings.Repeat("1", 1000), strings.Repeat(".", 1000), genuine + " ", genuine[1:], genuine[:len(genuine)-1], strings.ToUpper(genuine),
-		guard.NewStamps(guard.Key([]byte("a key")), "callback").Stamp(served, "subject_2"), guard.NewStamps(guard.Key([]byte("another key")), "enquiry").Stamp(served, "subject_2"),
+		guard.NewStamps(signing.Key([]byte("a key")), "callback").Stamp(served, "subject_2"), guard.NewStamps(signing.Key([]byte("another key")), "enquiry").Stamp(served, "subject_2"),
 		s.Stamp(served.Add(2*time.Minute), "subject_2"), s.Stamp(served, "no trap"),
 	}
 	for i := range len(genuine) {

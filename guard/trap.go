@@ -9,3 +9,8 @@ var autofilled = regexp.MustCompile(`(?i)name|nom|e.?mail|phone|tel|mobile|fax|u
 // IsFilledByBrowsers reports whether an input with the name may be filled in
 // without the visitor: a trap with such a name catches people.
 func IsFilledByBrowsers(input string) bool { return autofilled.MatchString(input) }
+
+// KnownTraps returns the names of the traps that form services have taught people.
+func KnownTraps() []string {
+	return []string{"_gotcha", "bot-field", "botcheck", "_honeypot", "_honey"}
+}

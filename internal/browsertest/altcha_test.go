@@ -14,8 +14,9 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/challenge"
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
+	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
 // widgetPolicy is the content security policy that docs/challenges.md gives for the widget, and what the page itself
@@ -79,8 +80,8 @@ func TestAltchaFormMakesALead(t *testing.T) {
 
 // What the widget posts is what the guard verifies, once. The page with the widget breaks no rule of accessibility.
 func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
-	altcha, err := guard.NewAltcha(guard.AltchaConfig{
-		Keys: guard.Key([]byte("0123456789abcdef")), MaxNumber: 50_000, Lifetime: time.Minute, Spent: guard.NewSpent(),
+	altcha, err := challenge.NewAltcha(challenge.AltchaConfig{
+		Keys: signing.Key([]byte("0123456789abcdef")), MaxNumber: 50_000, Lifetime: time.Minute, Spent: challenge.NewSpent(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(altcha.Issue())
 	})
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
-		answers <- r.PostFormValue(guard.AltchaInput)
+		answers <- r.PostFormValue(challenge.AltchaInput)
 		_, _ = io.WriteString(w, "<!doctype html><title>Thank you</title><h1>Thank you</h1>")
 	})
 	server := httptest.NewServer(mux)

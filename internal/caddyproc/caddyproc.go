@@ -7,12 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,19 +79,6 @@ func Root() (string, error) {
 		}
 	}
 	return "", errors.New("finding the module's top folder: no cmd/caddy above the working directory")
-}
-
-// FreePort returns a TCP port of the loopback interface that nothing listens
-// on.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
 // Process is a running Caddy. One goroutine at a time may use it.

@@ -75,11 +75,8 @@ func (c *crm) rise(t *testing.T) {
 	t.Helper()
 	var listener net.Listener
 	await(t, "listener at the CRM's address", patience, func() (up bool) {
-		var (
-			config net.ListenConfig
-			err    error
-		)
-		listener, err = config.Listen(t.Context(), "tcp", c.address)
+		var err error
+		listener, err = caddyproc.Listen(t.Context(), c.address)
 		return err == nil
 	})
 	server := &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}

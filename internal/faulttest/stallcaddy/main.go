@@ -15,7 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	caddytelecrm "github.com/leadwire/caddy-telecrm"
+	_ "github.com/leadwire/caddy-telecrm"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -25,7 +26,7 @@ func main() {
 }
 
 // stalled is the default outbox on a disk that stalls.
-type stalled struct{ caddytelecrm.BoltOutbox }
+type stalled struct{ outboxes.Bolt }
 
 // CaddyModule returns the Caddy module information.
 func (stalled) CaddyModule() caddy.ModuleInfo {
@@ -34,12 +35,12 @@ func (stalled) CaddyModule() caddy.ModuleInfo {
 
 // UnmarshalCaddyfile takes the file's name.
 func (s *stalled) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return s.BoltOutbox.UnmarshalCaddyfile(d)
+	return s.Bolt.UnmarshalCaddyfile(d)
 }
 
 // Open opens the file.
 func (s *stalled) Open(logger *zap.Logger) (outbox.Store, error) {
-	store, err := s.BoltOutbox.Open(logger)
+	store, err := s.Bolt.Open(logger)
 	return &stalledStore{store, s.File + ".stall"}, err
 }
 

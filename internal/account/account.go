@@ -1,0 +1,200 @@
+// Package account makes TeleCRM accounts of the settings in a config, names them, and finds them for
+// forms and for leads in an outbox.
+package account
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // time zones for hosts that have no database of their own
+
+	"golang.org/x/time/rate"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/signing"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Observe returns the observer of an account's requests. The name is known later.
+type Observe func(name func() string) telecrm.Observer
+
+// Account is a TeleCRM account, made of resolved [Settings].
+type Account struct {
+	// Identifier is the API name of the lead identifier.
+	Identifier string
+	// Country and Location are for phone numbers and dates typed without them.
+	Country  string
+	Location *time.Location
+	// Client is nil without a Sync token, and Async without an Async token.
+	Client *telecrm.Client
+	Async  *telecrm.AsyncClient
+	// Pace limits all requests of the account.
+	Pace *rate.Limiter
+	// Key is a hash of the settings that reach TeleCRM.
+	Key string
+	// Blames tells a lead that TeleCRM refuses from an account that it refuses.
+	Blames *delivery.Blames
+
+	called    *accountName
+	workspace workspace
+	identity  *identity       // shared by forms that have another country or time zone
+	updates   map[string]bool // keys of the accounts of one config that have a form which updates leads
+
+	// The token lives in a function because fmt prints unexported fields without asking their methods.
+	deriveKey func(purpose string) ([]byte, error)
+}
+
+// open makes an account of resolved settings, to be called base. It opens no connection.
+func (s Settings) open(base string, observe Observe) (*Account, error) {
+	pace, err := parseRate(s.CRMRate)
+	if err != nil {
+		return nil, fmt.Errorf("crm_rate: %w", err)
+	}
+	location, err := loadLocation(s.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	secret := []byte(cmp.Or(s.Token, s.AsyncToken))
+	acct := &Account{
+		Identifier: s.Identifier,
+		Country:    s.Country,
+		Location:   location,
+		Pace:       pace,
+		Key:        s.key(),
+		Blames:     new(delivery.Blames),
+		called:     &accountName{base: base},
+		workspace:  s.workspace(),
+		identity:   newIdentity(s.Identifier),
+		deriveKey:  func(purpose string) ([]byte, error) { return signing.Derive(secret, purpose) },
+	}
+	config := func(token, baseURL string) telecrm.Config {
+		return telecrm.Config{
+			Token:        telecrm.Token(token),
+			EnterpriseID: s.EnterpriseID,
+			BaseURL:      baseURL,
+			Timeout:      time.Duration(s.Timeout),
+			Observe:      observe(acct.Name),
+		}
+	}
+	if s.Token != "" {
+		if acct.Client, err = telecrm.New(config(s.Token, s.BaseURL)); err != nil {
+			return nil, err
+		}
+	}
+	if s.AsyncToken != "" {
+		if acct.Async, err = telecrm.NewAsync(config(s.AsyncToken, s.AsyncBaseURL)); err != nil {
+			return nil, fmt.Errorf("async_token: %w", err)
+		}
+	}
+	return acct, nil
+}
+
+// Name returns the account's name in the outbox and wherever operators look. Names are known once all
+// forms of a config have been provisioned.
+func (acct *Account) Name() string { return acct.called.String() }
+
+// Base returns the name without the number that tells accounts of one workspace apart.
+func (acct *Account) Base() string { return acct.called.base }
+
+// DeriveKey makes a key of 32 bytes for one purpose out of the token: the same on every machine, and
+// after a restart.
+func (acct *Account) DeriveKey(purpose string) ([]byte, error) { return acct.deriveKey(purpose) }
+
+// ExpectUpdates notes that a form of the account updates leads.
+func (acct *Account) ExpectUpdates() { acct.updates[acct.Key] = true }
+
+// Delivery describes the account to the engine that delivers its leads.
+func (acct *Account) Delivery() delivery.Account {
+	described := delivery.Account{
+		Name:           acct.Name(),
+		Key:            acct.Key,
+		Identifier:     acct.Identifier,
+		IdentifierKind: acct.identity.kind,
+		Rate:           float64(acct.Pace.Limit()),
+		Burst:          acct.Pace.Burst(),
+		Updates:        acct.updates[acct.Key],
+	}
+	if acct.Client != nil {
+		described.Client = acct.Client
+	}
+	if acct.Async != nil {
+		described.Async = acct.Async
+	}
+	return described
+}
+
+// closeIdleConnections closes the connections that no request is using.
+func (acct *Account) closeIdleConnections() {
+	if acct.Client != nil {
+		acct.Client.CloseIdleConnections()
+	}
+	if acct.Async != nil {
+		acct.Async.CloseIdleConnections()
+	}
+}
+
+// identity is the type of an account's lead identifier.
+type identity struct {
+	kind telecrm.IdentifierKind
+	said bool // by a form
+}
+
+// newIdentity returns the type that the identifier's name alone tells.
+func newIdentity(identifier string) *identity {
+	return &identity{kind: identifierKindOf(fieldtype.Of(identifier))}
+}
+
+func identifierKindOf(t fieldtype.Type) telecrm.IdentifierKind {
+	switch t { //nolint:exhaustive // an identifier is a phone, an email or a text
+	case fieldtype.Phone:
+		return telecrm.PhoneIdentifier
+	case fieldtype.Email:
+		return telecrm.EmailIdentifier
+	}
+	return telecrm.TextIdentifier
+}
+
+// Learn notes the type that a form gives the identifier, and reports whether the forms agree so far.
+// TeleCRM's field has one type. A form that leaves the type open, which makes it a text, is outvoted.
+func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
+	i := acct.identity
+	kind := identifierKindOf(t)
+	agree = !i.said || i.kind == kind
+	i.said = true
+	ranks := []telecrm.IdentifierKind{telecrm.TextIdentifier, telecrm.EmailIdentifier, telecrm.PhoneIdentifier}
+	if slices.Index(ranks, kind) > slices.Index(ranks, i.kind) {
+		i.kind = kind
+	}
+	return agree
+}
+
+// In returns the account with the country and the time zone of a form in place of its own. Empty ones
+// keep the account's.
+func (acct Account) In(country, timeZone string) (*Account, error) {
+	if country != "" {
+		acct.Country = country
+	}
+	if timeZone != "" {
+		location, err := loadLocation(timeZone)
+		if err != nil {
+			return nil, err
+		}
+		acct.Location = location
+	}
+	return &acct, nil
+}
+
+func loadLocation(timeZone string) (*time.Location, error) {
+	if strings.EqualFold(timeZone, "local") {
+		return nil, errors.New("time_zone: write an IANA name such as Asia/Kolkata")
+	}
+	location, err := time.LoadLocation(timeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w; write an IANA name such as Asia/Kolkata", err)
+	}
+	return location, nil
+}

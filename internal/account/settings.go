@@ -1,0 +1,149 @@
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Settings say how to reach one TeleCRM workspace, and how to read values that are typed without a
+// country or a time zone.
+type Settings struct {
+	// The Sync token (in TeleCRM: Settings, Website and API). Write
+	// `{env.NAME}` or `{file./path}`: the placeholder is resolved when the
+	// config is loaded and the secret stays out of the config. A token
+	// written out is accepted with a warning. Required, unless there is an
+	// `async_token`.
+	Token string `json:"token,omitempty"`
+
+	// The Async token, written in the same way. With it a form can say
+	// `on_duplicate upsert`. Without a `token` beside it every lead goes
+	// through the Async API, which never says what became of one.
+	AsyncToken string `json:"async_token,omitempty"`
+
+	// The workspace's id. Placeholders as in token. Required.
+	EnterpriseID string `json:"enterprise_id,omitempty"`
+
+	// The root of the Sync API. It must be https, except on loopback
+	// addresses. Default: `https://next.telecrm.in/autoupdate/v2`
+	BaseURL string `json:"base_url,omitempty"`
+
+	// The root of the Async API, under the same rule. Default:
+	// `https://next-api.telecrm.in`
+	AsyncBaseURL string `json:"async_base_url,omitempty"`
+
+	// The API name of the workspace's lead identifier, which every lead must
+	// hold. Default: `phone`
+	Identifier string `json:"identifier,omitempty"`
+
+	// The ISO 3166 code of the country that phone numbers typed without a
+	// country code belong to, such as `IN`. Required if any field is a phone.
+	Country string `json:"country,omitempty"`
+
+	// The IANA name of the time zone that dates are meant in, such as
+	// `Asia/Kolkata`. Default: `UTC`
+	TimeZone string `json:"time_zone,omitempty"`
+
+	// The pace of everything this account sends, as
+	// `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
+	CRMRate string `json:"crm_rate,omitempty"`
+
+	// How long one request to TeleCRM may take. Default: `10s`
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+}
+
+// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync
+// API is said to allow.
+const defaultCRMRate = "3600/h 5"
+
+const defaultIdentifier = "phone"
+
+// Connect reports whether s says how to reach TeleCRM, and not only how to read typed values.
+func Connect(s Settings) bool {
+	s.Country, s.TimeZone = "", ""
+	return s != Settings{}
+}
+
+// resolve expands the placeholders of s, fills in its defaults and writes equal settings alike. It warns
+// about a token that is written out.
+func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, error) {
+	if s.Token == "" && s.AsyncToken == "" || s.EnterpriseID == "" {
+		return s, errors.New("token (or async_token) and enterprise_id are required")
+	}
+	for _, token := range []string{s.Token, s.AsyncToken} {
+		if token != "" && !strings.Contains(token, "{") {
+			logger.Warn("the token is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
+		}
+	}
+	for _, setting := range []struct {
+		name  string
+		value *string
+	}{
+		{"token", &s.Token},
+		{"async_token", &s.AsyncToken},
+		{"enterprise_id", &s.EnterpriseID},
+		{"base_url", &s.BaseURL},
+		{"async_base_url", &s.AsyncBaseURL},
+		{"identifier", &s.Identifier},
+		{"country", &s.Country},
+		{"time_zone", &s.TimeZone},
+		{"crm_rate", &s.CRMRate},
+	} {
+		if *setting.value == "" {
+			continue
+		}
+		expanded, err := repl.ReplaceOrErr(*setting.value, true, true)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w; set it before Caddy starts", setting.name, err)
+		}
+		*setting.value = strings.TrimSpace(expanded)
+	}
+	if s.Identifier == "" {
+		s.Identifier = defaultIdentifier
+	}
+	if s.CRMRate == "" {
+		s.CRMRate = defaultCRMRate
+	}
+	return s.canonical()
+}
+
+// key tells what reaches TeleCRM from other settings, without showing it.
+func (s Settings) key() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.Token, s.AsyncToken, s.EnterpriseID, s.BaseURL, s.AsyncBaseURL}, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+// parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
+func parseRate(text string) (*rate.Limiter, error) {
+	const form = "write <n>/<s|m|h> [<burst>], such as 3600/h 5"
+	var (
+		n, burst uint32 = 0, 5
+		unit     string
+	)
+	words := strings.Fields(text)
+	switch len(words) {
+	case 2:
+		if _, err := fmt.Sscanf(words[1]+"\n", "%d\n", &burst); err != nil || burst == 0 {
+			return nil, fmt.Errorf("the burst is not a whole number above 0; %s", form)
+		}
+	case 1:
+	default:
+		return nil, errors.New(form)
+	}
+	if _, err := fmt.Sscanf(words[0]+"\n", "%d/%s\n", &n, &unit); err != nil || n == 0 {
+		return nil, errors.New(form)
+	}
+	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if !known {
+		return nil, errors.New(form)
+	}
+	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), int(burst)), nil
+}

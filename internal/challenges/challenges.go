@@ -1,0 +1,322 @@
+// Package challenges sets up a form's challenge from its config.
+package challenges
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/challenge"
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/signing"
+)
+
+// Config sets up a challenge: something that the visitor or their browser must do, and that is costly
+// for programs that send many forms. The page needs the challenge's widget, which needs scripts. `fail`
+// says what happens to visitors without them.
+//
+// With `altcha` the browser computes for a moment. No other service is involved
+// (https://altcha.org). The others are services of companies that see every visitor of the page:
+// `turnstile` (https://developers.cloudflare.com/turnstile/), `hcaptcha`
+// (https://docs.hcaptcha.com) and `recaptcha`, version 2 or 3
+// (https://developers.google.com/recaptcha).
+type Config struct {
+	// `altcha`, `turnstile`, `hcaptcha` or `recaptcha`. Required.
+	Kind string `json:"kind,omitempty"`
+
+	// With `altcha`, the path that the widget fetches its challenges from.
+	// Default: whatever the form may be posted to, with the query `?altcha`,
+	// such as `/contact?altcha`
+	Path string `json:"path,omitempty"`
+
+	// With `altcha`, the highest number that the browser may have to try; it
+	// tries half of them on average. A telephone of 2023 tries about 40,000 a
+	// second and an old one a tenth of that
+	// (https://altcha.org/docs/complexity/). From 1,000 to 10,000,000.
+	// Default: `50000`
+	Complexity int `json:"complexity,omitempty"`
+
+	// With `altcha`, how long a challenge can be answered. The widget fetches
+	// another one after that. Default: `20m`
+	Expires caddy.Duration `json:"expires,omitempty"`
+
+	// With a service, the secret key that belongs to the page's site key.
+	// Write `{env.NAME}` or `{file./path}`: the placeholder is resolved when
+	// the config is loaded and the secret stays out of the config. Required.
+	Secret string `json:"secret,omitempty"`
+
+	// With a service, the hosts whose pages may show the challenge. Default:
+	// the one that the form is posted to
+	Hosts []string `json:"hosts,omitempty"`
+
+	// With `turnstile` and `recaptcha`, the action that the page's widget
+	// names. Default: any
+	Action string `json:"action,omitempty"`
+
+	// With `recaptcha`, the least score of version 3 that counts as passed,
+	// from 0 to 1. Version 2 gives none. Default: `0.5`
+	Score *float64 `json:"score,omitempty"`
+
+	// With a service, where to verify answers. It must be https, except on
+	// loopback addresses. Default: the service's own
+	VerifyURL string `json:"verify_url,omitempty"`
+
+	// With a service, how long verifying an answer may take, for which the
+	// visitor waits. Default: `3s`
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// What to do when the challenge was not passed: `open` adds to the post's
+	// spam score, so that people without scripts must send the form a second
+	// time, and an outage of the service stops nobody; `closed` takes nothing
+	// before the challenge is passed. Default: `open`
+	Fail string `json:"fail,omitempty"`
+}
+
+// The kind of challenge that needs no service.
+const kindAltcha = "altcha"
+
+// What to do when a challenge was not passed.
+const (
+	failOpen   = "open"
+	failClosed = "closed"
+)
+
+// Defaults and bounds of a [Challenge].
+const (
+	altchaQuery       = "altcha"
+	defaultComplexity = 50_000
+	leastComplexity   = 1_000
+	defaultExpires    = 20 * time.Minute
+	leastExpires      = time.Minute
+	defaultScore      = 0.5
+)
+
+// complaintPause keeps a service's outage from filling the log.
+const complaintPause = time.Minute
+
+// Kinds returns the kinds of challenge.
+func Kinds() []string {
+	return append([]string{kindAltcha}, serviceNames()...)
+}
+
+func serviceNames() []string {
+	services := challenge.Services()
+	list := make([]string, 0, len(services))
+	for _, service := range services {
+		list = append(list, string(service))
+	}
+	return list
+}
+
+// Verifier is a challenge in use.
+type Verifier struct {
+	form     string
+	input    string // the answer's
+	verify   func(ctx context.Context, answer, host string) error
+	closed   bool
+	issue    func() challenge.AltchaChallenge // nil: the page's widget gets its challenges elsewhere
+	path     string                           // of the challenges; empty: the form's own
+	complain rate.Sometimes
+	logger   *zap.Logger
+	release  func() error
+}
+
+// Open makes the challenge of a form. Keys sign it, and forms with the same name share a memory of the
+// answers that were used. The caller calls [Verifier.Close].
+func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (*Verifier, error) {
+	c, err := c.resolve(caddy.NewReplacer(), logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	v := &Verifier{
+		form: form, closed: c.Fail == failClosed, path: c.Path, logger: logger,
+		complain: rate.Sometimes{Interval: complaintPause},
+	}
+	if c.Kind == kindAltcha {
+		return v, c.openAltcha(v, name, keys)
+	}
+	return v, c.openService(v)
+}
+
+// check reports settings that cannot work, apart from those that the challenge package checks.
+func (c Config) check() error {
+	isAltcha := c.Kind == kindAltcha
+	switch {
+	case !slices.Contains(Kinds(), c.Kind):
+		return fmt.Errorf("%q is unknown; known kinds are: %s", c.Kind, strings.Join(Kinds(), ", "))
+	case isAltcha && (c.Secret != "" || len(c.Hosts) > 0 || c.Action != "" || c.Score != nil || c.VerifyURL != "" || c.Timeout != 0):
+		return errors.New("altcha takes path, complexity, expires and fail alone")
+	case !isAltcha && (c.Path != "" || c.Complexity != 0 || c.Expires != 0):
+		return fmt.Errorf("%s takes secret, host, action, score, verify_url, timeout and fail alone", c.Kind)
+	case !isAltcha && c.Secret == "":
+		return errors.New("secret is required: the secret key that belongs to the page's site key")
+	case c.Fail != "" && c.Fail != failOpen && c.Fail != failClosed:
+		return fmt.Errorf("fail %q is unknown; known ways are: open, closed", c.Fail)
+	case c.Complexity != 0 && c.Complexity < leastComplexity:
+		return fmt.Errorf("complexity must be %d or more", leastComplexity)
+	case c.Expires != 0 && time.Duration(c.Expires) < leastExpires:
+		return fmt.Errorf("expires must be %s or more", leastExpires)
+	case c.Timeout < 0:
+		return errors.New("timeout is negative")
+	}
+	if u, err := url.ParseRequestURI(c.Path); c.Path != "" && (err != nil || u.Path != c.Path || strings.HasPrefix(c.Path, "//")) {
+		return errors.New("path must begin with /, and have no query")
+	}
+	return nil
+}
+
+// pool holds what forms remember of used answers, so that a reload lets no answer count again.
+var pool = caddy.NewUsagePool()
+
+// pooledSpent is the memory of one form.
+type pooledSpent struct{ *challenge.Spent }
+
+// Destruct does nothing.
+func (pooledSpent) Destruct() error { return nil }
+
+func (c Config) openAltcha(into *Verifier, name string, keys signing.Keys) error {
+	pooled, _, err := pool.LoadOrNew(name, func() (caddy.Destructor, error) {
+		return pooledSpent{challenge.NewSpent()}, nil
+	})
+	if err != nil {
+		return err
+	}
+	into.release = func() error {
+		_, err := pool.Delete(name)
+		return err
+	}
+	altcha, err := challenge.NewAltcha(challenge.AltchaConfig{
+		Keys:      keys,
+		MaxNumber: cmp.Or(c.Complexity, defaultComplexity),
+		Lifetime:  cmp.Or(time.Duration(c.Expires), defaultExpires),
+		Spent:     pooled.(pooledSpent).Spent,
+	})
+	if err != nil {
+		return err
+	}
+	into.input, into.issue = challenge.AltchaInput, altcha.Issue
+	into.verify = func(_ context.Context, answer, _ string) error { return altcha.Verify(answer) }
+	return nil
+}
+
+func (c Config) openService(into *Verifier) error {
+	config := challenge.SiteverifyConfig{
+		Service: challenge.Service(c.Kind),
+		Secret:  c.Secret,
+		Hosts:   c.Hosts,
+		Action:  c.Action,
+		URL:     c.VerifyURL,
+		Timeout: time.Duration(c.Timeout),
+	}
+	switch {
+	case c.Score != nil:
+		config.Score = *c.Score
+	case config.Service == challenge.ReCAPTCHA:
+		config.Score = defaultScore
+	}
+	service, err := challenge.NewSiteverify(config)
+	if err != nil {
+		return err
+	}
+	into.input, into.verify = service.Input(), service.Verify
+	into.release = func() error {
+		service.CloseIdleConnections()
+		return nil
+	}
+	return nil
+}
+
+// resolve expands the placeholders of c. It warns about a secret that is
+// written out.
+func (c Config) resolve(repl *caddy.Replacer, logger *zap.Logger) (Config, error) {
+	if c.Secret != "" && !strings.Contains(c.Secret, "{") {
+		logger.Warn("the challenge's secret is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
+	}
+	c.Hosts = slices.Clone(c.Hosts)
+	type setting struct {
+		name  string
+		value *string
+	}
+	settings := make([]setting, 0, 4+len(c.Hosts))
+	settings = append(settings, setting{"path", &c.Path}, setting{"secret", &c.Secret}, setting{"action", &c.Action}, setting{"verify_url", &c.VerifyURL})
+	for i := range c.Hosts {
+		settings = append(settings, setting{"host", &c.Hosts[i]})
+	}
+	for _, s := range settings {
+		if *s.value == "" {
+			continue
+		}
+		expanded, err := repl.ReplaceOrErr(*s.value, true, true)
+		if err != nil {
+			return c, fmt.Errorf("%s: %w; set it before Caddy starts", s.name, err)
+		}
+		*s.value = strings.TrimSpace(expanded)
+	}
+	return c, nil
+}
+
+// Issues reports whether a request fetches a challenge for the page's widget. The path of the form
+// itself counts only if matches reports true.
+func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, error)) (bool, error) {
+	if v == nil || v.issue == nil || r.Method != http.MethodGet {
+		return false, nil
+	}
+	asked := httpx.OriginalURL(r)
+	if v.path != "" {
+		return v.path == asked.Path || v.path == r.URL.Path, nil
+	}
+	// A form that is sent with GET has a value there.
+	if values := asked.Query()[altchaQuery]; len(values) != 1 || values[0] != "" {
+		return false, nil
+	}
+	return matches(r)
+}
+
+// Issue returns a new challenge, to be answered as JSON.
+func (v *Verifier) Issue() any { return v.issue() }
+
+// Verify judges the answer in a posted form. It counts the answer as used. It may take as long as the
+// challenge's timeout.
+func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.Form) challenge.Result {
+	if v == nil {
+		return challenge.Result{}
+	}
+	var answer string
+	for _, value := range posted.Values(v.input) {
+		answer = cmp.Or(answer, value)
+	}
+	err := v.verify(ctx, answer, httpx.Hostname(r))
+	if errors.Is(err, challenge.ErrUnverified) {
+		v.complain.Do(func() {
+			v.logger.Warn("the challenge cannot be verified; this is logged once a minute at most",
+				zap.String("form", v.form), zap.Bool("refused", v.closed), zap.Error(err))
+		})
+	}
+	return challenge.Judge(err, v.closed)
+}
+
+// Close ends the use of the challenge.
+func (v *Verifier) Close() error {
+	if v == nil || v.release == nil {
+		return nil
+	}
+	return v.release()
+}
+
+// Interface guard
+var _ caddy.Destructor = pooledSpent{}

@@ -1,0 +1,183 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+// telecrm runs a command beside the server, and expects it to work.
+func (s *server) telecrm(t *testing.T, args ...string) string {
+	t.Helper()
+	output, err := s.Run(t.Context(), append(append([]string{"telecrm"}, args...), "--address", s.admin)...)
+	if err != nil {
+		t.Fatalf("caddy telecrm %s: %v\n%s", strings.Join(args, " "), err, output)
+	}
+	return output
+}
+
+// listed returns the leads that `leads list` lists.
+func (s *server) listed(t *testing.T, args ...string) []adminapi.Lead {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(s.telecrm(t, append([]string{"leads", "list", "--json"}, args...)...)))
+	var leads []adminapi.Lead
+	for decoder.More() {
+		var lead adminapi.Lead
+		if err := decoder.Decode(&lead); err != nil {
+			t.Fatal(err)
+		}
+		leads = append(leads, lead)
+	}
+	return leads
+}
+
+const parkingEnquiry = `
+	telecrm /contact {
+		field name
+		field phone
+		on_duplicate park
+		rate_limit off
+		dedupe off
+		thank_you /thank-you
+	}`
+
+// Somebody on call finds out what is parked and why, and deals with it.
+func TestOperatorDealsWithParkedLeads(t *testing.T) {
+	s := serve(t, parkingEnquiry)
+	for range 3 {
+		s.post(t, "/contact", ravi)
+	}
+	var parked []adminapi.Lead
+	eventuallyTrue(t, "the second and third post to be parked", func() bool {
+		parked = s.listed(t, "--state", "parked")
+		return len(parked) == 2
+	})
+	if parked[0].Reason != "TeleCRM has another lead with this identifier" {
+		t.Fatalf("parked %+v", parked)
+	}
+	if output := s.telecrm(t, "leads", "list"); strings.Contains(output, "Zenobia") || strings.Contains(output, "81234") {
+		t.Errorf("the list says whose the leads are:\n%s", output)
+	}
+	if output := s.telecrm(t, "leads", "show", parked[0].ID); !strings.Contains(output, "Zenobia Quartermaine") {
+		t.Errorf("shows\n%s", output)
+	}
+	export := filepath.Join(t.TempDir(), "leads.csv")
+	s.telecrm(t, "leads", "export", "--format", "csv", "--output", export)
+	if content, err := os.ReadFile(export); err != nil || strings.Count(string(content), "Zenobia Quartermaine,918123456789") != 3 {
+		t.Errorf("exported %s, error %v", content, err)
+	}
+	s.telecrm(t, "leads", "discard", parked[1].ID)
+
+	s.crm.Inject(sandbox.Faults()[sandbox.FaultStatus200])
+	s.telecrm(t, "leads", "retry", "--all", "--state", "parked")
+	for deadline := time.Now().Add(20 * time.Second); len(s.listed(t, "--state", "delivered")) < 2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the retried lead was not delivered:\n%s", s.telecrm(t, "leads", "list"))
+		}
+	}
+	if output := s.telecrm(t, "leads", "erase", "--identifier", "+91 81234-56789"); !strings.Contains(output, "2 leads erased") {
+		t.Errorf("printed %s", output)
+	}
+	if left := s.listed(t); len(left) != 0 {
+		t.Errorf("left %+v", left)
+	}
+	s.Stop(t)
+	for _, secret := range []string{"Quartermaine", "81234", secretToken} {
+		if strings.Contains(s.Log(), secret) {
+			t.Errorf("%q is in the log", secret)
+		}
+	}
+}
+
+// After a refused reload, whose router answers from then on, everything is
+// still told of the config that runs.
+func TestAdminAfterARefusedReload(t *testing.T) {
+	s := serve(t, parkingEnquiry)
+	s.post(t, "/contact", ravi)
+	before := s.telecrm(t, "status", "--json")
+
+	global := s.global
+	s.global = strings.Replace(global, "account {", "account other {", 1)
+	// The port of the site's own stand-in is taken, so the reload fails in
+	// its very last step, after its apps have started.
+	s.write(t, strings.Replace(parkingEnquiry, "telecrm /contact {", "telecrm /contact {\naccount other", 1)+
+		"\n}\nhttp://127.0.0.1:"+strings.TrimPrefix(s.crmAddress(t), "127.0.0.1:")+" {\nrespond taken")
+	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err == nil {
+		t.Fatalf("the reload was accepted:\n%s", output)
+	}
+	s.global = global
+	if after := s.telecrm(t, "status", "--json"); after != before {
+		t.Errorf("status is\n%sand was\n%s", after, before)
+	}
+	s.reload(t, parkingEnquiry+"\n# changed")
+	if after := s.telecrm(t, "status", "--json"); after != before {
+		t.Errorf("status after an accepted reload is\n%sand was\n%s", after, before)
+	}
+}
+
+// crmAddress returns where the stand-in listens.
+func (s *server) crmAddress(t *testing.T) string {
+	t.Helper()
+	_, after, found := strings.Cut(s.global, "base_url http://")
+	if !found {
+		t.Fatal("the config has no base_url")
+	}
+	address, _, _ := strings.Cut(after, "/")
+	return address
+}
+
+func TestAdminWithTheOutboxOff(t *testing.T) {
+	s := serve(t, enquiry, "outbox off")
+	if output := s.telecrm(t, "status"); !strings.Contains(output, "the outbox is off") {
+		t.Errorf("status:\n%s", output)
+	}
+	output, err := s.Run(t.Context(), "telecrm", "leads", "list", "--address", s.admin)
+	if err == nil || !strings.Contains(output, "Error: the outbox is off") {
+		t.Errorf("error %v\n%s", err, output)
+	}
+}
+
+// What another site has a browser post is refused as Caddy's admin endpoint
+// refuses it, and does nothing.
+func TestAdminRefusesOtherSites(t *testing.T) {
+	s := serve(t, parkingEnquiry)
+	s.post(t, "/contact", ravi)
+	s.post(t, "/contact", ravi)
+	id := s.listed(t, "--state", "parked")[0].ID
+	for _, header := range []http.Header{
+		{"Origin": {"https://evil.example"}},
+		{"Origin": {"null"}},
+		{"Referer": {"https://evil.example/page"}, "Sec-Fetch-Mode": {"navigate"}},
+		{"Sec-Fetch-Mode": {"no-cors"}},
+	} {
+		for _, path := range []string{
+			"/telecrm/leads/" + id + "/retry", "/telecrm/leads/retry?state=parked", "/telecrm/leads/erase", "/telecrm/accounts/default/resume",
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.admin+path, strings.NewReader(url.Values{"a": {"b"}}.Encode()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = header.Clone()
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s with %v: status %d", path, header, resp.StatusCode)
+			}
+		}
+	}
+	if lead := s.listed(t, "--state", "parked"); len(lead) != 1 || lead[0].Attempts != 1 {
+		t.Errorf("parked %+v", lead)
+	}
+}

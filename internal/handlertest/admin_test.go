@@ -1,0 +1,610 @@
+package handlertest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/console"
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/modules/admin"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/sandbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// adminEndpoint is an admin endpoint that has the plugin's routes, and writes
+// errors as Caddy's does.
+func adminEndpoint(t testing.TB) *adminapi.Client {
+	t.Helper()
+	mux := http.NewServeMux()
+	for _, route := range (admin.API{}).Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			err := route.Handler.ServeHTTP(w, r)
+			if err == nil {
+				return
+			}
+			refused, ok := err.(caddy.APIError) // as Caddy asks, without unwrapping
+			if !ok {
+				t.Errorf("%s %s: Caddy does not know the error %T: %v", r.Method, r.URL, err, err)
+			}
+			if refused.Message == "" {
+				refused.Message = refused.Err.Error()
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(refused.HTTPStatus)
+			_ = json.NewEncoder(w).Encode(refused)
+		})
+	}
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &adminapi.Client{HTTP: server.Client(), Origin: server.URL, Address: server.Listener.Addr().String()}
+}
+
+// ask makes a request that a client would not make.
+func ask(t testing.TB, c *adminapi.Client, method, path, body string) (status int, header http.Header, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, c.Origin+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(text)
+}
+
+// quiet is an open outbox in which nothing moves by itself, because its config has no accounts.
+type quiet struct{ *dispatch.Dispatcher }
+
+func quietOutbox(t testing.TB) quiet {
+	t.Helper()
+	guest := &outboxes.Bolt{File: filepath.Join(t.TempDir(), "outbox.db")}
+	d, err := dispatch.Open(guest.File, guest, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Adopt(guest, dispatch.Config{
+		Delivery: delivery.Config{Logger: zap.NewNop()},
+		Heir:     func(string) (delivery.Account, bool) { return delivery.Account{}, false },
+	})
+	t.Cleanup(func() {
+		d.Release(guest)
+		_ = d.Close()
+	})
+	return quiet{d}
+}
+
+// keep puts a lead of that person into the outbox.
+func (a quiet) keep(t testing.TB, account string, state outbox.State, phone string) (id string) {
+	t.Helper()
+	store := a.Store
+	payload, err := delivery.EncodeJob(delivery.Job{
+		Lead: telecrm.Lead{
+			Fields:  map[string]any{"name": "Meera Iyer", "phone": phone, "budget": json.Number("12345678901234567890")},
+			Actions: []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Please call."}}},
+		},
+		OnDuplicate: delivery.OnDuplicate{Policy: delivery.UpdateFields, Fields: []string{"name", "city"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	entry := outbox.Entry{
+		ID: uuid.Must(uuid.NewV7()).String(), Account: account, Form: "enquiry",
+		Identifier: phone, Payload: payload, CreatedAt: now, DueAt: now.Add(time.Hour),
+	}
+	settlement := outbox.Settlement{State: state, At: now}
+	switch state {
+	case outbox.Waiting:
+	case outbox.Parked:
+		entry.BegunAt, settlement.Reason = now, "TeleCRM has another lead with this identifier"
+	case outbox.Delivered, underWay:
+		entry.BegunAt, settlement.LeadID = now, "64c1f0aa12bb34cc56dd78ee"
+	}
+	if err := store.Append(context.Background(), entry); err != nil {
+		t.Fatal(err)
+	}
+	if state != outbox.Waiting && state != underWay {
+		if err := store.Settle(context.Background(), entry.ID, settlement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return entry.ID
+}
+
+// underWay stands for a waiting lead whose attempt has begun.
+const underWay outbox.State = "under way"
+
+const (
+	phoneOfMeera = "918123456789"
+	phoneOfRavi  = "918123456780"
+)
+
+func TestAdminListAndLead(t *testing.T) {
+	app := quietOutbox(t)
+	c := adminEndpoint(t)
+	var ids []string
+	for i := range 25 {
+		state := outbox.States()[i%3]
+		ids = append(ids, app.keep(t, []string{"default", "north"}[i%2], state, phoneOfMeera))
+	}
+	for _, test := range []struct {
+		name   string
+		filter adminapi.Filter
+		want   int
+	}{
+		{"everything", adminapi.Filter{}, 25},
+		{"in pages", adminapi.Filter{Limit: 7}, 25},
+		{"pages that fill exactly", adminapi.Filter{Limit: 5}, 25},
+		{"a state", adminapi.Filter{State: outbox.Parked, Limit: 3}, 8},
+		{"an account", adminapi.Filter{Account: "north", Limit: 5}, 12},
+		{"both", adminapi.Filter{State: outbox.Waiting, Account: "default"}, 5},
+		{"full", adminapi.Filter{Full: true, Limit: 10}, 25},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			f := test.filter
+			for {
+				page, err := c.List(t.Context(), f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, lead := range page.Leads {
+					got = append(got, lead.ID)
+					if f.State != "" && lead.State != f.State || f.Account != "" && lead.Account != f.Account {
+						t.Errorf("lead %+v", lead)
+					}
+					if (lead.Content != nil) != f.Full {
+						t.Errorf("content %v", lead.Content)
+					}
+				}
+				if f.After = page.Next; f.After == "" {
+					break
+				}
+			}
+			if len(got) != test.want || !slices.IsSorted(got) || len(slices.Compact(got)) != test.want {
+				t.Errorf("%d leads, want %d, once each and in order", len(got), test.want)
+			}
+		})
+	}
+
+	lead, err := c.Get(t.Context(), ids[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := adminapi.Content{
+		Identifier:  phoneOfMeera,
+		Fields:      map[string]any{"name": "Meera Iyer", "phone": phoneOfMeera, "budget": json.Number("12345678901234567890")},
+		Actions:     []adminapi.Action{{Type: "1042", Fields: map[string]any{"note": "Please call."}}},
+		OnDuplicate: "update name city",
+	}
+	if diff := cmp.Diff(&want, lead.Content); diff != "" {
+		t.Errorf("content (-want +got):\n%s", diff)
+	}
+	if lead.State != outbox.Parked || lead.Reason == "" || lead.SettledAt.IsZero() || lead.Attempts != 1 {
+		t.Errorf("lead %+v", lead)
+	}
+
+	// Only who asks for one lead, or for full ones, learns whose they are.
+	for _, path := range []string{"/telecrm/leads", "/telecrm/leads?full=false&state=parked", "/telecrm/status"} {
+		status, header, answer := ask(t, c, http.MethodGet, path, "")
+		if status != http.StatusOK || strings.Contains(answer, "Meera") || strings.Contains(answer, "81234") {
+			t.Errorf("%s: status %d: %s", path, status, answer)
+		}
+		if header.Get("Cache-Control") != "no-store" || header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: header %v", path, header)
+		}
+	}
+}
+
+func TestAdminStatus(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	guest, d, _ := withOutbox(t, h)
+	app := quiet{d}
+	crm.Inject(sandbox.Faults()[sandbox.FaultUnauthorizedToken])
+	if _, _, err := h.serve(postForm(meera)); err != nil {
+		t.Fatal(err)
+	}
+	c := adminEndpoint(t)
+	first := app.keep(t, "gone", outbox.Waiting, phoneOfMeera)
+	app.keep(t, "gone", outbox.Waiting, phoneOfRavi)
+	app.keep(t, "gone", outbox.Parked, phoneOfRavi)
+	var got adminapi.Status
+	eventually(t, "the hold", func() bool {
+		var err error
+		if got, err = c.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a := got.Outboxes[0].Accounts[0]
+		return a.Held && a.UnderWay == 0
+	})
+	held := got.Outboxes[0].Accounts[0]
+	if held.HeldReason == "" || held.HeldSince.IsZero() || held.OldestWaiting == nil {
+		t.Errorf("held account %+v", held)
+	}
+	held.HeldReason, held.HeldSince, held.OldestWaiting = "", time.Time{}, nil
+	gone := got.Outboxes[0].Accounts[1]
+	if gone.OldestWaiting == nil || gone.OldestWaiting.ID != first {
+		t.Errorf("oldest waiting %+v, want %s", gone.OldestWaiting, first)
+	}
+	gone.OldestWaiting = nil
+	want := adminapi.Outbox{Resource: guest.File, Accounts: []adminapi.Account{
+		{Name: "default", Configured: true, Held: true, Waiting: 1},
+		{Name: "gone", Waiting: 2, Parked: 1},
+	}}
+	if diff := cmp.Diff(want, adminapi.Outbox{Resource: got.Outboxes[0].Resource, Accounts: []adminapi.Account{held, gone}}); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+
+	// Resumed, it is probed at once.
+	crm.Reset()
+	if resumed, err := c.Resume(t.Context(), "default"); err != nil || !resumed.Resumed || !resumed.Waiting {
+		t.Errorf("resumed %v, error %v", resumed, err)
+	}
+	eventually(t, "the delivery", func() bool { return len(crm.Leads()) == 1 })
+	eventually(t, "the end of the hold", func() bool {
+		got, err := c.Status(t.Context())
+		return err == nil && !got.Outboxes[0].Accounts[0].Held
+	})
+	if resumed, err := c.Resume(t.Context(), "default"); err != nil || resumed.Resumed {
+		t.Errorf("resumed %v, error %v, of an account that is not held", resumed, err)
+	}
+}
+
+func TestAdminRefuses(t *testing.T) {
+	app := quietOutbox(t)
+	c := adminEndpoint(t)
+	delivered := app.keep(t, "default", outbox.Delivered, phoneOfMeera)
+	taken := app.keep(t, "default", underWay, phoneOfRavi)
+	const unknown = "01900000-0000-7000-8000-000000000000"
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		message            string
+	}{
+		{"GET", "/telecrm/leads/" + unknown, "", 404, "there is no lead with the id " + unknown},
+		{"GET", "/telecrm/leads/nonsense", "", 404, "there is no lead with the id nonsense"},
+		{"POST", "/telecrm/leads/" + unknown + "/retry", "", 404, "there is no lead"},
+		{"DELETE", "/telecrm/leads/" + unknown, "", 404, "there is no lead"},
+		{"GET", "/telecrm/leads?state=lost", "", 400, "known ones are: waiting, delivered, parked"},
+		{"GET", "/telecrm/leads?account=south", "", 400, `there is no account "south"; known ones are: default`},
+		{"GET", "/telecrm/leads?acount=default", "", 400, "unknown parameter"},
+		{"GET", "/telecrm/leads?state=parked&state=waiting", "", 400, "more than once"},
+		{"GET", "/telecrm/leads?limit=0", "", 400, "1 to 1000"},
+		{"GET", "/telecrm/leads?limit=1001", "", 400, "1 to 1000"},
+		{"GET", "/telecrm/leads?limit=many", "", 400, "1 to 1000"},
+		{"GET", "/telecrm/leads?after=x", "", 400, "after is the id"},
+		{"GET", "/telecrm/leads?full=perhaps", "", 400, "true or false"},
+		{"GET", "/telecrm/leads?state=%zz", "", 400, "malformed"},
+		{"GET", "/telecrm/status?verbose=1", "", 400, "unknown parameter"},
+		{"POST", "/telecrm/leads/" + delivered + "/retry", "", 409, "is delivered and cannot be retried"},
+		{"POST", "/telecrm/leads/" + taken + "/retry", "", 409, "is under way"},
+		{"DELETE", "/telecrm/leads/" + taken, "", 409, "is under way"},
+		{"POST", "/telecrm/leads/retry", "", 400, "say which leads"},
+		{"POST", "/telecrm/leads/retry?state=delivered", "", 409, "cannot be retried"},
+		{"POST", "/telecrm/leads/retry?state=parked&suspected_spam=maybe", "", 400, "must be true or false"},
+		{"POST", "/telecrm/leads/retry?state=lost", "", 400, "known ones are"},
+		{"POST", "/telecrm/leads/retry?state=parked&account=south", "", 400, "known ones are"},
+		{"POST", "/telecrm/leads/erase", "", 400, "JSON"},
+		{"POST", "/telecrm/leads/erase", `{"phone":"1"}`, 400, "JSON"},
+		{"POST", "/telecrm/leads/erase", `{"identifier":"  "}`, 400, "identifier is missing"},
+		{"POST", "/telecrm/leads/erase", `{"identifier":"a","after":"b"}`, 400, "after is the id"},
+		{"POST", "/telecrm/leads/erase?identifier=a", `{"identifier":"a"}`, 400, "unknown parameter"},
+		{"POST", "/telecrm/accounts/south/resume", "", 400, "known ones are: default"},
+		{"POST", "/telecrm/accounts/default/resume", "", 409, "does not have this account"},
+		{"POST", "/telecrm/status", "", 405, "use GET"},
+		{"PUT", "/telecrm/leads/" + delivered, "", 405, "use DELETE or GET"},
+		{"GET", "/telecrm/leads/retry", "", 405, "use POST"},
+		{"GET", "/telecrm/leads/" + delivered + "/retry", "", 405, "use POST"},
+	} {
+		status, header, answer := ask(t, c, test.method, test.path, test.body)
+		var told struct {
+			Error string `json:"error"`
+		}
+		if err := json.Unmarshal([]byte(answer), &told); err != nil || status != test.status || !strings.Contains(told.Error, test.message) {
+			t.Errorf("%s %s %s: status %d, answer %s; want %d, %q", test.method, test.path, test.body, status, answer, test.status, test.message)
+		}
+		if (header.Get("Allow") != "") != (status == http.StatusMethodNotAllowed) {
+			t.Errorf("%s %s: allows %q", test.method, test.path, header.Get("Allow"))
+		}
+	}
+	if status, _, _ := ask(t, c, http.MethodHead, "/telecrm/status", ""); status != http.StatusOK {
+		t.Errorf("HEAD: status %d", status)
+	}
+}
+
+func TestAdminRetryAndDiscard(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	_, d, _ := withOutbox(t, h)
+	app := quiet{d}
+	c := adminEndpoint(t)
+	id := app.keep(t, "default", outbox.Parked, phoneOfMeera)
+	if err := c.Retry(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the delivery", func() bool {
+		lead, err := c.Get(t.Context(), id)
+		return err == nil && lead.State == outbox.Delivered && lead.LeadID != ""
+	})
+	for range 2 * 64 {
+		app.keep(t, "gone", outbox.Parked, phoneOfRavi)
+	}
+	app.keep(t, "default", outbox.Parked, phoneOfRavi)
+	retried, err := c.RetryAll(t.Context(), outbox.Parked, "gone", "", false)
+	if diff := cmp.Diff(adminapi.Retried{Retried: 2 * 64}, retried); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if retried, err = c.RetryAll(t.Context(), outbox.Parked, "", "", false); err != nil || retried.Retried != 1 {
+		t.Errorf("retried %+v, error %v", retried, err)
+	}
+
+	id = app.keep(t, "gone", outbox.Parked, phoneOfMeera)
+	if err := c.Discard(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Discard(t.Context(), id); err == nil || !strings.Contains(err.Error(), "there is no lead") {
+		t.Errorf("error %v of a second time", err)
+	}
+}
+
+func TestAdminErase(t *testing.T) {
+	for written, phone := range map[string]string{
+		phoneOfMeera:         phoneOfMeera,
+		" +91 (81234) 56789": phoneOfMeera,
+		"Meera@Example.com ": "meera@example.com",
+		"Customer 17":        "customer 17",
+	} {
+		t.Run(written, func(t *testing.T) {
+			app := quietOutbox(t)
+			c := adminEndpoint(t)
+			for _, state := range outbox.States() {
+				app.keep(t, "default", state, phone)
+				app.keep(t, "north", state, phone)
+			}
+			busy := app.keep(t, "north", underWay, phone)
+			other := app.keep(t, "default", outbox.Delivered, phoneOfRavi)
+			erased, err := c.Erase(t.Context(), adminapi.Erasure{Identifier: written})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := adminapi.Erased{Erased: 6, UnderWay: []string{busy}, Examined: 8, Forgotten: 2}
+			if diff := cmp.Diff(want, erased); diff != "" {
+				t.Errorf("erased (-want +got):\n%s", diff)
+			}
+			page, err := c.List(t.Context(), adminapi.Filter{})
+			if err != nil || len(page.Leads) != 2 || page.Leads[0].ID != busy || page.Leads[1].ID != other {
+				t.Errorf("%d leads left, error %v", len(page.Leads), err)
+			}
+			for account, left := range map[string]bool{"default": false, "north": false} {
+				if _, known, err := app.Store.Recall(t.Context(), account, phone); err != nil || known != left {
+					t.Errorf("%s remembers the person: %t, error %v", account, known, err)
+				}
+			}
+		})
+	}
+}
+
+// The identifier that a form's lead is kept under is one that erase finds it
+// by, however it is written.
+func TestEraseFindsWhatAFormSent(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	withOutbox(t, h)
+	c := adminEndpoint(t)
+	if _, _, err := h.serve(postForm(meera)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the erasure", func() bool {
+		erased, err := c.Erase(t.Context(), adminapi.Erasure{Identifier: "+91 81234-56789"})
+		return err == nil && erased.Erased == 1 && erased.Forgotten == 1
+	})
+}
+
+func TestAdminWithTwoOutboxes(t *testing.T) {
+	first, second := quietOutbox(t), quietOutbox(t)
+	c := adminEndpoint(t)
+	var ids []string
+	for i := range 20 {
+		ids = append(ids, []quiet{first, second}[i%2].keep(t, "default", outbox.Parked, phoneOfMeera))
+	}
+	var got []string
+	for f := (adminapi.Filter{Limit: 3}); ; {
+		page, err := c.List(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lead := range page.Leads {
+			got = append(got, lead.ID)
+		}
+		if f.After = page.Next; f.After == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(ids, got); diff != "" {
+		t.Errorf("leads (-want +got):\n%s", diff)
+	}
+	for _, id := range ids[:2] {
+		if err := c.Discard(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	if retried, err := c.RetryAll(t.Context(), outbox.Parked, "", "", false); err != nil || retried.Retried != 18 {
+		t.Errorf("retried %+v, error %v", retried, err)
+	}
+	status, err := c.Status(t.Context())
+	if err != nil || len(status.Outboxes) != 2 {
+		t.Errorf("status %+v, error %v", status, err)
+	}
+}
+
+func TestAdminWithoutAnOutbox(t *testing.T) {
+	c := adminEndpoint(t)
+	status, err := c.Status(t.Context())
+	if err != nil || len(status.Outboxes) != 0 || !strings.Contains(status.Note, "no telecrm in it") {
+		t.Errorf("status %+v, error %v", status, err)
+	}
+	for path, method := range map[string]string{
+		"/telecrm/leads":                    http.MethodGet,
+		"/telecrm/leads/x":                  http.MethodDelete,
+		"/telecrm/leads/retry?state=parked": http.MethodPost,
+		"/telecrm/accounts/default/resume":  http.MethodPost,
+	} {
+		if status, _, answer := ask(t, c, method, path, ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "no telecrm in it") {
+			t.Errorf("%s %s: status %d: %s", method, path, status, answer)
+		}
+	}
+}
+
+func TestAdminPage(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, simpleBlock)
+	guest, d, _ := withOutbox(t, h)
+	app := quiet{d}
+	c := adminEndpoint(t)
+	crm.Inject(sandbox.Faults()[sandbox.FaultRemarks])
+	if _, _, err := h.serve(postForm(meera)); err != nil {
+		t.Fatal(err)
+	}
+	parked := app.keep(t, "default", outbox.Parked, phoneOfMeera)
+	eventually(t, "the counts", func() bool {
+		c := app.Tally.Counted()
+		return c.Hours[len(c.Hours)-1].Delivered == 1 && len(c.Remarks) > 0
+	})
+	c.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, test := range []struct {
+		method, path string
+		status       int
+		location     string
+		has          string
+	}{
+		{"GET", "/telecrm", 301, "/telecrm/", ""},
+		{"GET", "/telecrm/", 200, "", "1 accepted, 1 delivered, 0 parked"},
+		{"GET", "/telecrm/?after=" + parked, 200, "", "There are no more."},
+		{"GET", "/telecrm/?after=x", 400, "", "after is the id of a lead"},
+		{"GET", "/telecrm/?page=2", 400, "", "unknown parameter"},
+		{"GET", "/telecrm/page/leads/" + parked + "/discard", 200, "", "Discard this lead?"},
+		{"POST", "/telecrm/page/leads/" + parked + "/discard", 303, "/telecrm/?done=discarded", ""},
+		{"GET", "/telecrm/page/leads/" + parked + "/discard", 404, "", "there is no lead"},
+		{"POST", "/telecrm/page/leads/" + parked + "/retry", 404, "", "there is no lead"},
+		{"POST", "/telecrm/page/accounts/default/resume", 303, "/telecrm/?done=not-resumed", ""},
+		{"POST", "/telecrm/page/accounts/south/resume", 400, "", "known ones are: default"},
+	} {
+		status, header, body := ask(t, c, test.method, test.path, "")
+		if status != test.status || header.Get("Location") != test.location || !strings.Contains(body, test.has) {
+			t.Errorf("%s %s: status %d to %q, want %d to %q with %q:\n%s", test.method, test.path, status, header.Get("Location"), test.status, test.location, test.has, body)
+		}
+		if strings.Contains(body, "Meera") || strings.Contains(body, "81234") {
+			t.Errorf("%s %s says whose the leads are", test.method, test.path)
+		}
+		if test.has != "" && (header.Get("Content-Security-Policy") != console.Policy || header.Get("Cache-Control") != "no-store" ||
+			header.Get("Referrer-Policy") != "same-origin" || header.Get("Content-Type") != "text/html; charset=utf-8") {
+			t.Errorf("%s %s: header %v", test.method, test.path, header)
+		}
+	}
+
+	// What TeleCRM calls a field is only shown if the config does, too.
+	crm.Inject(sandbox.Fault{Store: true, Status: http.StatusCreated, Body: `{"lead_id":"{lead_id}","remarks":[{"field":"fields.phone"},{"field":"Iyer, 1 High Street"}]}`})
+	if _, _, err := h.serve(postForm(with(meera, "phone", "08123456781"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the counts", func() bool {
+		c := app.Tally.Counted()
+		return c.Hours[len(c.Hours)-1].Delivered == 2
+	})
+	_, _, body := ask(t, c, http.MethodGet, "/telecrm/", "")
+	if !strings.Contains(body, "<code>phone</code>") || !strings.Contains(body, "<code>other</code>") || strings.Contains(body, "High Street") {
+		t.Errorf("the remarks on the page are\n%s", body)
+	}
+
+	// Another config goes on with the counts.
+	next := newRig(crm.url, simpleBlock)
+	next.guest = guest
+	next.handler(t)
+	if err := next.app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = next.app.Cleanup() }()
+	if _, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); !strings.Contains(body, "2 accepted, 2 delivered, 0 parked") {
+		t.Error("another config does not know the counts")
+	}
+}
+
+func TestAdminPageWithoutAnOutbox(t *testing.T) {
+	c := adminEndpoint(t)
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); status != http.StatusOK || !strings.Contains(body, "no telecrm in it") {
+		t.Errorf("status %d: %s", status, body)
+	}
+	if status, _, body := ask(t, c, http.MethodPost, "/telecrm/page/accounts/default/resume", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "<h1>Not done</h1>") {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
+
+// A person on call looks at these while a million leads wait.
+func BenchmarkAdmin(b *testing.B) {
+	app := quietOutbox(b)
+	c := adminEndpoint(b)
+	const leads = 4_000
+	for range leads {
+		app.keep(b, "gone", outbox.Waiting, phoneOfMeera)
+	}
+	get := func(path string) func(*testing.B) {
+		return func(b *testing.B) {
+			for b.Loop() {
+				if status, _, _ := ask(b, c, http.MethodGet, path, ""); status != http.StatusOK {
+					b.Fatal(status)
+				}
+			}
+		}
+	}
+	b.Run("status", get("/telecrm/status"))
+	b.Run("page", get("/telecrm/leads?"+url.Values{"limit": {fmt.Sprint(adminapi.MaxPage)}}.Encode()))
+	b.Run("full page", get("/telecrm/leads?full=true&limit=1000"))
+	b.Run("erase", func(b *testing.B) {
+		for b.Loop() {
+			erased, err := c.Erase(b.Context(), adminapi.Erasure{Identifier: phoneOfRavi})
+			if err != nil || erased.Examined != leads || erased.Next != "" {
+				b.Fatal(erased, err)
+			}
+		}
+	})
+	b.Run("retry", func(b *testing.B) {
+		for b.Loop() {
+			for after := ""; ; {
+				retried, err := c.RetryAll(b.Context(), outbox.Waiting, "gone", after, false)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if after = retried.Next; after == "" {
+					break
+				}
+			}
+		}
+	})
+}

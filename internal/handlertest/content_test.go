@@ -1,0 +1,99 @@
+package handlertest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// postFrom sends the values in a browser's POST from an address of its own.
+func (h testHandler) postFrom(t *testing.T, client string, values url.Values) {
+	t.Helper()
+	r := postForm(values)
+	w := httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, client)
+	if err := h.ServeHTTP(w, r, &passed{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever a page sends along by itself, in whichever order its visitors come, nobody is asked and
+// nothing is parked.
+func TestConstantsOfThePageAreNotJudged(t *testing.T) {
+	stamped := func(h testHandler, values url.Values) url.Values {
+		if !h.Protect {
+			return values
+		}
+		trap, stamp := h.seal(t, 7*time.Second)
+		return with(with(values, trap, ""), "_stamp", stamp)
+	}
+	long := strings.Repeat("https://www.example.com/loan?utm_source=mail ", 4)
+	for name, constants := range map[string]url.Values{
+		"page and referrer":     {"page_url": {"https://www.example.com/flats/12"}, "referrer": {"https://search.example/?q=flats"}},
+		"consent and campaigns": {"consent": {"I agree to be called and to the terms on https://www.example.com/terms"}, "first": {"https://a.example/?gclid=1"}, "last": {"https://b.example/"}, "landing": {"https://c.example/lp"}},
+		"autofilled at once":    {"address": {strings.Repeat("14 Long Road, Old Town, ", 10)}, "employer": {long}},
+		"an advertising page":   {"offer": {"Guaranteed returns! Best SEO casino loan, click here now"}},
+		"random ids":            {"client": {"QzTkWpLmRvXsHgFd"}, "visit": {"QzTkWpLmRvXsHgFd"}, "session": {"QzTkWpLmRvXsHgFd"}},
+	} {
+		for _, protect := range []string{"", "protect\n"} {
+			t.Run(name+" "+protect, func(t *testing.T) {
+				h := newHandler(t, newCRM(t).url, guardedBlock+"unmapped more\n"+protect)
+				withOutbox(t, h)
+				for n := range 12 {
+					values := url.Values{"name": {fmt.Sprintf("Visitor %d", n)}, "phone": {fmt.Sprintf("0812345%04d", n)}, "message": {"Please call me."}}
+					maps.Copy(values, constants)
+					h.postFrom(t, fmt.Sprintf("198.51.%d.7", n), stamped(h, values))
+				}
+				if rest := slices.DeleteFunc(h.outcomes(), func(o string) bool { return o == string(outcomeCreated) || o == string(outcomeWaiting) }); len(rest) > 0 {
+					t.Errorf("outcomes %v", rest)
+				}
+			})
+		}
+	}
+}
+
+// A value that would be asked about if somebody typed it counts for nothing once most posts have it.
+func TestConstantsAreRecognized(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, guardedBlock+"unmapped more\n")
+	withOutbox(t, h)
+	for n := range 6 {
+		h.postFrom(t, fmt.Sprintf("198.51.%d.7", n), url.Values{
+			"name": {"Meera Iyer"}, "phone": {fmt.Sprintf("0812345%04d", n)}, "message": {"Please call me."},
+			"terms": {`I agree to the <a href="/terms">terms</a>`},
+		})
+	}
+	want := []string{"asked", "asked", "created", "created", "created", "created"}
+	if got := h.outcomes(); !slices.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+}
+
+// With "honeypot off" no post lacks a trap.
+func TestHoneypotOff(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, guardedBlock+"honeypot off\n")
+	_, app, _ := withOutbox(t, h)
+	r := postForm(with(meera, "_gotcha", "filled in"))
+	r.Header.Set("User-Agent", "curl/8")
+	if w := h.mustServe(t, r); w.Code != http.StatusSeeOther {
+		t.Fatalf("status %d", w.Code)
+	}
+	logged := h.submission(t)
+	if signals, has := logged["spam_signals"]; has || logged["outcome"] != string(outcomeCreated) {
+		t.Errorf("outcome %v, signals %v", logged["outcome"], signals)
+	}
+	if entries := kept(t, app); len(entries) != 1 || entries[0].State == outbox.Parked {
+		t.Errorf("kept %+v", entries)
+	}
+}

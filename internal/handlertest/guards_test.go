@@ -1,0 +1,146 @@
+package handlertest
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// serveFrom is serve for a client that Caddy knows by the address.
+func (h testHandler) serveFrom(t *testing.T, client string, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, client)
+	if err := h.ServeHTTP(w, r, &passed{}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Who posts too often is asked to wait and keeps what they typed; others
+// notice nothing.
+func TestRateLimit(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, guardedBlock+"rate_limit 2 1m\ndedupe off")
+	for n := range 6 {
+		w := h.serveFrom(t, "192.0.2.7", postForm(meera))
+		if n < 2 {
+			if w.Code != http.StatusSeeOther {
+				t.Errorf("post %d: status %d", n+1, w.Code)
+			}
+			continue
+		}
+		wait, err := strconv.Atoi(w.Header().Get("Retry-After"))
+		if w.Code != http.StatusTooManyRequests || err != nil || wait < 1 || wait > 60 {
+			t.Errorf("post %d: status %d, Retry-After %q", n+1, w.Code, w.Header().Get("Retry-After"))
+		}
+		if isFilled := strings.Contains(w.Body.String(), "Meera Iyer"); isFilled != (n < 4) {
+			t.Errorf("post %d: the page is filled in: %v", n+1, isFilled)
+		}
+		if h.submission(t)["outcome"] != string(outcomeLimited) {
+			t.Errorf("logged %v", h.submission(t))
+		}
+	}
+	if w := h.serveFrom(t, "192.0.2.8", postForm(meera)); w.Code != http.StatusSeeOther {
+		t.Errorf("somebody else: status %d", w.Code)
+	}
+}
+
+// Pages of other sites are turned away, unless they are listed: then their
+// scripts may read every answer.
+func TestOrigins(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock+"origins https://partner.example.org")
+	for _, test := range []struct {
+		origin, site string
+		status       int
+		shared       bool
+	}{
+		{"https://www.example.com", "same-origin", http.StatusOK, false},
+		{"https://partner.example.org", "cross-site", http.StatusOK, true},
+		{"https://evil.example", "cross-site", http.StatusForbidden, false},
+		{"https://blog.example.com", "same-site", http.StatusForbidden, false},
+	} {
+		r := postForm(with(meera, "message", test.origin))
+		r.Header.Set("Origin", test.origin)
+		r.Header.Set("Sec-Fetch-Site", test.site)
+		r.Header.Set("Accept", "application/json")
+		w := h.mustServe(t, r)
+		if w.Code != test.status {
+			t.Errorf("%s: status %d, want %d: %s", test.origin, w.Code, test.status, w.Body)
+		}
+		if shared := w.Header().Get("Access-Control-Allow-Origin") == test.origin; shared != test.shared {
+			t.Errorf("%s: header %v", test.origin, w.Header())
+		}
+	}
+	r := postForm(nil)
+	r.Method = http.MethodOptions
+	r.Header.Set("Origin", "https://partner.example.org")
+	r.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	w, next, err := h.serve(r)
+	if err != nil || next.requests != 0 || w.Code != http.StatusNoContent || w.Header().Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("preflight: passed on %d times, status %d, header %v, error %v", next.requests, w.Code, w.Header(), err)
+	}
+	r.Header.Set("Origin", "https://evil.example")
+	if w, next, _ = h.serve(r); next.requests != 1 || len(w.Header()) != 0 {
+		t.Errorf("preflight of another: passed on %d times, header %v", next.requests, w.Header())
+	}
+	if n := len(crm.Leads()); n != 1 {
+		t.Errorf("%d leads, want 1: all are of one person", n)
+	}
+}
+
+// What the operator calls a trap is one, and is expected to be in the post.
+func TestHoneypot(t *testing.T) {
+	const (
+		taken = http.StatusSeeOther
+		again = http.StatusUnprocessableEntity
+	)
+	for name, test := range map[string]struct {
+		words, input string
+		status       int
+	}{
+		"a usual one":             {"", "_honeypot", again},
+		"one of the operator's":   {"honeypot leave_empty hp7", "hp7", again},
+		"a usual one that is not": {"honeypot leave_empty hp7", "_gotcha", taken},
+		"off":                     {"honeypot off", "_gotcha", taken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Without an outbox the visitor is asked.
+			h := newHandler(t, newCRM(t).url, guardedBlock+"unmapped more\n"+test.words)
+			if w := h.mustServe(t, postForm(with(meera, test.input, "x"))); w.Code != test.status {
+				t.Errorf("filled in: status %d, want %d", w.Code, test.status)
+			}
+			if w := h.mustServe(t, postForm(with(with(meera, test.input, " "), "message", "Hello"))); w.Code != taken {
+				t.Errorf("left empty: status %d", w.Code)
+			}
+		})
+	}
+	for _, words := range []string{"honeypot off x", "honeypot name", "rate_limit 0 1m", "rate_limit 10", "rate_limit 10 0s", "rate_limit many 1m", "rate_limit on", "dedupe 0s", "dedupe soon", "origins www.example.com"} {
+		if _, err := newRig("http://localhost:1", guardedBlock+words).provision(t); err == nil || !strings.Contains(err.Error(), strings.Fields(words)[0]) {
+			t.Errorf("%s: error %v", words, err)
+		}
+	}
+}
+
+// A partner's program, which sends leads by the hundred from one address and
+// presses nothing again, gets all of them in.
+func TestProgramsThatPostALot(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock+"rate_limit off")
+	withOutbox(t, h)
+	for n := range 300 {
+		r := postForm(url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("+1 201 555 %04d", n)}, "message": {fmt.Sprint("Please call, number ", n)}})
+		r.Header.Set("User-Agent", "Go-http-client/1.1")
+		if w := h.serveFrom(t, "192.0.2.7", r); w.Code != http.StatusSeeOther {
+			t.Fatalf("post %d: status %d, %v", n+1, w.Code, h.submission(t))
+		}
+	}
+}

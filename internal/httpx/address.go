@@ -1,0 +1,34 @@
+// Package httpx reads from HTTP requests what Caddy and net/http leave to handlers.
+package httpx
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// OriginalURL returns the URL that the client asked for, before a handler rewrote it.
+func OriginalURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}
+
+// PostedURI returns the path and query that the visitor's browser posted to.
+func PostedURI(r *http.Request) string { return LocalURI(OriginalURL(r)) }
+
+// LocalURI returns the path and query of an address from outside, in a form that stays on this site:
+// "//host" would be another one.
+func LocalURI(address *url.URL) string {
+	local := url.URL{Path: "/" + strings.TrimLeft(address.Path, `/\`), RawQuery: address.RawQuery}
+	return local.String()
+}
+
+// PlainHost returns the host in lower case, without the default port.
+func PlainHost(host string) string {
+	host = strings.ToLower(host)
+	return strings.TrimSuffix(strings.TrimSuffix(host, ":80"), ":443")
+}

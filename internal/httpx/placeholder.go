@@ -1,0 +1,32 @@
+package httpx
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// IsVolatile reports whether a placeholder has another value for every request, or at every moment.
+func IsVolatile(key string) bool {
+	if header, ok := strings.CutPrefix(key, "http.request.header."); ok {
+		return slices.Contains(requestIDHeaders(), http.CanonicalHeaderKey(header))
+	}
+	switch key {
+	case "telecrm.id", "http.request.uuid", "http.vars.uuid", "http.vars.trace_id", "http.vars.span_id",
+		"http.request.duration", "http.request.duration_ms", "http.time_until_shutdown", "http.shutting_down",
+		"http.request.remote", "http.request.remote.port", "http.request.tls.resumed",
+		"http.request.body", "http.request.body_base64":
+		return true
+	}
+	return strings.HasPrefix(key, "time.")
+}
+
+// requestIDHeaders lists the headers in which proxies number requests.
+func requestIDHeaders() []string {
+	return []string{
+		"X-Request-Id", "X-Correlation-Id", "X-Request-Start", "Request-Id",
+		"Traceparent", "Tracestate", "X-B3-Traceid", "X-B3-Spanid", "B3",
+		"Cf-Ray", "X-Amzn-Trace-Id", "X-Amz-Cf-Id", "X-Cloud-Trace-Context", "X-Vercel-Id", "Fly-Request-Id",
+		"Date", "Age", "Content-Length", "Content-Type",
+	}
+}

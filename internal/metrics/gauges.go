@@ -1,0 +1,207 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+const (
+	// gaugesFresh is how long a reading of the outboxes is valid: two scrapers that come together cost
+	// one reading.
+	gaugesFresh = time.Second
+	// gaugesPatience is how long a scrape waits for an outbox. An outbox that hangs must not hide all
+	// other metrics.
+	gaugesPatience = 2 * time.Second
+)
+
+// outboxGauges read, at each scrape, what is in the open outboxes and which accounts are on hold.
+type outboxGauges struct {
+	entries, oldest, held *prometheus.Desc
+	open                  func() []*dispatch.Dispatcher
+	now                   func() time.Time
+
+	mu      sync.Mutex
+	last    contents
+	reading chan struct{} // closed when the current reading ends; nil if there is none
+}
+
+// contents is what the open outboxes hold.
+type contents struct {
+	at      time.Time              // when it was read
+	of      []*dispatch.Dispatcher // the outboxes
+	entries map[string]map[outbox.State]int
+	oldest  map[string]time.Time // when the oldest waiting entry was submitted; zero if none waits
+}
+
+func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatcher) *outboxGauges {
+	return &outboxGauges{
+		entries: prometheus.NewDesc(name("outbox_entries"), "Leads in the outbox.", []string{"account", "state"}, nil),
+		oldest: prometheus.NewDesc(name("outbox_oldest_waiting_seconds"),
+			"Age of the oldest waiting lead; 0 if none waits.", []string{"account"}, nil),
+		held: prometheus.NewDesc(name("account_held"),
+			"1 if delivery for the account is on hold.", []string{"account"}, nil),
+		open: open,
+		now:  time.Now,
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (g *outboxGauges) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- g.entries
+	descriptions <- g.oldest
+	descriptions <- g.held
+}
+
+// Collect implements [prometheus.Collector]. It leaves out an outbox that does not answer in time.
+func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	for account, held := range g.accounts() {
+		gauge(g.held, held, account)
+	}
+	read := g.read()
+	for account, counts := range read.entries {
+		for state, n := range counts {
+			gauge(g.entries, float64(n), account, string(state))
+		}
+	}
+	for account, submitted := range read.oldest {
+		age := time.Duration(0)
+		if !submitted.IsZero() {
+			age = max(g.now().Sub(submitted), 0)
+		}
+		gauge(g.oldest, age.Seconds(), account)
+	}
+}
+
+// accounts returns the configured accounts, with 1 for those on hold.
+func (g *outboxGauges) accounts() map[string]float64 {
+	accounts := make(map[string]float64)
+	for _, d := range g.open() {
+		for _, status := range d.Engine.Status() {
+			held := 0.0
+			if status.Held {
+				held = 1
+			}
+			name := label(status.Account)
+			accounts[name] = max(accounts[name], held)
+		}
+	}
+	return accounts
+}
+
+// read returns what the outboxes hold, read within the last second. There is one reading at a time,
+// however many scrapes ask and however long it takes.
+func (g *outboxGauges) read() contents {
+	open := g.open()
+	g.mu.Lock()
+	if g.now().Sub(g.last.at) < gaugesFresh && slices.Equal(open, g.last.of) {
+		defer g.mu.Unlock()
+		return g.last
+	}
+	if g.reading == nil {
+		g.reading = make(chan struct{})
+		go g.readAll(open, g.reading)
+	}
+	reading := g.reading
+	g.mu.Unlock()
+
+	patience := time.NewTimer(gaugesPatience)
+	defer patience.Stop()
+	select {
+	case <-reading:
+	case <-patience.C:
+		return contents{}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last
+}
+
+// readAll reads the outboxes. It ends when all have answered or the time of a scrape is over.
+func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), gaugesPatience)
+	defer cancel()
+	sum := contents{of: open, entries: make(map[string]map[outbox.State]int), oldest: make(map[string]time.Time)}
+	for _, d := range open {
+		part, err := contentsOf(ctx, d)
+		if errors.Is(err, outbox.ErrClosed) {
+			continue // since the scrape began
+		}
+		if err != nil {
+			d.WarnUnread("the metrics", err)
+			continue
+		}
+		sum.add(part)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	sum.at = g.now()
+	g.last, g.reading = sum, nil
+	close(done)
+}
+
+// add adds what another outbox holds. Two are open while a reload changes the file.
+func (c contents) add(other contents) {
+	for account, counts := range other.entries {
+		if c.entries[account] == nil {
+			c.entries[account] = make(map[outbox.State]int)
+		}
+		for state, n := range counts {
+			c.entries[account][state] += n
+		}
+	}
+	for account, submitted := range other.oldest {
+		before := c.oldest[account]
+		if before.IsZero() || !submitted.IsZero() && submitted.Before(before) {
+			c.oldest[account] = submitted
+		}
+	}
+}
+
+// contentsOf reads what the outbox holds, for accounts that are configured or have entries.
+func contentsOf(ctx context.Context, d *dispatch.Dispatcher) (contents, error) {
+	counts, err := d.Store.Counts(ctx)
+	if err != nil {
+		return contents{}, err
+	}
+	c := contents{entries: make(map[string]map[outbox.State]int), oldest: make(map[string]time.Time)}
+	see := func(account string) map[outbox.State]int {
+		if c.entries[account] == nil {
+			c.entries[account] = make(map[outbox.State]int)
+			for _, state := range outbox.States() {
+				c.entries[account][state] = 0
+			}
+			c.oldest[account] = time.Time{}
+		}
+		return c.entries[account]
+	}
+	for _, status := range d.Engine.Status() {
+		see(label(status.Account))
+	}
+	for _, count := range counts {
+		name := label(count.Account)
+		see(name)[count.State] += count.Entries
+		if count.State != outbox.Waiting || count.Entries == 0 {
+			continue
+		}
+		oldest, err := d.Store.List(ctx, outbox.Filter{State: outbox.Waiting, Account: count.Account, Limit: 1})
+		if err != nil {
+			return contents{}, fmt.Errorf("account %s: %w", count.Account, err)
+		}
+		if len(oldest) > 0 {
+			c.oldest[name] = oldest[0].CreatedAt
+		}
+	}
+	return c, nil
+}

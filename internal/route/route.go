@@ -1,0 +1,112 @@
+// Package route says which requests a form's handler takes, whatever other handlers made of their URI.
+package route
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// Matcher matches requests by any of its sets. Without a set it matches every request.
+type Matcher struct{ Sets caddyhttp.MatcherSets }
+
+// Matches reports whether the request matches as it is, or as the visitor asked for it before an
+// earlier handler rewrote the URI.
+func (m Matcher) Matches(r *http.Request) (bool, error) {
+	if len(m.Sets) == 0 {
+		return true, nil
+	}
+	matched, err := m.Sets.AnyMatchWithError(r)
+	if matched || err != nil {
+		return matched, err
+	}
+	original := httpx.OriginalURL(r)
+	if original.Path == r.URL.Path {
+		return false, nil
+	}
+	asked := r.WithContext(r.Context())
+	asked.URL, asked.RequestURI = original, original.RequestURI()
+	return m.Sets.AnyMatchWithError(asked)
+}
+
+// WouldTake reports whether a post of the form would match, where the form is on a page that answers r.
+func (m Matcher) WouldTake(r *http.Request, f page.PostForm) bool {
+	shown := httpx.OriginalURL(r) // as the visitor's browser has it
+	target, ok := targetOf(f, &url.URL{Scheme: "http", Host: r.Host, Path: shown.Path, RawPath: shown.RawPath, RawQuery: shown.RawQuery})
+	if !ok {
+		return false
+	}
+	if len(m.Sets) == 0 || m.matchesPost(r, target) {
+		return true
+	}
+	// Earlier handlers would rewrite the post as they rewrote r.
+	if target.Path == shown.Path {
+		return r.URL.Path != shown.Path && m.matchesPost(r, r.URL)
+	}
+	stripped, wasStripped := strings.CutSuffix(shown.Path, r.URL.Path)
+	path, isBelow := strings.CutPrefix(target.Path, stripped)
+	return wasStripped && stripped != "" && isBelow && m.matchesPost(r, &url.URL{Path: path, RawQuery: target.RawQuery})
+}
+
+// targetOf returns the address that the form on the page at posts to. It reports false if that is
+// another host.
+func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
+	if f.Action == "" {
+		return at, true
+	}
+	base, err := url.Parse(f.Base)
+	if err != nil {
+		return nil, false
+	}
+	action, err := url.Parse(f.Action)
+	if err != nil {
+		return nil, false
+	}
+	target := at.ResolveReference(base).ResolveReference(action)
+	if target.Scheme != "http" && target.Scheme != "https" || httpx.PlainHost(target.Host) != httpx.PlainHost(at.Host) {
+		return nil, false
+	}
+	if target.Path == "" {
+		target.Path = "/"
+	}
+	return target, true
+}
+
+// matchesPost reports whether a post to target matches, sent by the visitor who asked for r. It gives
+// the matchers a request of their own to write variables to.
+func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
+	post := r.WithContext(r.Context())
+	post.Method = http.MethodPost
+	post.URL = &url.URL{Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
+	post.RequestURI = post.URL.RequestURI()
+	post.Header = r.Header.Clone()
+	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	post = caddyhttp.PrepareRequest(post, caddy.NewReplacer(), httpx.NewRecorder(), server)
+	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		for name, value := range vars {
+			caddyhttp.SetVar(post.Context(), name, value)
+		}
+	}
+	matched, err := m.Sets.AnyMatchWithError(post)
+	return matched && err == nil
+}
+
+// Path returns the first path that the configured matchers name; empty if there is none. It can name a
+// form, unlike the requested path, which visitors choose.
+func Path(sets caddyhttp.RawMatcherSets) string {
+	for _, set := range sets {
+		var paths []string
+		if raw, ok := set["path"]; ok && json.Unmarshal(raw, &paths) == nil && len(paths) > 0 {
+			return paths[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,126 @@
+// Package screen judges whether a person or a program sent a post, and recognizes people who confirm
+// theirs by sending it again.
+package screen
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/answer"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/protect"
+	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/page"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// soonest is how long it takes a person to press a button again.
+const soonest = time.Second
+
+// Screen judges the posts of one form.
+type Screen struct {
+	// Traps are the names of inputs that no visitor sees. With TrapsExpected, the form has them.
+	Traps         []string
+	TrapsExpected bool
+	Memory        *guard.Memory
+	Confirmations *guard.Confirmations
+	Protector     *protect.Protector // nil without stamps
+	Mapping       *mapping.Mapping
+	Responder     *answer.Responder
+}
+
+// Post is a post that is judged.
+type Post struct {
+	*answer.Post
+
+	Request *http.Request
+	At      time.Time
+	Form    *form.Form
+	Seal    guard.Seal
+}
+
+// IsTrapped reports whether something was filled in that no visitor sees.
+func (s *Screen) IsTrapped(p Post) bool { return p.Seal.TrapFilled || s.fillsTrap(p.Form) }
+
+func (s *Screen) fillsTrap(posted *form.Form) bool {
+	return slices.ContainsFunc(s.Traps, func(trap string) bool {
+		return slices.ContainsFunc(posted.Values(trap), func(v string) bool { return strings.TrimSpace(v) != "" })
+	})
+}
+
+// Signals returns all signals that the post is spam: of its traps, its stamp, its headers and what was
+// typed. Scripts, and programs that ask for JSON as scripts do, need not look like a browser.
+func (s *Screen) Signals(p Post) guard.Opinion {
+	var signals guard.Opinion
+	switch {
+	case s.fillsTrap(p.Form):
+		signals = append(signals, guard.Signal{Reason: "a trap was filled in", Weight: guard.Junk})
+	case s.TrapsExpected && len(s.Traps) > 0 && !slices.ContainsFunc(s.Traps, p.Form.Has): // a script that fills in only what it knows
+		signals = append(signals, guard.Signal{Reason: "the post lacks the form's trap", Weight: 2})
+	}
+	signals = append(signals, s.Protector.Signals(p.Seal, p.At)...)
+	if !p.JSON {
+		signals = append(signals, guard.SenderOf(p.Request).Signals()...)
+	}
+	return append(signals, s.contentSignals(p)...)
+}
+
+// contentSignals returns the signals of what was typed. Only if a value is suspicious does it read the
+// page with the form, to leave out values that the page fills in.
+func (s *Screen) contentSignals(p Post) guard.Opinion {
+	suspicious := slices.DeleteFunc(s.Mapping.FreeText(p.Form), func(i guard.Input) bool { return len(i.Signals()) == 0 })
+	suspicious = s.Memory.Constants.Without(httpx.ClientAddress(p.Request), suspicious)
+	if len(suspicious) == 0 {
+		return nil
+	}
+	pairs := make([]page.Pair, 0, len(suspicious))
+	for _, input := range suspicious {
+		pairs = append(pairs, page.Pair{Name: input.Name, Value: input.Value})
+	}
+	typed := s.Responder.Typed(p.Request, p.Post, pairs)
+	var found guard.Opinion
+	for _, input := range suspicious {
+		if !slices.Contains(typed, page.Pair{Name: input.Name, Value: input.Value}) {
+			continue
+		}
+		for _, signal := range input.Signals() {
+			if !slices.Contains(found, signal) {
+				found = append(found, signal)
+			}
+		}
+	}
+	return found
+}
+
+// Enquiry returns what a confirmation of the post is bound to.
+func (s *Screen) Enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
+	return guard.Enquiry{
+		Host:       httpx.PlainHost(r.Host),
+		Network:    guard.NetworkOf(httpx.ClientAddress(r)),
+		Identifier: fmt.Sprint(lead.Fields[s.Mapping.Identifier]),
+	}
+}
+
+// Redeem uses the post's confirmation, if it brings one that is genuine, its own and unused. It returns
+// the submission that the visitor was asked to send again. Not every script knows of confirmations:
+// where the visitor was not shown a page, the same lead from the same network, a second or more after
+// the earlier post, counts as one.
+func (s *Screen) Redeem(p Post, about guard.Enquiry, earlier guard.Result) (id string, ok bool) {
+	for _, confirmation := range answer.Confirmations(p.Request, p.Form) {
+		if id, ok = s.Confirmations.Read(confirmation, about, p.At); ok {
+			break
+		}
+	}
+	if !ok && !s.Responder.ShowsPage(p.Post) && earlier.Asked && earlier.Network == about.Network && p.At.Sub(earlier.At) >= soonest {
+		id, ok = earlier.ID, true
+	}
+	if !ok || !s.Memory.Redeemed.Redeem(id) {
+		return "", false
+	}
+	return id, true
+}

@@ -1,0 +1,177 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+// fakeStorage is a storage in memory that can fail or hang.
+type fakeStorage struct {
+	mu     sync.Mutex
+	lock   chan struct{}
+	values map[string][]byte
+	broken error
+	hangs  bool
+	stores int
+}
+
+func newFakeStorage() *fakeStorage {
+	return &fakeStorage{values: make(map[string][]byte), lock: make(chan struct{}, 1)}
+}
+
+func (f *fakeStorage) Load(ctx context.Context, key string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hangs {
+		f.mu.Unlock()
+		<-ctx.Done()
+		f.mu.Lock()
+		return nil, ctx.Err()
+	}
+	if f.broken != nil {
+		return nil, f.broken
+	}
+	value, ok := f.values[key]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return value, nil
+}
+
+func (f *fakeStorage) Store(_ context.Context, key string, value []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stores++
+	f.values[key] = value
+	return nil
+}
+
+func (f *fakeStorage) Lock(ctx context.Context, _ string) error {
+	select {
+	case f.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *fakeStorage) Unlock(context.Context, string) error {
+	<-f.lock
+	return nil
+}
+
+// Machines that share a storage make one secret, however many begin at once.
+func TestSecretIsMadeOnce(t *testing.T) {
+	shared := newFakeStorage()
+	var (
+		machines sync.WaitGroup
+		mu       sync.Mutex
+		keys     = make(map[string]int)
+	)
+	for range 16 {
+		machines.Go(func() {
+			s := newSecret(shared, zap.NewNop())
+			defer func() { _ = s.Destruct() }()
+			key := string(s.get())
+			mu.Lock()
+			defer mu.Unlock()
+			keys[key]++
+		})
+	}
+	machines.Wait()
+	if len(keys) != 1 || keys[""] > 0 || shared.stores != 1 {
+		t.Errorf("%d keys, stored %d times", len(keys), shared.stores)
+	}
+}
+
+// A storage that hangs or fails keeps nobody waiting for long, is left alone
+// for a while, and is asked again.
+func TestSecretOfAStorageThatFails(t *testing.T) {
+	for name, breakdown := range map[string]func(*fakeStorage){
+		"hangs": func(f *fakeStorage) { f.hangs = true },
+		"fails": func(f *fakeStorage) { f.broken = errors.New("storage is down") },
+		"holds something else": func(f *fakeStorage) {
+			f.values[secretFile] = []byte("an old text")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				from := newFakeStorage()
+				breakdown(from)
+				s := newSecret(from, zap.NewNop())
+				defer func() { _ = s.Destruct() }()
+				began := time.Now()
+				for range 5 {
+					if s.get() != nil {
+						t.Fatal("there is a key")
+					}
+				}
+				if took := time.Since(began); took > secretPatience {
+					t.Errorf("five requests waited for %s", took)
+				}
+				time.Sleep(secretTime + secretPause) // virtual
+				from.mu.Lock()
+				from.hangs, from.broken = false, nil
+				delete(from.values, secretFile)
+				from.mu.Unlock()
+				if s.get() == nil {
+					t.Error("no key after the storage works again")
+				}
+			})
+		})
+	}
+}
+
+// What is signed stays genuine when the token changes, on the same storage, and when the storage
+// changes, under the same token.
+func TestSignaturesOutliveTokens(t *testing.T) {
+	open := func(storage *fakeStorage, token string) *guard.Stamps {
+		s := newSecret(storage, zap.NewNop())
+		t.Cleanup(func() { _ = s.Destruct() })
+		return guard.NewStamps(s.Keys("stamps", []byte(token)), "form")
+	}
+	shared := newFakeStorage()
+	before, now := open(shared, "token-one"), time.Now()
+	stamp := before.Stamp(now, guard.Traps()[0])
+	for name, other := range map[string]*guard.Stamps{"another token": open(shared, "token-two"), "another machine": open(newFakeStorage(), "token-one")} {
+		if _, ok := other.Read(stamp, now); !ok {
+			t.Errorf("%s: the stamp is forged", name)
+		}
+	}
+	if _, ok := open(newFakeStorage(), "token-two").Read(stamp, now); ok {
+		t.Error("another token on another machine: the stamp passes")
+	}
+}
+
+// Configs with the same storage share its secret until the last one releases it.
+func TestSecretIsShared(t *testing.T) {
+	shared := newFakeStorage()
+	first, err := Open(shared, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Open(shared, zap.NewNop())
+	if err != nil || second != first {
+		t.Fatalf("%p and %p, error %v", first, second, err)
+	}
+	for _, s := range []*Secret{first, second} {
+		if s.ctx.Err() != nil {
+			t.Error("the secret in use has ended")
+		}
+		if err := s.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	if first.ctx.Err() == nil {
+		t.Error("the secret that nobody uses has not ended")
+	}
+}

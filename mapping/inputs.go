@@ -1,0 +1,103 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/guard"
+)
+
+// IdentifierRefused returns a problem with the input of the identifier, for a lead that TeleCRM
+// refused. It returns nil if no input gives the identifier.
+func (m *Mapping) IdentifierRefused() *Problem {
+	refused := &fieldtype.Error{Code: fieldtype.Refused}
+	for _, f := range m.fields {
+		if f.Name == m.Identifier {
+			return f.problem(refused)
+		}
+	}
+	for _, s := range m.settings {
+		if s.Name == m.Identifier && len(s.inputs) > 0 {
+			return s.identifierProblem(refused)
+		}
+	}
+	return nil
+}
+
+// TooLong returns a problem for each field with a value of more than limit bytes.
+func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
+	var problems []*Problem
+	for _, f := range m.AllFields() {
+		if !slices.Contains(typed.TooLong, f.Input) || slices.ContainsFunc(problems, func(p *Problem) bool { return p.Input == f.Input }) {
+			continue
+		}
+		for _, value := range typed.Values(f.Input) {
+			if len(value) > limit {
+				// The limit is in bytes, and visitors count characters.
+				characters := utf8.RuneCountInString(strings.ToValidUTF8(value[:limit], ""))
+				problems = append(problems, f.problem(&fieldtype.Error{Code: fieldtype.TooLong, Type: fieldtype.Text, Limit: float64(characters)}))
+				break
+			}
+		}
+	}
+	return problems
+}
+
+// FreeText returns the values of inputs that take any text.
+func (m *Mapping) FreeText(posted *form.Form) []guard.Input {
+	kinds := make(map[string]fieldtype.Type)
+	isName := make(map[string]bool)
+	for _, f := range m.AllFields() {
+		kinds[f.Input] = f.Kind
+		isName[f.Input] = f.Name == "name" || isName[f.Input]
+	}
+	var texts []guard.Input
+	for _, entry := range posted.Entries {
+		kind, isMapped := kinds[entry.Name]
+		if !form.IsForService(entry.Name) && !isBlank(entry.Value) && (!isMapped || kind == fieldtype.Text) {
+			texts = append(texts, guard.Input{Name: entry.Name, Value: entry.Value, IsName: isName[entry.Name]})
+		}
+	}
+	return texts
+}
+
+// TypedNumbers lists the inputs whose digits the visitor typed, even if they look like a time.
+func (m *Mapping) TypedNumbers() []string {
+	var inputs []string
+	for _, f := range m.AllFields() {
+		if f.Name == m.Identifier || f.Kind != fieldtype.Text && f.Kind != fieldtype.Date {
+			inputs = append(inputs, f.Input)
+		}
+	}
+	for _, s := range m.settings {
+		if s.Name == m.Identifier {
+			inputs = append(inputs, s.inputs...)
+		}
+	}
+	return inputs
+}
+
+// RemarkLabels returns the labels of the mapping's fields in metrics, by the names that remarks give
+// them: the API name of a field of the lead, and the path of an action and of its keys.
+func (m *Mapping) RemarkLabels() map[string]string {
+	labels := make(map[string]string)
+	for _, name := range m.Names() {
+		labels["fields."+name] = name
+	}
+	for i, a := range m.actions {
+		path := fmt.Sprintf("actions[%d]", i)
+		labels[path], labels[path+".type"] = path, path
+		labels["action "+a.code] = path
+		for _, f := range a.fields {
+			labels[path+".fields."+f.Name] = path + ".fields." + f.Name
+		}
+		for _, s := range a.settings {
+			labels[path+".fields."+s.Name] = path + ".fields." + s.Name
+		}
+	}
+	return labels
+}

@@ -1,0 +1,316 @@
+// Package mapping turns what a visitor sent into a lead, by the operator's fields, settings and actions.
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Mapping turns what a visitor sent into a lead.
+type Mapping struct {
+	// Identifier is the API name of the lead identifier, and IdentifierType the type that the form
+	// gives it.
+	Identifier     string
+	IdentifierType fieldtype.Type
+
+	fields   []*BoundField
+	settings []*boundSetting
+	actions  []*boundAction
+	unmapped string
+	mapped   map[string]bool // the inputs that become part of the lead
+	ignored  []string        // inputs that "unmapped" leaves out
+}
+
+// Config says what becomes of a form's inputs.
+type Config struct {
+	Fields   []Field
+	Set      []Setting
+	Actions  []Action
+	Unmapped string
+	// Identifier is the API name of the lead identifier.
+	Identifier string
+	Locale
+}
+
+// Locale says how to read values that are typed without a country code or a time zone.
+type Locale struct {
+	// Country is an ISO 3166 code.
+	Country  string
+	Location *time.Location
+}
+
+// The statuses of our own remarks, beside those of TeleCRM.
+const (
+	remarkNotSent = "NOT_SENT"
+	remarkChanged = "CHANGED"
+)
+
+// New checks the config and makes a mapping of it.
+func New(c Config) (*Mapping, error) {
+	m := &Mapping{Identifier: c.Identifier, unmapped: c.Unmapped, mapped: make(map[string]bool)}
+	names := make(map[string]bool)
+	for _, f := range c.Fields {
+		// TeleCRM refuses a lead without its identifier, so the visitor must give it.
+		f.Required = f.Required || f.Name == c.Identifier
+		field, err := f.bind(c.Locale, true)
+		if err != nil {
+			return nil, err
+		}
+		if err := once(names, f.Name); err != nil {
+			return nil, err
+		}
+		if f.Name == c.Identifier {
+			m.IdentifierType = field.Kind
+		}
+		m.fields = append(m.fields, field)
+	}
+	for _, s := range c.Set {
+		setting, err := s.bind(c.Locale, true)
+		if err != nil {
+			return nil, err
+		}
+		if err := once(names, s.Name); err != nil {
+			return nil, err
+		}
+		if s.Name == c.Identifier {
+			m.IdentifierType = setting.rules.Type
+		}
+		m.settings = append(m.settings, setting)
+	}
+	if c.Unmapped != "" {
+		if err := once(names, c.Unmapped); err != nil {
+			return nil, err
+		}
+	}
+	if !names[c.Identifier] || c.Unmapped == c.Identifier {
+		return nil, fmt.Errorf("no field or set gives %q, the lead identifier that TeleCRM requires of every lead (identifier names another)", c.Identifier)
+	}
+	for _, a := range c.Actions {
+		action, err := a.bind(c.Locale)
+		if err != nil {
+			return nil, err
+		}
+		m.actions = append(m.actions, action)
+	}
+	m.noteMapped()
+	return m, nil
+}
+
+// once reports an API name that is given a second time.
+func once(names map[string]bool, name string) error {
+	if names[name] {
+		return fmt.Errorf("%s is given twice; each API name takes one value", name)
+	}
+	names[name] = true
+	return nil
+}
+
+func (m *Mapping) noteMapped() {
+	settings := slices.Clone(m.settings)
+	for _, a := range m.actions {
+		settings = append(settings, a.settings...)
+	}
+	for _, f := range m.AllFields() {
+		m.mapped[f.Input] = true
+	}
+	for _, s := range settings {
+		for _, input := range s.inputs {
+			m.mapped[input] = true
+		}
+	}
+}
+
+// Takes reports whether the input becomes part of the lead.
+func (m *Mapping) Takes(input string) bool { return m.mapped[input] }
+
+// Ignore leaves inputs out of the unmapped ones.
+func (m *Mapping) Ignore(inputs []string) { m.ignored = append(m.ignored, inputs...) }
+
+// AllFields returns the fields of the lead and of its actions.
+func (m *Mapping) AllFields() []*BoundField {
+	fields := slices.Clone(m.fields)
+	for _, a := range m.actions {
+		fields = append(fields, a.fields...)
+	}
+	return fields
+}
+
+// Names returns the API names of the lead's fields that the form may give.
+func (m *Mapping) Names() []string {
+	var names []string
+	for _, f := range m.fields {
+		names = append(names, f.Name)
+	}
+	for _, s := range m.settings {
+		names = append(names, s.Name)
+	}
+	if m.unmapped != "" {
+		names = append(names, m.unmapped)
+	}
+	return names
+}
+
+// Draft is a lead that is being made. It is sent only if it has no problems.
+type Draft struct {
+	Lead     telecrm.Lead
+	Problems []*Problem
+	// Remarks say what of the post the lead does not contain as it was typed.
+	Remarks []telecrm.Remark
+}
+
+// Lead makes a lead of what was posted. expand replaces the placeholders of the operator's templates.
+func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) Draft {
+	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}}
+	d.addFields(m.fields, posted, "fields.", d.Lead.Fields)
+	m.addSettings(&d, expand)
+	if m.unmapped != "" {
+		if text := m.rest(posted); text != "" {
+			d.Lead.Fields[m.unmapped] = text
+		}
+	}
+	for _, a := range m.actions {
+		d.addAction(a, posted, expand)
+	}
+	return d
+}
+
+// AddRaw puts what the visitor typed into the fields that it does not fit. A lead that is only kept for
+// a person to look at then lacks nothing.
+func (m *Mapping) AddRaw(d *Draft, posted *form.Form) {
+	for _, f := range m.fields {
+		text := strings.TrimSpace(strings.Join(posted.Values(f.Input), ", "))
+		if _, given := d.Lead.Fields[f.Name]; !given && text != "" {
+			d.Lead.Fields[f.Name] = text
+		}
+	}
+}
+
+func (d *Draft) addFields(fields []*BoundField, posted *form.Form, path string, into map[string]any) {
+	for _, f := range fields {
+		value, problem := f.convert(posted)
+		if problem != nil {
+			d.Problems = append(d.Problems, problem)
+			continue
+		}
+		d.put(into, path, f.Name, value)
+	}
+}
+
+// addSettings adds the values that do not come from one input. One that cannot be sent is left out with
+// a remark, because the visitor cannot correct it. There is no lead without the identifier, which can
+// only come from what they typed.
+func (m *Mapping) addSettings(d *Draft, expand func(string) string) {
+	for _, s := range m.settings {
+		value, err := s.convert(expand)
+		if s.Name == m.Identifier && (err != nil || value.JSON == nil) {
+			d.Problems = append(d.Problems, s.identifierProblem(err))
+			continue
+		}
+		d.putSetting(d.Lead.Fields, "fields.", s, value, err)
+	}
+}
+
+// identifierProblem returns a problem with the last input of the identifier's template: of
+// "{form.code}{form.number}" the one more likely to be wrong.
+func (s *boundSetting) identifierProblem(err error) *Problem {
+	if err == nil {
+		err = &fieldtype.Error{Code: fieldtype.RequiredEmpty, Type: s.rules.Type}
+	}
+	if len(s.inputs) == 0 {
+		return newProblem("", "", err)
+	}
+	input := s.inputs[len(s.inputs)-1]
+	return newProblem(input, labelOf(input), err)
+}
+
+func (d *Draft) putSetting(into map[string]any, path string, s *boundSetting, value fieldtype.Value, err error) {
+	if err != nil {
+		d.Remarks = append(d.Remarks, telecrm.Remark{Field: path + s.Name, Status: remarkNotSent, Text: err.Error()})
+		return
+	}
+	d.put(into, path, s.Name, value)
+}
+
+func (d *Draft) put(into map[string]any, path, name string, value fieldtype.Value) {
+	if value.JSON != nil {
+		into[name] = value.JSON
+	}
+	if value.Note != "" {
+		d.Remarks = append(d.Remarks, telecrm.Remark{Field: path + name, Status: remarkChanged, Text: value.Note})
+	}
+}
+
+// addAction adds a timeline entry. It leaves out a payment that lacks one of its keys, or whose amount
+// is 0: TeleCRM may refuse the whole request.
+func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string) string) {
+	action := telecrm.Action{Type: a.code, Fields: make(map[string]any)}
+	path := fmt.Sprintf("actions[%d].fields.", len(d.Lead.Actions))
+	d.addFields(a.fields, posted, path, action.Fields)
+	for _, s := range a.settings {
+		value, err := s.convert(expand)
+		d.putSetting(action.Fields, path, s, value, err)
+	}
+	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {
+		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "action " + a.code, Status: remarkNotSent, Text: "status, currency or amount is empty, or the amount is 0"})
+		return
+	}
+	d.Lead.Actions = append(d.Lead.Actions, action)
+}
+
+func completePayment(fields map[string]any) bool {
+	for _, key := range telecrm.PaymentKeys() {
+		value, ok := fields[key]
+		if !ok || isZeroAmount(key, fieldtype.Value{JSON: value}) {
+			return false
+		}
+	}
+	return true
+}
+
+// rest returns what was sent for unmapped inputs, one "label: value" a line, without passwords and the
+// like.
+func (m *Mapping) rest(posted *form.Form) string {
+	var lines []string
+	for _, input := range m.unmappedInputs(posted) {
+		if form.IsSecret(input) {
+			continue
+		}
+		values := slices.DeleteFunc(slices.Clone(posted.Values(input)), isBlank)
+		if len(values) > 0 {
+			lines = append(lines, labelOf(input)+": "+strings.Join(values, ", "))
+		}
+	}
+	value, err := fieldtype.Rules{Type: fieldtype.Text}.Convert([]string{strings.Join(lines, "\n")})
+	if err != nil || value.JSON == nil {
+		return ""
+	}
+	return value.JSON.(string)
+}
+
+// Dropped lists the inputs whose values become no part of the lead.
+func (m *Mapping) Dropped(posted *form.Form) []string {
+	return slices.DeleteFunc(m.unmappedInputs(posted), func(input string) bool {
+		return m.unmapped != "" && !form.IsSecret(input) || !slices.ContainsFunc(posted.Values(input), func(v string) bool { return !isBlank(v) })
+	})
+}
+
+// unmappedInputs lists the inputs that no field or setting takes, each once, in the order sent.
+func (m *Mapping) unmappedInputs(posted *form.Form) []string {
+	var inputs []string
+	seen := make(map[string]bool)
+	for _, entry := range posted.Entries {
+		if !m.mapped[entry.Name] && !slices.Contains(m.ignored, entry.Name) && !seen[entry.Name] && !form.IsForService(entry.Name) {
+			inputs = append(inputs, entry.Name)
+		}
+		seen[entry.Name] = true
+	}
+	return inputs
+}
+
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }

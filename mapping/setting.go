@@ -1,0 +1,98 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+)
+
+// Setting is a value that does not come from one input alone.
+type Setting struct {
+	// The field's API name in TeleCRM; case counts.
+	Name string `json:"name"`
+
+	// A constant, or text with placeholders. Besides Caddy's own there are
+	// `{form.NAME}`, what the visitor sent for the input NAME, and
+	// `{query.NAME}`, from the query string of the URL posted to. Placeholders
+	// in a visitor's text are never expanded.
+	Value string `json:"value"`
+
+	// What kind of value it is; see a field's type.
+	Type string `json:"type,omitempty"`
+}
+
+// boundSetting is a [Setting] with its template read.
+type boundSetting struct {
+	Setting
+
+	rules    fieldtype.Rules
+	inputs   []string // the inputs that the template takes
+	constant bool
+	value    fieldtype.Value // if constant
+}
+
+// FormPlaceholder begins the names of the placeholders for what the visitor sent.
+const FormPlaceholder = "form."
+
+func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
+	if s.Name == "" {
+		return nil, errors.New("a set has no API name")
+	}
+	kind, err := typeOf(s.Name, s.Type, standard)
+	if err != nil {
+		return nil, fmt.Errorf("set %s: %w", s.Name, err)
+	}
+	return s.bindAs(fieldtype.Rules{
+		Type:     kind,
+		Country:  strings.ToUpper(in.Country),
+		Location: in.Location,
+		OneLine:  s.Name == "name",
+	})
+}
+
+// bindAs checks s under the given rules and converts it, if it is constant,
+// once and for all.
+func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
+	if err := rules.Check(); err != nil {
+		return nil, fmt.Errorf("set %s: %w", s.Name, err)
+	}
+	bound := &boundSetting{
+		Setting:  s,
+		rules:    rules,
+		inputs:   formInputs(s.Value),
+		constant: !strings.ContainsAny(s.Value, "{}"),
+	}
+	if bound.constant {
+		value, err := rules.Convert([]string{s.Value})
+		if err != nil {
+			return nil, fmt.Errorf("set %s: the value cannot be sent as %s: %w", s.Name, rules.Type, err)
+		}
+		if value.JSON == nil {
+			return nil, fmt.Errorf("set %s: the value is empty", s.Name)
+		}
+		bound.value = value
+	}
+	return bound, nil
+}
+
+// convert expands the template and turns the result into the field's value.
+func (s *boundSetting) convert(expand func(template string) string) (fieldtype.Value, error) {
+	if s.constant {
+		return s.value, nil
+	}
+	return s.rules.Convert([]string{expand(s.Value)})
+}
+
+// formInputs lists the inputs that template takes through {form.NAME}.
+func formInputs(template string) []string {
+	var inputs []string
+	for _, part := range strings.Split(template, "{")[1:] {
+		key, _, closed := strings.Cut(part, "}")
+		if input, ok := strings.CutPrefix(key, FormPlaceholder); ok && closed {
+			inputs = append(inputs, input)
+		}
+	}
+	return inputs
+}

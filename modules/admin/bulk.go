@@ -1,0 +1,246 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+const (
+	// bulkTime is after how long a call that concerns many leads answers,
+	// with where to go on. A call without such an end would keep an outbox
+	// that a reload closes, and the reload itself, waiting.
+	bulkTime = 2 * time.Second
+	// bulkWriters is how many leads are written at once, so that they share
+	// durable writes with each other and with visitors' posts.
+	bulkWriters = 64
+	// longestErasure bounds the body of a request to erase.
+	longestErasure = 64 << 10
+)
+
+// serveRetryAll has leads in a state tried again at once.
+func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
+	query, err := readQuery(r, "state", "account", "after", "suspected_spam")
+	if err != nil {
+		return err
+	}
+	open, err := someOutbox()
+	if err != nil {
+		return err
+	}
+	filter := outbox.Filter{
+		State:   outbox.State(query.Get("state")),
+		Account: query.Get("account"),
+		After:   query.Get("after"),
+		Limit:   adminapi.MaxPage,
+	}
+	if err := checkFilter(r.Context(), open, filter); err != nil {
+		return err
+	}
+	switch filter.State {
+	case outbox.Parked, outbox.Waiting:
+	case outbox.Delivered:
+		return refuse(http.StatusConflict, "leads that are delivered cannot be retried")
+	default:
+		return refuse(http.StatusBadRequest, "say which leads to retry: state=parked, or state=waiting")
+	}
+	suspectedSpam := false
+	if text := query.Get("suspected_spam"); text != "" {
+		if suspectedSpam, err = strconv.ParseBool(text); err != nil {
+			return refuse(http.StatusBadRequest, "suspected_spam must be true or false")
+		}
+	}
+	retried, err := retryAll(r.Context(), open, filter, suspectedSpam)
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	return answerJSON(w, retried)
+}
+
+// retryAll retries the leads page by page, until there are no more or it has taken long enough.
+// Suspected spam is left parked unless suspectedSpam is set: it is not what an operator has in mind
+// after mending an account.
+func retryAll(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter, suspectedSpam bool) (adminapi.Retried, error) {
+	var total adminapi.Retried
+	for start := time.Now(); time.Since(start) < bulkTime; {
+		page, err := listLeads(ctx, open, f)
+		if err != nil {
+			return total, err
+		}
+		all := len(page)
+		next := nextAfter(page, f.Limit)
+		if !suspectedSpam {
+			page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.IsSetAside(l.Entry) })
+		}
+		total.SuspectedSpam += all - len(page)
+		retried, skipped, err := retryPage(ctx, page)
+		total.Retried += retried
+		total.Skipped += skipped
+		if err != nil {
+			return total, err
+		}
+		f.After = next
+		if total.Next = next; next == "" {
+			break
+		}
+	}
+	return total, nil
+}
+
+// retryPage retries the leads side by side.
+func retryPage(ctx context.Context, page []keptLead) (retried, skipped int, failure error) {
+	var (
+		mu      sync.Mutex
+		writers sync.WaitGroup
+		leads   = make(chan keptLead)
+	)
+	for range min(bulkWriters, len(page)) {
+		writers.Go(func() {
+			for lead := range leads {
+				err := lead.in.Engine.Retry(ctx, lead.ID)
+				mu.Lock()
+				switch {
+				case err == nil:
+					retried++
+				case errors.Is(err, outbox.ErrState), errors.Is(err, outbox.ErrNotFound):
+					skipped++
+				default:
+					failure = err
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, lead := range page {
+		leads <- lead
+	}
+	close(leads)
+	writers.Wait()
+	return retried, skipped, failure
+}
+
+// serveErase removes a person from the outbox. Who it is stands in the body,
+// because URLs are logged.
+func serveErase(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	var erasure adminapi.Erasure
+	decoder := json.NewDecoder(io.LimitReader(r.Body, longestErasure))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&erasure); err != nil {
+		return refuse(http.StatusBadRequest, `the body is to be JSON such as {"identifier": "+91 81234 56789"}`)
+	}
+	spellings := identifierSpellings(erasure.Identifier)
+	if len(spellings) == 0 {
+		return refuse(http.StatusBadRequest, "identifier is missing")
+	}
+	if err := checkAfter(erasure.After); err != nil {
+		return err
+	}
+	open, err := someOutbox()
+	if err != nil {
+		return err
+	}
+	erased, err := erase(r.Context(), open, spellings, erasure.After)
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	return answerJSON(w, erased)
+}
+
+// identifierSpellings returns the forms in which an outbox may keep the
+// identifier: lower-cased, and, of a phone number, its digits.
+func identifierSpellings(text string) []string {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return nil
+	}
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
+	isNoPhone := func(r rune) bool {
+		return (r < '0' || r > '9') && !unicode.IsSpace(r) && !strings.ContainsRune("+-‐‑–().,/", r)
+	}
+	if digits == "" || digits == text || strings.ContainsFunc(text, isNoPhone) {
+		return []string{text}
+	}
+	return []string{text, digits}
+}
+
+// erase looks through the leads, page by page, for those of the person, and
+// removes them, until there are no more or it has taken long enough. Who is
+// no more among the leads is forgotten altogether.
+func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string, after string) (adminapi.Erased, error) {
+	var total adminapi.Erased
+	f := outbox.Filter{After: after, Limit: adminapi.MaxPage}
+	for start := time.Now(); time.Since(start) < bulkTime; {
+		page, err := listLeads(ctx, open, f)
+		if err != nil {
+			return total, err
+		}
+		for _, lead := range page {
+			if !slices.Contains(spellings, lead.Identifier) {
+				continue
+			}
+			switch err := lead.in.Store.Erase(ctx, lead.ID); {
+			case err == nil:
+				total.Erased++
+			case errors.Is(err, outbox.ErrState):
+				total.UnderWay = append(total.UnderWay, lead.ID)
+			case !errors.Is(err, outbox.ErrNotFound):
+				return total, err
+			}
+		}
+		total.Examined += len(page)
+		f.After = nextAfter(page, f.Limit)
+		if total.Next = f.After; f.After == "" {
+			total.Forgotten, err = forgetEverywhere(ctx, open, spellings)
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// forgetEverywhere forgets the ids of the person's leads in TeleCRM, and
+// returns in how many accounts there was one.
+func forgetEverywhere(ctx context.Context, open []*dispatch.Dispatcher, spellings []string) (forgotten int, err error) {
+	accounts, err := knownAccounts(ctx, open)
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range open {
+		for _, account := range accounts {
+			for _, identifier := range spellings {
+				_, known, err := o.Store.Recall(ctx, account, identifier)
+				if err != nil {
+					return forgotten, err
+				}
+				if !known {
+					continue
+				}
+				if err := o.Store.Forget(ctx, account, identifier); err != nil {
+					return forgotten, err
+				}
+				forgotten++
+			}
+		}
+	}
+	return forgotten, nil
+}

@@ -1,0 +1,239 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// serveList answers with a page of the leads.
+func serveList(w http.ResponseWriter, r *http.Request) error {
+	query, err := readQuery(r, "state", "account", "limit", "after", "full")
+	if err != nil {
+		return err
+	}
+	limit := adminapi.PageSize
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > adminapi.MaxPage {
+			return refuse(http.StatusBadRequest, "limit is a number from 1 to %d", adminapi.MaxPage)
+		}
+	}
+	full := query.Get("full")
+	if !slices.Contains([]string{"", "true", "false"}, full) {
+		return refuse(http.StatusBadRequest, "full is true or false")
+	}
+	open, err := someOutbox()
+	if err != nil {
+		return err
+	}
+	filter := outbox.Filter{
+		State:   outbox.State(query.Get("state")),
+		Account: query.Get("account"),
+		After:   query.Get("after"),
+		Limit:   limit,
+	}
+	if err := checkFilter(r.Context(), open, filter); err != nil {
+		return err
+	}
+	leads, err := listLeads(r.Context(), open, filter)
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	page := adminapi.Page{Leads: make([]adminapi.Lead, 0, len(leads)), Next: nextAfter(leads, limit)}
+	for _, l := range leads {
+		described := describe(l.Entry)
+		if full == "true" {
+			described.Content = contentOf(l.Entry)
+		}
+		page.Leads = append(page.Leads, described)
+	}
+	return answerJSON(w, page)
+}
+
+// checkFilter returns an error if the filter asks for what is not known.
+func checkFilter(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) error {
+	if err := checkState(f.State); err != nil {
+		return err
+	}
+	if err := checkAfter(f.After); err != nil {
+		return err
+	}
+	return checkAccount(ctx, open, f.Account)
+}
+
+func checkAfter(after string) error {
+	if after == "" {
+		return nil
+	}
+	if _, err := uuid.Parse(after); err != nil {
+		return refuse(http.StatusBadRequest, "after is the id of a lead, such as the next of the page before")
+	}
+	return nil
+}
+
+// keptLead is an entry and the outbox that keeps it.
+type keptLead struct {
+	outbox.Entry
+
+	in *dispatch.Dispatcher
+}
+
+// listLeads returns a page of the leads of all outboxes, the oldest first.
+func listLeads(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) ([]keptLead, error) {
+	var page []keptLead
+	for _, o := range open {
+		entries, err := o.Store.List(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			page = append(page, keptLead{e, o})
+		}
+	}
+	slices.SortStableFunc(page, func(a, b keptLead) int { return strings.Compare(a.ID, b.ID) })
+	return page[:min(len(page), f.Limit)], nil
+}
+
+// nextAfter is what to list after for the page that follows; empty if none
+// does.
+func nextAfter(page []keptLead, limit int) string {
+	if len(page) < limit {
+		return ""
+	}
+	return page[len(page)-1].ID
+}
+
+// findLead returns the lead with that id.
+func findLead(ctx context.Context, id string) (keptLead, error) {
+	open, err := someOutbox()
+	if err != nil {
+		return keptLead{}, err
+	}
+	for _, o := range open {
+		entry, err := o.Store.Get(ctx, id)
+		if err == nil {
+			return keptLead{entry, o}, nil
+		}
+		if !errors.Is(err, outbox.ErrNotFound) {
+			return keptLead{}, outboxFailed(err, id)
+		}
+	}
+	return keptLead{}, outboxFailed(outbox.ErrNotFound, id)
+}
+
+// serveLead answers with one lead, and all that is in it.
+func serveLead(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	lead, err := findLead(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	described := describe(lead.Entry)
+	described.Content = contentOf(lead.Entry)
+	return answerJSON(w, described)
+}
+
+// describe tells of an entry what does not say whose lead it is.
+func describe(e outbox.Entry) adminapi.Lead {
+	return adminapi.Lead{
+		ID:           e.ID,
+		State:        e.State,
+		Account:      e.Account,
+		Form:         e.Form,
+		CreatedAt:    e.CreatedAt,
+		DueAt:        e.DueAt,
+		BegunAt:      e.BegunAt,
+		FailingSince: e.FailingSince,
+		SettledAt:    e.SettledAt,
+		Attempts:     e.Attempts,
+		Step:         e.Step,
+		Reason:       e.Reason,
+		LeadID:       e.LeadID,
+	}
+}
+
+// contentOf tells what the visitor sent.
+func contentOf(e outbox.Entry) *adminapi.Content {
+	job, err := delivery.DecodeJob(e.Payload)
+	if err != nil {
+		return &adminapi.Content{Identifier: e.Identifier, Unreadable: true}
+	}
+	policy := string(job.OnDuplicate.Policy)
+	if len(job.OnDuplicate.Fields) > 0 {
+		policy += " " + strings.Join(job.OnDuplicate.Fields, " ")
+	}
+	content := &adminapi.Content{Identifier: e.Identifier, Fields: job.Fields, OnDuplicate: policy}
+	for _, action := range job.Actions {
+		content.Actions = append(content.Actions, adminapi.Action{Type: action.Type, Fields: action.Fields})
+	}
+	return content
+}
+
+// serveRetry has a lead tried again at once.
+func serveRetry(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	if err := retryLead(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func retryLead(ctx context.Context, id string) error {
+	lead, err := findLead(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := lead.in.Engine.Retry(ctx, lead.ID); err != nil {
+		return stateRefused(ctx, err, "retried", lead)
+	}
+	return nil
+}
+
+// serveDiscard removes a lead from the outbox.
+func serveDiscard(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	if err := discardLead(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func discardLead(ctx context.Context, id string) error {
+	lead, err := findLead(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := lead.in.Store.Erase(ctx, lead.ID); err != nil {
+		return stateRefused(ctx, err, "discarded", lead)
+	}
+	return nil
+}
+
+// stateRefused tells why something cannot be done with a lead.
+func stateRefused(ctx context.Context, err error, done string, lead keptLead) error {
+	if !errors.Is(err, outbox.ErrState) {
+		return outboxFailed(err, lead.ID)
+	}
+	if found, err := lead.in.Store.Get(ctx, lead.ID); err == nil && found.State == outbox.Delivered {
+		return refuse(http.StatusConflict, "lead %s is delivered and cannot be %s", lead.ID, done)
+	}
+	return refuse(http.StatusConflict, "an attempt at lead %s is under way; it can be %s once that has ended", lead.ID, done)
+}

@@ -1,0 +1,221 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// serveStatus answers with the state of deliveries.
+func serveStatus(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	status, err := statusOf(r.Context(), dispatch.All())
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	return answerJSON(w, status)
+}
+
+func statusOf(ctx context.Context, open []*dispatch.Dispatcher) (adminapi.Status, error) {
+	status := adminapi.Status{Outboxes: make([]adminapi.Outbox, 0, len(open))}
+	if len(open) == 0 {
+		status.Note = whyNoOutbox()
+	}
+	for _, o := range open {
+		one, err := outboxStatus(ctx, o)
+		if err != nil {
+			return adminapi.Status{}, err
+		}
+		status.Outboxes = append(status.Outboxes, one)
+	}
+	return status, nil
+}
+
+// statusPatience is how long an outbox may take to say what is in it. Operators
+// ask for the status when something is wrong, so it does not wait for long.
+const statusPatience = 3 * time.Second
+
+// outboxStatus returns the state of the outbox. An outbox that hangs is reported as such,
+// with what is known without it.
+func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox, error) {
+	reading, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	accounts, err := accountsIn(reading, o)
+	trouble := o.Store.Health()
+	if errors.Is(err, context.DeadlineExceeded) {
+		trouble, err = errOutboxHangs, nil
+	}
+	if err != nil {
+		return adminapi.Outbox{}, err
+	}
+	return adminapi.Outbox{Resource: o.Resource, Trouble: explainTrouble(trouble), Accounts: accounts}, nil
+}
+
+var errOutboxHangs = errors.New("the outbox does not answer, so the numbers of leads are missing; look at its disk")
+
+// explainTrouble says what is wrong with an outbox, and what to do about it.
+func explainTrouble(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errOutboxHangs):
+		return err.Error()
+	case errors.Is(err, outbox.ErrFull):
+		return err.Error() + ": new leads are not kept, those in it are delivered; make room on the disk"
+	}
+	return "the outbox cannot be written: " + err.Error()
+}
+
+// accountsIn returns the state of the accounts, by name: those of the running config, and those that
+// still have leads in the outbox. It reads one lead of each. If the outbox fails, it returns what the
+// engine knows beside the error.
+func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account, error) {
+	byName := make(map[string]*adminapi.Account)
+	named := func(name string) *adminapi.Account {
+		if byName[name] == nil {
+			byName[name] = &adminapi.Account{Name: name}
+		}
+		return byName[name]
+	}
+	for _, s := range o.Engine.Status() {
+		a := named(s.Account)
+		a.Configured = true
+		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
+		a.UnderWay = s.UnderWay
+		if s.PausedUntil.After(time.Now()) {
+			a.PausedUntil = utcTime(s.PausedUntil)
+		}
+	}
+	counts, err := o.Store.Counts(ctx)
+	for _, count := range counts {
+		a := named(count.Account)
+		switch count.State {
+		case outbox.Waiting:
+			a.Waiting = count.Entries
+		case outbox.Delivered:
+			a.Delivered = count.Entries
+		case outbox.Parked:
+			a.Parked = count.Entries
+		}
+	}
+	list := make([]adminapi.Account, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		a := byName[name]
+		if err == nil {
+			a.OldestWaiting, err = oldestWaiting(ctx, o, a)
+		}
+		list = append(list, *a)
+	}
+	return list, err
+}
+
+// oldestWaiting returns the account's lead that has waited the longest, which
+// is the first of a list.
+func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Account) (*adminapi.Waiting, error) {
+	if a.Waiting == 0 {
+		return nil, nil //nolint:nilnil // none waits
+	}
+	oldest, err := o.Store.List(ctx, outbox.Filter{State: outbox.Waiting, Account: a.Name, Limit: 1})
+	if err != nil || len(oldest) == 0 {
+		return nil, err
+	}
+	return &adminapi.Waiting{ID: oldest[0].ID, CreatedAt: oldest[0].CreatedAt}, nil
+}
+
+// utcTime returns t without a monotonic reading, as the outbox's times are.
+func utcTime(t time.Time) time.Time { return t.Round(0).UTC() }
+
+// checkState returns an error unless the state is known, or none is given.
+func checkState(state outbox.State) error {
+	if state == "" || slices.Contains(outbox.States(), state) {
+		return nil
+	}
+	known := make([]string, 0, len(outbox.States()))
+	for _, s := range outbox.States() {
+		known = append(known, string(s))
+	}
+	return refuse(http.StatusBadRequest, "there is no state %q; known ones are: %s", state, strings.Join(known, ", "))
+}
+
+// checkAccount returns an error unless the account is in the config or has
+// leads in an outbox, or none is given.
+func checkAccount(ctx context.Context, open []*dispatch.Dispatcher, account string) error {
+	if account == "" {
+		return nil
+	}
+	known, err := knownAccounts(ctx, open)
+	if err != nil {
+		return outboxFailed(err, "")
+	}
+	if slices.Contains(known, account) {
+		return nil
+	}
+	if len(known) == 0 {
+		return refuse(http.StatusBadRequest, "there is no account %q, nor any other", account)
+	}
+	return refuse(http.StatusBadRequest, "there is no account %q; known ones are: %s", account, strings.Join(known, ", "))
+}
+
+// knownAccounts lists the accounts that are in the config or have leads in an
+// outbox.
+func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, error) {
+	names := make(map[string]bool)
+	for _, o := range open {
+		for _, s := range o.Engine.Status() {
+			names[s.Account] = true
+		}
+		counts, err := o.Store.Counts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, count := range counts {
+			names[count.Account] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// serveResume has an account tried at once.
+func serveResume(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	resumed, err := resumeAccount(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, resumed)
+}
+
+func resumeAccount(ctx context.Context, name string) (adminapi.Resumed, error) {
+	open, err := someOutbox()
+	if err != nil {
+		return adminapi.Resumed{}, err
+	}
+	if err := checkAccount(ctx, open, name); err != nil {
+		return adminapi.Resumed{}, err
+	}
+	configured, answer := false, adminapi.Resumed{}
+	for _, o := range open {
+		did, err := o.Engine.Resume(name)
+		configured = configured || err == nil
+		answer.Resumed = answer.Resumed || did.Resumed
+		answer.Waiting = answer.Waiting || did.Waiting
+	}
+	if !configured {
+		return adminapi.Resumed{}, refuse(http.StatusConflict, "%s", errNotConfigured)
+	}
+	return answer, nil
+}
+
+var errNotConfigured = errors.New("the running config does not have this account; its leads wait until it does")

@@ -1,0 +1,123 @@
+// Package outboxes registers the outboxes: the guest modules `telecrm.outbox.bolt` and
+// `telecrm.outbox.off`.
+package outboxes
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+)
+
+func init() {
+	caddy.RegisterModule(Bolt{})
+	caddy.RegisterModule(Off{})
+}
+
+// Bolt keeps leads in a file of this machine.
+type Bolt struct {
+	// The file. Its folder is made if need be. Only one process can use it.
+	// Default: `telecrm/outbox.db` in Caddy's data directory
+	File string `json:"file,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (Bolt) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "telecrm.outbox.bolt",
+		New: func() caddy.Module { return new(Bolt) },
+	}
+}
+
+// Provision resolves placeholders in the file's name.
+func (b *Bolt) Provision(caddy.Context) error {
+	file, err := caddy.NewReplacer().ReplaceOrErr(b.File, true, true)
+	if err != nil {
+		return fmt.Errorf("outbox file: %w", err)
+	}
+	if file == "" {
+		file = filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
+	}
+	b.File = file
+	return nil
+}
+
+// Resource returns the file's absolute path.
+func (b *Bolt) Resource() (string, error) {
+	path, err := filepath.Abs(b.File)
+	if err != nil {
+		return "", fmt.Errorf("finding outbox %s: %w", b.File, err)
+	}
+	return path, nil
+}
+
+// Open opens the file.
+func (b *Bolt) Open(logger *zap.Logger) (outbox.Store, error) {
+	path, err := b.Resource()
+	if err != nil {
+		return nil, err
+	}
+	return bolt.Open(path, bolt.Options{Logger: logger})
+}
+
+// UnmarshalCaddyfile sets up the outbox from Caddyfile tokens. Syntax:
+//
+//	bolt [<file>]
+func (b *Bolt) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the module's name
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+	case 1:
+		b.File = args[0]
+	default:
+		return d.Errf("outbox bolt takes at most one file")
+	}
+	return nil
+}
+
+// Off keeps nothing: visitors get a lead back that TeleCRM does not take while they wait.
+type Off struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Off) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "telecrm.outbox.off",
+		New: func() caddy.Module { return new(Off) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
+//
+//	off
+func (*Off) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the module's name
+	if d.NextArg() {
+		return d.Errf("outbox off takes nothing more")
+	}
+	return nil
+}
+
+// Resource returns nothing: there is nothing to open.
+func (*Off) Resource() (string, error) { return "", nil }
+
+// Open returns an error: there is nothing to open.
+func (*Off) Open(*zap.Logger) (outbox.Store, error) {
+	return nil, errors.New("the outbox is off")
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Bolt)(nil)
+	_ caddyfile.Unmarshaler = (*Bolt)(nil)
+	_ dispatch.Guest        = (*Bolt)(nil)
+	_ caddyfile.Unmarshaler = (*Off)(nil)
+	_ dispatch.Guest        = (*Off)(nil)
+)
