@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 )
 
-// charsetInput is the input in which a browser names the encoding that it sends the form in
+// charsetInput is the input in which a browser names the encoding of the form
 // (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#attr-fe-name-charset).
 const charsetInput = "_charset_"
 
@@ -22,11 +22,12 @@ type charset struct {
 	encoding encoding.Encoding
 }
 
-// windows1252 is what is neither UTF-8 nor declared. It is also what "ISO-8859-1" and "US-ASCII" stand for.
+// windows1252 is the fallback for undeclared text that is not UTF-8. On the web, "ISO-8859-1" and
+// "US-ASCII" mean windows-1252 too.
 var windows1252 = charset{"windows-1252", charmap.Windows1252}
 
-// charsetOf returns the encoding that label stands for on the web. It reports false for an unknown label and for
-// encodings that browsers do not send forms in.
+// charsetOf returns the encoding for a label, as browsers read it. It reports false for an unknown
+// label and for encodings that browsers do not send forms in.
 func charsetOf(label string) (c charset, known bool) {
 	c.encoding, _ = htmlindex.Get(label)
 	if c.encoding == nil {
@@ -42,8 +43,8 @@ func charsetOf(label string) (c charset, known bool) {
 	return c, true
 }
 
-// declaredCharset returns the encoding that a Content-Type header with the parameters declares. An unknown one counts as
-// not declared, because what is sent may well be readable.
+// declaredCharset returns the encoding that a Content-Type header declares. It ignores an unknown
+// one, because the text may well be readable without it.
 func declaredCharset(params map[string]string) (charset, error) {
 	label := params["charset"]
 	if folded := strings.ToLower(label); strings.HasPrefix(folded, "utf-16") || strings.HasPrefix(folded, "utf-32") {
@@ -53,14 +54,15 @@ func declaredCharset(params map[string]string) (charset, error) {
 	return declared, nil
 }
 
-// isUTF8 reports whether text that is declared to be in c is UTF-8 all the same. Many a program declares "ISO-8859-1" of
-// whatever it sends, and hardly any text in it happens to be UTF-8. Of other encodings that cannot be said.
+// isUTF8 reports whether text that is declared to be in c is really UTF-8. Many programs declare
+// "ISO-8859-1" for everything they send, and windows-1252 text is almost never valid UTF-8 by
+// chance. Text in other encodings can be, so their declaration stands.
 func (c charset) isUTF8(text string) bool {
 	return (c.encoding == nil || c.name == windows1252.name) && utf8.ValidString(text)
 }
 
-// decode returns the text in UTF-8, and the encoding that it is in. Text that is not in c is read as UTF-8 or else as
-// windows-1252.
+// decode returns the text in UTF-8, and the encoding that it was in. It reads text that is not
+// valid in c as UTF-8, or else as windows-1252.
 func (c charset) decode(text string) (decoded string, in charset) {
 	if c.isUTF8(text) {
 		return text, charset{}
@@ -80,7 +82,8 @@ func (c charset) decode(text string) (decoded string, in charset) {
 
 var reference = regexp.MustCompile(`&#[0-9]{3,7};`)
 
-// resolveReferences puts back the characters that a browser sends as "&#8377;" because the form's encoding lacks them.
+// resolveReferences restores characters that the browser sent as "&#8377;" because the form's
+// encoding lacks them.
 func resolveReferences(text string) string {
 	if !strings.Contains(text, "&#") {
 		return text
@@ -94,8 +97,8 @@ func resolveReferences(text string) string {
 	})
 }
 
-// decode turns what was collected into UTF-8. pageCharset says what the form's page declares, and is asked only if
-// nothing else tells.
+// decode converts the collected form to UTF-8. It calls pageCharset, which returns the charset of
+// the form's page, only if the request does not declare one and the form is not UTF-8.
 func (c *collector) decode(pageCharset func(*Form) string) error {
 	declared := c.declared
 	if named, known := charsetOf(c.form.First(charsetInput)); known && named.encoding != nil {
@@ -115,7 +118,7 @@ func (c *collector) decode(pageCharset func(*Form) string) error {
 	return c.checkDecoded()
 }
 
-// isUTF8 reports whether all of the form is UTF-8, but for values that declare an encoding of their own.
+// isUTF8 reports whether the whole form is UTF-8, except values that declare their own encoding.
 func (c *collector) isUTF8() bool {
 	for i, entry := range c.form.Entries {
 		if !utf8.ValidString(entry.Name) || c.charsets[i].encoding == nil && !utf8.ValidString(entry.Value) {
@@ -125,7 +128,7 @@ func (c *collector) isUTF8() bool {
 	return utf8.ValidString(strings.Join(c.form.Files, "")) && utf8.ValidString(strings.Join(c.form.TooLong, ""))
 }
 
-// decoded returns the form in UTF-8. charsets are those that single values declare.
+// decoded returns the form in UTF-8. charsets are the encodings that single values declare.
 func (f Form) decoded(declared charset, charsets []charset) Form {
 	decoded := Form{Cut: f.Cut, Charset: f.Charset}
 	read := func(text string, as charset) string {
@@ -151,7 +154,7 @@ func (f Form) decoded(declared charset, charsets []charset) Form {
 	return decoded
 }
 
-// checkDecoded holds the decoded form, which may be longer, to the limits.
+// checkDecoded applies the limits to the decoded form, which may be longer.
 func (c *collector) checkDecoded() error {
 	for i, entry := range c.form.Entries {
 		if len(entry.Name) > c.limits.Name {

@@ -10,7 +10,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
-// in writes the text in the encoding.
+// in encodes text.
 func in(t *testing.T, label, text string) string {
 	t.Helper()
 	encoding, err := htmlindex.Get(label)
@@ -30,12 +30,12 @@ func TestReadOtherEncodings(t *testing.T) {
 		{"iso-8859-1", "José"},
 		{"iso-8859-2", "Łukasz Żółć"},
 		{"iso-8859-15", "Ça 5 €"},
-		{"windows-1251", "Её"}, // of which the bytes are UTF-8
+		{"windows-1251", "Её"}, // its bytes are also valid UTF-8
 		{"koi8-r", "Анна"},
-		{"shift_jis", "表示ソフト"}, // of which some bytes are backslashes
+		{"shift_jis", "表示ソフト"}, // some of its bytes are backslashes
 		{"euc-jp", "山田"},
-		{"iso-2022-jp", "山田"}, // of which all bytes are ASCII
-		{"gbk", "联通"},         // of which the bytes are UTF-8
+		{"iso-2022-jp", "山田"}, // all of its bytes are ASCII
+		{"gbk", "联通"},         // its bytes are also valid UTF-8
 		{"gb18030", "张三"},
 		{"big5", "功蓋"},
 		{"euc-kr", "홍길동"},
@@ -51,20 +51,20 @@ func TestReadOtherEncodings(t *testing.T) {
 				"Content-Type of JSON":    {jsonObject + "; charset=" + test.label, `{"a":"` + raw + `"}`},
 			} {
 				if name == "Content-Type of JSON" && strings.Contains(raw, `\`) {
-					continue // a program that escapes bytes and not characters is beyond help
+					continue // JSON that escapes bytes instead of characters cannot be decoded
 				}
 				got, err := form.Read(strings.NewReader(sent.body), sent.contentType, form.Limits{}, nil)
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 				} else if got.First("a") != test.text {
-					t.Errorf("%s: %q was read", name, got.First("a"))
+					t.Errorf("%s: got %q", name, got.First("a"))
 				}
 			}
 		})
 	}
 }
 
-func TestReadWhatTheFormsPageDeclares(t *testing.T) {
+func TestReadCharsetOfThePage(t *testing.T) {
 	raw := in(t, "shift_jis", "表示")
 	for _, test := range []struct{ name, label, body, want, charset string }{
 		{"another", "Shift_JIS", raw, "表示", "shift_jis"},
@@ -72,10 +72,10 @@ func TestReadWhatTheFormsPageDeclares(t *testing.T) {
 		{"UTF-8", "utf-8", "Jos\xe9", "José", "windows-1252"},
 		{"UTF-16", "utf-16", "Jos\xe9", "José", "windows-1252"},
 		{"an unknown one", "unheard-of", "Jos\xe9", "José", "windows-1252"},
-		{"one that it is not in", "euc-kr", "Jos\xe9", "José", "windows-1252"},
+		{"one that does not fit", "euc-kr", "Jos\xe9", "José", "windows-1252"},
 		{"another, but it is UTF-8", "Shift_JIS", "José", "José", ""},
-		{"characters that are not in it", "windows-1252", "5 &#8377; &#50; &amp; \x80", "5 ₹ &#50; &amp; €", "windows-1252"},
-		{"bytes that stand for nothing", "", "\x81\x8d\xff", "\uFFFD\uFFFDÿ", "windows-1252"},
+		{"characters it lacks", "windows-1252", "5 &#8377; &#50; &amp; \x80", "5 ₹ &#50; &amp; €", "windows-1252"},
+		{"bytes without a meaning", "", "\x81\x8d\xff", "\uFFFD\uFFFDÿ", "windows-1252"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var asked bool
@@ -92,7 +92,7 @@ func TestReadWhatTheFormsPageDeclares(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got.First("a") != test.want || got.Charset != test.charset || asked != (test.charset != "") {
-					t.Errorf("%s: %q was read in %q, asked: %v", contentType, got.First("a"), got.Charset, asked)
+					t.Errorf("%s: got %q, charset %q, page asked: %v", contentType, got.First("a"), got.Charset, asked)
 				}
 			}
 		})
@@ -111,7 +111,7 @@ func TestReadNamesInOtherEncodings(t *testing.T) {
 	}
 }
 
-// The limits are those of the text as it is kept.
+// Limits apply to the decoded text.
 func TestReadLimitsOfOtherEncodings(t *testing.T) {
 	limits := form.Limits{Name: 5, Value: 5}
 	got, err := form.Read(strings.NewReader("a=%E9%E9%E9&b=%E9%E9"), urlencoded, limits, nil)
@@ -124,6 +124,6 @@ func TestReadLimitsOfOtherEncodings(t *testing.T) {
 	wantRefused(t, got, err, form.ErrTooLarge)
 	wantEntries(t, got, entries("a", "1"))
 	if !got.Cut {
-		t.Error("the form is not said to be cut")
+		t.Error("Cut is not set")
 	}
 }

@@ -1,8 +1,9 @@
-// Package form turns the body of an HTML form's POST into the values that the visitor sent, in the order sent.
+// Package form reads the body of an HTML form POST and returns its values in the order sent.
 //
-// It reads the two encodings that browsers send, application/x-www-form-urlencoded and multipart/form-data, and the
-// flat JSON object that scripts send instead. Every body is held to [Limits] while it is read, files are skipped, and
-// whatever comes out is valid UTF-8 without NUL. Errors never quote what the visitor sent, so they can be logged.
+// It reads the two encodings that browsers send, application/x-www-form-urlencoded and
+// multipart/form-data, and the flat JSON object that scripts send instead. It enforces [Limits]
+// while it reads, skips files, and returns valid UTF-8 without NUL. Errors never quote the body, so
+// they can be logged.
 package form
 
 import (
@@ -15,29 +16,29 @@ import (
 	"strings"
 )
 
-// Errors that [Read] wraps, one for each answer that a server gives.
+// Errors that [Read] wraps, one for each HTTP status that a server answers with.
 var (
-	// ErrUnsupported says that the body is in an encoding that [Read] does not know: the content type is none of the
-	// three, or the charset is one that browsers do not send forms in. The fitting answer is 415.
+	// ErrUnsupported means that [Read] does not know the content type or the charset. The HTTP
+	// status for it is 415.
 	ErrUnsupported = errors.New("unsupported form encoding")
-	// ErrTooLarge says that the body passed one of the [Limits]. The fitting answer is 413.
+	// ErrTooLarge means that the body exceeds one of the [Limits]. The HTTP status for it is 413.
 	ErrTooLarge = errors.New("form too large")
-	// ErrMalformed says that the body breaks the rules of its content type, was cut short, or holds NUL. The fitting
-	// answer is 400.
+	// ErrMalformed means that the body is not valid for its content type, was cut short, or
+	// contains NUL. The HTTP status for it is 400.
 	ErrMalformed = errors.New("malformed form")
 )
 
-// Limits bound what [Read] accepts. A body that is exactly at a limit is accepted. A limit that is zero or less stands
-// for the one of [DefaultLimits].
+// Limits bound what [Read] accepts, inclusively. A limit that is zero or less means the one of
+// [DefaultLimits].
 type Limits struct {
-	Body   int64 // bytes of the whole body, as it is sent
-	Fields int   // number of values: a name that occurs twice counts twice, and each file counts as one
+	Body   int64 // bytes of the whole body, as sent
+	Fields int   // number of values, counting repeated names and files
 	Name   int   // bytes of one name, decoded
 	Value  int   // bytes of one value, decoded
 }
 
-// DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 100 fields, names of 100 bytes and
-// values of 10 KiB.
+// DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 100 fields, names
+// of 100 bytes and values of 10 KiB.
 func DefaultLimits() Limits {
 	return Limits{Body: 64 << 10, Fields: 100, Name: 100, Value: 10 << 10}
 }
@@ -64,21 +65,20 @@ type Entry struct {
 	Name, Value string
 }
 
-// Form is what a visitor sent, in the order sent.
+// Form holds the values of a form in the order sent.
 type Form struct {
-	Entries []Entry  // a name that was sent several times has several entries; no name is empty
-	Files   []string // names of the inputs whose files were skipped, each once; not those where no file was chosen
+	Entries []Entry  // one for each value; names may repeat and are never empty
+	Files   []string // names of inputs whose files were skipped, each once; empty file inputs do not count
 
-	// TooLong and Cut are of a form that passed a limit.
-	TooLong []string // names of the inputs with a value that is too long, once for each such value
-	Cut     bool     // there was more than what is here
+	// TooLong and Cut are set only with [ErrTooLarge].
+	TooLong []string // names of inputs with too long a value, one for each such value
+	Cut     bool     // Entries and Files are incomplete
 
-	// Charset names the encoding that some of the form came in; empty if all of it came in UTF-8.
+	// Charset names the encoding that some of the form was in. It is empty if all of it was UTF-8.
 	Charset string
 }
 
-// Values returns the values of name in the order sent. It is nil when name was not sent, and holds at least one string,
-// which may be empty, when it was.
+// Values returns the values of name in the order sent. It returns nil if name was not sent.
 func (f *Form) Values(name string) []string {
 	var values []string
 	for _, entry := range f.Entries {
@@ -89,7 +89,7 @@ func (f *Form) Values(name string) []string {
 	return values
 }
 
-// First returns the first value of name, or the empty string when name was not sent.
+// First returns the first value of name, or the empty string if name was not sent.
 func (f *Form) First(name string) string {
 	for _, entry := range f.Entries {
 		if entry.Name == name {
@@ -99,7 +99,7 @@ func (f *Form) First(name string) string {
 	return ""
 }
 
-// Has reports whether name was sent, be it with an empty value.
+// Has reports whether name was sent, even with an empty value.
 func (f *Form) Has(name string) bool {
 	for _, entry := range f.Entries {
 		if entry.Name == name {
@@ -109,27 +109,30 @@ func (f *Form) Has(name string) bool {
 	return false
 }
 
-// Read reads body as contentType, the request's Content-Type header, says. It takes at most limits.Body bytes from body
-// and one more to notice a longer one. A part of a multipart body has at most 16 headers and 8 KiB of them, whatever the
-// limits. A Content-Encoding is for the caller to undo.
+// Read reads body in the encoding of contentType, the request's Content-Type header. It reads at
+// most limits.Body bytes from body, and one more to detect a longer one. A part of a multipart body
+// may have at most 16 headers and 8 KiB of them. The caller must undo any Content-Encoding.
 //
-// A form is in UTF-8 unless its Content-Type, its input _charset_ or one of its parts declares another encoding. What is
-// not UTF-8 and does not say what it is, is in the encoding that pageCharset returns, or else in windows-1252.
-// pageCharset gets the form as it would be in windows-1252, and may be nil. JSON is in what its Content-Type declares, or
+// A form is in UTF-8 unless its Content-Type, its input _charset_ or one of its parts declares
+// another encoding. Text that is not UTF-8 and has no declared encoding is read in the encoding
+// that pageCharset returns, or else in windows-1252. pageCharset gets the form as read in
+// windows-1252, and may be nil. JSON is read in the encoding that its Content-Type declares, or
 // else in UTF-8.
 //
-// The error wraps [ErrUnsupported], [ErrTooLarge] or [ErrMalformed]. When body itself fails, the error wraps that
-// failure instead, with two exceptions: an [*http.MaxBytesError] comes with ErrTooLarge, and a multipart body that
-// fails with [io.ErrUnexpectedEOF] is cut short and thus ErrMalformed.
+// The error wraps [ErrUnsupported], [ErrTooLarge] or [ErrMalformed]. When reading body fails, the
+// error wraps that failure instead, with two exceptions: an [*http.MaxBytesError] comes with
+// ErrTooLarge, and a multipart body that fails with [io.ErrUnexpectedEOF] counts as cut short,
+// which is ErrMalformed.
 //
-// With ErrTooLarge, and with no other error, comes a form: what could be read, so that a visitor need not type it
-// again. It is not what they sent, and so no form to act upon. Values that are too long are in it too, as a whole, up to
-// [MaxKept] bytes of them; one that goes beyond ends the form, as do a value too many, a name that is too long, and the
-// end of the body's limit, which takes with it the value that it falls in and all values of a JSON object.
+// With ErrTooLarge, and with no other error, Read also returns an incomplete form, to show the
+// visitor again. It must not be submitted. The form includes values that are too long, up to
+// [MaxKept] bytes of them in total. It ends before the first value that exceeds MaxKept or the
+// number of fields, or whose name is too long. If the body is too large, it lacks the value that
+// the limit falls in and everything after it; a JSON object then has no values at all.
 func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*Form) string) (*Form, error) {
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the content type is missing or unreadable", ErrUnsupported)
+		return nil, fmt.Errorf("%w: the content type is missing or invalid", ErrUnsupported)
 	}
 	declared, err := declaredCharset(params)
 	if err != nil {
@@ -149,7 +152,7 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 	case "application/json":
 		err = c.readJSON(src)
 	default:
-		err = fmt.Errorf("%w: the content type is none of application/x-www-form-urlencoded, multipart/form-data and application/json", ErrUnsupported)
+		err = fmt.Errorf("%w: the content type is not supported; send application/x-www-form-urlencoded, multipart/form-data or application/json", ErrUnsupported)
 	}
 	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return nil, err
@@ -159,14 +162,14 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 	return &c.form, cmp.Or(err, decodeErr, c.tooLong)
 }
 
-// MaxKept is how many bytes of values that are too long come with [ErrTooLarge].
+// MaxKept is how many bytes of too long values [Read] returns with [ErrTooLarge].
 const MaxKept = 256 << 10
 
-// maxMediaType bounds a Content-Type header; the ones in use have fewer than 150 bytes.
+// maxMediaType bounds a Content-Type header. Those in use have fewer than 150 bytes.
 const maxMediaType = 1024
 
-// parseMediaType is [mime.ParseMediaType], but where that gives up all parameters for an odd one, it gives up only the
-// odd one and what follows, because the boundary of a multipart body may come before it.
+// parseMediaType is [mime.ParseMediaType], except that an invalid parameter drops only itself and
+// those after it. A multipart boundary may come before it.
 func parseMediaType(header string) (mediaType string, params map[string]string, err error) {
 	if len(header) > maxMediaType {
 		return "", nil, mime.ErrInvalidMediaParameter
@@ -181,8 +184,8 @@ func parseMediaType(header string) (mediaType string, params map[string]string, 
 	}
 }
 
-// source is the bounded body. It remembers why it failed, because a parser that gets half a line before the failure may
-// complain about the line instead.
+// source is the bounded body. It remembers why it failed, because a parser that gets half a line
+// may report the line instead of the failure.
 type source struct {
 	r   io.Reader
 	err error // the first failure, never io.EOF
@@ -196,7 +199,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll returns the body, or as much of it as there is before it fails.
+// readAll returns the body, or what was read before it failed.
 func (s *source) readAll() ([]byte, error) {
 	body, err := io.ReadAll(s)
 	if err != nil {
@@ -207,25 +210,25 @@ func (s *source) readAll() ([]byte, error) {
 
 func readError(err error) error {
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return fmt.Errorf("%w: the body has more than %d bytes: %w", ErrTooLarge, tooLong.Limit, err)
+		return fmt.Errorf("%w: body exceeds %d bytes: %w", ErrTooLarge, tooLong.Limit, err)
 	}
-	return fmt.Errorf("reading the body of the form: %w", err)
+	return fmt.Errorf("reading the form body: %w", err)
 }
 
-// collector gathers a form's entries within limits.
+// collector collects a form's entries within limits.
 type collector struct {
 	limits   Limits
 	declared charset // of the whole body
 	fields   int
-	form     Form      // as it came, until it is decoded
-	charsets []charset // those that single values declare
-	raw      []string  // the values as they came
-	tooLong  error     // that a value is too long, which does not keep others from being read
+	form     Form      // before decoding
+	charsets []charset // declared by single values
+	raw      []string  // values before decoding
+	tooLong  error     // set when a value is too long; reading goes on
 	kept     int       // bytes of values that are too long
 }
 
-// add keeps a value of a name. Browsers send no input without a name and no field could be mapped to one, so a value
-// without a name is skipped.
+// add keeps a value. It skips values without a name: browsers do not send them and no field can be
+// mapped to them.
 func (c *collector) add(name, value string) error {
 	if name == "" {
 		return nil
@@ -244,7 +247,7 @@ func (c *collector) countField() error {
 	return nil
 }
 
-// keep keeps a value, which may declare an encoding of its own.
+// keep keeps a value, which may declare its own encoding.
 func (c *collector) keep(name, value string, own charset) error {
 	if err := c.checkName(name); err != nil {
 		return err
@@ -285,7 +288,7 @@ func (c *collector) checkName(name string) error {
 
 func checkText(text string) error {
 	if strings.IndexByte(text, 0) >= 0 {
-		return fmt.Errorf("%w: a name or value holds a NUL character", ErrMalformed)
+		return fmt.Errorf("%w: a name or value contains a NUL character", ErrMalformed)
 	}
 	return nil
 }

@@ -21,10 +21,10 @@ const (
 	jsonObject = "application/json"
 )
 
-// private stands in bad bodies for what a visitor typed; no error may quote it.
+// private stands for visitor input in malformed bodies. No error may quote it.
 const private = "Zephyrine"
 
-// entries makes a list of entries from names and values in turn.
+// entries returns a list of entries from alternating names and values.
 func entries(namesAndValues ...string) []form.Entry {
 	var list []form.Entry
 	for i := 0; i < len(namesAndValues); i += 2 {
@@ -40,12 +40,12 @@ func wantEntries(t *testing.T, got *form.Form, want []form.Entry) {
 	}
 }
 
-// wantRefused checks that reading failed with want, alone of the three, without quoting what the visitor typed, and that
-// what could be read came if and only if there was too much of it.
+// wantRefused checks that err is want and none of the other sentinel errors, that it does not quote
+// the visitor, and that a form came with it only for ErrTooLarge.
 func wantRefused(t *testing.T, got *form.Form, err, want error) {
 	t.Helper()
 	if (got != nil) != errors.Is(want, form.ErrTooLarge) {
-		t.Errorf("form %v came with the error", got)
+		t.Errorf("got form %v with error", got)
 	}
 	for _, sentinel := range []error{form.ErrUnsupported, form.ErrTooLarge, form.ErrMalformed} {
 		if is := errors.Is(err, sentinel); is != errors.Is(want, sentinel) {
@@ -129,7 +129,7 @@ func TestReadBoundaryOfLongestLength(t *testing.T) {
 func TestReadCharsetErrorSaysWhatToDo(t *testing.T) {
 	_, err := form.Read(strings.NewReader("a=1"), urlencoded+"; charset=utf-16", form.Limits{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "serve the page with the form as UTF-8") {
-		t.Errorf("the error does not say that the page must be UTF-8: %v", err)
+		t.Errorf("the error does not ask for a page in UTF-8: %v", err)
 	}
 }
 
@@ -167,8 +167,8 @@ func TestFormLookup(t *testing.T) {
 	}
 }
 
-// TestReadBodyFails lets the body fail after each of its bytes: what the caller learns is the failure, never a form and
-// never a complaint about the half that arrived.
+// TestReadBodyFails lets the body fail after each of its bytes. The caller must get that failure,
+// without a form and without a complaint about the half that arrived.
 func TestReadBodyFails(t *testing.T) {
 	errReset := errors.New("connection reset")
 	bodies := map[string]string{

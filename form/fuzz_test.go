@@ -20,7 +20,7 @@ import (
 // tight are limits that a fuzzer reaches.
 var tight = form.Limits{Body: 2048, Fields: 8, Name: 16, Value: 64}
 
-// readFuzzed reads body and checks what must hold for any body; it returns nil for a body that was refused.
+// readFuzzed reads body and checks what must hold for any body. It returns nil for a refused body.
 func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 	t.Helper()
 	got, err := form.Read(bytes.NewReader(body), contentType, tight, nil)
@@ -38,25 +38,25 @@ func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 		return nil
 	}
 	if int64(len(body)) > tight.Body {
-		t.Fatalf("a body of %d bytes passed the limits", len(body))
+		t.Fatalf("a body of %d bytes exceeds the limits", len(body))
 	}
 	return got
 }
 
-// checkFuzzed checks what must hold for any form, be it one that passed the limits.
+// checkFuzzed checks what must hold for any form, even one that exceeded the limits.
 func checkFuzzed(t *testing.T, got *form.Form, err error) {
 	t.Helper()
 	if len(got.Entries)+len(got.Files) > tight.Fields {
-		t.Fatalf("%d entries and %d files passed the limits", len(got.Entries), len(got.Files))
+		t.Fatalf("%d entries and %d files exceed the limits", len(got.Entries), len(got.Files))
 	}
 	if err == nil && (got.Cut || got.TooLong != nil) {
-		t.Fatalf("a form that passed no limit is said to have: %+v", got)
+		t.Fatalf("form within the limits is marked as cut or too long: %+v", got)
 	}
 	for _, entry := range got.Entries {
 		checkFuzzedText(t, entry.Name, tight.Name)
 		most := tight.Value
 		if slices.Contains(got.TooLong, entry.Name) {
-			most = 3 * int(tight.Body) // a byte may become a character of three
+			most = 3 * int(tight.Body) // a byte may decode to a character of three bytes
 		}
 		checkFuzzedText(t, entry.Value, most)
 		if entry.Name == "" || !got.Has(entry.Name) || !slices.Contains(got.Values(entry.Name), entry.Value) {
@@ -71,11 +71,11 @@ func checkFuzzed(t *testing.T, got *form.Form, err error) {
 func checkFuzzedText(t *testing.T, text string, limit int) {
 	t.Helper()
 	if len(text) > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		t.Fatalf("%q has more than %d bytes, is not UTF-8 or holds NUL", text, limit)
+		t.Fatalf("%q has more than %d bytes, is not UTF-8 or contains NUL", text, limit)
 	}
 }
 
-// FuzzURLEncoded holds a body against net/url, which reads the same values but for their order.
+// FuzzURLEncoded compares the values with those of net/url, regardless of order.
 func FuzzURLEncoded(f *testing.F) {
 	for _, seed := range []string{
 		"", "name=Asha+Rao&phone=081234+56789", "a=1;b=2", "&&=&a&a=", "a=%C3%A9&b=%E9", "a=%00", "%", "a=%4", "%F0%9F%98%80=1",
@@ -90,7 +90,7 @@ func FuzzURLEncoded(f *testing.F) {
 		}
 		want, err := url.ParseQuery(string(body))
 		if err != nil {
-			t.Fatalf("net/url refuses what was read: %v", err)
+			t.Fatalf("net/url refuses the body: %v", err)
 		}
 		delete(want, "")
 		values := url.Values{}
@@ -103,7 +103,7 @@ func FuzzURLEncoded(f *testing.F) {
 	})
 }
 
-// FuzzMultipart checks that no form comes without its final boundary, and none with bytes that the body does not hold.
+// FuzzMultipart checks that every form has a final boundary and contains only bytes of the body.
 func FuzzMultipart(f *testing.F) {
 	for _, seed := range []string{
 		"", end, "--b--", part(`name="a"`, "1") + end, part(`name="a"`, "1"), "--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"a\"",
@@ -123,7 +123,7 @@ func FuzzMultipart(f *testing.F) {
 			return
 		}
 		if boundary == "b" && !bytes.Contains(body, []byte("--b--")) {
-			t.Fatal("a form without its final boundary was read")
+			t.Fatal("got a form without its final boundary")
 		}
 		for _, entry := range got.Entries {
 			if got.Charset == "" && !bytes.Contains(body, []byte(entry.Value)) {
@@ -133,7 +133,7 @@ func FuzzMultipart(f *testing.F) {
 	})
 }
 
-// FuzzJSON holds a body against encoding/json, which decodes the same strings when asked for each member as a whole.
+// FuzzJSON compares the values with those of encoding/json.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"name":"Asha Rao","phone":"081234 56789","tags":["a","b"],"agree":true,"age":4.50,"none":null}`, "\uFEFF{}",
@@ -156,20 +156,20 @@ func FuzzJSON(f *testing.F) {
 		}
 		for _, entry := range got.Entries {
 			if _, ok := want[entry.Name]; !ok {
-				t.Fatalf("encoding/json finds no %q", entry.Name)
+				t.Fatalf("encoding/json does not find %q", entry.Name)
 			}
 		}
 	})
 }
 
-// decodeLastMembers reads an object the way that encoding/json does, where the last member of a name stands for all.
+// decodeLastMembers decodes an object with encoding/json, where the last member of a name wins.
 func decodeLastMembers(t *testing.T, body []byte) map[string][]string {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var members map[string]any
 	if err := decoder.Decode(&members); err != nil {
-		t.Fatalf("encoding/json refuses what was read: %v", err)
+		t.Fatalf("encoding/json refuses the body: %v", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		t.Fatalf("encoding/json finds more after the object: %v", err)

@@ -15,8 +15,8 @@ import (
 
 var byteOrderMark = []byte("\uFEFF")
 
-// readJSON reads one flat JSON object. A byte order mark before it is ignored, as RFC 8259 section 8.1 allows, because
-// some scripts send one and it cannot be part of a value.
+// readJSON reads one flat JSON object. It ignores a byte order mark before it, as RFC 8259 section
+// 8.1 allows, because some scripts send one.
 func (c *collector) readJSON(src *source) error {
 	body, err := src.readAll()
 	if err != nil {
@@ -27,21 +27,21 @@ func (c *collector) readJSON(src *source) error {
 		decoded, in := c.declared.decode(string(body))
 		body, c.declared, c.form.Charset = []byte(decoded), charset{}, in.name
 	}
-	// Package json would replace both with U+FFFD without a word, and a value that the visitor did not send is worse
-	// than none.
+	// Package json would silently replace both with U+FFFD. A value that the visitor did not send
+	// is worse than an error.
 	if !utf8.Valid(body) {
 		return fmt.Errorf("%w: the JSON is not UTF-8", ErrMalformed)
 	}
 	if hasLoneSurrogate(body) {
-		return fmt.Errorf("%w: the JSON escapes half of a surrogate pair", ErrMalformed)
+		return fmt.Errorf("%w: the JSON escapes half a surrogate pair", ErrMalformed)
 	}
 	object := jsonObject{json.NewDecoder(bytes.NewReader(body))}
 	object.UseNumber()
 	return c.addObject(object)
 }
 
-// jsonObject decodes token by token: that keeps the order of the members and repeated names, and finds a nested value
-// before what is in it.
+// jsonObject decodes token by token. That keeps the order of members and repeated names, and finds
+// a nested value before its content.
 type jsonObject struct {
 	*json.Decoder
 }
@@ -55,7 +55,7 @@ func (c *collector) addObject(object jsonObject) error {
 		if err != nil {
 			return err
 		}
-		name, _ := token.(string) // package json lets nothing else stand for a name
+		name, _ := token.(string) // package json accepts only strings as names
 		if err := c.addMember(object, name); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (c *collector) addObject(object jsonObject) error {
 		return err
 	}
 	if _, err := object.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: the JSON goes on after the object", ErrMalformed)
+		return fmt.Errorf("%w: the JSON continues after the object", ErrMalformed)
 	}
 	return nil
 }
@@ -105,17 +105,18 @@ func (c *collector) addScalar(name string, token json.Token) error {
 	}
 }
 
-// next returns the next token. The error leaves out that of package json, which quotes the body.
+// next returns the next token. Its error omits package json's, which quotes the body.
 func (o jsonObject) next() (json.Token, error) {
 	token, err := o.Token()
 	if err != nil {
-		return nil, fmt.Errorf("%w: the JSON is broken at byte %d", ErrMalformed, o.InputOffset())
+		return nil, fmt.Errorf("%w: the JSON is invalid at byte %d", ErrMalformed, o.InputOffset())
 	}
 	return token, nil
 }
 
-// hasLoneSurrogate reports whether body escapes half of a UTF-16 surrogate pair without the other. It need not know
-// where strings begin and end: a backslash outside of one is refused as broken JSON later.
+// hasLoneSurrogate reports whether body escapes half of a UTF-16 surrogate pair without the other.
+// It does not track where strings begin and end: a backslash outside a string fails later as broken
+// JSON.
 func hasLoneSurrogate(body []byte) bool {
 	for {
 		start := bytes.IndexByte(body, '\\')
@@ -141,7 +142,7 @@ func hasLoneSurrogate(body []byte) bool {
 
 const escapeLength = len(`\uXXXX`)
 
-// unicodeEscape returns the UTF-16 code unit that text begins with an escape of.
+// unicodeEscape returns the UTF-16 code unit of an escape at the beginning of text.
 func unicodeEscape(text []byte) (rune, bool) {
 	if len(text) < escapeLength || !bytes.HasPrefix(text, []byte(`\u`)) {
 		return 0, false

@@ -124,7 +124,7 @@ func TestReadJSONNested(t *testing.T) {
 			got, err := form.Read(strings.NewReader(test.body), jsonObject, form.Limits{}, nil)
 			wantRefused(t, got, err, form.ErrMalformed)
 			if err != nil && !strings.Contains(err.Error(), "nested") {
-				t.Errorf("the error does not say that the object is nested: %v", err)
+				t.Errorf("the error does not mention nesting: %v", err)
 			}
 		})
 	}

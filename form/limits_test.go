@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
-// TestReadLimits holds bodies that are exactly at a limit against bodies that are one above it.
+// TestReadLimits checks bodies exactly at a limit, and one above it.
 func TestReadLimits(t *testing.T) {
 	tests := []struct {
 		name, contentType string
@@ -24,7 +24,7 @@ func TestReadLimits(t *testing.T) {
 		{"body", urlencoded, form.Limits{Body: 4}, "a=bc", "a=bcd"},
 		{"body of separators", urlencoded, form.Limits{Body: 4}, "&&&&", "&&&&&"},
 		{"fields", urlencoded, form.Limits{Fields: 2}, "a=1&a=2", "a=1&a=2&a=3"},
-		{"fields, skipped ones apart", urlencoded, form.Limits{Fields: 2}, "a=1&&=x&=y&&b=2", "a=1&&=x&b=2&c"},
+		{"fields without skipped ones", urlencoded, form.Limits{Fields: 2}, "a=1&&=x&=y&&b=2", "a=1&&=x&b=2&c"},
 		{"name", urlencoded, form.Limits{Name: 3}, "abc=1", "abcd=1"},
 		{"name, decoded", urlencoded, form.Limits{Name: 3}, "%E2%82%AC=1", "%E2%82%ACa=1"},
 		{"value", urlencoded, form.Limits{Value: 3}, "a=123", "a=1234"},
@@ -36,18 +36,18 @@ func TestReadLimits(t *testing.T) {
 		{"body with a file", formData, form.Limits{Body: int64(len(part(`name="a"; filename=""`, "") + end))}, part(`name="a"; filename=""`, "") + end, part(`name="a"; filename=""`, "1") + end},
 		{"fields", formData, form.Limits{Fields: 2}, part(`name="a"`, "1") + part(`name="a"`, "2") + end, strings.Repeat(part(`name="a"`, "1"), 3) + end},
 		{"fields with a file", formData, form.Limits{Fields: 2}, part(`name="a"`, "1") + part(`name="f"; filename="f"`, "") + end, part(`name="a"`, "1") + part(`name="f"; filename="f"`, "") + part(`name="a"`, "1") + end},
-		{"fields that are files not chosen", formData, form.Limits{Fields: 2}, strings.Repeat(part(`name="f"; filename=""`, ""), 2) + end, strings.Repeat(part(`name="f"; filename=""`, ""), 3) + end},
+		{"fields that are empty file inputs", formData, form.Limits{Fields: 2}, strings.Repeat(part(`name="f"; filename=""`, ""), 2) + end, strings.Repeat(part(`name="f"; filename=""`, ""), 3) + end},
 		{"name", formData, form.Limits{Name: 3}, part(`name="abc"`, "1") + end, part(`name="abcd"`, "1") + end},
 		{"name of a file", formData, form.Limits{Name: 3}, part(`name="abc"; filename="f"`, "1") + end, part(`name="abcd"; filename="f"`, "1") + end},
 		{"value", formData, form.Limits{Value: 3}, part(`name="a"`, "123") + end, part(`name="a"`, "1234") + end},
 		{"value of line breaks", formData, form.Limits{Value: 3}, part(`name="a"`, "\r\n\r") + end, part(`name="a"`, "\r\n\r\n") + end},
-		{"value, files apart", formData, form.Limits{Value: 3}, part(`name="a"; filename="f"`, strings.Repeat("x", 9999)) + end, part(`name="f"; filename="f"`, "1234") + part(`name="a"`, "1234") + end},
+		{"value, but not a file", formData, form.Limits{Value: 3}, part(`name="a"; filename="f"`, strings.Repeat("x", 9999)) + end, part(`name="f"; filename="f"`, "1234") + part(`name="a"`, "1234") + end},
 
 		{"body", jsonObject, form.Limits{Body: 7}, `{"a":1}`, `{"a":12}`},
 		{"body with white space", jsonObject, form.Limits{Body: 7}, `{    } `, `{     } `},
 		{"fields", jsonObject, form.Limits{Fields: 2}, `{"a":1,"a":2}`, `{"a":1,"a":2,"a":3}`},
 		{"fields in an array", jsonObject, form.Limits{Fields: 2}, `{"a":[1,2]}`, `{"a":[1,2,3]}`},
-		{"fields, absent ones apart", jsonObject, form.Limits{Fields: 2}, `{"a":null,"b":[null,1],"c":[],"d":2,"":3}`, `{"a":null,"b":[null,1],"c":2,"d":3}`},
+		{"fields without absent ones", jsonObject, form.Limits{Fields: 2}, `{"a":null,"b":[null,1],"c":[],"d":2,"":3}`, `{"a":null,"b":[null,1],"c":2,"d":3}`},
 		{"name", jsonObject, form.Limits{Name: 3}, `{"abc":1}`, `{"abcd":1}`},
 		{"name, decoded", jsonObject, form.Limits{Name: 3}, `{"\u20ac":1}`, `{"\u20aca":1}`},
 		{"value", jsonObject, form.Limits{Value: 3}, `{"a":"123"}`, `{"a":"1234"}`},
@@ -104,7 +104,7 @@ func TestReadLargestLimits(t *testing.T) {
 	}
 }
 
-// endless reads as its head and then as its tail again and again, and counts what was taken.
+// endless reads as its head, followed by its tail forever. It counts the bytes read.
 type endless struct {
 	head, tail string
 	taken      int64
@@ -123,7 +123,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestReadTakesNoMoreThanTheBodyLimit(t *testing.T) {
+func TestReadStopsAtTheBodyLimit(t *testing.T) {
 	tests := []struct{ name, contentType, head, tail string }{
 		{"separators", urlencoded, "", "&"},
 		{"one value", urlencoded, "a=", "1"},
@@ -141,9 +141,10 @@ func TestReadTakesNoMoreThanTheBodyLimit(t *testing.T) {
 				body := &endless{head: test.head, tail: test.tail}
 				got, err := form.Read(body, test.contentType, form.Limits{Body: limit, Name: math.MaxInt, Value: math.MaxInt}, nil)
 				if body.taken > limit+1 {
-					t.Errorf("took %d bytes with a limit of %d", body.taken, limit)
+					t.Errorf("read %d bytes with a limit of %d", body.taken, limit)
 				}
-				// A line as long as the multipart reader's buffer is broken before it is too long.
+				// The reader may report a line as long as its buffer as malformed before it exceeds
+				// the limit.
 				if test.name == "boundary" && limit >= 4096 {
 					wantRefused(t, got, err, form.ErrMalformed)
 				} else {
@@ -162,7 +163,7 @@ func TestReadStopsFloodOfPartsEarly(t *testing.T) {
 		got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Fields: fields}, nil)
 		wantRefused(t, got, err, form.ErrTooLarge)
 		if most := int64((fields+1)*len(flood) + readAhead); body.taken > most {
-			t.Errorf("%s: took %d bytes to notice, want at most %d", disposition, body.taken, most)
+			t.Errorf("%s: read %d bytes, want at most %d", disposition, body.taken, most)
 		}
 	}
 }
@@ -173,12 +174,13 @@ func TestReadStopsLongValueEarly(t *testing.T) {
 	got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Value: 100}, nil)
 	wantRefused(t, got, err, form.ErrTooLarge)
 	if most := int64(len(head) + form.MaxKept + 4096); body.taken > most {
-		t.Errorf("took %d bytes to notice, want at most %d", body.taken, most)
+		t.Errorf("read %d bytes, want at most %d", body.taken, most)
 	}
 }
 
-// What could be read of a form that passed a limit comes with the error, so that it need not be typed again.
-func TestReadKeepsWhatPassedNoLimit(t *testing.T) {
+// The error comes with the part of the form that could be read, so that visitors need not type it
+// again.
+func TestReadKeepsWhatIsWithinTheLimits(t *testing.T) {
 	long, huge := strings.Repeat("v", 50), strings.Repeat("v", form.MaxKept+1)
 	photo := part(`name="photo"; filename="roof.jpg"`, strings.Repeat("x", 300))
 	limits := form.Limits{Body: 300, Fields: 4, Name: 10, Value: 40}
@@ -195,7 +197,7 @@ func TestReadKeepsWhatPassedNoLimit(t *testing.T) {
 		{"long value", formData, part(`name="b"`, long) + part(`name="c"`, "3") + end, limits, entries("b", long, "c", "3"), []string{"b"}, nil, false},
 		{"long value", jsonObject, `{"b":"` + long + `","c":3}`, limits, entries("b", long, "c", "3"), []string{"b"}, nil, false},
 		{"long values", urlencoded, "a=" + long + "&a=" + long, limits, entries("a", long, "a", long), []string{"a", "a"}, nil, false},
-		{"long value that is no text", urlencoded, "a=1&b=%00" + long + "&c=3", limits, entries("a", "1", "c", "3"), []string{"b"}, nil, false},
+		{"long value that is not text", urlencoded, "a=1&b=%00" + long + "&c=3", limits, entries("a", "1", "c", "3"), []string{"b"}, nil, false},
 		{"long value with NUL", formData, part(`name="b"`, "\x00"+long) + part(`name="c"`, "3") + end, limits, entries("c", "3"), []string{"b"}, nil, false},
 		{"huge value", urlencoded, "a=1&b=" + huge + "&c=3", wide, entries("a", "1"), []string{"b"}, nil, true},
 		{"huge value", formData, part(`name="a"`, "1") + part(`name="b"`, huge) + part(`name="c"`, "3") + end, wide, entries("a", "1"), []string{"b"}, nil, true},
@@ -219,7 +221,8 @@ func TestReadKeepsWhatPassedNoLimit(t *testing.T) {
 	}
 }
 
-// TestReadAllocatesWithinBounds feeds bodies that are built to cost more memory than they have bytes.
+// TestReadAllocatesWithinBounds reads bodies that are built to cost more memory than they have
+// bytes.
 func TestReadAllocatesWithinBounds(t *testing.T) {
 	const mebibyte = 1 << 20
 	full := func(head, repeated string) string {
@@ -255,10 +258,10 @@ func TestReadAllocatesWithinBounds(t *testing.T) {
 			_, err := form.Read(body, test.contentType, test.limits, nil)
 			runtime.ReadMemStats(&after)
 			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > test.most {
-				t.Errorf("a body of %d bytes made it allocate %d, want at most %d (error: %v)", len(test.body), allocated, test.most, err)
+				t.Errorf("a body of %d bytes allocated %d bytes, want at most %d (error: %v)", len(test.body), allocated, test.most, err)
 			}
 			if body.Len() == len(test.body) {
-				t.Error("nothing was read")
+				t.Error("got nothing")
 			}
 		})
 	}

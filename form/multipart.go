@@ -15,11 +15,11 @@ import (
 
 const (
 	maxBoundary        = 70      // characters, RFC 2046 section 5.1.1
-	maxPartHeaders     = 16      // browsers send two at most
-	maxPartHeaderBytes = 8 << 10 // of which a long name and a long file name take the most
+	maxPartHeaders     = 16      // browsers send at most two
+	maxPartHeaderBytes = 8 << 10 // room for a long name and a long file name
 )
 
-// readMultipart reads multipart/form-data part by part; a file goes by without being kept.
+// readMultipart reads multipart/form-data part by part and skips files.
 func (c *collector) readMultipart(src *source, boundary string) error {
 	if boundary == "" || len(boundary) > maxBoundary {
 		return fmt.Errorf("%w: the multipart boundary is missing or has more than %d characters", ErrMalformed, maxBoundary)
@@ -39,9 +39,9 @@ func (c *collector) readMultipart(src *source, boundary string) error {
 	}
 }
 
-// unfinished makes the end of src an error. Package multipart takes the end of a body within the headers of a part for
-// the proper end of the form; after this only the final boundary is one. The line break lets the final boundary be the
-// very last bytes of the body, as RFC 2046 has it.
+// unfinished makes the end of src an error. Package multipart takes the end of a body within a
+// part's headers for the end of the form; with unfinished, only the final boundary ends it. The
+// line break lets the final boundary be the last bytes of the body, as RFC 2046 allows.
 func unfinished(src io.Reader) io.Reader {
 	return io.MultiReader(src, strings.NewReader("\r\n"), cutShort{})
 }
@@ -50,15 +50,15 @@ type cutShort struct{}
 
 func (cutShort) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// partReader is a multipart reader with the source it reads from.
+// partReader is a multipart reader with its source.
 type partReader struct {
 	*multipart.Reader
 	src   *source
 	value bytes.Buffer
 }
 
-// readEpilogue reads what follows the final boundary, so that a body is too large or cut short wherever its surplus or
-// its gap is.
+// readEpilogue reads everything after the final boundary, so that a body that is too large or cut
+// short there is refused too.
 func (r *partReader) readEpilogue() error {
 	if _, err := io.Copy(io.Discard, r.src); err != nil {
 		return r.failure()
@@ -66,12 +66,13 @@ func (r *partReader) readEpilogue() error {
 	return nil
 }
 
-// failure says why the multipart reader stopped. It leaves out that reader's own error, which quotes the body.
+// failure returns why the multipart reader stopped. It omits that reader's own error, which quotes
+// the body.
 func (r *partReader) failure() error {
 	if r.src.err != nil && !errors.Is(r.src.err, io.ErrUnexpectedEOF) {
 		return readError(r.src.err)
 	}
-	return fmt.Errorf("%w: the multipart body is broken or ends before its final boundary", ErrMalformed)
+	return fmt.Errorf("%w: the multipart body is invalid or ends before its final boundary", ErrMalformed)
 }
 
 func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
@@ -108,12 +109,13 @@ func checkPartHeaders(header textproto.MIMEHeader) error {
 		}
 	}
 	if lines > maxPartHeaders || size > maxPartHeaderBytes {
-		return fmt.Errorf("%w: a part has more than %d headers or %d bytes of them", ErrMalformed, maxPartHeaders, maxPartHeaderBytes)
+		return fmt.Errorf("%w: a part has more than %d headers or %d bytes of headers", ErrMalformed, maxPartHeaders, maxPartHeaderBytes)
 	}
 	return nil
 }
 
-// addFile notes a file; the multipart reader skips its bytes on the way to the next part.
+// addFile records the name of a file input. The multipart reader skips the file on the way to the
+// next part.
 func (c *collector) addFile(input disposition) error {
 	if err := c.checkName(input.name); err != nil {
 		return err
@@ -124,7 +126,7 @@ func (c *collector) addFile(input disposition) error {
 	return nil
 }
 
-// readValue reads as much of a value as may be kept of one that is too long, and a byte more to notice that there is.
+// readValue reads a value, and of one that is too long as much as may be kept and one byte more.
 func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, error) {
 	parts.value.Reset()
 	most := max(int64(c.limits.Value), int64(MaxKept-c.kept))
@@ -135,11 +137,11 @@ func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, 
 	return parts.value.String(), nil
 }
 
-// disposition is what the Content-Disposition header of a part says about its input.
+// disposition is the parsed Content-Disposition header of a part.
 type disposition struct {
 	name   string
-	file   bool // it is a file input
-	chosen bool // and a file was chosen in it
+	file   bool // the input is a file input
+	chosen bool // a file was chosen
 }
 
 func parseDisposition(header textproto.MIMEHeader) (disposition, error) {
@@ -149,7 +151,7 @@ func parseDisposition(header textproto.MIMEHeader) (disposition, error) {
 	}
 	kind, params, err := mime.ParseMediaType(lines[0])
 	if err != nil || kind != "form-data" || params["name"] == "" {
-		return disposition{}, fmt.Errorf("%w: the Content-Disposition header of a part is not form-data with a name", ErrMalformed)
+		return disposition{}, fmt.Errorf("%w: a part's Content-Disposition is not form-data with a name", ErrMalformed)
 	}
 	filename, file := params["filename"]
 	if !file && hasExtendedFilename(lines[0]) {
@@ -158,14 +160,15 @@ func parseDisposition(header textproto.MIMEHeader) (disposition, error) {
 	return disposition{name: params["name"], file: file, chosen: filename != ""}, nil
 }
 
-// hasExtendedFilename reports whether header has a filename* parameter in any of the forms of RFC 2231. Package mime
-// drops one that it cannot decode, which would make the file a value; without the star it is an ordinary parameter.
+// hasExtendedFilename reports whether header has a filename* parameter in any form of RFC 2231.
+// Package mime drops one that it cannot decode, which would turn the file into a value. Without the
+// star it is an ordinary parameter.
 func hasExtendedFilename(header string) bool {
 	if !strings.Contains(header, "*") {
 		return false
 	}
 	_, params, err := mime.ParseMediaType(strings.ReplaceAll(header, "*", "."))
-	if err != nil { // two parameters differed in the star alone
+	if err != nil { // two parameters differ only in the star
 		return true
 	}
 	for param := range params {
@@ -176,14 +179,14 @@ func hasExtendedFilename(header string) bool {
 	return false
 }
 
-// partCharset returns the encoding that a part declares for its value. A transfer encoding other than the three that
-// change nothing is not undone: no browser sends one, RFC 7578 section 4.7 deprecates them, and to keep the encoded text
-// would be to keep a wrong value.
+// partCharset returns the encoding that a part declares for its value. It refuses transfer
+// encodings that change the value instead of decoding them: no browser sends one, and RFC 7578
+// section 4.7 deprecates them.
 func partCharset(header textproto.MIMEHeader) (charset, error) {
 	switch strings.ToLower(header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		return charset{}, fmt.Errorf("%w: a part has a Content-Transfer-Encoding; send values as they are", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: a part has a Content-Transfer-Encoding; send values unencoded", ErrMalformed)
 	}
 	contentType := header.Get("Content-Type")
 	if contentType == "" {
@@ -191,10 +194,10 @@ func partCharset(header textproto.MIMEHeader) (charset, error) {
 	}
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
-		return charset{}, fmt.Errorf("%w: the content type of a part is unreadable", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: the content type of a part is invalid", ErrMalformed)
 	}
 	if strings.HasPrefix(mediaType, "multipart/") {
-		return charset{}, fmt.Errorf("%w: a part is itself multipart; nested parts are not read", ErrMalformed)
+		return charset{}, fmt.Errorf("%w: a part is itself multipart; nested parts are not supported", ErrMalformed)
 	}
 	return declaredCharset(params)
 }

@@ -13,8 +13,8 @@ import (
 // end is the final boundary of a body whose boundary is "b".
 const end = "--b--\r\n"
 
-// part returns a part of a body whose boundary is "b": its Content-Disposition parameters, its content and further
-// header lines.
+// part returns a part of a body whose boundary is "b", with its Content-Disposition parameters,
+// content and further header lines.
 func part(disposition, content string, headers ...string) string {
 	head := "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n"
 	for _, header := range headers {
@@ -39,10 +39,10 @@ func TestReadMultipart(t *testing.T) {
 		{"quoted name", part(`name="a\"b"`, "1") + part(`name="a%22b"`, "2") + end, entries(`a"b`, "1", "a%22b", "2"), nil},
 		{"name as a token", part(`name=a`, "1") + end, entries("a", "1"), nil},
 		{"name with stars", part(`name="a*b"`, "1") + part(`name="filename*"`, "2") + end, entries("a*b", "1", "filename*", "2"), nil},
-		{"name that says filename", part(`name="; filename=x"`, "1") + end, entries("; filename=x", "1"), nil},
+		{"name that looks like a filename", part(`name="; filename=x"`, "1") + end, entries("; filename=x", "1"), nil},
 		{"header names in any case", strings.ReplaceAll(part(`NAME="a"`, "1"), "Content-Disposition: form", "content-disposition:Form") + end, entries("a", "1"), nil},
 		{"text part with a charset", part(`name="a"`, "é", "Content-Type: text/plain; charset=UTF-8") + end, entries("a", "é"), nil},
-		{"text part with odd parameters", part(`name="a"`, "é", "Content-Type: text/plain; odd") + end, entries("a", "é"), nil},
+		{"text part with invalid parameters", part(`name="a"`, "é", "Content-Type: text/plain; odd") + end, entries("a", "é"), nil},
 		{"part of another type", part(`name="a"`, `{"b":1}`, "Content-Type: application/json") + end, entries("a", `{"b":1}`), nil},
 		{"transfer encodings that change nothing", part(`name="a"`, "1", "Content-Transfer-Encoding: 8bit") + part(`name="b"`, "2", "Content-Transfer-Encoding: Binary") + end, entries("a", "1", "b", "2"), nil},
 		{"preamble and epilogue", "preamble\r\n" + part(`name="a"`, "1") + end + "epilogue --b\r\n", entries("a", "1"), nil},
@@ -118,10 +118,10 @@ func TestReadMultipartRefused(t *testing.T) {
 		{"base64", part(`name="a"`, private, "Content-Transfer-Encoding: base64") + end, form.ErrMalformed},
 		{"quoted-printable", part(`name="a"`, private+"=3D", "Content-Transfer-Encoding: Quoted-Printable") + end, form.ErrMalformed},
 		{"unknown transfer encoding", part(`name="a"`, "1", "Content-Transfer-Encoding: "+private) + end, form.ErrMalformed},
-		{"unreadable content type", part(`name="a"`, "1", "Content-Type: text/"+private+"/") + end, form.ErrMalformed},
+		{"invalid content type", part(`name="a"`, "1", "Content-Type: text/"+private+"/") + end, form.ErrMalformed},
 		{"multipart in a part", part(`name="a"`, "--c\r\n\r\n--c--", "Content-Type: multipart/mixed; boundary=c") + end, form.ErrMalformed},
-		{"another charset and odd parameters", part(`name="a"`, private, "Content-Type: text/plain; charset=utf-16; odd") + end, form.ErrUnsupported},
-		{"a header too many", part(`name="a"`, private, lines("A-Header: 1", 16)...) + end, form.ErrMalformed},
+		{"another charset and invalid parameters", part(`name="a"`, private, "Content-Type: text/plain; charset=utf-16; odd") + end, form.ErrUnsupported},
+		{"one header too many", part(`name="a"`, private, lines("A-Header: 1", 16)...) + end, form.ErrMalformed},
 		{"a flood of one header", part(`name="a"`, private, lines("A:", 12_000)...) + end, form.ErrMalformed},
 		{"a flood in one header", part(`name="a"`+strings.Repeat("; a=1", 10_000), private) + end, form.ErrMalformed},
 		{"a flood of continued lines", part(`name="a";`, private, lines(" ", 10_000)...) + end, form.ErrMalformed},
@@ -134,7 +134,7 @@ func TestReadMultipartRefused(t *testing.T) {
 	}
 }
 
-func TestReadMultipartTakesAsManyHeadersAsAllowed(t *testing.T) {
+func TestReadMultipartMostHeaders(t *testing.T) {
 	body := part(`name="a"`, "1", lines("A-Header: 1", 15)...) + end
 	got, err := form.Read(strings.NewReader(body), formData, form.Limits{}, nil)
 	if err != nil {
@@ -143,7 +143,8 @@ func TestReadMultipartTakesAsManyHeadersAsAllowed(t *testing.T) {
 	wantEntries(t, got, entries("a", "1"))
 }
 
-// TestReadMultipartCutShort cuts a body after each of its bytes: until the final boundary is whole there is no form.
+// TestReadMultipartCutShort cuts a body after each of its bytes. Without a whole final boundary
+// there must be no form.
 func TestReadMultipartCutShort(t *testing.T) {
 	body := part(`name="a"`, "1") + part(`name="cv"; filename="x"`, "y") + part(`name="b"`, "2") + "--b--"
 	for length := range len(body) {
@@ -155,7 +156,7 @@ func TestReadMultipartCutShort(t *testing.T) {
 	}
 }
 
-// lines returns n times the same header line.
+// lines returns the header line n times.
 func lines(line string, n int) []string {
 	return strings.Split(strings.TrimSuffix(strings.Repeat(line+"\n", n), "\n"), "\n")
 }

@@ -19,10 +19,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
-// TestReadGivesBackWhatWasSent encodes entries as a client does and reads them, in pieces of every kind.
-func TestReadGivesBackWhatWasSent(t *testing.T) {
+// TestReadReturnsWhatWasSent encodes entries as a client does and reads them in pieces of every
+// kind.
+func TestReadReturnsWhatWasSent(t *testing.T) {
 	text := rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return r != 0 }))
-	// A header cannot hold control characters, and clients differ in how they escape line breaks.
+	// A header cannot contain control characters, and clients escape line breaks differently.
 	line := rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return !unicode.IsControl(r) }))
 	tests := []struct {
 		name   string
@@ -46,7 +47,7 @@ func TestReadGivesBackWhatWasSent(t *testing.T) {
 			}
 			for _, entry := range sent {
 				if !got.Has(entry.Name) || !slices.Contains(got.Values(entry.Name), entry.Value) || got.First(entry.Name) != got.Values(entry.Name)[0] {
-					t.Fatalf("the lookups of %q disagree with the entries", entry.Name)
+					t.Fatalf("lookups of %q disagree with the entries", entry.Name)
 				}
 			}
 		}))
@@ -63,7 +64,7 @@ func entryOf(names, values *rapid.Generator[string]) *rapid.Generator[form.Entry
 	})
 }
 
-// inPieces returns a reader of body that hands it over as networks and servers do.
+// inPieces returns a reader of body that delivers it as networks and servers do.
 func inPieces(t *rapid.T, body []byte) io.Reader {
 	wrap := rapid.SampledFrom([]func(io.Reader) io.Reader{
 		func(r io.Reader) io.Reader { return r },
@@ -105,7 +106,7 @@ func encodeMultipart(t *rapid.T, sent []form.Entry) (contentType string, body []
 	return writer.FormDataContentType(), buffer.Bytes()
 }
 
-// encodeJSON writes neighbours of one name as an array or as repeated members.
+// encodeJSON writes adjacent entries of one name as an array or as repeated members.
 func encodeJSON(t *rapid.T, sent []form.Entry) (contentType string, body []byte) {
 	var members []string
 	for len(sent) > 0 {
@@ -135,7 +136,7 @@ func marshal(t *rapid.T, value any) string {
 	return string(encoded)
 }
 
-// TestReadJSONKeepsLiterals checks that a number reaches the caller digit by digit, as no float could carry it.
+// TestReadJSONKeepsLiterals checks that a number keeps all of its digits, more than a float has.
 func TestReadJSONKeepsLiterals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		literal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,5})?|true|false`).Draw(t, "literal")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// IsSecret reports whether an input is, by its name, for a password, a payment card or a one-time code. Nobody who
-// answers an enquiry needs these.
+// IsSecret reports whether the name of an input asks for a password, a payment card or a one-time
+// code. Nobody needs these to answer an enquiry.
 //
 // "pin" is not among the names: in India that is a postal code.
 func IsSecret(input string) bool {
@@ -30,7 +30,7 @@ func isSecretWord(word string) bool {
 	return false
 }
 
-// wordsOf splits the name of an input, as "userPwd" or "user[pwd]", into words in small letters.
+// wordsOf splits the name of an input, such as "userPwd" or "user[pwd]", into lower case words.
 func wordsOf(name string) []string {
 	return strings.FieldsFunc(strings.ToLower(camelCase.ReplaceAllString(name, "$1 $2")), isSeparator)
 }

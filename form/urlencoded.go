@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// readURLEncoded reads name=value pairs separated by "&" alone. It is not [url.ParseQuery], which loses the order of the
-// names and refuses ";", and a browser sends ";" as data.
+// readURLEncoded reads name=value pairs separated by "&" only. [url.ParseQuery] loses the order of
+// names and refuses ";", which browsers send as data.
 func (c *collector) readURLEncoded(src *source) error {
 	raw, tooLarge := src.readAll()
 	if tooLarge != nil {
@@ -47,7 +47,7 @@ func (c *collector) addPair(pair string) error {
 func unescape(text string) (string, error) {
 	plain, err := url.QueryUnescape(text)
 	if err != nil {
-		// The error of net/url quotes the escape, which is the visitor's.
+		// The error of net/url quotes the escape, which is visitor input.
 		return "", fmt.Errorf("%w: a percent sign is not followed by two hexadecimal digits", ErrMalformed)
 	}
 	return plain, nil
