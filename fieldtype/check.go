@@ -9,11 +9,11 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Check reports what in the rules can never work, so that it is found when the configuration is read and not when a
-// visitor submits. It returns every finding, joined with [errors.Join], or nil.
+// Check reports rules that can never work, so that they are found when the configuration is read
+// and not when a visitor submits. It returns all findings, joined with [errors.Join], or nil.
 func (r Rules) Check() error {
 	if !r.Type.known() {
-		return fmt.Errorf("unknown field type %q: use one of %s", r.Type, knownWords())
+		return fmt.Errorf("unknown field type %q; use one of %s", r.Type, knownWords())
 	}
 	return errors.Join(r.checkCountry(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
 }
@@ -21,12 +21,12 @@ func (r Rules) Check() error {
 func (r Rules) checkCountry() error {
 	switch {
 	case r.Country == "" && r.Type == Phone:
-		return errors.New("a phone field needs a country for numbers typed without a country code: " +
+		return errors.New("phone field without a country: numbers typed without a country code need one; " +
 			`set one, such as "country IN"`)
 	case r.Country == "" || phonenumbers.GetSupportedRegions()[strings.ToUpper(r.Country)]:
 		return nil
 	default:
-		return fmt.Errorf("unknown country %q: use an ISO 3166 code of two letters, such as IN", r.Country)
+		return fmt.Errorf("unknown country %q; use a two-letter ISO 3166 code, such as IN", r.Country)
 	}
 }
 
@@ -34,7 +34,7 @@ func (r Rules) checkPattern() error {
 	if r.Pattern == nil || r.Type == Tags || r.Type.isString() {
 		return nil
 	}
-	return fmt.Errorf("a %s field cannot have a pattern: it is sent converted, not as typed", r.Type)
+	return fmt.Errorf("pattern: not allowed on a %s field, which is sent converted and not as typed", r.Type)
 }
 
 func (r Rules) checkBounds() error {
@@ -47,7 +47,7 @@ func (r Rules) checkBounds() error {
 		}
 	}
 	if r.Min != nil && r.Max != nil && *r.Min > *r.Max {
-		return fmt.Errorf("min %v is greater than max %v: no value can be both", *r.Min, *r.Max)
+		return fmt.Errorf("min %v is greater than max %v; swap them", *r.Min, *r.Max)
 	}
 	return r.checkReachable()
 }
@@ -55,28 +55,28 @@ func (r Rules) checkBounds() error {
 func (r Rules) checkBound(bound float64) error {
 	switch {
 	case r.Type != Number && r.Type != Money && r.Type != Tags && !r.Type.isString():
-		return fmt.Errorf("a %s field cannot have min or max: only numbers, money, text and tags can", r.Type)
+		return fmt.Errorf("a %s field cannot have min or max; only number, money, text and tags can", r.Type)
 	case math.IsNaN(bound) || math.IsInf(bound, 0):
-		return fmt.Errorf("min and max must be finite numbers, not %v", bound)
+		return fmt.Errorf("min and max must be finite numbers, got %v", bound)
 	case r.Type != Number && bound < 0:
-		return fmt.Errorf("min and max of a %s field cannot be negative, as %v is", r.Type, bound)
+		return fmt.Errorf("min and max of a %s field must not be negative, got %v", r.Type, bound)
 	case r.Type != Number && r.Type != Money && bound != math.Trunc(bound):
-		return fmt.Errorf("min and max of a %s field count whole things: %v is not a whole number", r.Type, bound)
+		return fmt.Errorf("min and max of a %s field must be whole numbers, got %v", r.Type, bound)
 	default:
 		return nil
 	}
 }
 
-// checkReachable finds bounds on a count that no value can keep.
+// checkReachable finds bounds on a count that no value can satisfy.
 func (r Rules) checkReachable() error {
 	if r.Type == Number || r.Type == Money {
 		return nil
 	}
 	if r.Max != nil && *r.Max == 0 {
-		return errors.New("max 0 refuses every value: leave the field out instead")
+		return errors.New("max 0 refuses every value; remove the field instead")
 	}
 	if r.Type == Tags && len(r.Options) > 0 && r.Min != nil && *r.Min > float64(len(r.Options)) {
-		return fmt.Errorf("min %v asks for more tags than the %d options", *r.Min, len(r.Options))
+		return fmt.Errorf("min %v requires more tags than the %d options", *r.Min, len(r.Options))
 	}
 	return nil
 }
@@ -88,10 +88,10 @@ func (r Rules) checkOptions() []error {
 		key := foldKey(option)
 		switch {
 		case key == "":
-			findings = append(findings, errors.New("an option is blank: remove it, fields that may be empty are not required"))
+			findings = append(findings, errors.New("option is blank; remove it, optional fields may be empty anyway"))
 			continue
 		case seen[key]:
-			findings = append(findings, fmt.Errorf("option %q is there twice: case and spacing do not tell options apart",
+			findings = append(findings, fmt.Errorf("option %q is listed twice; options must differ in more than case and spacing",
 				option))
 			continue
 		}
@@ -103,7 +103,8 @@ func (r Rules) checkOptions() []error {
 	return findings
 }
 
-// checkOption converts the option as if it were free text; how many tags there must be is not about one of them.
+// checkOption converts the option like free text. Bounds on the number of tags do not apply to a
+// single tag.
 func (r Rules) checkOption(option string) error {
 	alone := r
 	alone.Options = nil
@@ -121,10 +122,10 @@ func (r Rules) checkDefault() error {
 		return nil
 	}
 	if values, _ := r.present([]string{r.Default}); len(values) == 0 {
-		return errors.New("the default is blank: remove it")
+		return errors.New("default is blank; remove it")
 	}
 	if _, err := r.Convert([]string{r.Default}); err != nil {
-		return fmt.Errorf("default %q does not convert: %w", r.Default, err)
+		return fmt.Errorf("default %q cannot be sent: %w", r.Default, err)
 	}
 	return nil
 }

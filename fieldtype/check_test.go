@@ -57,14 +57,14 @@ func TestCheckRefuses(t *testing.T) {
 		{"negative money", fieldtype.Rules{Type: fieldtype.Money, Max: new(float64(-1))}, "negative"},
 		{"fractional length", fieldtype.Rules{Type: fieldtype.Email, Max: new(1.5)}, "whole"},
 		{"fractional tags", fieldtype.Rules{Type: fieldtype.Tags, Max: new(1.5)}, "whole"},
-		{"no room", fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(0))}, "max 0"},
+		{"max zero", fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(0))}, "max 0"},
 		{"more tags than options", fieldtype.Rules{Type: fieldtype.Tags, Min: new(float64(2)), Options: []string{"a"}}, "more tags"},
 		{"blank option", fieldtype.Rules{Type: fieldtype.Dropdown, Options: []string{"a", "\u200b "}}, "blank"},
 		{"duplicate option", fieldtype.Rules{Type: fieldtype.Dropdown, Options: []string{"Walk in", " walk  IN"}}, "twice"},
 		{"option of another type", fieldtype.Rules{Type: fieldtype.Number, Options: []string{"ten"}}, "never be sent"},
 		{"option too long", fieldtype.Rules{Type: fieldtype.Text, Max: new(float64(2)), Options: []string{"abc"}}, "never be sent"},
-		{"option is no address", fieldtype.Rules{Type: fieldtype.Assignee, Options: []string{"Asha"}}, "never be sent"},
-		{"default is no option", fieldtype.Rules{Type: fieldtype.Status, Options: []string{"Fresh"}, Default: "New"}, "default"},
+		{"option is not an address", fieldtype.Rules{Type: fieldtype.Assignee, Options: []string{"Asha"}}, "never be sent"},
+		{"default is not an option", fieldtype.Rules{Type: fieldtype.Status, Options: []string{"Fresh"}, Default: "New"}, "default"},
 		{"default of another type", fieldtype.Rules{Type: fieldtype.Date, Default: "01/06/2026"}, "default"},
 		{"blank default", fieldtype.Rules{Type: fieldtype.Text, Required: true, Default: " "}, "default is blank"},
 	} {
@@ -88,7 +88,7 @@ func TestCheckReportsEverything(t *testing.T) {
 	}
 	for _, want := range []string{"country", "pattern", "min", "option"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("nothing about %q in: %v", want, err)
+			t.Errorf("%q is missing in: %v", want, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 )
 
-// outcome converts and returns the JSON value, or the code of the error.
+// outcome converts and returns the JSON value, or the error's code.
 func outcome(t *testing.T, rules fieldtype.Rules, sent ...string) any {
 	t.Helper()
 	value, err := rules.Convert(sent)
@@ -178,7 +178,7 @@ func TestConvertPatternMatchesWhole(t *testing.T) {
 		{"asha@example.com", fieldtype.PatternMismatch},
 	})
 	if got := pattern.FindString("ab"); got != "a" {
-		t.Errorf("the operator's pattern was changed: it now finds %q", got)
+		t.Errorf("the operator's pattern was changed; it now finds %q", got)
 	}
 }
 
@@ -235,7 +235,7 @@ func TestConvertTags(t *testing.T) {
 	}
 }
 
-func TestConvertDoesNotChangeWhatWasSent(t *testing.T) {
+func TestConvertDoesNotModifyInput(t *testing.T) {
 	t.Parallel()
 	for _, typ := range fieldtype.Types() {
 		sent := []string{" a ", "b, c", "A"}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// A year outside these is a slip of the finger, such as 0202.
+	// A year outside these is a typo, such as 0202.
 	firstYear, lastYear = 1900, 2199
 	// longestDateText leaves room for nanoseconds and a zone.
 	longestDateText = 48
@@ -26,10 +26,12 @@ var (
 	monthDay    = regexp.MustCompile(`^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
 )
 
-// parseDate reads a date or a moment and returns milliseconds since 1970-01-01T00:00:00Z, the only form of a date that
-// does not depend on the workspace's settings (https://docs.telecrm.in/concepts/field-types). A date begins at midnight
-// in loc. It takes what browsers send for the date, datetime-local, month and week inputs, RFC 3339, epoch milliseconds,
-// and dates as people write them in English, if the order of day and month is beyond doubt.
+// parseDate reads a date or a point in time and returns milliseconds since 1970-01-01T00:00:00Z,
+// the only form of a date that does not depend on the workspace's settings
+// (https://docs.telecrm.in/concepts/field-types). A date begins at midnight in loc. parseDate
+// accepts what browsers send for date, datetime-local, month and week inputs, RFC 3339, epoch
+// milliseconds, and dates as people write them in English, unless the order of day and month is
+// ambiguous.
 func parseDate(text string, loc *time.Location) (milliseconds int64, ok bool) {
 	if len(text) > longestDateText*utf8.UTFMax {
 		return 0, false
@@ -44,7 +46,7 @@ func parseDate(text string, loc *time.Location) (milliseconds int64, ok bool) {
 	return t.UnixMilli(), true
 }
 
-// plainDateText writes the digits of any script in ASCII, letters in lower case, and runs of white space as one space.
+// plainDateText returns text in lower case with ASCII digits and single spaces.
 func plainDateText(text string) string {
 	return strings.ToLower(strings.Join(strings.Fields(strings.Map(asciiDigit, text)), " "))
 }
@@ -86,7 +88,7 @@ func readWritten(s string) (wall, bool) {
 	return wall{}, false
 }
 
-// dayOrMonthFirst decides which is which, and refuses to where both could be the month.
+// dayOrMonthFirst tells day and month apart. It reports false if either could be the month.
 func dayOrMonthFirst(first, second, year int) (wall, bool) {
 	switch {
 	case first == second, first > 12:
@@ -146,16 +148,17 @@ func readWeek(year, week int, loc *time.Location) (time.Time, bool) {
 	return wall{year: monday.Year(), month: int(monday.Month()), day: monday.Day()}.in(loc)
 }
 
-// wall is what a calendar and a clock on the wall show.
+// wall is a date and time as shown by a calendar and a clock on the wall.
 type wall struct{ year, month, day, hour, minute, second, nanosecond int }
 
 func (w wall) date(loc *time.Location) time.Time {
 	return time.Date(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, w.nanosecond, loc)
 }
 
-// in returns the moment at which the wall shows w in loc. It fails if no calendar or clock shows w. Where clocks are
-// put back and show w twice, it is the first time; where they are put forward over w, it is as long after the change as
-// w is past it, so that a day without midnight begins at its first moment and not on the day before.
+// in returns the time at which the wall shows w in loc. It fails if w is not a valid date and time.
+// If clocks go back and show w twice, in returns the first time. If clocks go forward and skip w,
+// it returns the time as far after the change as w is after it, so that a day without midnight
+// begins at its first moment and not on the day before.
 func (w wall) in(loc *time.Location) (time.Time, bool) {
 	shown := w.date(time.UTC)
 	if shown.Day() != w.day || int(shown.Month()) != w.month || w.hour > 23 || w.minute > 59 || w.second > 59 {
@@ -176,13 +179,13 @@ func (w wall) in(loc *time.Location) (time.Time, bool) {
 	return t, true
 }
 
-// shows returns what the wall shows at t, as if it were UTC.
+// shows returns the date and time that the wall shows at t, as if in UTC.
 func shows(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.Add(time.Duration(offset) * time.Second).UTC()
 }
 
-// number reads the few digits a pattern has matched; "" is 0.
+// number parses the digits that a pattern matched; "" is 0.
 func number(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil {

@@ -7,14 +7,16 @@ import (
 )
 
 const (
-	// The longest local part, domain label, domain and address that mail can use (RFC 5321, section 4.5.3.1).
+	// The longest local part, domain label, domain and address that mail can use (RFC 5321, section
+	// 4.5.3.1).
 	longestLocal, longestLabel, longestDomain, longestEmail = 64, 63, 253, 254
-	// longestDomainText bounds what is worth converting to ASCII.
+	// longestDomainText bounds the domains that are converted to ASCII.
 	longestDomainText = 1024
 )
 
-// parseEmail accepts addresses that web forms mean: no display name, quotes, comments or IP addresses. The local part
-// stays as typed, because only its own server may say that case does not matter; the domain is lower case ASCII.
+// parseEmail accepts plain addresses, without display name, quotes, comments or IP addresses. It
+// keeps the local part as typed, because its case may matter to the receiving server, and returns
+// the domain in lower case ASCII.
 func parseEmail(text string) (address string, ok bool) {
 	at := strings.LastIndexByte(text, '@')
 	if at < 0 || !isLocalPart(text[:at]) {
@@ -46,8 +48,8 @@ func isLocalPart(local string) bool {
 	return true
 }
 
-// asciiDomain returns a domain of at least two labels in lower case, in Punycode where it is not ASCII. Underscores are
-// let through, as browsers do: some hosts have them.
+// asciiDomain returns a domain of at least two labels in lower case, in Punycode where it is not
+// ASCII. It accepts underscores, as browsers do: some hosts have them.
 func asciiDomain(text string) (domain string, ok bool) {
 	if len(text) > longestDomainText {
 		return "", false
@@ -67,7 +69,7 @@ func asciiDomain(text string) (domain string, ok bool) {
 			return "", false
 		}
 	}
-	// A number at the end would be an IP address, and one letter is the beginning of something longer.
+	// A domain that ends in a number is an IP address, and no top-level domain has one letter.
 	top := domain[strings.LastIndexByte(domain, '.')+1:]
 	return domain, len(top) > 1 && !allDigits(top)
 }

@@ -5,26 +5,26 @@ import (
 	"strconv"
 )
 
-// Code names what is wrong with a field; the words are part of the JSON answers.
+// Code names what is wrong with a field. Codes are part of the JSON responses.
 type Code string
 
 // The field codes.
 const (
-	// RequiredMissing means that the post did not have the input at all.
+	// RequiredMissing means that the post did not have the input.
 	RequiredMissing Code = "REQUIRED_FIELD_MISSING"
-	// RequiredEmpty means that the input was sent with nothing but blanks.
+	// RequiredEmpty means that the input was sent blank.
 	RequiredEmpty Code = "REQUIRED_FIELD_EMPTY"
 	// TypeEmail means that the text is not an e-mail address.
 	TypeEmail Code = "TYPE_EMAIL"
 	// TypePhone means that the text is not a phone number, or not one of a possible length.
 	TypePhone Code = "TYPE_PHONE"
-	// TypeNumeric means that the text is not a number, or can be read as two different ones.
+	// TypeNumeric means that the text is not a number, or is ambiguous.
 	TypeNumeric Code = "TYPE_NUMERIC"
-	// TypeDate means that the text is not a date, or can be read as two different ones.
+	// TypeDate means that the text is not a date, or is ambiguous.
 	TypeDate Code = "TYPE_DATE"
 	// TypeURL means that the text is not the address of a web page or file.
 	TypeURL Code = "TYPE_URL"
-	// NotAnOption means that the text is none of the accepted options.
+	// NotAnOption means that the text is not one of the accepted options.
 	NotAnOption Code = "NOT_AN_OPTION"
 	// PatternMismatch means that the text does not match the pattern.
 	PatternMismatch Code = "PATTERN"
@@ -36,7 +36,7 @@ const (
 	TooSmall Code = "TOO_SMALL"
 	// TooLarge means a number above the maximum.
 	TooLarge Code = "TOO_LARGE"
-	// Refused means that TeleCRM did not take the value. This package never reports it.
+	// Refused means that TeleCRM rejected the value. This package never returns it.
 	Refused Code = "REFUSED"
 )
 
@@ -54,17 +54,17 @@ type Error struct {
 	Code Code
 	// Type is the type of the field.
 	Type Type
-	// Limit is the bound that was passed, for [TooShort] and [TooLong] in characters or tags, for [TooSmall] and
-	// [TooLarge] as a value. It is 0 for the other codes.
+	// Limit is the violated bound: characters or tags for [TooShort] and [TooLong], a value for
+	// [TooSmall] and [TooLarge]. It is 0 for the other codes.
 	Limit float64
 }
 
-// Error describes the mistake for a log. It never contains what the visitor typed.
+// Error describes the mistake for a log. It never contains visitor input.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s field: %s (%s)", e.Type, e.complaint(), e.Code)
+	return fmt.Sprintf("%s field: %s (%s)", e.Type, e.problem(), e.Code)
 }
 
-func (e *Error) complaint() string {
+func (e *Error) problem() string {
 	limit := strconv.FormatFloat(e.Limit, 'f', -1, 64)
 	unit := "characters"
 	if e.Type == Tags {
@@ -72,17 +72,17 @@ func (e *Error) complaint() string {
 	}
 	switch e.Code {
 	case RequiredMissing:
-		return "required, and the form did not send it"
+		return "required, but not sent"
 	case RequiredEmpty:
-		return "required, and sent empty"
+		return "required, but empty"
 	case TypeEmail:
 		return "not an e-mail address"
 	case TypePhone:
 		return "not a complete phone number"
 	case TypeNumeric:
-		return "not a number that can be read in only one way"
+		return "not an unambiguous number"
 	case TypeDate:
-		return "not a date that can be read in only one way"
+		return "not an unambiguous date"
 	case TypeURL:
 		return "not a web address"
 	case NotAnOption:
@@ -103,7 +103,7 @@ func (e *Error) complaint() string {
 	return "not acceptable"
 }
 
-// typeCode is the code for text that does not convert to the type.
+// typeCode returns the code for text that does not convert to the type.
 func typeCode(t Type) Code {
 	switch t {
 	case Email, Assignee:

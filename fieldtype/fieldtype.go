@@ -1,9 +1,9 @@
-// Package fieldtype turns the text of an HTML form field into the JSON value that a TeleCRM field of a given type
-// wants, or into a field error that the visitor can correct.
+// Package fieldtype converts the text of an HTML form field to the JSON value that a TeleCRM field
+// of a given type expects, or returns a field error that the visitor can correct.
 //
-// Forms deliver nothing but strings, and TeleCRM drops a field whose JSON type or spelling is not the one it expects
-// (https://docs.telecrm.in/concepts/field-types), so every value is converted here, and nothing is guessed: text that
-// can be read in two ways is an error.
+// Forms send only strings, and TeleCRM drops a field whose JSON type or spelling it does not expect
+// (https://docs.telecrm.in/concepts/field-types). So this package converts every value and never
+// guesses: ambiguous text is an error.
 package fieldtype
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Type is a TeleCRM field type, by the word the configuration uses for it.
+// Type is a TeleCRM field type. Its value is the word for it in the configuration.
 type Type string
 
 // The types TeleCRM documents on https://docs.telecrm.in/concepts/field-types.
@@ -21,15 +21,16 @@ const (
 	Text Type = "text"
 	// Email is an e-mail address, sent as a string.
 	Email Type = "email"
-	// Phone is a phone number, sent as a string of digits that begins with the country calling code.
+	// Phone is a phone number, sent as a string of digits that begins with the country calling
+	// code.
 	Phone Type = "phone"
 	// Number is a decimal number, sent as a JSON number.
 	Number Type = "number"
-	// Date is a day or a moment, sent as milliseconds since 1970-01-01T00:00:00Z.
+	// Date is a day or a point in time, sent as milliseconds since 1970-01-01T00:00:00Z.
 	Date Type = "date"
 	// Dropdown is the label of one option, sent as a string.
 	Dropdown Type = "dropdown"
-	// Tags is any number of labels, sent as an array of strings.
+	// Tags is a set of labels, sent as an array of strings.
 	Tags Type = "tags"
 	// Money is an amount in the workspace's currency, sent as a string such as "2499.5".
 	Money Type = "money"
@@ -43,7 +44,7 @@ const (
 	Rating Type = "rating"
 	// Status is the label of a stage of the pipeline, sent as a string.
 	Status Type = "status"
-	// LostReason is the label of a reason why a lead was lost, sent as a string.
+	// LostReason is the label of a reason for losing a lead, sent as a string.
 	LostReason Type = "lost_reason"
 )
 
@@ -54,16 +55,17 @@ func Types() []Type {
 	}
 }
 
-// Parse returns the type that a configuration word stands for. The error for an unknown word lists the known ones.
+// Parse returns the type for a configuration word. The error for an unknown word lists the known
+// ones.
 func Parse(word string) (Type, error) {
 	if t := Type(word); t.known() {
 		return t, nil
 	}
-	return "", fmt.Errorf("unknown field type %q: use one of %s", word, knownWords())
+	return "", fmt.Errorf("unknown field type %q; use one of %s", word, knownWords())
 }
 
-// Of returns the type of a field that the configuration names without a type. The standard fields phone, email,
-// rating, status and assignee know theirs; any other field, name included, is [Text].
+// Of returns the default type of a field. The standard fields phone, email, rating, status and
+// assignee have their own; any other field, name included, is [Text].
 func Of(apiName string) Type {
 	switch apiName {
 	case "phone", "email", "rating", "status", "assignee":
@@ -75,8 +77,8 @@ func Of(apiName string) Type {
 
 func (t Type) known() bool { return slices.Contains(Types(), t) }
 
-// isString tells whether the value of a single field is a string that keeps what was typed, so that counting its
-// characters or matching a pattern against it means something to the person who typed it.
+// isString reports whether the value of a single field is a string close to what was typed, so that
+// a length or a pattern makes sense to the visitor.
 func (t Type) isString() bool {
 	switch t {
 	case Text, Email, Dropdown, Website, MediaLink, Assignee, Status, LostReason:

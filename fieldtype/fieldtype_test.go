@@ -56,7 +56,7 @@ func TestErrorNamesTheCodeAndTheType(t *testing.T) {
 			t.Errorf("%s: %q", code, text)
 		}
 		if limited := strings.HasPrefix(string(code), "TOO_"); limited != strings.Contains(text, "2.5") {
-			t.Errorf("%s: limit in the text is %t: %q", code, !limited, text)
+			t.Errorf("%s: limit missing is %t: %q", code, limited, text)
 		}
 		if slices.Contains(texts, text) {
 			t.Errorf("%s: same text as another code: %q", code, text)

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/text/language"
 )
 
-// mostMoneyDecimals is what the currency with the smallest unit uses (CLF, UYW).
+// mostMoneyDecimals is the most decimals of any currency (CLF, UYW).
 const mostMoneyDecimals = 4
 
-// readMoney reads an amount that may have a currency before or after it, such as "₹ 1,500/-" or "1500 INR". The note
-// tells when the currency was not that of the country, because TeleCRM knows only the workspace's own
-// (https://docs.telecrm.in/concepts/field-types).
+// readMoney reads an amount that may have a currency before or after it, such as "₹ 1,500/-" or
+// "1500 INR". It returns a note if the currency is not that of the country, because TeleCRM only
+// knows the workspace's own (https://docs.telecrm.in/concepts/field-types).
 func readMoney(text, country string) (amount decimal, note string, ok bool) {
 	if len(text) > longestNumberText*utf8.UTFMax {
 		return decimal{}, "", false
@@ -33,7 +33,7 @@ func readMoney(text, country string) (amount decimal, note string, ok bool) {
 			note = noteCurrency
 		}
 	}
-	// "/-" closes an Indian amount so that no digit can be added to it.
+	// Indian amounts end in "/-" so that no digit can be added.
 	amount, ok = readDecimal(strings.TrimSuffix(text, "/-"), country)
 	if !ok || amount.negative || len(amount.fraction) > mostMoneyDecimals {
 		return decimal{}, "", false
@@ -43,7 +43,7 @@ func readMoney(text, country string) (amount decimal, note string, ok bool) {
 
 func isCurrencyRune(r rune) bool { return unicode.IsLetter(r) || unicode.Is(unicode.Sc, r) }
 
-// cutBefore takes the currency off the beginning, in upper case.
+// cutBefore cuts the currency off the beginning and returns it in upper case.
 func cutBefore(text string) (sign, rest string) {
 	rest = strings.TrimLeftFunc(text, isCurrencyRune)
 	sign = strings.ToUpper(text[:len(text)-len(rest)])
@@ -53,7 +53,7 @@ func cutBefore(text string) (sign, rest string) {
 	return sign, strings.TrimSpace(rest)
 }
 
-// cutAfter takes the currency off the end, in upper case.
+// cutAfter cuts the currency off the end and returns it in upper case.
 func cutAfter(text string) (rest, sign string) {
 	if head, found := strings.CutSuffix(text, "."); found && strings.HasSuffix(strings.ToUpper(head), "RS") {
 		text = head
@@ -75,7 +75,7 @@ func isCurrency(sign string) bool {
 	return err == nil
 }
 
-// signs are the usual ways to write a currency other than by its code.
+// signs lists the usual ways to write a currency other than its code.
 var signs = map[string][]string{
 	"AUD": {"$", "A$", "AU$"},
 	"BDT": {"৳"},

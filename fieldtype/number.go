@@ -9,21 +9,22 @@ import (
 )
 
 const (
-	// mostDigits is what a float64, and so any JSON reader, keeps exactly.
+	// mostDigits is how many digits a float64, and so any JSON reader, keeps exactly.
 	mostDigits = 15
-	// longestNumberText leaves room for separators; anything longer has too many digits.
+	// longestNumberText leaves room for separators. Longer text has too many digits.
 	longestNumberText = 64
-	// largestExponent is more than mostDigits can use.
+	// largestExponent is more than mostDigits allows.
 	largestExponent = 64
 )
 
-// decimal is a number in canonical form: whole has no leading zeros but is never empty, fraction has no trailing ones.
+// decimal is a number in canonical form: whole has no leading zeros but is never empty, fraction
+// has no trailing zeros.
 type decimal struct {
 	negative        bool
 	whole, fraction string
 }
 
-// String returns the number in plain decimal form, which is also valid JSON.
+// String returns the number in plain decimal form, which is valid JSON.
 func (d decimal) String() string {
 	s := d.whole
 	if d.fraction != "" {
@@ -35,17 +36,17 @@ func (d decimal) String() string {
 	return s
 }
 
-// float returns the nearest float64. Decimals of at most 15 digits keep their order among float64s, so comparing them
-// with bounds this way is exact.
+// float returns the nearest float64. Decimals of at most 15 digits keep their order as float64, so
+// comparing them with bounds is exact.
 func (d decimal) float() float64 {
 	f, err := strconv.ParseFloat(d.String(), 64)
 	if err != nil {
-		return 0 // unreachable: String is plain decimal and far from the limits of a float64
+		return 0 // unreachable: String returns a plain decimal within the range of a float64
 	}
 	return f
 }
 
-// readDecimal reads a number the way [Rules.Convert] describes.
+// readDecimal reads a number as [Rules.Convert] documents.
 func readDecimal(text, country string) (decimal, bool) {
 	if len(text) > longestNumberText*utf8.UTFMax {
 		return decimal{}, false
@@ -82,8 +83,8 @@ func canonical(negative bool, whole, fraction string) (decimal, bool) {
 	return decimal{negative: negative && significant != "", whole: whole, fraction: fraction}, true
 }
 
-// plainNumberText writes the digits, signs and separators of any script in ASCII. Runes that no number has are kept,
-// and fail to be digits later.
+// plainNumberText converts digits, signs and separators of any script to ASCII. It keeps other
+// runes, which are refused later.
 func plainNumberText(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch r {
@@ -105,7 +106,7 @@ func plainNumberText(text string) string {
 	}, text))
 }
 
-// shiftPoint reads the exponent form that browsers may send for <input type=number>.
+// shiftPoint reads the exponent form, which browsers may send for <input type=number>.
 func shiftPoint(mantissa, exponent string) (whole, fraction string, ok bool) {
 	n, err := strconv.Atoi(exponent)
 	if err != nil || n < -largestExponent || n > largestExponent {
@@ -127,7 +128,8 @@ func shiftPoint(mantissa, exponent string) (whole, fraction string, ok bool) {
 	}
 }
 
-// splitSeparators takes a number apart, and refuses one whose separators could mean two things.
+// splitSeparators splits a number into whole and fraction. It reports false if a separator is
+// ambiguous.
 func splitSeparators(s, country string) (whole, fraction string, ok bool) {
 	commas, dots := strings.Count(s, ","), strings.Count(s, ".")
 	switch {
@@ -169,7 +171,7 @@ func lastSeparator(s string) string {
 	return ""
 }
 
-// splitPoint takes a number without groups apart. ".5" is fine, as it is in HTML; "5." is not.
+// splitPoint splits a number without groups. It accepts ".5", as HTML does, but not "5.".
 func splitPoint(s, point string) (whole, fraction string, ok bool) {
 	whole, fraction, found := strings.Cut(s, point)
 	if !found {
@@ -178,7 +180,7 @@ func splitPoint(s, point string) (whole, fraction string, ok bool) {
 	return whole, fraction, allDigits(fraction) && (whole == "" || allDigits(whole))
 }
 
-// splitGrouped takes a number with groups apart; point is "" if it has no fraction.
+// splitGrouped splits a number with groups; point is "" if it has no fraction.
 func splitGrouped(s, group, point string) (whole, fraction string, ok bool) {
 	if point != "" {
 		at := strings.Index(s, point)
@@ -212,8 +214,9 @@ func wellGrouped(groups []string, indian bool) bool {
 	return len(last) == 3 && (western || indian && len(first) <= 2 && all(2))
 }
 
-// decimalPointCountries write 1,500.25 and nothing else in daily life. Countries where both ways are common, such as
-// Canada, South Africa and Switzerland, are not among them, so that "1,500" is asked about there.
+// decimalPointCountries lists countries that only write 1,500.25 in daily life. It omits those
+// where both ways are common, such as Canada, South Africa and Switzerland, so that "1,500" is
+// ambiguous there.
 const decimalPointCountries = "AE AU BD BH BN BT BW CN GB GH HK IE IL IN JM JP KE KR KW LK MM MT MV MX MY NG NP NZ OM " +
 	"PH PK PR QA SA SG TH TW TZ UG US ZM ZW"
 
@@ -221,12 +224,13 @@ func writesDecimalPoint(country string) bool {
 	return len(country) == 2 && strings.Contains(decimalPointCountries, country)
 }
 
-// asciiDigit maps a decimal digit of any script to the ASCII one; other runes stay as they are.
+// asciiDigit maps a decimal digit of any script to ASCII and returns other runes unchanged.
 func asciiDigit(r rune) rune {
 	if r <= unicode.MaxASCII || !unicode.Is(unicode.Nd, r) {
 		return r
 	}
-	// Unicode keeps the ten digits of a script together, from zero on, so every run of digits begins with a zero.
+	// Unicode keeps the ten digits of a script together in ascending order, so every run of digits
+	// begins with a zero.
 	zero := r
 	for unicode.Is(unicode.Nd, zero-1) {
 		zero--
@@ -236,7 +240,7 @@ func asciiDigit(r rune) rune {
 
 func isASCIIDigit(r rune) bool { return '0' <= r && r <= '9' }
 
-// allDigits tells whether s is one or more ASCII digits.
+// allDigits reports whether s is one or more ASCII digits.
 func allDigits(s string) bool {
 	for _, r := range s {
 		if !isASCIIDigit(r) {

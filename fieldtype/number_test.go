@@ -214,7 +214,7 @@ func TestDigitsOfEveryScript(t *testing.T) {
 		checked++
 	}
 	if checked < 600 {
-		t.Errorf("only %d digits", checked)
+		t.Errorf("got only %d digits", checked)
 	}
 }
 

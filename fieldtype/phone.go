@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// longestPhoneText leaves room for punctuation and an extension; anything longer is not worth parsing.
+	// longestPhoneText leaves room for punctuation and an extension.
 	longestPhoneText = 60
-	// shortestPhone and longestPhone bound the digits with the country code: E.164 allows 15, and no subscriber in the
-	// world has fewer than 7.
+	// shortestPhone and longestPhone bound the digits including the country code: E.164 allows 15,
+	// and the shortest subscriber numbers have 7.
 	shortestPhone, longestPhone = 7, 15
 )
 
-// phoneExtension matches what may follow a number: "ext. 12", "x12", "#12", ";ext=12".
+// phoneExtension matches an extension: "ext. 12", "x12", "#12", ";ext=12".
 var phoneExtension = regexp.MustCompile(`^(?:;ext=|(?:extension|extn|ext|x|#)[.:]? *)[0-9]{1,7}$`)
 
-// phoneValue reads a phone number and returns its digits with the country code.
+// phoneValue parses a phone number and returns its digits with the country code.
 func phoneValue(text, country string) (Value, bool) {
 	if len(text) > longestPhoneText*utf8.UTFMax || utf8.RuneCountInString(text) > longestPhoneText {
 		return Value{}, false
@@ -41,7 +41,7 @@ func phoneValue(text, country string) (Value, bool) {
 	return Value{JSON: digits}, true
 }
 
-// dialledDigits reduces a typed number to its ASCII digits, after a "+" if it had one.
+// dialledDigits reduces a typed number to its ASCII digits, with a leading "+" if it has one.
 func dialledDigits(text string) (dialled string, extension, ok bool) {
 	text = plainPhoneText(text)
 	text = strings.TrimPrefix(text, "tel:")
@@ -56,8 +56,8 @@ func dialledDigits(text string) (dialled string, extension, ok bool) {
 	return dialled, rest != "", ok
 }
 
-// plainPhoneText writes the digits, plus signs, dashes and spaces of any script in ASCII and drops the direction marks
-// that contact apps put around numbers.
+// plainPhoneText converts digits, plus signs, dashes and spaces of any script to ASCII and drops
+// the direction marks that contact apps put around numbers.
 func plainPhoneText(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
@@ -93,7 +93,8 @@ func stripPunctuation(number string) (dialled string, ok bool) {
 	return b.String(), b.Len() > 0
 }
 
-// internationalDigits finds the country code of a dialled number and returns the number in E.164 without the plus.
+// internationalDigits finds the country code of a dialled number and returns the number in E.164
+// without the plus.
 func internationalDigits(dialled, country string) (digits string, ok bool) {
 	if rest, found := strings.CutPrefix(dialled, "+00"); found {
 		dialled = "+" + rest
@@ -102,8 +103,9 @@ func internationalDigits(dialled, country string) (digits string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	// Visitors write 00 for the plus also where their own country dials something else. No country's own numbers
-	// begin with it, so that is the only reading left, unless 00 began the country's own international prefix.
+	// Visitors also write 00 for the plus in countries that dial something else. No country's own
+	// numbers begin with 00, so read it as a plus, unless it began the country's own international
+	// prefix.
 	if rest, found := strings.CutPrefix(dialled, "00"); found && !isComplete(number) &&
 		number.GetCountryCodeSource() != phonenumbers.PhoneNumber_FROM_NUMBER_WITH_IDD {
 		if number, err = phonenumbers.Parse("+"+rest, country); err != nil {
@@ -117,11 +119,12 @@ func internationalDigits(dialled, country string) (digits string, ok bool) {
 	return digits, len(digits) >= shortestPhone && len(digits) <= longestPhone && digits[0] != '0'
 }
 
-// isComplete tells whether the number has a length that a subscriber's number of its country can have. Numbering plans
-// open new ranges faster than metadata follows, so the length decides and not the range. But the possible lengths of a
-// country include those of rare services (India: 8 to 13 digits for toll-free), which would let a mobile number with a
-// digit too many pass, or a foreign one typed without its plus; such lengths count only for a number known to be valid.
-// So does a zero in front, which is the trunk prefix of a number too short to lose it anywhere but in a few countries.
+// isComplete reports whether the number has a length that subscriber numbers of its country have.
+// It checks the length and not the range, because numbering plans open new ranges faster than the
+// metadata follows. But the possible lengths of a country include those of rare services (India: 8
+// to 13 digits for toll-free). They would accept a mobile number with an extra digit, or a foreign
+// one without its plus, so they count only for a number in a known range. The same goes for a
+// leading zero: outside a few countries it is the trunk prefix of a number that is too short.
 func isComplete(number *phonenumbers.PhoneNumber) bool {
 	if phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
 		return false
@@ -131,12 +134,13 @@ func isComplete(number *phonenumbers.PhoneNumber) bool {
 	return usual && !strings.HasPrefix(national, "0") || phonenumbers.IsValidNumber(number)
 }
 
-// subscriberLengths gives the lengths of the fixed and mobile numbers, without the country code, by calling code.
+// subscriberLengths returns the lengths of fixed-line and mobile numbers, without the country code,
+// by calling code.
 var subscriberLengths = sync.OnceValue(func() map[int32][]int {
 	lengths := make(map[int32][]int)
 	metadata, err := phonenumbers.MetadataCollection()
 	if err != nil {
-		// The metadata is compiled in. Without it only numbers known to be valid would be taken.
+		// The metadata is compiled in. Without it, only numbers in known ranges would be accepted.
 		return lengths
 	}
 	for _, region := range metadata.GetMetadata() {
@@ -144,7 +148,7 @@ var subscriberLengths = sync.OnceValue(func() map[int32][]int {
 		for _, desc := range []*phonenumbers.PhoneNumberDesc{region.GetFixedLine(), region.GetMobile()} {
 			possible := desc.GetPossibleLength()
 			if len(possible) == 0 {
-				// The metadata leaves out what equals the general description.
+				// The metadata omits lengths that equal those of the general description.
 				possible = region.GetGeneralDesc().GetPossibleLength()
 			}
 			for _, length := range possible {

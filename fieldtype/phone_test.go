@@ -78,7 +78,8 @@ func TestConvertPhone(t *testing.T) {
 	})
 	checkConversions(t, phoneIn("IT"), []conversion{{"+39 02 1234 5678", "390212345678"}, {"02 1234 5678", "390212345678"}})
 	checkConversions(t, phoneIn(""), []conversion{{"+91 81234 56789", "918123456789"}, {"081234 56789", fieldtype.TypePhone}})
-	// 001 is Korea's own international prefix: what follows is short by a digit, and must not become a US number.
+	// 001 is Korea's own international prefix. The rest is one digit short, and must not become a
+	// US number.
 	checkConversions(t, phoneIn("KR"), []conversion{
 		{"001 44 7400 123456", "447400123456"},
 		{"001 44 74001234", fieldtype.TypePhone},
@@ -103,7 +104,8 @@ func TestConvertPhoneExtension(t *testing.T) {
 	})
 }
 
-// TestPhoneRoundTrip reads the example number of every region back from every way libphonenumber writes it.
+// TestPhoneRoundTrip reads the example number of every region back in every format of
+// libphonenumber.
 func TestPhoneRoundTrip(t *testing.T) {
 	t.Parallel()
 	formats := map[string]phonenumbers.PhoneNumberFormat{
@@ -112,7 +114,7 @@ func TestPhoneRoundTrip(t *testing.T) {
 	}
 	regions := slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions()))
 	if len(regions) < 200 {
-		t.Fatalf("only %d regions", len(regions))
+		t.Fatalf("got only %d regions", len(regions))
 	}
 	for _, region := range regions {
 		for _, kind := range []phonenumbers.PhoneNumberType{phonenumbers.FIXED_LINE, phonenumbers.MOBILE} {
@@ -124,8 +126,8 @@ func TestPhoneRoundTrip(t *testing.T) {
 			for name, format := range formats {
 				text := phonenumbers.Format(example, format)
 				if text == "09 15-2345-6789" {
-					// phonenumbers 1.8.1 puts the mobile 9 of Argentina where the area code belongs; upstream's
-					// libphonenumber writes the number like this.
+					// phonenumbers 1.8.1 puts Argentina's mobile 9 in place of the area code.
+					// Upstream's libphonenumber writes the number like this.
 					text = "011 15-2345-6789"
 				}
 				if got := outcome(t, phoneIn(region), text); got != want {

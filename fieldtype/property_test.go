@@ -27,7 +27,7 @@ var (
 	latest       = time.Date(2200, time.January, 2, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
-// wellFormed says what is wrong with a value, from the documentation of the types alone.
+// wellFormed returns what is wrong with a value according to the documentation of the type.
 func wellFormed(typ fieldtype.Type, value any) error {
 	ok := false
 	switch typ {
@@ -66,7 +66,7 @@ func wellFormed(typ fieldtype.Type, value any) error {
 		ok = isList && len(tags) > 0 && !slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimSpace(tag) == "" })
 	}
 	if !ok {
-		return fmt.Errorf("%s: %T %v is not what TeleCRM wants", typ, value, value)
+		return fmt.Errorf("%s: TeleCRM does not accept %T %v", typ, value, value)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func isPublicURL(s string) bool {
 	return err == nil || strings.Contains(u.Hostname(), ".")
 }
 
-// checkConversion converts, and checks what must hold for any type and any text.
+// checkConversion converts text and checks what must hold for any type and any text.
 func checkConversion(t interface{ Fatalf(string, ...any) }, rules fieldtype.Rules, text string) {
 	value, err := rules.Convert([]string{text})
 	if err != nil {
@@ -115,7 +115,7 @@ func checkConversion(t interface{ Fatalf(string, ...any) }, rules fieldtype.Rule
 	}
 }
 
-// typedAgain writes a value the way a visitor could have typed it, where there is one such way.
+// typedAgain returns the value as a visitor could type it, if there is exactly one way.
 func typedAgain(typ fieldtype.Type, value any) (text string, ok bool) {
 	switch v := value.(type) {
 	case string:
@@ -138,7 +138,7 @@ func rulesFor(typ fieldtype.Type) fieldtype.Rules {
 	return fieldtype.Rules{Type: typ, Country: "IN", Required: true}
 }
 
-// visitorText draws text from any string at all to nearly right values.
+// visitorText draws anything from arbitrary to nearly valid text.
 func visitorText() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.String(),
@@ -162,7 +162,7 @@ func TestConvertHoldsForAnyText(t *testing.T) {
 	}
 }
 
-// steering draws text in which characters that hide or turn text are among the letters.
+// steering draws text with characters that hide or reorder other text.
 func steering() *rapid.Generator[string] {
 	return rapid.StringOf(rapid.OneOf(
 		rapid.RuneFrom([]rune("aé \r\n\tس\u0d28\u0d4d👩🔧\u200c\u200d\u200e\u200f")),
@@ -170,7 +170,7 @@ func steering() *rapid.Generator[string] {
 	))
 }
 
-// No value turns the text around it or breaks a line that should be one, and what words are spelled with stays.
+// No value reorders the text around it or breaks a single line, and every word keeps its spelling.
 func TestConvertLeavesNothingThatSteers(t *testing.T) {
 	t.Parallel()
 	const turning, hidden, joiners = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\u200b\u2060\ufeff", "\u200c\u200d"
@@ -203,7 +203,7 @@ func TestConvertLeavesNothingThatSteers(t *testing.T) {
 	}
 }
 
-func TestNothingTypedIsInErrorsOrNotes(t *testing.T) {
+func TestErrorsAndNotesDoNotQuote(t *testing.T) {
 	t.Parallel()
 	secrets := []string{
 		"Xyzzy", "Xyzzy@", "7654321987654321", "http://Xyzzy", "76543/21/1987", "Xyzzy\x00\xff", "$7654321", "987654",

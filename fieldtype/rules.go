@@ -8,67 +8,72 @@ import (
 	"unicode/utf8"
 )
 
-// Rules say what a field accepts and how it is sent. The zero value of every field but Type means "no rule". Rules are
-// never changed by their methods, so one value may serve any number of goroutines.
+// Rules define what a field accepts and how it is sent. For every field but Type, the zero value
+// means "no rule". Rules are safe for concurrent use.
 type Rules struct {
 	// Type is the type of the TeleCRM field.
 	Type Type
-	// Required makes a missing or blank value without a default an error.
+	// Required makes a missing or blank value an error, unless there is a default.
 	Required bool
-	// Country is an ISO 3166 alpha-2 code in either case. Phone numbers typed without a country code belong to it, and
-	// it decides what "1,500" means; see [Rules.Convert].
+	// Country is an ISO 3166 alpha-2 code in either case. It is the country of phone numbers typed
+	// without a country code, and decides what "1,500" means; see [Rules.Convert].
 	Country string
-	// Location is the time zone of dates typed without one; nil is UTC.
+	// Location is the time zone of dates typed without one; nil means UTC.
 	Location *time.Location
-	// OneLine makes every run of white space in [Text], line breaks included, one space, and leaves out characters of no
-	// width that no word is spelled with, as is always done with [Tags].
+	// OneLine replaces every run of white space in [Text], line breaks included, with one space,
+	// and drops zero-width characters that are not part of any word's spelling. [Tags] are always
+	// treated so.
 	OneLine bool
-	// Options are the only values accepted, if any. Text is compared without regard to case and to the amount of
-	// white space, and the option's exact label is what is sent. For numbers, phones and dates the converted values
-	// are compared.
+	// Options, if any, are the only accepted values. Text is compared regardless of case and amount
+	// of white space, and the option's exact label is sent. For numbers, phones and dates the
+	// converted values are compared.
 	Options []string
-	// Pattern must match the whole converted text, each tag for [Tags]; nil matches any.
+	// Pattern must match the whole converted text, or each tag for [Tags]; nil matches any.
 	Pattern *regexp.Regexp
-	// Min and Max are inclusive bounds: of the value for [Number] and [Money], of the number of characters for types
-	// that keep text, of the number of tags for [Tags]. Other types cannot have them.
+	// Min and Max are inclusive bounds: of the value for [Number] and [Money], of the number of
+	// characters for types that keep text, of the number of tags for [Tags]. Other types cannot
+	// have them.
 	Min, Max *float64
-	// Default is used when nothing, or nothing but blanks, was sent. It is converted like what a visitor sends.
+	// Default replaces a missing or blank value. It is converted like visitor input.
 	Default string
 }
 
-// Value is what one field sends.
+// Value is the value of one field to send.
 type Value struct {
-	// JSON is a string, a [json.Number], an int64 or a []string. Nil means: leave the field out.
+	// JSON is a string, a [json.Number], an int64 or a []string. Nil means that the field is left
+	// out.
 	JSON any
-	// Note says what could not be sent as it was typed; "" if nothing. It never contains what the visitor typed.
+	// Note says what could not be sent as typed; "" if nothing. It never contains visitor input.
 	Note string
 }
 
 const (
-	noteLastUsed    = "several values were sent, the last one was used"
+	noteLastUsed    = "only the last of several values was sent"
 	noteExtension   = "the phone extension was not sent"
 	noteCurrency    = "the currency was not sent"
-	noteControls    = "control characters were left out"
+	noteControls    = "control characters were removed"
 	noteInvalidUTF8 = "invalid UTF-8 was replaced"
 )
 
-// Convert turns what the visitor sent for one input into the value of the field. Nil or empty sent means that the
-// input was not in the post. The error is always an [*Error].
+// Convert converts the values of one input to the value of the field. A nil or empty sent means
+// that the input was not in the post. The error is always an [*Error].
 //
-// White space and invisible characters around a value are dropped, control characters and those that turn the direction
-// of text (U+202A to U+202E, U+2066 to U+2069) wherever they are, and a value of nothing else counts as empty: the
-// field is left out, or has its default. When an input is sent several times, [Tags] take every value, [Text] joins
-// the distinct ones with ", ", and every other type takes the last one that is not blank, because a form's hidden
-// fallback input comes before its checkbox.
+// Convert trims white space and invisible characters, and drops control characters and direction
+// overrides and isolates (U+202A to U+202E, U+2066 to U+2069) everywhere. A value of nothing else
+// counts as empty: the field is left out, or has its default. When an input is sent several times,
+// [Tags] take every value, [Text] joins the distinct ones with ", ", and every other type takes the
+// last one that is not blank, because a form's hidden fallback input comes before its checkbox.
 //
-// Numbers are read in the digits of any script. "1234.5" is always a decimal point. Group separators are accepted
-// where they can mean nothing else: both separators present ("1,234.50", "1.234,50"), one repeated in well-formed
-// groups ("12,34,567", "1.234.567"), or spaces and apostrophes between groups of three. "1,500" is one thousand five
-// hundred in a Country that writes a decimal point, "1,5" is one and a half in one that does not, and anything else
-// is [TypeNumeric]. Numbers have at most 15 digits and are sent in plain decimal form without trailing zeros; so is
-// money, which is never negative and has at most 4 decimals.
+// Numbers may use the digits of any script. "1234.5" is always a decimal point. Group separators
+// are accepted where they are unambiguous: both separators present ("1,234.50", "1.234,50"), one
+// repeated in well-formed groups ("12,34,567", "1.234.567"), or spaces and apostrophes between
+// groups of three. "1,500" is one thousand five hundred in a Country that writes a decimal point,
+// "1,5" is one and a half in one that does not, and anything else is [TypeNumeric]. Numbers have at
+// most 15 digits and are sent in plain decimal form without trailing zeros. So is money, which is
+// never negative and has at most 4 decimals.
 //
-// Tags typed into a text input are split at commas, unless there are Options, whose labels may contain commas.
+// Tags typed into a text input are split at commas, unless there are Options, whose labels may
+// contain commas.
 func (r Rules) Convert(sent []string) (Value, error) {
 	values, note := r.present(sent)
 	if len(values) == 0 {
@@ -98,7 +103,7 @@ func (r Rules) absent(sent []string) error {
 
 func (r Rules) fail(code Code) *Error { return &Error{Code: code, Type: r.Type} }
 
-// present returns the values that are not blank, cleaned the way the type allows.
+// present returns the values that are not blank, cleaned as the type allows.
 func (r Rules) present(sent []string) (values []string, note string) {
 	for _, s := range sent {
 		if !utf8.ValidString(s) {
@@ -120,7 +125,7 @@ func (r Rules) present(sent []string) (values []string, note string) {
 	return values, note
 }
 
-// clean tells also whether something was dropped from within that is worth a note.
+// clean also reports whether it dropped something within the value that deserves a note.
 func (r Rules) clean(s string) (cleaned string, dropped bool) {
 	switch {
 	case r.Type == Tags:
@@ -164,7 +169,7 @@ func (r Rules) convert(values []string) (Value, *Error) {
 	return value, nil
 }
 
-// single converts the one value of a field that has no more than one.
+// single converts the value of a type that has only one.
 func (r Rules) single(text string) (Value, *Error) {
 	value, failure := r.parse(text)
 	if failure != nil {
@@ -176,7 +181,7 @@ func (r Rules) single(text string) (Value, *Error) {
 	return value, nil
 }
 
-// parse converts text by the type alone, with the bounds but without the options of types that are not strings.
+// parse converts text by the type and bounds. It ignores the options of types that are not strings.
 func (r Rules) parse(text string) (Value, *Error) {
 	var (
 		value Value
@@ -206,7 +211,7 @@ func (r Rules) parse(text string) (Value, *Error) {
 	return value, nil
 }
 
-// isOption compares converted values, which are all of comparable types here.
+// isOption compares converted values. They are all of comparable types here.
 func (r Rules) isOption(value any) bool {
 	for _, option := range r.Options {
 		if accepted, failure := r.parse(trimInvisible(option)); failure == nil && accepted.JSON == value {
@@ -250,7 +255,7 @@ func (r Rules) money(text string) (Value, *Error) {
 	return Value{JSON: d.String(), Note: note}, r.within(d.float(), TooSmall, TooLarge)
 }
 
-// TeleCRM's ratings are whole numbers in this range; see https://docs.telecrm.in/concepts/field-types.
+// TeleCRM's ratings are whole numbers in this range (https://docs.telecrm.in/concepts/field-types).
 const lowestRating, highestRating = 1, 5
 
 func (r Rules) rating(text string) (Value, *Error) {

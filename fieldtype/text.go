@@ -8,12 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// keepsLayout tells whether the line breaks and inner white space of a value mean something.
+// keepsLayout reports whether line breaks and inner white space of a value matter.
 func keepsLayout(t Type) bool {
 	return t == Text || t == Dropdown || t == Status || t == LostReason
 }
 
-// isInvisible tells whether a rune draws nothing: white space, controls, and marks that only steer how others look.
+// isInvisible reports whether a rune draws nothing: white space, controls, joiners and direction
+// marks.
 func isInvisible(r rune) bool {
 	switch {
 	case isEmptySpace(r):
@@ -24,8 +25,8 @@ func isInvisible(r rune) bool {
 	return false
 }
 
-// isEmptySpace is isInvisible without the joiners and direction marks, which may belong to the letter before them: a
-// Malayalam or Sinhala name can end in a joiner.
+// isEmptySpace is isInvisible without joiners and direction marks, which may belong to the letter
+// before them: a Malayalam or Sinhala name can end in a joiner.
 func isEmptySpace(r rune) bool {
 	switch r {
 	case 0x00AD, 0x180E, 0x200B, 0x2060, 0x2800, 0x3164, 0xFEFF, 0xFFA0:
@@ -36,18 +37,19 @@ func isEmptySpace(r rune) bool {
 
 func trimInvisible(s string) string { return strings.TrimFunc(s, isInvisible) }
 
-// turnsText tells whether a rune overrides or isolates the direction of the text around it. None is part of a name or
-// of a sentence: keyboards for right-to-left scripts have the marks U+200E and U+200F for that, and one that is never
-// closed turns round what a screen shows after the value.
+// turnsText reports whether a rune overrides or isolates the direction of the text around it. No
+// name or sentence needs one: keyboards for right-to-left scripts have the marks U+200E and U+200F.
+// An unclosed one reverses the text after the value on the screen.
 func turnsText(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
 
-// isHidden tells whether a rune draws nothing and is no part of how a word is spelled: two names that look the same
-// should be the same. The joiners U+200C and U+200D are part of Persian and Malayalam words, and of some emoji. In longer
-// texts U+200B is of use, since Khmer and Thai have their lines broken there.
+// isHidden reports whether a rune draws nothing and is not part of any word's spelling, so that
+// names that look the same are the same. The joiners U+200C and U+200D are part of Persian and
+// Malayalam words, and of some emoji. Longer texts may need U+200B: it marks line breaks in Khmer
+// and Thai.
 func isHidden(r rune) bool { return r == 0x200B || r == 0x2060 || r == 0xFEFF }
 
-// cleanText trims s, makes every line break a line feed, and drops the control characters that no keyboard types and
-// that databases choke on, and those that turn round what people read.
+// cleanText trims s, converts line breaks to line feeds, and drops control characters, which
+// databases choke on, and characters that change the text direction.
 func cleanText(s string) (cleaned string, dropped bool) {
 	if trimInvisible(s) == "" {
 		return "", false
@@ -69,7 +71,8 @@ func cleanText(s string) (cleaned string, dropped bool) {
 	return strings.TrimFunc(s, isEmptySpace), dropped
 }
 
-// oneLine is cleanText that makes every run of white space, line breaks included, one space, and leaves nothing hidden.
+// oneLine is cleanText that also replaces every run of white space, line breaks included, with one
+// space and drops hidden characters.
 func oneLine(s string) (cleaned string, dropped bool) {
 	s, dropped = cleanText(s)
 	s = strings.Map(func(r rune) rune {
@@ -106,7 +109,7 @@ func (r Rules) text(text string) (Value, *Error) {
 	return Value{JSON: text}, r.fits(text)
 }
 
-// fits checks text against the pattern and the bounds of its length.
+// fits checks text against the pattern and the length bounds.
 func (r Rules) fits(text string) *Error {
 	if r.Pattern != nil && !matchesWhole(r.Pattern, text) {
 		return r.fail(PatternMismatch)
@@ -114,8 +117,9 @@ func (r Rules) fits(text string) *Error {
 	return r.within(float64(utf8.RuneCountInString(text)), TooShort, TooLong)
 }
 
-// matchesWhole tells whether some match of the pattern spans all of the text. The longest of the leftmost matches is
-// such a one if there is any, whereas the match Go prefers may stop early: "a|ab" prefers "a" in "ab".
+// matchesWhole reports whether some match of the pattern spans the whole text. The longest of the
+// leftmost matches does if any does. The match that Go prefers may stop early: "a|ab" prefers "a"
+// in "ab".
 func matchesWhole(pattern *regexp.Regexp, text string) bool {
 	longest := *pattern
 	longest.Longest()
@@ -165,7 +169,7 @@ func (r Rules) tags(values []string) (Value, *Error) {
 	return Value{JSON: tags}, nil
 }
 
-// distinct returns the values with the first of each key kept.
+// distinct returns the values, keeping the first of each key.
 func distinct(values []string, key func(string) string) []string {
 	seen := make(map[string]bool, len(values))
 	return slices.DeleteFunc(slices.Clone(values), func(v string) bool {
@@ -189,8 +193,8 @@ func optionLabels(options []string) map[string]string {
 	return labels
 }
 
-// foldKey returns the same string for texts that differ only in case, in the sense of [strings.EqualFold], in the
-// amount of white space, or in invisible characters at their ends.
+// foldKey returns the same string for texts that differ only in case, in the sense of
+// [strings.EqualFold], in the amount of white space, or in invisible characters at their ends.
 func foldKey(s string) string {
 	s = strings.Join(strings.Fields(trimInvisible(s)), " ")
 	return strings.Map(func(r rune) rune {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// longestURL is what every browser and proxy can carry.
+// longestURL is the longest URL that every browser and proxy supports.
 const longestURL = 2048
 
 type schemeRule bool
@@ -20,8 +20,8 @@ const (
 	schemeRequired schemeRule = true
 )
 
-// parseURL accepts http and https URLs with a public-looking host and without credentials, and returns them in ASCII.
-// Where the scheme is optional and absent, it is https.
+// parseURL accepts http and https URLs with a host name and without credentials, and returns them
+// in ASCII. A missing optional scheme means https.
 func parseURL(text string, rule schemeRule) (address string, ok bool) {
 	if len(text) > longestURL*utf8.UTFMax || strings.ContainsFunc(text, isNeverInURL) {
 		return "", false
@@ -45,8 +45,8 @@ func parseURL(text string, rule schemeRule) (address string, ok bool) {
 	return address, len(address) <= longestURL
 }
 
-// isNeverInURL includes the backslash, which browsers take for a slash and servers do not, so that a URL with one may
-// lead two readers to two hosts.
+// isNeverInURL includes the backslash: browsers treat it as a slash and servers do not, so the same
+// URL could lead to two hosts.
 func isNeverInURL(r rune) bool {
 	return r == '\\' || r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r)
 }
@@ -60,7 +60,8 @@ func cutScheme(text string, rule schemeRule) (scheme, rest string, ok bool) {
 	return "https", strings.TrimPrefix(text, "//"), rule == schemeOptional
 }
 
-// canonicalAuthority checks the host and port. User names are refused: they only serve to disguise the host.
+// canonicalAuthority checks the host and port. It refuses user names, which mostly disguise the
+// host.
 func canonicalAuthority(authority string) (canonical string, ok bool) {
 	host, port := authority, ""
 	if at := strings.LastIndexByte(authority, ':'); at > strings.LastIndexByte(authority, ']') {
@@ -84,13 +85,13 @@ func canonicalHost(host string) (canonical string, ok bool) {
 		return ip.String(), true
 	}
 	if strings.EqualFold(host, "localhost") {
-		// A site that is being tried out has no other name.
+		// A site in development has no other name.
 		return "localhost", true
 	}
 	return asciiDomain(host)
 }
 
-// percentEncode encodes what a URL cannot have as it is and leaves encoded parts alone.
+// percentEncode escapes bytes that a URL cannot contain and keeps existing escapes.
 func percentEncode(tail string) string {
 	var b strings.Builder
 	for i := range len(tail) {
