@@ -17,52 +17,48 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// AltchaInput is the name of the input in which ALTCHA's widget posts its
-// answer.
+// AltchaInput is the name of the input in which ALTCHA's widget posts its answer.
 const AltchaInput = "altcha"
 
 const (
 	altchaAlgorithm = "SHA-256"
 	altchaMaxNumber = 10_000_000
 
-	// maxAltchaAnswer is how many bytes of an answer are looked at. The
-	// widget's have about 420, of which the digits of a number can vary.
+	// maxAltchaAnswer bounds the bytes of an answer. The widget's answers have about 420, depending
+	// on the digits of a number.
 	maxAltchaAnswer = 1 << 10
 )
 
-// AltchaConfig says what challenges an [Altcha] issues.
+// AltchaConfig configures an [Altcha].
 type AltchaConfig struct {
-	// Keys sign the challenges. All that share one of them verify each
-	// other's.
+	// Keys sign the challenges. Servers that share one of the keys accept each other's challenges.
 	Keys signing.Keys
 
-	// MaxNumber is the highest number that a browser may have to try; on
-	// average it tries half of them. At most 10,000,000.
+	// MaxNumber is the highest number that a browser may have to try, at most 10,000,000. On
+	// average it tries half of them.
 	MaxNumber int
 
-	// Lifetime is how long a challenge can be answered, to the second.
+	// Lifetime is how long a challenge can be answered, in whole seconds.
 	Lifetime time.Duration
 
-	// Spent remembers what was answered.
+	// Spent remembers answered challenges.
 	Spent *Spent
 
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
 }
 
-// Altcha issues ALTCHA's proof-of-work challenges and verifies the answers. A
-// challenge is the hash of a salt and a secret number, and the browser finds
-// the number by trying. All that has to be known of it travels with it, signed
-// (https://altcha.org/docs/server-integration/), so nothing is kept of those
-// that nobody answers.
+// Altcha issues ALTCHA's proof-of-work challenges and verifies the answers. A challenge is the hash
+// of a salt and a secret number, which the browser finds by trial. The challenge carries its own
+// state, signed (https://altcha.org/docs/server-integration/), so nothing is stored for challenges
+// that are never answered.
 //
-// The challenges are those of the protocol's first version, which every
-// version of the widget understands, 3.2 included. Of all that is signed there
-// is one spelling alone, and the salt ends in a mark that no number holds, so
-// that no part of one can pass as part of the other
+// It speaks the first version of the protocol, which every version of the widget understands, 3.2
+// included. It accepts only one spelling of the signed text, and the salt ends in a character that
+// is not part of a number, so that digits cannot move from one to the other
 // (https://altcha.org/security-advisory/).
 //
-// It is safe for concurrent use.
+// An Altcha is safe for concurrent use.
 type Altcha struct {
 	keys      signing.Keys
 	maxNumber uint64
@@ -71,17 +67,17 @@ type Altcha struct {
 	now       func() time.Time
 }
 
-// NewAltcha returns an issuer of challenges, or an error when c cannot work.
+// NewAltcha returns an issuer of challenges, or an error if c is invalid.
 func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	switch {
 	case c.Keys == nil:
-		return nil, errors.New("there are no keys to sign challenges with")
+		return nil, errors.New("keys are missing; challenges need a signing key")
 	case c.MaxNumber < 1 || c.MaxNumber > altchaMaxNumber:
-		return nil, fmt.Errorf("the highest number to try is not between 1 and %d", altchaMaxNumber)
+		return nil, fmt.Errorf("max number must be between 1 and %d, got %d", altchaMaxNumber, c.MaxNumber)
 	case c.Lifetime < time.Second:
-		return nil, errors.New("challenges must be good for at least a second")
+		return nil, fmt.Errorf("lifetime must be at least a second, got %v", c.Lifetime)
 	case c.Spent == nil:
-		return nil, errors.New("there is nothing to remember answers in")
+		return nil, errors.New("memory of answers is missing; set Spent")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -89,7 +85,7 @@ func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	return &Altcha{keys: c.Keys, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
 }
 
-// AltchaChallenge is a challenge in the JSON that the widget fetches.
+// AltchaChallenge is the JSON of a challenge, as the widget fetches it.
 type AltchaChallenge struct {
 	Algorithm string `json:"algorithm"`
 	Challenge string `json:"challenge"`
@@ -98,7 +94,7 @@ type AltchaChallenge struct {
 	Signature string `json:"signature"`
 }
 
-// Issue makes a challenge.
+// Issue returns a new challenge.
 func (a *Altcha) Issue() AltchaChallenge {
 	var random [len(altchaID{}) + 8]byte
 	_, _ = rand.Read(random[:]) // it never fails
@@ -110,38 +106,37 @@ func (a *Altcha) Issue() AltchaChallenge {
 	return AltchaChallenge{altchaAlgorithm, challenge, a.maxNumber, salt, a.keys.Sign(challenge, sha256.Size)}
 }
 
-// Verify returns nil if answer, as the widget posts it, solves a challenge
-// issued under the same key that has not expired and was not answered before.
-// Otherwise it returns an error wrapping [ErrUnanswered] or [ErrFailed]. It
-// costs a hash and a signature, however hard the challenge was.
+// Verify returns nil if answer, as posted by the widget, solves a challenge that was issued under
+// one of the keys, has not expired and was not answered before. Otherwise it returns an error
+// wrapping [ErrUnanswered] or [ErrFailed]. It costs one hash and one signature, however hard the
+// challenge was.
 func (a *Altcha) Verify(answer string) error {
 	if answer == "" {
 		return ErrUnanswered
 	}
 	solved, err := readAltcha(answer)
 	if err != nil {
-		return failure("its answer cannot be read")
+		return failure("answer is malformed")
 	}
 	expires := time.Unix(solved.expires, 0)
 	now := a.now()
 	if !now.Before(expires) {
-		return failure("its answer came too late")
+		return failure("answer came too late")
 	}
 	isSolution := equal(altchaHash(solved.salt, solved.number), solved.challenge)
 	isOurs := a.keys.Verify(solved.challenge, solved.signature, sha256.Size)
 	if !isSolution || !isOurs {
-		return failure("its answer is wrong")
+		return failure("answer is wrong")
 	}
 	return a.spent.spend(solved.id, expires, now)
 }
 
 func equal(x, y string) bool { return subtle.ConstantTimeCompare([]byte(x), []byte(y)) == 1 }
 
-// altchaID tells a challenge from all others.
+// altchaID identifies a challenge.
 type altchaID [16]byte
 
-// altchaSalt writes down what is to be known of a challenge: which it is, and
-// the second from which it is too old.
+// altchaSalt encodes a challenge's id and the second from which it is expired.
 func altchaSalt(id altchaID, expires int64) string {
 	return hex.EncodeToString(id[:]) + "?expires=" + strconv.FormatInt(expires, 10) + "&"
 }
@@ -151,7 +146,7 @@ func altchaHash(salt string, number uint64) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// altchaAnswer is what the widget posts, read.
+// altchaAnswer is a parsed answer.
 type altchaAnswer struct {
 	id        altchaID
 	expires   int64
@@ -161,10 +156,10 @@ type altchaAnswer struct {
 	signature string
 }
 
-var errAltcha = errors.New("this is no answer to a challenge")
+var errAltcha = errors.New("not an answer to a challenge")
 
-// readAltcha reads an answer: the Base64 of a JSON object. What it returns was
-// spelled in the one way that [Altcha.Issue] spells it.
+// readAltcha parses an answer: the Base64 of a JSON object. It accepts only the spelling of
+// [Altcha.Issue].
 func readAltcha(text string) (altchaAnswer, error) {
 	if len(text) > maxAltchaAnswer {
 		return altchaAnswer{}, errAltcha
@@ -176,7 +171,7 @@ func readAltcha(text string) (altchaAnswer, error) {
 	var posted struct {
 		Algorithm string `json:"algorithm"`
 		Challenge string `json:"challenge"`
-		Number    uint64 `json:"number"` // a string of digits and more is none
+		Number    uint64 `json:"number"` // a number only: a string with digits is refused
 		Salt      string `json:"salt"`
 		Signature string `json:"signature"`
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// clock is a clock that stands still until it is moved.
+// clock stands still until a test advances it.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -57,7 +57,7 @@ func solve(t testing.TB, c AltchaChallenge) uint64 {
 	return 0
 }
 
-// answered is what the widget posts for c.
+// answered returns the widget's answer to c.
 func answered(t testing.TB, c AltchaChallenge) map[string]any {
 	t.Helper()
 	return map[string]any{
@@ -89,9 +89,8 @@ func TestAltchaTakesEachSolutionOnce(t *testing.T) {
 	}
 }
 
-// The answer of one machine, or of the time before a restart, is good for
-// another with the same key.
-func TestAltchaAnswersTravel(t *testing.T) {
+// The key alone decides, so an answer is valid on another server and after a restart.
+func TestAltchaAnswersAreValidElsewhere(t *testing.T) {
 	clock := newClock()
 	issuer := newAltcha(t, clock.now)
 	answer := encode(t, answered(t, issuer.Issue()))
@@ -120,7 +119,7 @@ func TestAltchaChallengesExpire(t *testing.T) {
 	}
 }
 
-// A used answer stays used to the very second in which it expires.
+// An answer cannot be reused even in the second in which it expires.
 func TestAltchaRemembersUntilExpiry(t *testing.T) {
 	clock := newClock()
 	a := newAltcha(t, clock.now)
@@ -131,14 +130,14 @@ func TestAltchaRemembersUntilExpiry(t *testing.T) {
 	for range 2 * testLifetime / (30 * time.Second) {
 		clock.advance(30 * time.Second)
 		if err := a.Verify(answer); !errors.Is(err, ErrFailed) {
-			t.Fatalf("used again: %v", err)
+			t.Fatalf("second use: %v", err)
 		}
 	}
 	if err := a.Verify(encode(t, answered(t, a.Issue()))); err != nil {
 		t.Fatal(err)
 	}
 	if remembered := len(a.spent.known); remembered != 1 {
-		t.Errorf("%d answers are remembered, want the last alone", remembered)
+		t.Errorf("%d answers are remembered, want only the last", remembered)
 	}
 }
 
@@ -173,8 +172,7 @@ func TestAltchaRefusesWhatItDidNotIssue(t *testing.T) {
 		"expiry with a plus": edit("salt", func(s string) string { return strings.Replace(s, "expires=", "expires=+", 1) }),
 		"expiry none":        edit("salt", func(s string) string { return s[:32] }),
 		"mark missing":       edit("salt", func(s string) string { return strings.TrimSuffix(s, "&") }),
-		// The digits of the expiry pass as those of the number
-		// (https://altcha.org/security-advisory/).
+		// Digits of the expiry moved to the number (https://altcha.org/security-advisory/).
 		"spliced": func(m map[string]any) {
 			head, expiry, _ := strings.Cut(strings.TrimSuffix(m["salt"].(string), "&"), "expires=")
 			m["salt"], m["number"] = head, fmt.Sprintf("expires=%s&%d", expiry, m["number"])
@@ -190,12 +188,12 @@ func TestAltchaRefusesWhatItDidNotIssue(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := a.Verify(good); err != nil {
-			t.Errorf("%s spoils the good answer: %v", name, err)
+			t.Errorf("after %s: good answer: %v", name, err)
 		}
 	}
 }
 
-func TestAltchaRefusesWhatIsNoAnswer(t *testing.T) {
+func TestAltchaRefusesMalformedAnswers(t *testing.T) {
 	a := newAltcha(t, newClock().now)
 	if err := a.Verify(""); !errors.Is(err, ErrUnanswered) {
 		t.Errorf("no answer: %v", err)
@@ -205,7 +203,7 @@ func TestAltchaRefusesWhatIsNoAnswer(t *testing.T) {
 	for name, answer := range map[string]string{
 		"a word":            "yes",
 		"broken base64":     "e30",
-		"no JSON":           base64.StdEncoding.EncodeToString([]byte("altcha")),
+		"not JSON":          base64.StdEncoding.EncodeToString([]byte("altcha")),
 		"two values":        base64.StdEncoding.EncodeToString([]byte("{}{}")),
 		"an empty object":   encode(t, map[string]any{}),
 		"null":              encode(t, nil),
@@ -220,7 +218,7 @@ func TestAltchaRefusesWhatIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestNewAltchaRefusesWhatCannotWork(t *testing.T) {
+func TestNewAltchaRefusesInvalidConfig(t *testing.T) {
 	for name, change := range map[string]func(*AltchaConfig){
 		"no keys":         func(c *AltchaConfig) { c.Keys = nil },
 		"nothing to try":  func(c *AltchaConfig) { c.MaxNumber = 0 },
@@ -236,8 +234,8 @@ func TestNewAltchaRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-// However many send the same answer at once, it counts once.
-func TestAltchaIsUsedOnceByMany(t *testing.T) {
+// An answer counts once, even when sent many times at once.
+func TestAltchaCountsOnceConcurrently(t *testing.T) {
 	a := newAltcha(t, newClock().now)
 	for range 50 {
 		answer := encode(t, answered(t, a.Issue()))
@@ -257,8 +255,8 @@ func TestAltchaIsUsedOnceByMany(t *testing.T) {
 	}
 }
 
-// However small the memory, whatever the order, nothing counts twice, and the
-// memory keeps to its room.
+// No answer counts twice, whatever the size of the memory and the order, and the memory keeps its
+// limit.
 func TestSpentLetsNothingCountTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spent := newSpent(rapid.IntRange(1, 5).Draw(t, "room"))
@@ -282,15 +280,14 @@ func TestSpentLetsNothingCountTwice(t *testing.T) {
 				}
 			}
 			if len(spent.known) > spent.room || len(spent.queue) != len(spent.known) {
-				t.Fatalf("%d known and %d queued in a room for %d", len(spent.known), len(spent.queue), spent.room)
+				t.Fatalf("%d known and %d queued, want at most %d", len(spent.known), len(spent.queue), spent.room)
 			}
 			now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "pause")) * time.Second)
 		}
 	})
 }
 
-// When more answers come than can be remembered, challenges that are fresh are
-// still passed.
+// Fresh challenges still pass when there are more answers than fit the memory.
 func TestSpentLeavesFreshChallengesTheirTime(t *testing.T) {
 	spent := newSpent(10)
 	now := time.Unix(1_000, 0)
@@ -318,7 +315,7 @@ func FuzzAltcha(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer string) {
 		solved, err := readAltcha(answer)
 		if err == nil && altchaSalt(solved.id, solved.expires) != solved.salt {
-			t.Errorf("the salt %q is spelled in a way of its own", solved.salt)
+			t.Errorf("salt %q is spelled differently", solved.salt)
 		}
 		first, second := a.Verify(answer), a.Verify(answer)
 		if first == nil && second == nil {

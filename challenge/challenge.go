@@ -13,11 +13,11 @@ import (
 var (
 	// ErrUnanswered says that there is no answer: the visitor's browser runs no scripts, or something
 	// blocks the challenge's script.
-	ErrUnanswered = errors.New("the challenge was not answered")
+	ErrUnanswered = errors.New("challenge: not answered")
 	// ErrFailed says that the answer is wrong, too old, used before, or for another challenge.
-	ErrFailed = errors.New("the challenge was failed")
+	ErrFailed = errors.New("challenge: failed")
 	// ErrUnverified says that the answer could not be verified.
-	ErrUnverified = errors.New("the challenge's answer could not be verified")
+	ErrUnverified = errors.New("challenge: could not be verified")
 )
 
 // Weights of the errors. A person whose browser shows no challenge, or whose answer is too old, sends

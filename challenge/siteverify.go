@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Service is a challenge that somebody else sets and verifies.
+// Service is a third-party challenge service.
 type Service string
 
 // The services.
@@ -29,17 +29,16 @@ const (
 	ReCAPTCHA Service = "recaptcha"
 )
 
-// service is what tells a [Service] from the others. They share one protocol:
-// the page's widget posts a token, of which the service says, once, where and
-// how it was earned.
+// service describes how a [Service] differs from the others. They share one protocol: the widget
+// posts a token, and the service tells, once per token, where and how the visitor earned it.
 type service struct {
-	input string // that the widget posts the token in
+	input string // the input that the widget posts the token in
 	url   string
 
-	names     bool // the action that a token is for
-	scores    bool // from 0, a machine, to 1, a person
-	repeats   bool // its verdict, if it is asked again under the same key
-	mayNotSay bool // the host, when it has much to do
+	hasAction      bool // the verdict names an action
+	hasScore       bool // the verdict has a score from 0 (bot) to 1 (person)
+	repeatsVerdict bool // repeats its verdict under the same idempotency key
+	mayOmitHost    bool // the verdict may omit the host under load
 }
 
 // The protocol's variants are documented at
@@ -50,64 +49,60 @@ type service struct {
 var services = map[Service]service{
 	Turnstile: {
 		input: "cf-turnstile-response", url: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-		names: true, repeats: true,
+		hasAction: true, repeatsVerdict: true,
 	},
 	HCaptcha: {
 		input: "h-captcha-response", url: "https://api.hcaptcha.com/siteverify",
-		mayNotSay: true,
+		mayOmitHost: true,
 	},
 	ReCAPTCHA: {
 		input: "g-recaptcha-response", url: "https://www.google.com/recaptcha/api/siteverify",
-		names: true, scores: true,
+		hasAction: true, hasScore: true,
 	},
 }
 
-// Services returns all services.
+// Services returns all services, sorted.
 func Services() []Service { return slices.Sorted(maps.Keys(services)) }
 
-// DefaultSiteverifyTimeout is how long a service may take by default.
+// DefaultSiteverifyTimeout is the default timeout of a verification.
 const DefaultSiteverifyTimeout = 3 * time.Second
 
 const (
-	maxSiteverifyToken  = 10 << 10 // bytes; Turnstile's have 2048 at most, the others say nothing
+	maxSiteverifyToken  = 10 << 10 // bytes; Turnstile's have at most 2048, the others do not document a limit
 	maxSiteverifyAnswer = 64 << 10 // bytes
-	siteverifyConns     = 32       // at a time
+	siteverifyConns     = 32       // at once
 )
 
-// SiteverifyConfig says which answers a [Siteverify] takes.
+// SiteverifyConfig configures a [Siteverify].
 type SiteverifyConfig struct {
 	Service Service
 
 	// Secret is the site's secret key; required.
 	Secret string
 
-	// Hosts are those whose visitors may have met the challenge; default the
-	// one that is asked about.
+	// Hosts are the host names that answers may be for; default the host of the request.
 	Hosts []string
 
-	// Action is the one that the answer must be for; default any. hCaptcha
-	// has none.
+	// Action is the required action of the answer; default any. hCaptcha does not support it.
 	Action string
 
-	// Score is the least that counts as passed, from 0 to 1; only for
-	// reCAPTCHA, of which version 2 gives none.
+	// Score is the lowest accepted score, from 0 to 1. Only reCAPTCHA version 3 returns scores.
 	Score float64
 
-	// URL is where answers are verified; default the service's own. It must
-	// be https, except for localhost and loopback addresses.
+	// URL is the verification endpoint; default the service's own. It must be https, except for
+	// localhost and loopback addresses.
 	URL string
 
 	// Timeout bounds one verification; default [DefaultSiteverifyTimeout].
 	Timeout time.Duration
 
-	// Transport carries the requests; default a clone of
-	// [http.DefaultTransport] with 32 connections at most.
+	// Transport carries the requests; default a clone of [http.DefaultTransport] with 32
+	// connections at most.
 	Transport http.RoundTripper
 }
 
-// Siteverify asks a service whether the answer to its challenge is right. It
-// tells the service nothing of the visitor, whose address is optional. It is
-// safe for concurrent use.
+// Siteverify verifies answers with a challenge service. It does not send the visitor's address,
+// which is optional, or any other data of the visitor. It is safe for concurrent use.
 type Siteverify struct {
 	service
 	url     string
@@ -117,27 +112,27 @@ type Siteverify struct {
 	timeout time.Duration
 	http    *http.Client
 
-	// sign puts the secret into a request. The secret lives in a function
-	// because fmt prints unexported fields without asking their methods.
+	// sign adds the secret to a request. The secret lives in a function because fmt prints
+	// unexported fields without calling their methods.
 	sign func(url.Values)
 }
 
-// NewSiteverify returns a client of c's service, or an error when c cannot
-// work. It opens no connection.
+// NewSiteverify returns a client for c.Service, or an error if c is invalid. It does not open a
+// connection.
 func NewSiteverify(c SiteverifyConfig) (*Siteverify, error) {
 	of, known := services[c.Service]
 	address, urlErr := checkSiteverifyURL(cmp.Or(c.URL, of.url))
 	switch {
 	case !known:
-		return nil, fmt.Errorf("there is no service %q", string(c.Service))
+		return nil, fmt.Errorf("unknown service %q; use turnstile, hcaptcha or recaptcha", string(c.Service))
 	case c.Secret == "" || strings.ContainsFunc(c.Secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return nil, errors.New("the secret is empty, or holds a space, a line break or a letter outside ASCII; copy it again")
-	case c.Action != "" && !of.names:
-		return nil, fmt.Errorf("answers of %s name no action", c.Service)
-	case c.Score != 0 && !of.scores:
-		return nil, fmt.Errorf("answers of %s have no score", c.Service)
+		return nil, errors.New("secret is empty, or contains a space, a line break or a non-ASCII character; copy it again")
+	case c.Action != "" && !of.hasAction:
+		return nil, fmt.Errorf("action: %s does not support it; remove it", c.Service)
+	case c.Score != 0 && !of.hasScore:
+		return nil, fmt.Errorf("score: %s does not support it; remove it", c.Service)
 	case !(c.Score >= 0 && c.Score <= 1):
-		return nil, errors.New("the score is not between 0 and 1")
+		return nil, fmt.Errorf("score must be between 0 and 1, got %v", c.Score)
 	case urlErr != nil:
 		return nil, urlErr
 	}
@@ -164,17 +159,16 @@ func checkSiteverifyURL(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return "", errors.New("the URL to verify at must begin with https:// and a host")
+		return "", errors.New("verify URL must begin with https:// and a host")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", errors.New("the URL to verify at must be https, or the secret would travel in clear")
+		return "", errors.New("verify URL must be https; otherwise the secret is sent unencrypted")
 	case u.User != nil || u.Fragment != "":
-		return "", errors.New("the URL to verify at must have no user and no fragment")
+		return "", errors.New("verify URL must not contain a user or a fragment")
 	}
 	return raw, nil
 }
 
-// isLoopback does not trust the names below localhost: a resolver may look
-// them up elsewhere.
+// isLoopback does not trust names below localhost, because a resolver may look them up elsewhere.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
@@ -190,25 +184,24 @@ func newSiteverifyTransport() http.RoundTripper {
 	return clone
 }
 
-// Input is the name of the input that the widget posts its answer in.
+// Input returns the name of the input in which the widget posts its answer.
 func (s *Siteverify) Input() string { return s.input }
 
-// CloseIdleConnections closes the connections that no request is using.
+// CloseIdleConnections closes idle connections.
 func (s *Siteverify) CloseIdleConnections() { s.http.CloseIdleConnections() }
 
-// Verify returns nil if the service says that answer was earned on host, a
-// name without a port, or on one of the configured ones, for the right action
-// and with a sufficient score. Otherwise it returns an error wrapping
-// [ErrUnanswered], [ErrFailed] or [ErrUnverified]. A service takes each answer
-// once.
+// Verify returns nil if the service confirms that answer was earned on host, a name without a port,
+// or on one of the configured hosts, for the right action and with a sufficient score. Otherwise it
+// returns an error wrapping [ErrUnanswered], [ErrFailed] or [ErrUnverified]. A service accepts each
+// answer once.
 func (s *Siteverify) Verify(ctx context.Context, answer, host string) error {
 	if answer == "" {
 		return ErrUnanswered
 	}
-	// What no widget makes might have a firewall before the service answer in
-	// its place, which would look like a failure of the service.
-	if len(answer) > maxSiteverifyToken || strings.ContainsFunc(answer, isNotOfToken) {
-		return failure("its answer is no token")
+	// A firewall in front of the service may block what is not a token, which would look like a
+	// failure of the service.
+	if len(answer) > maxSiteverifyToken || strings.ContainsFunc(answer, isNotTokenRune) {
+		return failure("answer is not a token")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -219,12 +212,12 @@ func (s *Siteverify) Verify(ctx context.Context, answer, host string) error {
 	return s.judge(said, host)
 }
 
-func isNotOfToken(r rune) bool {
+func isNotTokenRune(r rune) bool {
 	isAlphanumeric := r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 	return !isAlphanumeric && !strings.ContainsRune("-._~+/=:", r)
 }
 
-// verdict is what a service says of a token.
+// verdict is a service's response about a token.
 type verdict struct {
 	Success  *bool    `json:"success"`
 	Hostname string   `json:"hostname"`
@@ -233,12 +226,12 @@ type verdict struct {
 	Codes    []string `json:"error-codes"`
 }
 
-// ask asks the service, and once more for a verdict that was lost if that
-// costs nothing: a token that the service has seen is worth nothing any more.
+// ask asks the service. It asks again for a lost verdict only if the service repeats verdicts,
+// because the others consume the token.
 func (s *Siteverify) ask(ctx context.Context, answer string) (verdict, error) {
 	form := url.Values{"response": {answer}}
 	s.sign(form)
-	if !s.repeats {
+	if !s.repeatsVerdict {
 		return s.askOnce(ctx, form)
 	}
 	form.Set("idempotency_key", uuid.NewString())
@@ -252,7 +245,7 @@ func (s *Siteverify) ask(ctx context.Context, answer string) (verdict, error) {
 func (s *Siteverify) askOnce(ctx context.Context, form url.Values) (verdict, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(form.Encode()))
 	if err != nil {
-		return verdict{}, unverifiable("the request cannot be made")
+		return verdict{}, unverifiable("building the request failed")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
@@ -268,15 +261,15 @@ func (s *Siteverify) askOnce(ctx context.Context, form url.Values) (verdict, err
 	}
 	var said verdict
 	if len(body) > maxSiteverifyAnswer || json.Unmarshal(body, &said) != nil || said.Success == nil || resp.StatusCode >= http.StatusInternalServerError {
-		return verdict{}, unverifiable(fmt.Sprintf("the service answers with status %d and no verdict", resp.StatusCode))
+		return verdict{}, unverifiable(fmt.Sprintf("the service answered with status %d and no verdict", resp.StatusCode))
 	}
 	return said, nil
 }
 
-// whyUnreachable never quotes what came from outside.
+// whyUnreachable returns the reason for logs. It never quotes external text.
 func whyUnreachable(ctx context.Context, err error) string {
 	if ctx.Err() != nil {
-		return "the service gave no answer in time"
+		return "the service did not answer in time"
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return "the service cannot be reached: " + dns.Error()
@@ -284,15 +277,15 @@ func whyUnreachable(ctx context.Context, err error) string {
 	if network, ok := errors.AsType[*net.OpError](err); ok {
 		return "the service cannot be reached: " + network.Error()
 	}
-	return "the connection to the service broke"
+	return "lost the connection to the service"
 }
 
-// What the services' error codes are about; others are about the answer. Only
-// known codes are repeated.
+// The services' error codes by cause. Other codes are about the answer. Only known codes reach the
+// log.
 var (
-	siteverifyOurs   = []string{"missing-input-secret", "invalid-input-secret"}
-	siteverifyTheirs = []string{"internal-error"}
-	siteverifyUsed   = []string{
+	secretCodes   = []string{"missing-input-secret", "invalid-input-secret"}
+	internalCodes = []string{"internal-error"}
+	usedCodes     = []string{
 		"timeout-or-duplicate", "expired-input-response", "already-seen-response", "invalid-or-already-seen-response",
 	}
 )
@@ -302,14 +295,14 @@ func (s *Siteverify) judge(said verdict, host string) error {
 	switch {
 	case *said.Success:
 		return s.judgeSuccess(said, host)
-	case slices.ContainsFunc(siteverifyOurs, hasCode):
+	case slices.ContainsFunc(secretCodes, hasCode):
 		return unverifiable("the service does not know the secret; copy it again")
-	case slices.ContainsFunc(siteverifyTheirs, hasCode):
-		return unverifiable("the service says that it has an error of its own")
-	case slices.ContainsFunc(siteverifyUsed, hasCode):
-		return failure("its answer came too late, or was used before")
+	case slices.ContainsFunc(internalCodes, hasCode):
+		return unverifiable("the service reports an internal error")
+	case slices.ContainsFunc(usedCodes, hasCode):
+		return failure("answer came too late, or was used before")
 	}
-	return failure("the service says that its answer is wrong")
+	return failure("the service says that the answer is wrong")
 }
 
 func (s *Siteverify) judgeSuccess(said verdict, host string) error {
@@ -318,14 +311,14 @@ func (s *Siteverify) judgeSuccess(said verdict, host string) error {
 		hosts = []string{host}
 	}
 	isHost := func(h string) bool { return h != "" && strings.EqualFold(h, said.Hostname) }
-	isOurs := slices.ContainsFunc(hosts, isHost) || s.mayNotSay && said.Hostname == "not-provided"
+	isOurs := slices.ContainsFunc(hosts, isHost) || s.mayOmitHost && said.Hostname == "not-provided"
 	switch {
 	case !isOurs:
-		return failure("its answer is for another host")
+		return failure("answer is for another host")
 	case s.action != "" && said.Action != s.action:
-		return failure("its answer is for another action")
+		return failure("answer is for another action")
 	case said.Score != nil && *said.Score < s.score:
-		return failure("its answer has too low a score")
+		return failure("score is too low")
 	}
 	return nil
 }

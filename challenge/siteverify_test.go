@@ -24,18 +24,18 @@ const (
 	siteHost   = "www.example.com"
 )
 
-// verifier is a strict stand-in for the services: it knows one secret, takes
-// each token once, and nothing but the parameters that a service documents.
+// verifier is a strict stand-in for the services: it knows one secret, accepts each token once, and
+// only the parameters that a service documents.
 type verifier struct {
 	t       *testing.T
 	service Service
 	url     string
 
 	mu       sync.Mutex
-	tokens   map[string]string // the verdict on each, in JSON
-	used     map[string]string // by token, the key that it was used under
+	tokens   map[string]string // the verdict on each token, in JSON
+	used     map[string]string // the idempotency key of each used token
 	requests int
-	drop     int // how many verdicts are to be lost
+	drop     int // number of verdicts to lose
 }
 
 func newVerifier(t *testing.T, of Service) *verifier {
@@ -123,7 +123,7 @@ func TestSiteverifyTakesEachAnswerOnce(t *testing.T) {
 				t.Errorf("the second time: %v", err)
 			}
 			if err := s.Verify(t.Context(), "made-up", siteHost); !errors.Is(err, ErrFailed) {
-				t.Errorf("a made up token: %v", err)
+				t.Errorf("an unknown token: %v", err)
 			}
 			if err := s.Verify(t.Context(), "", siteHost); !errors.Is(err, ErrUnanswered) {
 				t.Errorf("no token: %v", err)
@@ -153,8 +153,8 @@ func TestSiteverifyJudges(t *testing.T) {
 		{"a host within", Turnstile, `{"success":true,"hostname":"example.com"}`, nil, ErrFailed, "another host"},
 		{"a host that is listed", ReCAPTCHA, `{"success":true,"hostname":"example.com"}`, hosts("example.net", "example.com"), nil, ""},
 		{"a host that is not", ReCAPTCHA, `{"success":true,"hostname":"www.example.com"}`, hosts("example.com"), ErrFailed, "another host"},
-		{"a host kept back", HCaptcha, `{"success":true,"hostname":"not-provided"}`, nil, nil, ""},
-		{"a host never kept back", Turnstile, `{"success":true,"hostname":"not-provided"}`, nil, ErrFailed, "another host"},
+		{"a host not provided", HCaptcha, `{"success":true,"hostname":"not-provided"}`, nil, nil, ""},
+		{"a host not provided by another service", Turnstile, `{"success":true,"hostname":"not-provided"}`, nil, ErrFailed, "another host"},
 
 		{"the action", Turnstile, `{"success":true,"hostname":"www.example.com","action":"enquire"}`, action, nil, ""},
 		{"another action", Turnstile, `{"success":true,"hostname":"www.example.com","action":"login"}`, action, ErrFailed, "another action"},
@@ -164,7 +164,7 @@ func TestSiteverifyJudges(t *testing.T) {
 		{"the score", ReCAPTCHA, `{"success":true,"hostname":"www.example.com","score":0.5}`, score, nil, ""},
 		{"a lower score", ReCAPTCHA, `{"success":true,"hostname":"www.example.com","score":0.4}`, score, ErrFailed, "score"},
 		{"version 2 has none", ReCAPTCHA, `{"success":true,"hostname":"www.example.com"}`, score, nil, ""},
-		// hCaptcha's is a risk: the other way round.
+		// hCaptcha's score is a risk, where lower is better.
 		{"hCaptcha's own score", HCaptcha, `{"success":true,"hostname":"www.example.com","score":0.1}`, nil, nil, ""},
 
 		{"no success", Turnstile, `{"success":false,"error-codes":["invalid-input-response"],"hostname":"www.example.com"}`, nil, ErrFailed, "wrong"},
@@ -173,7 +173,7 @@ func TestSiteverifyJudges(t *testing.T) {
 		{"codes of its own", Turnstile, `{"success":false,"error-codes":["0x4AAAAAAA"]}`, nil, ErrFailed, "wrong"},
 		{"no codes", Turnstile, `{"success":false}`, nil, ErrFailed, "wrong"},
 		{"the wrong secret", Turnstile, `{"success":false,"error-codes":["invalid-input-secret"]}`, nil, ErrUnverified, "secret"},
-		{"the service's error", Turnstile, `{"success":false,"error-codes":["internal-error"]}`, nil, ErrUnverified, "of its own"},
+		{"the service's error", Turnstile, `{"success":false,"error-codes":["internal-error"]}`, nil, ErrUnverified, "internal error"},
 
 		{"empty", Turnstile, ``, nil, ErrUnverified, "no verdict"},
 		{"HTML", Turnstile, `<!doctype html>`, nil, ErrUnverified, "no verdict"},
@@ -198,9 +198,8 @@ func TestSiteverifyJudges(t *testing.T) {
 	}
 }
 
-// What no widget makes is not passed on, where something before the service
-// might stumble over it.
-func TestSiteverifyAsksOnlyAboutTokens(t *testing.T) {
+// What is not a token is not sent, because something in front of the service might block it.
+func TestSiteverifySendsOnlyTokens(t *testing.T) {
 	v := newVerifier(t, Turnstile)
 	s := v.client()
 	for _, token := range []string{"a b", "<script>", "a'--", "a\r\nb", "\x00", "ä", "a&b", "%00", strings.Repeat("a", maxSiteverifyToken+1)} {
@@ -211,7 +210,7 @@ func TestSiteverifyAsksOnlyAboutTokens(t *testing.T) {
 	if v.requests != 0 {
 		t.Errorf("%d requests, want none", v.requests)
 	}
-	// Those of the services' own tests, and one in Base64.
+	// The services' test tokens, and one in Base64.
 	for _, token := range []string{"XXXX.DUMMY.TOKEN.XXXX", "10000000-aaaa-bbbb-cccc-000000000001", "P1_eyJ0eXAi.abc-_", "a+b/c=="} {
 		v.tokens[token] = `{"success":true,"hostname":"www.example.com"}`
 		if err := s.Verify(t.Context(), token, siteHost); err != nil {
@@ -220,8 +219,7 @@ func TestSiteverifyAsksOnlyAboutTokens(t *testing.T) {
 	}
 }
 
-// A verdict that was lost on its way is asked for again where that is
-// possible, and never makes a good token look used.
+// A lost verdict is asked for again if the service repeats verdicts. A good token never looks used.
 func TestSiteverifyAsksAgainForALostVerdict(t *testing.T) {
 	for _, of := range Services() {
 		for drop := 1; drop <= 2; drop++ {
@@ -240,7 +238,7 @@ func TestSiteverifyAsksAgainForALostVerdict(t *testing.T) {
 	}
 }
 
-func TestSiteverifyWithoutAService(t *testing.T) {
+func TestSiteverifyServiceFails(t *testing.T) {
 	answers := map[string]http.HandlerFunc{
 		"an error": func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"success":true}`, http.StatusInternalServerError)
@@ -272,12 +270,12 @@ func TestSiteverifyWithoutAService(t *testing.T) {
 			checkUnverified(t, s.Verify(t.Context(), "token", siteHost))
 		})
 	}
-	t.Run("a visitor who leaves", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		checkUnverified(t, newVerifier(t, HCaptcha).client().Verify(ctx, "token", siteHost))
 	})
-	t.Run("nobody", func(t *testing.T) {
+	t.Run("connection refused", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
 		s, err := NewSiteverify(SiteverifyConfig{Service: HCaptcha, Secret: siteSecret, URL: server.URL})
@@ -287,12 +285,12 @@ func TestSiteverifyWithoutAService(t *testing.T) {
 		err = s.Verify(t.Context(), "token", siteHost)
 		checkUnverified(t, err)
 		if !strings.Contains(err.Error(), "refused") {
-			t.Errorf("the error does not say what is wrong: %v", err)
+			t.Errorf("the error does not give the cause: %v", err)
 		}
 	})
 }
 
-// checkUnverified also expects nothing of the request in the error.
+// checkUnverified also checks that the error does not quote the request.
 func checkUnverified(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, ErrUnverified) || strings.Contains(err.Error(), siteSecret) || strings.Contains(err.Error(), "token") {
@@ -300,7 +298,7 @@ func checkUnverified(t *testing.T, err error) {
 	}
 }
 
-func TestSiteverifyIsUsedOnceByMany(t *testing.T) {
+func TestSiteverifyCountsOnceConcurrently(t *testing.T) {
 	v := newVerifier(t, Turnstile)
 	v.tokens["good"] = `{"success":true,"hostname":"www.example.com"}`
 	s := v.client()
@@ -331,7 +329,7 @@ func TestNewSiteverifyRefusesWhatCannotWork(t *testing.T) {
 		"hCaptcha score":   func(c *SiteverifyConfig) { c.Service, c.Score = HCaptcha, 0.5 },
 		"score above one":  func(c *SiteverifyConfig) { c.Score = 1.5 },
 		"score below none": func(c *SiteverifyConfig) { c.Score = -0.5 },
-		"in clear":         func(c *SiteverifyConfig) { c.URL = "http://verify.example/siteverify" },
+		"unencrypted":      func(c *SiteverifyConfig) { c.URL = "http://verify.example/siteverify" },
 		"below localhost":  func(c *SiteverifyConfig) { c.URL = "http://verify.localhost/siteverify" },
 		"other scheme":     func(c *SiteverifyConfig) { c.URL = "ftp://verify.example" },
 		"no host":          func(c *SiteverifyConfig) { c.URL = "https:///siteverify" },
@@ -350,7 +348,7 @@ func TestNewSiteverifyRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-// Whoever prints a client, however, does not print the secret.
+// Printing a client does not print the secret.
 func TestSiteverifyShowsNoSecret(t *testing.T) {
 	s := newVerifier(t, Turnstile).client()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
@@ -368,8 +366,8 @@ func TestJudge(t *testing.T) {
 	}{
 		{nil, 0, guard.Welcome},
 		{ErrUnanswered, 5, guard.Doubtful},
-		{failure("its answer is wrong"), 6, guard.Doubtful},
-		{unverifiable("the service gave no answer in time"), 1, guard.Welcome},
+		{failure("answer is wrong"), 6, guard.Doubtful},
+		{unverifiable("the service did not answer in time"), 1, guard.Welcome},
 	} {
 		for _, closed := range []bool{false, true} {
 			got := Judge(test.err, closed)

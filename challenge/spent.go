@@ -6,36 +6,33 @@ import (
 	"time"
 )
 
-// SpentRoom is how many answers a [Spent] has room for; full, it takes about
-// 4 MiB.
+// SpentRoom is the capacity of a [Spent]. A full one takes about 4 MiB.
 const SpentRoom = 1 << 16
 
-// Spent remembers the challenges that were answered until they expire, so that
-// each answer counts once.
+// Spent remembers answered challenges until they expire, so that each answer counts once.
 //
-// When its room is full, the answers that expire first make way, and with them
-// lapse all challenges that expire no later, answered or not. So no answer
-// ever counts twice; what a flood of answers does is to leave people less time
-// for theirs.
+// When it is full, it forgets the answers that expire first, and with them rejects all challenges
+// that expire no later, answered or not. So no answer counts twice, but a flood of answers leaves
+// people less time for theirs.
 //
-// It is safe for concurrent use.
+// A Spent is safe for concurrent use.
 type Spent struct {
 	mu     sync.Mutex
 	room   int
 	known  map[altchaID]struct{}
-	queue  spentQueue // the same, by when they expire
-	lapsed int64      // the latest expiry that has made way, in seconds since 1970
+	queue  spentQueue // the same ids by expiry
+	lapsed int64      // the latest expiry that was forgotten early, in seconds since 1970
 }
 
-// NewSpent returns a memory in which there is nothing.
+// NewSpent returns an empty Spent.
 func NewSpent() *Spent { return newSpent(SpentRoom) }
 
 func newSpent(room int) *Spent {
 	return &Spent{room: room, known: make(map[altchaID]struct{})}
 }
 
-// spend remembers id until it expires. It returns an error wrapping
-// [ErrFailed] if id is known already, or has lapsed.
+// spend remembers id until it expires. It returns an error wrapping [ErrFailed] if id is known, or
+// expires too early to be remembered.
 func (s *Spent) spend(id altchaID, expires, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,10 +40,10 @@ func (s *Spent) spend(id altchaID, expires, now time.Time) error {
 		s.forgetFirst()
 	}
 	if _, known := s.known[id]; known {
-		return failure("its answer was used before")
+		return failure("answer was used before")
 	}
 	if expires.Unix() <= s.lapsed {
-		return failure("its answer came too late, while there were too many to remember")
+		return failure("answer came too late, because of too many answers")
 	}
 	s.known[id] = struct{}{}
 	heap.Push(&s.queue, spentAnswer{id, expires.Unix()})
@@ -56,7 +53,7 @@ func (s *Spent) spend(id altchaID, expires, now time.Time) error {
 	return nil
 }
 
-// forgetFirst returns when the answer that it forgets expires.
+// forgetFirst forgets the answer that expires first and returns its expiry.
 func (s *Spent) forgetFirst() int64 {
 	first := heap.Pop(&s.queue).(spentAnswer)
 	delete(s.known, first.id)
@@ -68,7 +65,7 @@ type spentAnswer struct {
 	expires int64 // in seconds since 1970
 }
 
-// spentQueue is a heap with the answer that expires first on top.
+// spentQueue is a heap with the earliest expiry on top.
 type spentQueue []spentAnswer
 
 func (q spentQueue) Len() int           { return len(q) }

@@ -11,41 +11,40 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// Confirmations make and read what lets a post pass that a visitor was asked
-// to send again. A confirmation names the submission and is signed.
+// Confirmations issues and reads confirmations: signed texts that let a visitor send a suspected
+// post once more. A confirmation names the submission.
 type Confirmations struct {
 	keys signing.Keys
 	form string
 }
 
-// Enquiry is what a confirmation is good for: a visitor may change the words
-// of a message before they send it again, but not who asks, where, and from
-// which network.
+// Enquiry is what a confirmation is valid for. A visitor may change the message before sending it
+// again, but not the host, the network or the lead's identifier.
 type Enquiry struct {
 	Host       string
-	Network    netip.Prefix // see NetworkOf
-	Identifier string       // of the lead
+	Network    netip.Prefix // from NetworkOf
+	Identifier string       // the lead's
 }
 
 const (
-	// confirmFor is how long a visitor may take to send a page again.
+	// confirmFor is how long a confirmation is valid.
 	confirmFor = 24 * time.Hour
-	// confirmSize is how many bytes a signature has.
+	// confirmSize is the size of a signature in bytes.
 	confirmSize = 18
 )
 
-// NewConfirmations returns the Confirmations of a form.
+// NewConfirmations returns the confirmations of a form.
 func NewConfirmations(keys signing.Keys, form string) *Confirmations {
 	return &Confirmations{keys: keys, form: form}
 }
 
-// For returns the confirmation of a submission, a UUID of version 7.
+// For returns the confirmation of a submission. The id is a UUID of version 7.
 func (c *Confirmations) For(id string, of Enquiry) string {
 	return id + "." + c.keys.Sign(c.text(id, of), confirmSize)
 }
 
-// Read returns the submission that a confirmation of the enquiry names. It
-// reports false if the confirmation is forged, old or another enquiry's.
+// Read returns the submission that the confirmation names. It reports false if the confirmation is
+// forged, expired or for another enquiry.
 func (c *Confirmations) Read(confirmation string, of Enquiry, now time.Time) (id string, ok bool) {
 	id, signatures, _ := strings.Cut(confirmation, ".")
 	parsed, err := uuid.Parse(id)
@@ -66,8 +65,7 @@ func (c *Confirmations) text(id string, of Enquiry) string {
 // mostRedeemed bounds how many confirmations are remembered.
 const mostRedeemed = 1 << 15
 
-// Redeemed remembers which confirmations were used, so that each counts once.
-// It is safe for concurrent use.
+// Redeemed remembers used confirmations, so that each counts once. It is safe for concurrent use.
 type Redeemed struct {
 	now func() time.Time
 
@@ -75,13 +73,12 @@ type Redeemed struct {
 	used *recent[string, struct{}]
 }
 
-// NewRedeemed returns a Redeemed without any; now tells the time.
+// NewRedeemed returns an empty Redeemed with the clock now.
 func NewRedeemed(now func() time.Time) *Redeemed {
 	return &Redeemed{now: now, used: newRecent[string, struct{}](confirmFor, mostRedeemed)}
 }
 
-// Redeem uses the confirmation of a submission. It reports false if that was
-// used before.
+// Redeem uses the confirmation of a submission. It reports false if it was used before.
 func (r *Redeemed) Redeem(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,8 +98,8 @@ func (r *Redeemed) Has(id string) bool {
 	return used
 }
 
-// Return lets the confirmation of a submission be used again, because what
-// was sent with it could not be taken.
+// Return makes the confirmation of a submission usable again, because the post that it came with
+// was not accepted.
 func (r *Redeemed) Return(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

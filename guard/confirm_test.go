@@ -33,7 +33,7 @@ func TestConfirmations(t *testing.T) {
 		confirmation string
 		now          time.Time
 	}{
-		"none":               {"", now},
+		"empty":              {"", now},
 		"an id alone":        {id, now},
 		"a seal cut short":   {ours[:len(ours)-1], now},
 		"of another post":    {other + ours[strings.Index(ours, "."):], now},
@@ -41,7 +41,7 @@ func TestConfirmations(t *testing.T) {
 		"with another key":   {newConfirmations("b key", "enquiry").For(id, enquiry), now},
 		"in capital letters": {strings.ToUpper(ours), now},
 		"of a random id":     {confirmations.For(uuid.NewString(), enquiry), now},
-		"of no id":           {confirmations.For("x", enquiry), now},
+		"of a bad id":        {confirmations.For("x", enquiry), now},
 		"two days old":       {ours, now.Add(48 * time.Hour)},
 		"of the future":      {ours, now.Add(-48 * time.Hour)},
 	} {
@@ -54,7 +54,7 @@ func TestConfirmations(t *testing.T) {
 		"another network": func(e *guard.Enquiry) { e.Network = guard.NetworkOf(netip.MustParseAddr("198.51.100.7")) },
 		"no network":      func(e *guard.Enquiry) { e.Network = netip.Prefix{} },
 		"another person":  func(e *guard.Enquiry) { e.Identifier = "918123456780" },
-		"nobody":          func(e *guard.Enquiry) { e.Identifier = "" },
+		"no person":       func(e *guard.Enquiry) { e.Identifier = "" },
 	} {
 		of := enquiry
 		change(&of)
@@ -64,8 +64,7 @@ func TestConfirmations(t *testing.T) {
 	}
 }
 
-// However many posts bring one confirmation at once, it counts once, and can
-// be used again if nothing was taken.
+// A confirmation counts once, even when sent many times at once, and again after Return.
 func TestConfirmationsCountOnce(t *testing.T) {
 	c := newClock()
 	redeemed := guard.NewRedeemed(c.now)
@@ -86,7 +85,7 @@ func TestConfirmationsCountOnce(t *testing.T) {
 	}
 	c.at = c.at.Add(24*time.Hour - 1)
 	if redeemed.Redeem("a") {
-		t.Error("it counts again on the day after")
+		t.Error("it counts again a day later")
 	}
 	redeemed.Return("a")
 	if !redeemed.Redeem("a") {

@@ -8,12 +8,11 @@ import (
 	"sync"
 )
 
-// manyLinks is the number of links from which one field looks like an advertisement. People send
-// up to a handful: a flat on three portals, their own site, a map.
+// manyLinks is the number of links in one field that looks like spam. People send up to a handful:
+// a flat on three portals, their own site, a map.
 const manyLinks = 6
 
-// Weights of what a visitor typed. Each is enough to ask the visitor to send the post once more, and
-// two together are enough to park it.
+// Weights of typed text. Each one makes a post suspected spam. Two together park it.
 const (
 	weightLinks    = Doubt
 	weightMarkup   = Doubt
@@ -27,11 +26,11 @@ var markup = regexp.MustCompile(`(?i)\[(?:url|link)(?:=|\])\s*["']?(?:https?://|
 // Input is one value that was posted for an input of a form.
 type Input struct {
 	Name, Value string
-	// IsName tells that the input asks for the visitor's name, which no link answers.
+	// IsName means that the input asks for the visitor's name.
 	IsName bool
 }
 
-// Signals returns what the value says about its sender, provided that the sender typed it.
+// Signals returns the spam signals of the value, assuming that the sender typed it.
 func (i Input) Signals() Opinion {
 	var found Opinion
 	links := countLinks(i.Value)
@@ -54,19 +53,19 @@ func countLinks(text string) int {
 		strings.Count(text, "www.") - strings.Count(text, "://www.")
 }
 
-// Sizes of the memory of a [Constants].
+// Limits of a [Constants].
 const (
-	recentPosts = 16 // posts that are compared
+	recentPosts = 16 // posts to compare
 	fewestPosts = 3  // posts that must share a value
-	mostValues  = 32 // values remembered of one post
+	mostValues  = 32 // values kept of one post
 )
 
 // Constants recognizes values that a page sends by itself: its address, a consent sentence, the
-// campaign. A value is a constant if most recent posts of the form have it, where each network counts
-// once. Constants keeps hashes and no text. It is safe for concurrent use.
+// campaign. A value is a constant if most recent posts of the form have it, counting each network
+// once. Constants keeps hashes, not text. It is safe for concurrent use.
 type Constants struct {
 	mu    sync.Mutex
-	posts []rememberedPost // the oldest first
+	posts []rememberedPost // oldest first
 }
 
 // rememberedPost is the latest post of one network.
@@ -75,8 +74,8 @@ type rememberedPost struct {
 	values  []Fingerprint
 }
 
-// Without counts a post from addr whose values have [Input.Signals], and returns those inputs that
-// are not constants. A post must be counted even if inputs is empty.
+// Without counts a post from addr and returns its inputs that are not constants. The inputs are
+// those whose values have [Input.Signals]. Call it for every post, even if inputs is empty.
 func (c *Constants) Without(addr netip.Addr, inputs []Input) []Input {
 	post := rememberedPost{network: networkOf(addr)}
 	for _, input := range inputs[:min(len(inputs), mostValues)] {
@@ -94,8 +93,8 @@ func (c *Constants) Without(addr netip.Addr, inputs []Input) []Input {
 	return typed
 }
 
-// remember adds the post in place of an earlier one from the same network. Senders without a known
-// address count as one network.
+// remember adds the post and drops an earlier one from the same network. All senders without a
+// known address count as one network.
 func (c *Constants) remember(post rememberedPost) {
 	c.posts = slices.DeleteFunc(c.posts, func(p rememberedPost) bool { return p.network == post.network })
 	if len(c.posts) == recentPosts {

@@ -22,13 +22,13 @@ func TestInputSignals(t *testing.T) {
 		"six links":             {strings.Repeat("www.example.com/buy ", 6), "", guard.Doubtful},
 		"forum markup":          {"[url=https://example.com]cheap[/url]", "", guard.Doubtful},
 		"forum markup in words": {"[URL] http://example.com [/URL]", "", guard.Doubtful},
-		"another forum's":       {`[link="www.example.com"]cheap[/link]`, "", guard.Doubtful},
+		"link markup":           {`[link="www.example.com"]cheap[/link]`, "", guard.Doubtful},
 		"web markup":            {`<a class="x" href="https://example.com">cheap</a>`, "", guard.Doubtful},
 		"markup and links":      {strings.Repeat(`<a href="https://example.com/a">x</a> `, 6), "", guard.Unwanted},
 		"a link in the name":    {"Hello", "Win now https://example.com", guard.Doubtful},
 		"all":                   {strings.Repeat("https://a.example ", 6), "www.example.com", guard.Unwanted},
 		"the word url":          {"My page is [url], see the link", "Anna Wwwedel", guard.Welcome},
-		"talk of the web":       {"We need the href attribute of <a> explained", "Ravi <ravi>", guard.Welcome},
+		"words about HTML":      {"We need the href attribute of <a> explained", "Ravi <ravi>", guard.Welcome},
 		"an offer":              {"We offer SEO, casino and crypto loans, first page of Google", "Viagra", guard.Welcome},
 		"letters at random":     {"QzTkWpLmRvXs", "hGfDsAqWeRtY", guard.Welcome},
 		"nothing":               {"", "", guard.Welcome},
@@ -54,7 +54,7 @@ func TestConstants(t *testing.T) {
 	type post struct {
 		network int
 		inputs  []guard.Input
-		typed   int // how many of the inputs count
+		typed   int // number of inputs that count
 	}
 	both, none := []guard.Input{consent, other}, []guard.Input(nil)
 	for name, posts := range map[string][]post{
@@ -122,7 +122,7 @@ func TestConstantsAreForgotten(t *testing.T) {
 	}
 }
 
-// More values than are remembered of one post count as typed.
+// Inputs beyond the limit count as typed.
 func TestConstantsOfManyInputs(t *testing.T) {
 	constants := new(guard.Constants)
 	inputs := make([]guard.Input, 100)

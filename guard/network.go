@@ -2,21 +2,18 @@ package guard
 
 import "net/netip"
 
-// visitorBits is how much of an IPv6 address tells one visitor from another:
-// a connection at home has a /64, and so has every machine in it any number
-// of addresses.
+// visitorBits is the length of the IPv6 prefix that identifies a visitor. A home connection has a
+// /64, and each machine in it any number of addresses.
 const visitorBits = 64
 
-// visitorOf is the part of the address that stands for one visitor.
+// visitorOf returns the part of the address that identifies a visitor.
 func visitorOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 32, visitorBits) }
 
-// networkOf is the network that the address is in, as large as a provider
-// gives to one customer who has many.
+// networkOf returns the network of the address, as large as providers give to one customer.
 func networkOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 24, 48) }
 
-// NetworkOf returns the network that the address is in, as large as a provider
-// gives to one customer: of IPv4 a /24, of IPv6 a /48. That of an address that
-// is not known is the zero prefix.
+// NetworkOf returns the network of the address, as large as providers give to one customer: a /24
+// for IPv4, a /48 for IPv6. It returns the zero prefix for an unknown address.
 func NetworkOf(addr netip.Addr) netip.Prefix { return networkOf(addr) }
 
 func prefixOf(addr netip.Addr, bits4, bits6 int) netip.Prefix {

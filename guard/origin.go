@@ -8,23 +8,22 @@ import (
 	"strings"
 )
 
-// Origins tells which sites' pages may post: the site's own, and those that
-// the operator lists.
+// Origins decides which sites may post: the form's own site, and those that the operator lists.
 type Origins struct {
 	listed     []string
 	protection *http.CrossOriginProtection
 }
 
-// NewOrigins returns Origins with the listed ones, such as
-// "https://www.example.com". The error says what is wrong with one of them.
+// NewOrigins returns Origins with the listed origins, such as "https://www.example.com", or an
+// error if one is invalid.
 func NewOrigins(listed []string) (*Origins, error) {
 	o := &Origins{protection: http.NewCrossOriginProtection()}
 	for _, origin := range listed {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return nil, fmt.Errorf("origin %q is none: write one such as https://www.example.com, without a path", origin)
+			return nil, fmt.Errorf("invalid origin %q; write one such as https://www.example.com, without a path", origin)
 		}
-		// Browsers write it in small letters and without the usual port.
+		// Browsers send the host in lower case and without the default port.
 		u.Host = strings.ToLower(u.Host)
 		if usual := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(u.Host, usual) {
 			u.Host = strings.TrimSuffix(u.Host, usual)
@@ -38,17 +37,16 @@ func NewOrigins(listed []string) (*Origins, error) {
 	return o, nil
 }
 
-// unknownOrigin speaks for junk as much as [Doubt].
+// unknownOrigin weighs as much as [Doubt].
 func unknownOrigin() Opinion {
-	return Opinion{{"the browser does not say which page it posts from", Doubt}}
+	return Opinion{{"browser does not say which page it posts from", Doubt}}
 }
 
-// Check reports whether the post comes from a page that may send it, as
-// [http.CrossOriginProtection] has it: browsers say so in Sec-Fetch-Site or,
-// older ones, in Origin, and what says neither is no browser and has nobody's
-// cookies. An old browser whose page hides where it posts from sends the
-// origin "null": so does any page that wants to hide, hence this counts as
-// doubt.
+// Check reports whether the post comes from a page that may send it. It follows
+// [http.CrossOriginProtection]: browsers send Sec-Fetch-Site or, in older versions, Origin. A
+// request with neither is not from a browser and has nobody's cookies. An old browser sends the
+// origin "null" for a page with a strict referrer policy, but so can any page, so Check allows it
+// with a signal.
 func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
 	if o.protection.Check(r) == nil {
 		return true, nil
@@ -59,7 +57,7 @@ func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
 	return false, nil
 }
 
-// Share has the browser let a script of a listed origin read the answer
+// Share lets scripts of a listed origin read the response
 // (https://fetch.spec.whatwg.org/#http-cors-protocol).
 func (o *Origins) Share(header http.Header, r *http.Request) {
 	if len(o.listed) == 0 {
@@ -72,13 +70,13 @@ func (o *Origins) Share(header http.Header, r *http.Request) {
 	}
 }
 
-// IsPreflight reports whether the request asks if a listed origin may post.
+// IsPreflight reports whether the request is a CORS preflight of a listed origin.
 func (o *Origins) IsPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == http.MethodPost &&
 		slices.Contains(o.listed, r.Header.Get("Origin"))
 }
 
-// Allow answers a preflight: the origin may post.
+// Allow answers a preflight and lets the origin post.
 func (o *Origins) Allow(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	o.Share(header, r)

@@ -32,21 +32,21 @@ func TestOriginsThatMayPost(t *testing.T) {
 		allowed bool
 		verdict guard.Verdict
 	}{
-		"a browser, same origin":        {map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "https://www.example.com"}, true, guard.Welcome},
-		"a page that hides itself":      {map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "null"}, true, guard.Welcome},
-		"typed or from a bookmark":      {map[string]string{"Sec-Fetch-Site": "none"}, true, guard.Welcome},
-		"an old browser":                {map[string]string{"Origin": "https://www.example.com"}, true, guard.Welcome},
-		"no browser, or a private one":  {nil, true, guard.Welcome},
-		"old, on a page that hides":     {map[string]string{"Origin": "null"}, true, guard.Doubtful},
-		"another site":                  {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, false, guard.Welcome},
-		"another site, hidden":          {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "null"}, false, guard.Welcome},
-		"another site, old browser":     {map[string]string{"Origin": "https://evil.example"}, false, guard.Welcome},
-		"a sister site":                 {map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://blog.example.com"}, false, guard.Welcome},
-		"a name that begins like ours":  {map[string]string{"Origin": "https://www.example.com.evil.example"}, false, guard.Welcome},
-		"listed":                        {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://partner.example.org"}, true, guard.Welcome},
-		"listed, but in clear":          {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://partner.example.org"}, false, guard.Welcome},
-		"listed with the usual port":    {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://shop.example.net"}, true, guard.Welcome},
-		"the Origin's absence is a lie": {map[string]string{"Sec-Fetch-Site": "cross-site"}, false, guard.Welcome},
+		"a browser, same origin":       {map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "https://www.example.com"}, true, guard.Welcome},
+		"hidden by the page's policy":  {map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "null"}, true, guard.Welcome},
+		"typed or from a bookmark":     {map[string]string{"Sec-Fetch-Site": "none"}, true, guard.Welcome},
+		"an old browser":               {map[string]string{"Origin": "https://www.example.com"}, true, guard.Welcome},
+		"not a browser":                {nil, true, guard.Welcome},
+		"old, hidden by the policy":    {map[string]string{"Origin": "null"}, true, guard.Doubtful},
+		"another site":                 {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, false, guard.Welcome},
+		"another site, hidden":         {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "null"}, false, guard.Welcome},
+		"another site, old browser":    {map[string]string{"Origin": "https://evil.example"}, false, guard.Welcome},
+		"a sister site":                {map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://blog.example.com"}, false, guard.Welcome},
+		"a name that begins like ours": {map[string]string{"Origin": "https://www.example.com.evil.example"}, false, guard.Welcome},
+		"listed":                       {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://partner.example.org"}, true, guard.Welcome},
+		"listed, but in clear":         {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://partner.example.org"}, false, guard.Welcome},
+		"listed with the usual port":   {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://shop.example.net"}, true, guard.Welcome},
+		"cross-site without an Origin": {map[string]string{"Sec-Fetch-Site": "cross-site"}, false, guard.Welcome},
 	} {
 		t.Run(name, func(t *testing.T) {
 			allowed, signals := origins.Check(request(http.MethodPost, test.header))
@@ -57,19 +57,19 @@ func TestOriginsThatMayPost(t *testing.T) {
 	}
 }
 
-func TestOriginsThatAreNone(t *testing.T) {
+func TestInvalidOrigins(t *testing.T) {
 	for _, origin := range []string{
 		"", "www.example.com", "null", "*", "https://", "ftp://www.example.com", "https://www.example.com/contact", "https://u:p@www.example.com",
 		"https://www.example.com?x", "https://www.example.com#x", "https:// www.example.com",
 	} {
 		if _, err := guard.NewOrigins([]string{origin}); err == nil {
-			t.Errorf("%q is taken for an origin", origin)
+			t.Errorf("%q is accepted as an origin", origin)
 		}
 	}
 }
 
-// A script of a listed origin may ask, post and read; nobody else is told
-// anything.
+// Scripts of a listed origin may ask, post and read the response. Other origins get no CORS
+// headers.
 func TestListedOriginsMayReadAnswers(t *testing.T) {
 	origins := newOrigins(t, "https://partner.example.org")
 	for name, test := range map[string]struct {
@@ -90,7 +90,7 @@ func TestListedOriginsMayReadAnswers(t *testing.T) {
 			header := make(http.Header)
 			origins.Share(header, r)
 			if got := header.Get("Access-Control-Allow-Origin"); got != test.shared || header.Get("Vary") != "Origin" || header.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("header %v, want it shared with %q", header, test.shared)
+				t.Errorf("header %v, want it for %q", header, test.shared)
 			}
 		})
 	}

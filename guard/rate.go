@@ -13,14 +13,12 @@ type Limit struct {
 	Window time.Duration
 }
 
-// mostPosts bounds how many posts a [Rate] keeps in mind, and so its memory:
-// to less than 64 MB.
+// mostPosts bounds how many posts a [Rate] remembers, and its memory to less than 64 MB.
 const mostPosts = 1 << 20
 
-// Rate counts posts by visitor: an IPv4 address, or the /64 that an IPv6
-// address is in. Its memory is bounded; when there are too many visitors it
-// forgets those of the longest ago, never the one who just posted. It is safe
-// for concurrent use.
+// Rate limits posts by visitor: an IPv4 address, or the /64 of an IPv6 address. Its memory is
+// bounded. With too many visitors it forgets those that posted longest ago. It is safe for
+// concurrent use.
 type Rate struct {
 	limit Limit
 	now   func() time.Time
@@ -29,30 +27,29 @@ type Rate struct {
 	pasts *recent[netip.Prefix, *past]
 }
 
-// past is what a visitor did within the window.
+// past is a visitor's history within the window.
 type past struct {
-	posts   []time.Time // the oldest first
-	refused int         // since the last post that passed
+	posts   []time.Time // oldest first
+	refused int         // since the last accepted post
 }
 
-// NewRate returns a Rate; now tells the time.
+// NewRate returns a Rate with the clock now.
 func NewRate(limit Limit, now func() time.Time) *Rate {
 	visitors := mostPosts / (2 * max(limit.Posts, 16))
 	return &Rate{limit: limit, now: now, pasts: newRecent[netip.Prefix, *past](limit.Window, max(visitors, 1))}
 }
 
-// Pass is what a [Rate] says to one post.
+// Pass is the result of [Rate.Take].
 type Pass struct {
-	// Wait is how long the visitor has to wait until they may post again; 0
-	// if they may post.
+	// Wait is how long the visitor must wait before posting again; 0 if the post is accepted.
 	Wait time.Duration
-	// Flood tells that they go on regardless: they were told to wait as often
-	// as they may post.
+	// Flood means that the visitor goes on posting: the number of refused posts exceeds the limit
+	// too.
 	Flood bool
 }
 
-// Take counts a post from the address, unless it is one too many. An address
-// that is none, such as that of a Unix socket, passes: it may be anybody's.
+// Take counts a post from the address and returns whether it is within the limit. It accepts every
+// post from an invalid address, such as that of a Unix socket, because many visitors may share it.
 func (r *Rate) Take(addr netip.Addr) Pass {
 	visitor := visitorOf(addr)
 	if !visitor.IsValid() {

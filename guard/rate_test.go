@@ -12,16 +12,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
-// clock is a time that tests set.
+// clock is set by tests.
 type clock struct{ at time.Time }
 
 func newClock() *clock { return &clock{time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)} }
 
 func (c *clock) now() time.Time { return c.at }
 
-// Whatever the times of posts, within any window there are never more that
-// pass than the limit, whoever waits as long as told passes, and nobody who
-// kept the limit is told to wait.
+// No window ever has more accepted posts than the limit. A visitor that waits as told is accepted,
+// and one within the limit never waits.
 func TestRateKeepsTheLimit(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := newClock()
@@ -59,7 +58,7 @@ func TestRateKeepsTheLimit(t *testing.T) {
 	})
 }
 
-func TestRateKnowsVisitorsApart(t *testing.T) {
+func TestRateSeparatesVisitors(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, second string
 		isSame        bool
@@ -82,7 +81,7 @@ func TestRateKnowsVisitorsApart(t *testing.T) {
 	}
 }
 
-func TestRateLetsAddressesPassThatAreNone(t *testing.T) {
+func TestRateAcceptsUnknownAddresses(t *testing.T) {
 	rate := guard.NewRate(guard.Limit{Posts: 1, Window: time.Minute}, newClock().now)
 	for range 5 {
 		if pass := rate.Take(netip.Addr{}); pass != (guard.Pass{}) {
@@ -91,7 +90,7 @@ func TestRateLetsAddressesPassThatAreNone(t *testing.T) {
 	}
 }
 
-func TestRateTellsFloods(t *testing.T) {
+func TestRateDetectsFloods(t *testing.T) {
 	rate := guard.NewRate(guard.Limit{Posts: 2, Window: time.Minute}, newClock().now)
 	var floods []bool
 	for range 6 {
@@ -104,7 +103,7 @@ func TestRateTellsFloods(t *testing.T) {
 	}
 }
 
-// numbered is one of many addresses, each another visitor.
+// numbered returns the address of the nth visitor.
 func numbered(n uint32) netip.Addr {
 	var ip [16]byte
 	binary.BigEndian.PutUint32(ip[:], 0x20010db8)
@@ -112,8 +111,8 @@ func numbered(n uint32) netip.Addr {
 	return netip.AddrFrom16(ip)
 }
 
-// A million addresses take bounded memory, and set nobody free who posts on
-// meanwhile.
+// A million addresses take bounded memory, and do not lift the limit for an address that keeps
+// posting.
 func TestRateIsBounded(t *testing.T) {
 	c := newClock()
 	rate := guard.NewRate(guard.Limit{Posts: 10, Window: time.Minute}, c.now)
@@ -130,7 +129,7 @@ func TestRateIsBounded(t *testing.T) {
 		t.Errorf("one address passed %d times within a minute of a million others, want 10", passed)
 	}
 	if used := allocated() - before; used > 64<<20 {
-		t.Errorf("it takes %d MiB", used>>20)
+		t.Errorf("memory is %d MiB", used>>20)
 	}
 	runtime.KeepAlive(rate)
 }
@@ -139,7 +138,7 @@ func allocated() int64 {
 	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc) //nolint:gosec // far below its end
+	return int64(stats.HeapAlloc) //nolint:gosec // far below the maximum
 }
 
 func BenchmarkRate(b *testing.B) {

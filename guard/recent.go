@@ -2,15 +2,14 @@ package guard
 
 import "time"
 
-// recent keeps values by their keys for a while: at least as long as its
-// window, unless it is full, and at most twice as long. It holds two
-// generations and drops the older one as a whole, so however many keys
-// strangers make up, its size is bounded and no use of it takes long.
+// recent keeps values by key for at least its window, unless it is full, and at most twice as long.
+// It has two generations and drops the older one as a whole. So its size and the time of each call
+// are bounded, however many keys clients invent.
 type recent[K comparable, V any] struct {
 	window time.Duration
-	most   int // keys in a generation
+	most   int // maximum number of keys in a generation
 
-	since          time.Time // when the younger generation began
+	since          time.Time // start of the younger generation
 	younger, older map[K]V
 }
 
@@ -18,7 +17,7 @@ func newRecent[K comparable, V any](window time.Duration, most int) *recent[K, V
 	return &recent[K, V]{window: window, most: most, younger: make(map[K]V)}
 }
 
-// get returns the key's value; false if there is none any more.
+// get returns the key's value, or false if it is not kept.
 func (r *recent[K, V]) get(key K, now time.Time) (V, bool) {
 	r.turn(now, 0)
 	value, ok := r.younger[key]
@@ -44,8 +43,8 @@ func (r *recent[K, V]) forget(key K) {
 	delete(r.older, key)
 }
 
-// turn begins a new generation if the younger one is old enough, or has no
-// room for so many more.
+// turn begins a new generation if the younger one is old enough, or does not have room for more
+// keys.
 func (r *recent[K, V]) turn(now time.Time, more int) {
 	switch age := now.Sub(r.since); {
 	case r.since.IsZero(), age < 0:

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever is done to it, it holds no more than it may, forgets nothing
-// within the window while there is room, and everything after two.
+// A recent never exceeds its size, forgets nothing within the window while there is room, and
+// everything after two windows.
 func TestRecent(t *testing.T) {
 	const window, most = 10 * time.Second, 8
 	rapid.Check(t, func(rt *rapid.T) {
@@ -36,7 +36,7 @@ func TestRecent(t *testing.T) {
 			},
 			"": func(rt *rapid.T) {
 				if n := len(r.younger) + len(r.older); n > 2*most {
-					rt.Fatalf("it holds %d keys", n)
+					rt.Fatalf("%d keys are kept", n)
 				}
 				for key, want := range model {
 					got, ok := r.get(key, now)

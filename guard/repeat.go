@@ -9,49 +9,47 @@ import (
 	"time"
 )
 
-// Fingerprint stands for a lead.
+// Fingerprint is a hash that identifies a lead or a value.
 type Fingerprint [sha256.Size]byte
 
-// FingerprintOf returns the fingerprint of the texts in their order.
+// FingerprintOf returns the fingerprint of the texts in order.
 func FingerprintOf(texts ...string) Fingerprint {
 	hash := sha256.New()
 	for _, text := range texts {
-		_ = binary.Write(hash, binary.BigEndian, uint64(len(text))) // a hash takes all
+		_ = binary.Write(hash, binary.BigEndian, uint64(len(text))) // writing to a hash never fails
 		_, _ = hash.Write([]byte(text))
 	}
 	return Fingerprint(hash.Sum(nil))
 }
 
-// mostRepeats bounds how many posts are kept in mind, to some 10 MB.
+// mostRepeats bounds how many posts are remembered, to about 10 MB.
 const mostRepeats = 1 << 15
 
-// Repeats tells posts that repeat another: a double click, or a page that was
-// sent again. Its memory is bounded. It is safe for concurrent use.
+// Repeats detects repeated posts: a double click, or a page sent again. Its memory is bounded. It
+// is safe for concurrent use.
 type Repeats struct {
 	window time.Duration
 	now    func() time.Time
 
 	mu    sync.Mutex
 	taken *recent[Fingerprint, Result]
-	open  map[Fingerprint]chan struct{} // those being answered; closed when they are
+	open  map[Fingerprint]chan struct{} // posts in flight; the channel is closed when they end
 }
 
-// Result is what became of a post.
+// Result is the outcome of a post.
 type Result struct {
-	ID string // the submission's
-	// Asked tells that the visitor was asked to send it again; else it was
-	// taken.
+	ID string // submission id
+	// Asked means that the visitor was asked to send the post again. Otherwise it was accepted.
 	Asked bool
-	// Kept tells that the outbox has it.
+	// Kept means that the lead is in the outbox.
 	Kept bool
-	// Network is the visitor's, if they were asked.
+	// Network is the visitor's network; set if Asked.
 	Network netip.Prefix
-	// At is when that was; End fills it in.
+	// At is the time of the outcome. End sets it if it is zero.
 	At time.Time
 }
 
-// NewRepeats returns a Repeats that keeps posts in mind for the window; now
-// tells the time.
+// NewRepeats returns a Repeats that remembers posts for the window, with the clock now.
 func NewRepeats(window time.Duration, now func() time.Time) *Repeats {
 	return &Repeats{
 		window: window, now: now,
@@ -60,17 +58,17 @@ func NewRepeats(window time.Duration, now func() time.Time) *Repeats {
 	}
 }
 
-// Claim is a post that is being answered.
+// Claim is a post in flight.
 type Claim struct {
 	of    *Repeats
 	key   Fingerprint
 	ended chan struct{}
 }
 
-// Claim has the post be the one that counts, which must be ended. If another
-// one was taken before, it returns nil, and what became of that; if the
-// visitor was asked to send it again, both. While another one is being
-// answered, it waits for the end of that, or returns the error of ctx.
+// Claim reserves key for a post. The caller must call End on the returned claim. If an equal post
+// was accepted earlier, Claim returns a nil claim and that post's result. If the visitor was asked
+// to send that post again, it returns both a claim and the result. While an equal post is in
+// flight, Claim waits for its end, or returns the error of ctx.
 func (r *Repeats) Claim(ctx context.Context, key Fingerprint) (*Claim, Result, error) {
 	for {
 		r.mu.Lock()
@@ -105,8 +103,7 @@ func (r *Repeats) look(key Fingerprint) (Result, chan struct{}) {
 	return earlier, nil
 }
 
-// Forget forgets an earlier result of the key, unless another one has taken
-// its place.
+// Forget forgets an earlier result of the key, unless another result has replaced it.
 func (r *Repeats) Forget(key Fingerprint, earlier Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,10 +112,10 @@ func (r *Repeats) Forget(key Fingerprint, earlier Result) {
 	}
 }
 
-// End keeps what became of the post in mind; one without an id is forgotten,
-// so that the visitor can send the same again.
+// End records the outcome of the post. Without an id it forgets the post, so that the visitor can
+// send it again.
 //
-// Ending it again, and ending none, does nothing.
+// Ending a claim twice, or a nil claim, does nothing.
 func (c *Claim) End(became Result) {
 	if c == nil {
 		return

@@ -26,15 +26,15 @@ func claim(t *testing.T, r *guard.Repeats) (*guard.Claim, guard.Result) {
 	return c, earlier
 }
 
-func TestRepeatsOfATakenPost(t *testing.T) {
+func TestRepeatsOfAnAcceptedPost(t *testing.T) {
 	c := newClock()
 	repeats := guard.NewRepeats(10*time.Minute, c.now)
 	first, earlier := claim(t, repeats)
 	if first == nil || earlier != (guard.Result{}) {
-		t.Fatalf("the first post is told of %+v", earlier)
+		t.Fatalf("first post: got an earlier result: %+v", earlier)
 	}
 	first.End(guard.Result{ID: "a"})
-	first.End(guard.Result{}) // once it has ended, it stays so
+	first.End(guard.Result{}) // ending twice does nothing
 	c.at = c.at.Add(10*time.Minute - 1)
 	if again, earlier := claim(t, repeats); again != nil || earlier.ID != "a" || earlier.Asked {
 		t.Errorf("within the window: %+v", earlier)
@@ -45,28 +45,27 @@ func TestRepeatsOfATakenPost(t *testing.T) {
 	}
 }
 
-func TestRepeatsOfAPostThatFailed(t *testing.T) {
+func TestRepeatsOfAFailedPost(t *testing.T) {
 	repeats := guard.NewRepeats(time.Minute, newClock().now)
 	first, _ := claim(t, repeats)
 	first.End(guard.Result{})
 	second, earlier := claim(t, repeats)
 	if second == nil || earlier != (guard.Result{}) {
-		t.Fatalf("after one that failed: %+v", earlier)
+		t.Fatalf("after a failed post: %+v", earlier)
 	}
 	second.End(guard.Result{ID: "b", Asked: true})
 	third, earlier := claim(t, repeats)
 	if third == nil || earlier.ID != "b" || !earlier.Asked {
-		t.Fatalf("after one that the visitor was asked about: %+v", earlier)
+		t.Fatalf("after a post with Asked: %+v", earlier)
 	}
 	third.End(guard.Result{ID: "c"})
 	if fourth, earlier := claim(t, repeats); fourth != nil || earlier.ID != "c" {
-		t.Errorf("after that was taken: %+v", earlier)
+		t.Errorf("after that was accepted: %+v", earlier)
 	}
 	(*guard.Claim)(nil).End(guard.Result{ID: "d"})
 }
 
-// However many the same posts arrive at once, one is taken and all the others
-// are told of it.
+// Of many equal posts at once, one is accepted and the others get its result.
 func TestOneOfManyIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		repeats := guard.NewRepeats(time.Minute, time.Now)
@@ -79,7 +78,7 @@ func TestOneOfManyIsTaken(t *testing.T) {
 				case err != nil:
 					t.Error(err)
 				case c == nil && earlier.ID != "lead":
-					t.Errorf("told of %+v", earlier)
+					t.Errorf("earlier result %+v", earlier)
 				case c != nil && n%7 == 0 && failed.Add(1) < 3:
 					time.Sleep(time.Second)
 					c.End(guard.Result{})
@@ -92,12 +91,12 @@ func TestOneOfManyIsTaken(t *testing.T) {
 		}
 		posts.Wait()
 		if taken.Load() != 1 {
-			t.Errorf("%d were taken", taken.Load())
+			t.Errorf("%d were accepted", taken.Load())
 		}
 	})
 }
 
-func TestWaitingForARepeatEndsWithItsVisitor(t *testing.T) {
+func TestClaimEndsWithItsContext(t *testing.T) {
 	repeats := guard.NewRepeats(time.Minute, newClock().now)
 	_, _ = claim(t, repeats)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -107,14 +106,14 @@ func TestWaitingForARepeatEndsWithItsVisitor(t *testing.T) {
 	}
 }
 
-// Where one text ends and the next begins counts.
+// Moving text from one value to the next changes the fingerprint.
 func TestFingerprintsDiffer(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		texts := rapid.SliceOf(rapid.StringN(0, 3, 6))
 		a, b := texts.Draw(rt, "a"), texts.Draw(rt, "b")
 		same := fmt.Sprintf("%q", a) == fmt.Sprintf("%q", b)
 		if (guard.FingerprintOf(a...) == guard.FingerprintOf(b...)) != same {
-			rt.Errorf("%q and %q: the same is %v", a, b, !same)
+			rt.Errorf("%q and %q: equal is %v", a, b, !same)
 		}
 	})
 }
@@ -130,9 +129,9 @@ func TestRepeatsAreBounded(t *testing.T) {
 		c.End(guard.Result{ID: "01900000-0000-7000-8000-000000000001"})
 	}
 	if used := allocated() - before; used > 32<<20 {
-		t.Errorf("they take %d MiB", used>>20)
+		t.Errorf("memory is %d MiB", used>>20)
 	}
 	if c, _ := claim(t, repeats); c == nil {
-		t.Error("a fresh post is a repeat")
+		t.Error("a new post is a repeat")
 	}
 }

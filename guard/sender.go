@@ -8,77 +8,73 @@ import (
 	"strings"
 )
 
-// Sender is what made a post, as far as its header tells.
+// Sender describes the client that made a post, as far as its headers tell.
 type Sender struct {
-	// Program tells that it does not say that it is a browser.
+	// Program means that the client does not claim to be a browser.
 	Program bool
-	// Flaws is how much there is that the browser would not send that it says
-	// it is, or would, and that is missing.
+	// Flaws counts headers that contradict the claimed browser.
 	Flaws int
-	// NamesPage tells that it says which page of a site that may post it
-	// comes from. It is only right of posts that [Origins.Check] allows.
+	// NamesPage means that the headers name a page of this site as the source. It is only
+	// meaningful for posts that [Origins.Check] allows.
 	NamesPage bool
 }
 
-// What the header weighs. Programs of the operator's own post here as well,
-// and do not pretend to be anything else; what lacks one thing that its
-// browser sends may have had a proxy take it away. Two such things are no
-// accident.
+// Weights of headers. Programs of the operator post too, and do not pretend to be browsers. A
+// single missing header may be due to a proxy. Two are not an accident.
 const (
 	weightProgram = 2
 	weightFlaw    = 2
 	weightFlaws   = 4
 )
 
-// SenderOf reads the header of a post that a browser would make by following a
-// form: what scripts in pages send is for them to choose.
+// SenderOf reads the headers of a post. It expects a browser's navigation from a form; scripts in
+// pages choose their own headers.
 func SenderOf(r *http.Request) Sender {
 	agent := r.UserAgent()
 	s := Sender{NamesPage: namesPage(r)}
-	if !saysBrowser.MatchString(agent) || saysMachine.MatchString(agent) {
+	if !claimsBrowser.MatchString(agent) || isAutomated.MatchString(agent) {
 		s.Program = true
 		return s
 	}
 	accept := strings.ToLower(r.Header.Get("Accept"))
-	for _, lacks := range []bool{
+	for _, isFlaw := range []bool{
 		!strings.Contains(accept, "text/html"),
 		r.Header.Get("Accept-Language") == "",
-		r.TLS != nil && tellsSite(agent) && r.Header.Get("Sec-Fetch-Site") == "",
+		r.TLS != nil && sendsFetchSite(agent) && r.Header.Get("Sec-Fetch-Site") == "",
 	} {
-		if lacks {
+		if isFlaw {
 			s.Flaws++
 		}
 	}
 	return s
 }
 
-// IsLikeBrowser reports whether nothing speaks against a browser.
+// IsLikeBrowser reports whether the headers are those of a browser.
 func (s Sender) IsLikeBrowser() bool { return !s.Program && s.Flaws == 0 }
 
-// Signals says what the header speaks for.
+// Signals returns the spam signals of the headers.
 func (s Sender) Signals() Opinion {
 	switch {
 	case s.Program:
 		return Opinion{{"sent by a program", weightProgram}}
 	case s.Flaws > 1:
-		return Opinion{{"it says that it is a browser, and is none", weightFlaws}}
+		return Opinion{{"claims to be a browser but is not", weightFlaws}}
 	case s.Flaws == 1:
-		return Opinion{{"it lacks something that its browser sends", weightFlaw}}
+		return Opinion{{"lacks a header that the claimed browser sends", weightFlaw}}
 	}
 	return nil
 }
 
 var (
-	saysBrowser = regexp.MustCompile(`^(?:Mozilla|Opera|Lynx|ELinks|w3m|Links)[/ ]`)
-	// saysMachine finds browsers that nobody sits in front of, and that do not
-	// hide it: those who watch over a site use them, too.
-	saysMachine = regexp.MustCompile(`(?i)headless|phantomjs|\b\w*bot/|crawler|spider|powershell|winhttp`)
+	claimsBrowser = regexp.MustCompile(`^(?:Mozilla|Opera|Lynx|ELinks|w3m|Links)[/ ]`)
+	// isAutomated matches browsers that run without a person and say so. Site monitoring uses them
+	// too.
+	isAutomated = regexp.MustCompile(`(?i)headless|phantomjs|\b\w*bot/|crawler|spider|powershell|winhttp`)
 )
 
-// tellers are the browsers that say where a request comes from with each one
-// to an https page (https://www.w3.org/TR/fetch-metadata/), and the version
-// from which all of them do, with some to spare.
-var tellers = []struct {
+// fetchSiteSenders lists the browsers that send Sec-Fetch-Site with each request over TLS
+// (https://www.w3.org/TR/fetch-metadata/), and a version from which all of them surely do.
+var fetchSiteSenders = []struct {
 	version *regexp.Regexp
 	since   int
 }{
@@ -87,12 +83,12 @@ var tellers = []struct {
 	{regexp.MustCompile(`\bVersion/(\d{1,4})\.[\d.]+ (?:Mobile/\w+ )?Safari/`), 17},
 }
 
-// tellsSite reports whether the browser sends Sec-Fetch-Site over TLS.
-func tellsSite(agent string) bool {
-	for _, teller := range tellers {
-		if found := teller.version.FindStringSubmatch(agent); found != nil {
+// sendsFetchSite reports whether the browser sends Sec-Fetch-Site over TLS.
+func sendsFetchSite(agent string) bool {
+	for _, sender := range fetchSiteSenders {
+		if found := sender.version.FindStringSubmatch(agent); found != nil {
 			version, err := strconv.Atoi(found[1])
-			return err == nil && version >= teller.since
+			return err == nil && version >= sender.since
 		}
 	}
 	return false

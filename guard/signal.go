@@ -1,46 +1,43 @@
-// Package guard tells people's posts from those of machines, and lets people
-// in: it knows which origins may post, how often one address may, which posts
-// are repeats, and what speaks for junk.
+// Package guard detects spam and lets people in. It checks which origins may post, limits how often
+// an address may post, detects repeated posts, and collects signals of spam.
 //
-// Nothing here is a verdict by itself. Each sign is a [Signal] with a weight;
-// together they are an [Opinion], and even the worst of these only has a post
-// set aside for a person to look at.
+// No signal decides alone. Each [Signal] has a weight, and the sum of an [Opinion] is the spam
+// score of the post. Even the highest score only parks the post for a person to look at.
 package guard
 
 import "strings"
 
-// Signal is something about a post that speaks for junk.
+// Signal is evidence that a post is spam.
 type Signal struct {
-	// Reason says what, for operators; it holds nothing of the post.
+	// Reason describes the evidence for operators. It does not quote the post.
 	Reason string
-	// Weight says how much it speaks for junk, as part of [Junk].
+	// Weight is added to the spam score.
 	Weight int
 }
 
-// The sums of weights from which a post is doubtful, and junk.
+// Doubt and Junk are the spam scores from which a post is suspected spam, and spam.
 const (
 	Doubt = 5
 	Junk  = 10
 )
 
-// Verdict is what to do with a post.
+// Verdict is the decision about a post.
 type Verdict int
 
-// The verdicts, from the best on.
+// The verdicts, best first.
 const (
-	// Welcome posts are taken.
+	// Welcome posts are accepted.
 	Welcome Verdict = iota
-	// Doubtful posts are kept aside, and the visitor is asked to send them
-	// once more.
+	// Doubtful posts are kept as suspected spam, and the visitor is asked to send them once more.
 	Doubtful
-	// Unwanted posts are kept aside and answered as if they were taken.
+	// Unwanted posts are parked, and answered as if they were accepted.
 	Unwanted
 )
 
-// Opinion is all the signals about one post.
+// Opinion is the list of signals about one post.
 type Opinion []Signal
 
-// Score is the sum of the weights.
+// Score returns the spam score: the sum of the weights.
 func (o Opinion) Score() int {
 	sum := 0
 	for _, s := range o {
@@ -49,7 +46,7 @@ func (o Opinion) Score() int {
 	return sum
 }
 
-// Verdict is what the signals come to.
+// Verdict returns the decision for the spam score.
 func (o Opinion) Verdict() Verdict {
 	switch score := o.Score(); {
 	case score >= Junk:
@@ -60,7 +57,7 @@ func (o Opinion) Verdict() Verdict {
 	return Welcome
 }
 
-// Reasons lists the reasons, for operators.
+// Reasons returns the reasons, joined for operators.
 func (o Opinion) Reasons() string {
 	reasons := make([]string, 0, len(o))
 	for _, s := range o {

@@ -10,51 +10,45 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// StampInput is the name of the hidden input that holds the stamp.
+// StampInput is the name of the hidden input with the stamp.
 const StampInput = "_stamp"
 
-// Traps lists what the trap's input can be called: each looks to a machine
-// like something to fill in, and to no browser's autofill or password manager
-// like anything that it knows. A page gets the first that it does not use
-// itself.
+// Traps lists possible names of the trap's input. They look fillable to bots, but not familiar to a
+// browser's autofill or a password manager. A page gets the first name that it does not use itself.
 func Traps() []string { return []string{"subject_2", "topic_2", "reason_2"} }
 
-// Bucket is how exact a stamp's time is. A page that is served twice within a
-// bucket is the same, byte for byte.
+// Bucket is the precision of a stamp's time. A page that is served twice within a bucket is the
+// same, byte for byte.
 //
-// It is also the time that no person needs less than to read a form and fill
-// it in. So a post is too young, for certain, if it comes in the very bucket
-// that the page was served in: a machine that posts at once is caught but for
-// those times when a bucket happens to end in between, and a person who took
-// two seconds never is.
+// It is also less time than any person needs to fill in a form. A post is too young if it comes in
+// the bucket in which the page was served. This catches a bot that posts at once, unless a bucket
+// happens to end in between, and never a person who took two seconds.
 const Bucket = 2 * time.Second
 
 // maxSkew is how far ahead another machine's clock may be.
 const maxSkew = time.Minute
 
-// Stamps makes and reads the stamps of one form: signed texts that say when
-// a page was served. They need no storage, and any machine with one of the
-// same keys reads them.
+// Stamps issues and reads the stamps of one form. A stamp is a signed text with the time at which
+// its page was served. Stamps need no storage, and any machine with one of the same keys reads
+// them.
 //
-// A stamp proves no more than that the page was served no later than it was.
-// It can be used any number of times, and none is ever too old: pages stay
-// open for days, and in shared caches.
+// A stamp only proves that the page is at least that old. It can be used any number of times and
+// never expires: pages stay open for days, and in shared caches.
 type Stamps struct{ keys signing.Keys }
 
-// NewStamps makes the stamps of the form with that name.
+// NewStamps returns the stamps of the named form.
 func NewStamps(keys signing.Keys, form string) *Stamps {
 	return &Stamps{keys.Derived("stamps of the form " + form)}
 }
 
-// stampVersion begins a stamp; maxStamp is more than the length of any.
+// stampVersion begins a stamp. maxStamp exceeds the length of any stamp.
 const (
 	stampVersion = "1"
 	stampSize    = sha256.Size / 2 // bytes of a signature
 	maxStamp     = 128
 )
 
-// Stamp is the stamp for a page that is served now, with that trap, which is
-// one of [Traps].
+// Stamp returns the stamp for a page that is served now, with the trap, which is one of [Traps].
 func (s *Stamps) Stamp(now time.Time, trap string) string {
 	text := stampVersion + "." + strconv.FormatInt(bucketOf(now), 36) + "." + strconv.Itoa(slices.Index(Traps(), trap))
 	return text + "." + s.keys.Sign(text, stampSize)
@@ -62,16 +56,16 @@ func (s *Stamps) Stamp(now time.Time, trap string) string {
 
 func bucketOf(t time.Time) int64 { return t.Unix() / int64(Bucket/time.Second) }
 
-// Stamp is what a genuine stamp says.
+// Stamp is the content of a valid stamp.
 type Stamp struct {
-	Trap string // what the page's trap is called
-	// The page was served at least, and at most, this long ago. By the
-	// clocks of two machines that may be less than zero.
+	Trap string // the name of the page's trap input
+	// Least and Most bound the age of the page. They may be negative if two machines' clocks
+	// differ.
 	Least, Most time.Duration
 }
 
-// Read reads a stamp. It reports false if that was not made here, or says
-// that the page will be served in more than a minute.
+// Read reads a stamp. It reports false if the signature is wrong, or the page's time is more than a
+// minute ahead.
 func (s *Stamps) Read(value string, now time.Time) (Stamp, bool) {
 	parts := strings.SplitN(value, ".", 4)
 	if len(parts) != 4 || len(value) > maxStamp || parts[0] != stampVersion {
@@ -92,28 +86,26 @@ func (s *Stamps) Read(value string, now time.Time) (Stamp, bool) {
 	return Stamp{Trap: Traps()[trap], Least: most - Bucket, Most: most}, true
 }
 
-// Seal is what a post holds of the stamp and the trap of its page.
+// Seal is what a post contains of its page's stamp and trap.
 type Seal struct {
-	Stamps     []string // those that were sent, of which one that is genuine will do
-	TrapSent   bool     // whether there was a trap in the form
-	TrapFilled bool     // whether there was something in it
-	// ByScript tells that a script made the post, which chooses itself what
-	// to send: that something is missing means nothing.
+	Stamps     []string // the posted stamps, of which one must be valid
+	TrapSent   bool     // the form had a trap
+	TrapFilled bool     // the trap was not empty
+	// ByScript means that a script made the post. Scripts choose what to send, so a missing stamp
+	// or trap means nothing.
 	ByScript bool
-	// Sender is what made the post.
+	// Sender describes the client.
 	Sender Sender
 }
 
-// What the signals weigh. No one of them is enough to doubt a post, but for a
-// filled trap, and for the lack of both trap and stamp in what no browser has
-// sent: that never read the page. None of them comes about by accident, so that
-// one more thing does have a post doubted, such as a link.
+// Weights of stamps and traps. One signal alone does not make a post suspected spam, except a
+// filled trap, and a missing stamp and trap together from a client that is not a browser: it never
+// read the page. None of them happens by accident, so one more signal, such as a link, is enough.
 //
-// A browser that sends neither has a page that was stored before it had them,
-// in its own memory or a cache, and those may be many on the day on which
-// `protect` is switched on. So that weighs little, and more only if the
-// browser does not say either that it comes from a page of ours. A page has
-// both or none of them, so what lacks just one was put together by a machine.
+// A browser that sends neither has a page that was stored before the page had them, in its own
+// cache or a shared one. There may be many such pages on the day that `protect` is switched on. So
+// that weighs little, and more only if the browser does not name a page of ours either. A page has
+// both or neither, so a bot made a post with only one of them.
 const (
 	weightTooYoung   = 4
 	weightForged     = 4
@@ -121,18 +113,18 @@ const (
 	weightNoTrap     = 4
 	weightStored     = 2
 	weightFromNoPage = 4
-	weightBlind      = 6
+	weightNeverRead  = 6
 	weightTrapFills  = Junk
 )
 
-// Signals says what the seal of a post that came now speaks for. Without
-// stamps, which is when pages get none, that is nothing.
+// Signals returns the spam signals of a post's seal. It returns none if s is nil, which means that
+// pages do not get stamps.
 func (s *Stamps) Signals(seal Seal, now time.Time) Opinion {
 	if s == nil {
 		return nil
 	}
 	if !seal.TrapSent && len(seal.Stamps) == 0 {
-		return seal.lacksAll()
+		return seal.missingBoth()
 	}
 	var opinion Opinion
 	if seal.TrapFilled {
@@ -156,9 +148,9 @@ func (s *Stamps) Signals(seal Seal, now time.Time) Opinion {
 	return opinion
 }
 
-// lacksAll judges a post that has neither trap nor stamp.
-func (s Seal) lacksAll() Opinion {
-	weight := weightBlind
+// missingBoth returns the signals of a post with neither trap nor stamp.
+func (s Seal) missingBoth() Opinion {
+	weight := weightNeverRead
 	switch {
 	case s.ByScript:
 		return nil
@@ -170,7 +162,7 @@ func (s Seal) lacksAll() Opinion {
 	return Opinion{{"the page's stamp and trap are missing", weight}}
 }
 
-// best is the oldest of the stamps that are genuine.
+// best returns the oldest of the valid stamps.
 func (s *Stamps) best(values []string, now time.Time) (best Stamp, genuine bool) {
 	for _, value := range values {
 		if stamp, ok := s.Read(value, now); ok && (!genuine || stamp.Most > best.Most) {
@@ -180,8 +172,8 @@ func (s *Stamps) best(values []string, now time.Time) (best Stamp, genuine bool)
 	return best, genuine
 }
 
-// TrapsOf lists what the traps are called of a post with these stamps: what
-// a genuine one says or, for want of one, any of [Traps].
+// TrapsOf returns the possible names of the trap in a post with these stamps: the one that a valid
+// stamp names, or else all [Traps].
 func (s *Stamps) TrapsOf(stamps []string, now time.Time) []string {
 	if stamp, ok := s.best(stamps, now); ok {
 		return []string{stamp.Trap}

@@ -13,12 +13,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-var served = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC) // the beginning of a bucket
+var served = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC) // beginning of a bucket
 
 func newStamps() *guard.Stamps { return guard.NewStamps(signing.Key([]byte("a key")), "enquiry") }
 
-// A genuine stamp says when its page was served, on any machine that has the
-// key, and never makes that later than it was.
+// A stamp tells when its page was served, on any machine with the key, and never a later time.
 func TestStampSaysWhenThePageWasServed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := served.Add(time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "at")))
@@ -42,7 +41,7 @@ func TestStampIsTheSameWithinABucket(t *testing.T) {
 	}
 }
 
-// No other text is a stamp.
+// Nothing else is accepted as a stamp.
 func TestStampIsNotForged(t *testing.T) {
 	s := newStamps()
 	genuine := s.Stamp(served, "subject_2")
@@ -59,7 +58,7 @@ func TestStampIsNotForged(t *testing.T) {
 			continue
 		}
 		if got, ok := s.Read(text, served); ok {
-			t.Errorf("%q is taken for %+v", text, got)
+			t.Errorf("%q is accepted as %+v", text, got)
 		}
 	}
 }
@@ -69,7 +68,7 @@ func FuzzStamp(f *testing.F) {
 	f.Add("1.abc.0.")
 	f.Fuzz(func(t *testing.T, text string) {
 		if got, ok := newStamps().Read(text, served); ok && newStamps().Stamp(served.Add(-got.Most), got.Trap) != text {
-			t.Fatalf("%q is taken for %+v", text, got)
+			t.Fatalf("%q is accepted as %+v", text, got)
 		}
 	})
 }
@@ -86,7 +85,7 @@ func TestSignals(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		seal    guard.Seal
-		after   time.Duration // how long after the page was served
+		after   time.Duration // time since the page was served
 		want    []string
 		verdict guard.Verdict
 	}{
@@ -102,12 +101,12 @@ func TestSignals(t *testing.T) {
 		{"without a trap", guard.Seal{Stamps: []string{genuine}}, time.Minute, []string{noTrap}, guard.Welcome},
 		{"a page from before there were any", guard.Seal{Sender: browser}, 0, []string{none}, guard.Welcome},
 		{"the same, in a browser that hides where it is", guard.Seal{Sender: hidden}, 0, []string{none}, guard.Welcome},
-		{"blind", guard.Seal{Sender: guard.Sender{Program: true}}, 0, []string{none}, guard.Doubtful},
-		{"blind, and names the page", guard.Seal{Sender: guard.Sender{Program: true, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
-		{"blind, and pretends to be a browser", guard.Seal{Sender: guard.Sender{Flaws: 1, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
-		{"forged and blind", guard.Seal{Stamps: []string{""}}, 0, []string{noTrap, forged}, guard.Doubtful},
-		{"a script's own", guard.Seal{ByScript: true}, 0, nil, guard.Welcome},
-		{"a script's, forged", guard.Seal{ByScript: true, Stamps: []string{""}}, 0, []string{forged}, guard.Welcome},
+		{"not a browser", guard.Seal{Sender: guard.Sender{Program: true}}, 0, []string{none}, guard.Doubtful},
+		{"not a browser, with the page's name", guard.Seal{Sender: guard.Sender{Program: true, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
+		{"pretends to be a browser", guard.Seal{Sender: guard.Sender{Flaws: 1, NamesPage: true}}, 0, []string{none}, guard.Doubtful},
+		{"forged, without a trap", guard.Seal{Stamps: []string{""}}, 0, []string{noTrap, forged}, guard.Doubtful},
+		{"by a script", guard.Seal{ByScript: true}, 0, nil, guard.Welcome},
+		{"by a script, forged", guard.Seal{ByScript: true, Stamps: []string{""}}, 0, []string{forged}, guard.Welcome},
 		{"filled in", guard.Seal{Stamps: []string{genuine}, TrapSent: true, TrapFilled: true}, time.Minute, []string{filled}, guard.Unwanted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +119,7 @@ func TestSignals(t *testing.T) {
 				t.Errorf("verdict %v, want %v; reasons (-want +got):\n%s", got.Verdict(), test.verdict, diff)
 			}
 			if got := (*guard.Stamps)(nil).Signals(test.seal, served); got != nil {
-				t.Errorf("pages that get no stamps have signals: %v", got)
+				t.Errorf("signals without stamps: %v", got)
 			}
 		})
 	}
@@ -129,9 +128,9 @@ func TestSignals(t *testing.T) {
 func TestTrapsOf(t *testing.T) {
 	s := newStamps()
 	if got := s.TrapsOf([]string{"forged", s.Stamp(served, "topic_2")}, served); !slices.Equal(got, []string{"topic_2"}) {
-		t.Errorf("the stamp says that the trap is %q", got)
+		t.Errorf("trap of the stamp is %q", got)
 	}
 	if got := s.TrapsOf([]string{"forged"}, served); !slices.Equal(got, guard.Traps()) {
-		t.Errorf("without a genuine stamp, it may be %q", got)
+		t.Errorf("without a valid stamp, traps are %q", got)
 	}
 }

@@ -10,18 +10,17 @@ import (
 	"strings"
 )
 
-// Keys returns the secret keys in force, the most lasting first. What is
-// signed gets a signature of each, and one genuine signature is enough: a text
-// stays valid when one of the keys changes.
+// Keys returns the current secret keys, the most stable first. A text gets one signature for each
+// key, and one valid signature is enough, so texts stay valid when one of the keys changes.
 type Keys func() [][]byte
 
-// Key returns Keys with that key alone.
+// Key returns Keys with a single key.
 func Key(key []byte) Keys { return func() [][]byte { return [][]byte{key} } }
 
-// maxSignatures bounds how many signatures of a text are compared.
+// maxSignatures bounds the number of signatures to compare.
 const maxSignatures = 4
 
-// Sign returns the text's signatures, each cut to a number of bytes.
+// Sign returns the text's signatures, each cut to size bytes.
 func (k Keys) Sign(text string, size int) string {
 	keys := k()
 	signatures := make([]string, 0, len(keys))
@@ -31,7 +30,7 @@ func (k Keys) Sign(text string, size int) string {
 	return strings.Join(signatures, ".")
 }
 
-// Verify reports whether any of the signatures is genuine.
+// Verify reports whether any of the signatures is valid.
 func (k Keys) Verify(text, signatures string, size int) bool {
 	claimed := strings.SplitN(signatures, ".", maxSignatures+1)
 	if len(claimed) > maxSignatures {
@@ -48,7 +47,7 @@ func (k Keys) Verify(text, signatures string, size int) bool {
 	return false
 }
 
-// Derived returns the keys for one purpose.
+// Derived returns keys for one purpose.
 func (k Keys) Derived(purpose string) Keys {
 	return func() [][]byte {
 		keys := k()

@@ -32,10 +32,10 @@ func TestSignaturesOfSeveralKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 		if test.reads.Derived("y").Verify(text, signed, 16) || test.reads.Derived("x").Verify("another", signed, 16) || test.reads.Derived("x").Verify(text, signed, 18) {
-			t.Errorf("%s: something else is verified", name)
+			t.Errorf("%s: another text is verified", name)
 		}
 	}
 	if signed := keys("a").Sign(text, 16); keys("a").Verify(text, "x.x.x.x."+signed, 16) {
-		t.Error("any number of signatures is compared")
+		t.Error("too many signatures are compared")
 	}
 }
