@@ -8,8 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// testConcurrent appends, takes and settles from many goroutines at once.
-// Each entry must be taken once, and none be lost.
+// testConcurrent appends, takes and settles in many goroutines. Each entry must be taken exactly
+// once.
 func testConcurrent(t *testing.T, f *fixture) {
 	const appenders, each, takers = 8, 25, 4
 	var work sync.WaitGroup
@@ -56,7 +56,7 @@ func testConcurrent(t *testing.T, f *fixture) {
 	slices.Sort(appended)
 	slices.Sort(delivered)
 	if !slices.Equal(appended, delivered) {
-		t.Errorf("%d appended, %d delivered, and not the same", len(appended), len(delivered))
+		t.Errorf("%d appended and %d delivered entries differ", len(appended), len(delivered))
 	}
 	f.crash(t)
 	f.wantCounts(t, outbox.Count{Account: "default", State: outbox.Delivered, Entries: appenders * each})

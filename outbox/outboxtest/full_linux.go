@@ -12,9 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// RunOnFullDisk tests what an implementation does when its disk is full.
-// newBackend returns an empty backend that keeps everything in the folder. The
-// test needs to be allowed to mount a file system.
+// RunOnFullDisk tests an implementation on a full disk. newBackend returns an empty backend that
+// keeps everything in dir. The test must be allowed to mount a file system.
 func RunOnFullDisk(t *testing.T, newBackend func(t *testing.T, dir string, now func() time.Time) Backend) {
 	t.Helper()
 	for name, filler := range map[string]string{"FilledByItself": "", "FilledByOthers": "filler"} {
@@ -61,7 +60,7 @@ func fillDisk(t *testing.T, filler string) {
 	}
 }
 
-// zeros can be read without end.
+// zeros reads zeros forever.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -69,9 +68,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// testFull appends until that is refused. All else goes on to work: what is in
-// the store can be delivered, also by the next process. Then there is room
-// again.
+// testFull appends until the store refuses. Everything else must go on working: entries can be
+// delivered, also by the next process. Then the disk has room again.
 func testFull(t *testing.T, f *fixture, free func()) {
 	t.Helper()
 	kept := 100
@@ -89,17 +87,16 @@ func testFull(t *testing.T, f *fixture, free func()) {
 	deadline := time.Now().Add(20 * time.Second)
 	for f.tryAppend(t) != nil {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d entries were removed, and still none is accepted", kept)
+			t.Fatalf("%d entries were removed, but none is accepted", kept)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	if err := f.store.Health(); err != nil {
-		t.Errorf("health with room again: %v", err)
+		t.Errorf("health after the disk has room: %v", err)
 	}
 }
 
-// tryAppend appends a large entry and returns an error that says that the disk
-// is full, if it is.
+// tryAppend appends a large entry. It returns an error only if the disk is full.
 func (f *fixture) tryAppend(t *testing.T) error {
 	t.Helper()
 	err := f.store.Append(t.Context(), outbox.Entry{
@@ -112,14 +109,14 @@ func (f *fixture) tryAppend(t *testing.T) error {
 	return err
 }
 
-// drain has so many entries delivered, in two steps each, and removes them as
-// the engine does while the disk is full.
+// drain delivers n entries in two steps each and removes them, as the engine does while the disk is
+// full.
 func (f *fixture) drain(t *testing.T, n int) {
 	t.Helper()
 	for n > 0 {
 		taken := f.take(t, min(n, 50))
 		if len(taken) == 0 {
-			t.Fatalf("nothing is due, though %d entries wait", n)
+			t.Fatalf("nothing is due, but %d entries are waiting", n)
 		}
 		n -= len(taken)
 		f.clock.advance(time.Second)

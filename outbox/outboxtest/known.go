@@ -7,8 +7,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// testAdvance: an attempt of several requests says which of them it has come
-// to, and a crash makes only that one ambiguous.
+// testAdvance checks that an attempt records its current step, and that a crash makes only that
+// step ambiguous.
 func testAdvance(t *testing.T, f *fixture) {
 	e := f.append(t)
 	wantError(t, "advancing an entry that is not taken", f.store.Advance(t.Context(), e.ID, outbox.Progress{Step: "append"}), outbox.ErrState)
@@ -38,8 +38,8 @@ func testAdvance(t *testing.T, f *fixture) {
 	}
 }
 
-// testRecall: the id of a delivered lead outlives its entry, under its account
-// and identifier alone.
+// testRecall checks that a delivered lead's id outlives its entry, for its account and identifier
+// only.
 func testRecall(t *testing.T, f *fixture) {
 	const phone = "918123456789"
 	recall := func(account, identifier, want string) {

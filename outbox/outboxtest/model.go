@@ -19,8 +19,7 @@ var (
 	modelIdentifiers = []string{"", "918123456789", "12015550123"}
 )
 
-// model is the simplest store that does what a store should, and the store
-// under test beside it.
+// model runs the simplest correct store beside the store under test.
 type model struct {
 	t       *testing.T
 	clock   *clock
@@ -42,7 +41,7 @@ type modelEntry struct {
 	taken bool
 }
 
-// testModel does at random what can be done, to both, and compares them.
+// testModel runs random operations on both stores and compares them.
 func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backend) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{t: t, clock: newClock(), entries: make(map[string]*modelEntry), known: make(map[knownKey]knownID)}
@@ -85,7 +84,7 @@ func (m *model) open(rt *rapid.T) {
 	m.must(rt, err)
 }
 
-// id draws one of the known ids, or now and then another.
+// id draws a known id, or sometimes another.
 func (m *model) id(rt *rapid.T) string {
 	return numberedID(rapid.IntRange(0, len(m.entries)).Draw(rt, "id"))
 }
@@ -105,7 +104,7 @@ func (m *model) append(rt *rapid.T) {
 	case "begun":
 		e.BegunAt = m.clock.now()
 	case "parked":
-		e.State, e.Reason = outbox.Parked, "looks like junk"
+		e.State, e.Reason = outbox.Parked, "suspected spam"
 		e.DueAt, e.SettledAt = time.Time{}, m.clock.now()
 	}
 	err := m.store.Append(m.t.Context(), e)
@@ -127,7 +126,7 @@ func (m *model) wantError(rt *rapid.T, err, want error) {
 	}
 }
 
-// due returns the account's entries that wait untaken, the longest due first.
+// due returns the account's waiting entries that are not taken, the longest due first.
 func (m *model) due(account string) []*modelEntry {
 	var due []*modelEntry
 	for _, e := range m.entries {
@@ -173,7 +172,7 @@ func (m *model) advance(rt *rapid.T) {
 		Step:   rapid.SampledFrom([]string{"", "update", "append"}).Draw(rt, "step"),
 		At:     m.clock.now(),
 		LeadID: rapid.SampledFrom([]string{"", "lead-2"}).Draw(rt, "lead"),
-		Reason: rapid.SampledFrom([]string{"", "so far"}).Draw(rt, "reason"),
+		Reason: rapid.SampledFrom([]string{"", "partly stored"}).Draw(rt, "reason"),
 	}
 	err := m.store.Advance(m.t.Context(), id, p)
 	e, known := m.entries[id]
@@ -324,7 +323,7 @@ func (m *model) crash(rt *rapid.T) {
 	m.abandonAttempts()
 }
 
-// abandonAttempts does what the next opening does to what was taken.
+// abandonAttempts makes taken entries due again, as opening the store does.
 func (m *model) abandonAttempts() {
 	for _, e := range m.entries {
 		if !e.taken {
@@ -338,7 +337,7 @@ func (m *model) abandonAttempts() {
 	}
 }
 
-// check compares all that can be read.
+// check compares everything that can be read.
 func (m *model) check(rt *rapid.T) {
 	for _, account := range append([]string{""}, modelAccounts...) {
 		for _, state := range append([]outbox.State{""}, outbox.States()...) {

@@ -1,5 +1,4 @@
-// Package outboxtest tests whether an implementation of [outbox.Store] keeps
-// the contract.
+// Package outboxtest tests implementations of [outbox.Store].
 package outboxtest
 
 import (
@@ -17,18 +16,17 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// Backend is where a store under test keeps its entries. At most one store
-// is open on it at a time.
+// Backend stores the entries of a store under test. At most one store is open on it at a time.
 type Backend interface {
-	// Open opens the store on what is there: at first nothing.
+	// Open opens the store with the stored entries, of which there are none at first.
 	Open() (outbox.Store, error)
-	// Crash sees to it that the next Open finds what it would if the process
-	// had died at this moment. The store that was open is not used any more.
+	// Crash makes the next Open find what it would if the process had died now. The open store is
+	// no longer used.
 	Crash() error
 }
 
-// Run tests an implementation. newBackend returns an empty backend whose
-// stores read the time from now, and which is cleaned up by the test.
+// Run tests an implementation. newBackend returns an empty backend whose stores read the time from
+// now. The test cleans it up.
 func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
@@ -59,10 +57,10 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 	})
 }
 
-// start is what a test's clock shows at first.
+// start is the initial time of a test's clock.
 var start = time.Date(2026, time.March, 1, 12, 0, 0, 123456789, time.UTC)
 
-// clock is a clock that stands until it is moved.
+// clock stands still until a test advances it.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -114,8 +112,7 @@ func (f *fixture) crash(t *testing.T) {
 	f.open(t)
 }
 
-// append appends an entry that is due now, changed by the given functions,
-// and returns it as the store should.
+// append appends an entry that is due now, modified by change, and returns it as the store should.
 func (f *fixture) append(t *testing.T, change ...func(*outbox.Entry)) outbox.Entry {
 	t.Helper()
 	e := outbox.Entry{
@@ -186,7 +183,7 @@ func wantError(t *testing.T, doing string, err, want error) {
 	}
 }
 
-// diffEntries compares entries exactly, but for a payload that is nil or empty.
+// diffEntries compares entries exactly, except that nil and empty payloads are equal.
 func diffEntries(want, got any) string {
 	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b time.Time) bool {
 		return a.Equal(b) && a.Location().String() == b.Location().String()

@@ -57,17 +57,17 @@ func testAppend(t *testing.T, f *fixture) {
 func testErrors(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	delivered := outbox.Settlement{State: outbox.Delivered, At: f.clock.now()}
-	for _, id := range []string{numberedID(7), "", "no UUID"} {
+	for _, id := range []string{numberedID(7), "", "not a UUID"} {
 		_, err := f.store.Get(ctx, id)
 		wantError(t, "Get", err, outbox.ErrNotFound)
 		wantError(t, "Settle", f.store.Settle(ctx, id, delivered), outbox.ErrNotFound)
 		wantError(t, "Retry", f.store.Retry(ctx, id, f.clock.now()), outbox.ErrNotFound)
 		wantError(t, "Erase", f.store.Erase(ctx, id), outbox.ErrNotFound)
 	}
-	odd := outbox.Entry{ID: numberedID(8), Account: "default", State: outbox.Parked, BegunAt: f.clock.now()}
-	wantError(t, "appending one that is parked and taken", f.store.Append(ctx, odd), outbox.ErrState)
-	odd.State, odd.BegunAt = outbox.Delivered, time.Time{}
-	wantError(t, "appending a delivered one", f.store.Append(ctx, odd), outbox.ErrState)
+	invalid := outbox.Entry{ID: numberedID(8), Account: "default", State: outbox.Parked, BegunAt: f.clock.now()}
+	wantError(t, "appending a parked and taken one", f.store.Append(ctx, invalid), outbox.ErrState)
+	invalid.State, invalid.BegunAt = outbox.Delivered, time.Time{}
+	wantError(t, "appending a delivered one", f.store.Append(ctx, invalid), outbox.ErrState)
 	e := f.append(t)
 	wantError(t, "settling one not taken", f.store.Settle(ctx, e.ID, delivered), outbox.ErrState)
 	f.take(t, 1)
@@ -82,7 +82,7 @@ func testErrors(t *testing.T, f *fixture) {
 	must(t, f.store.Erase(ctx, e.ID))
 	wantError(t, "erasing twice", f.store.Erase(ctx, e.ID), outbox.ErrNotFound)
 	_, err := f.store.Expire(ctx, outbox.Waiting, f.clock.now(), 10)
-	wantError(t, "expiring what waits", err, outbox.ErrState)
+	wantError(t, "expiring waiting entries", err, outbox.ErrState)
 	f.wantCounts(t)
 }
 
@@ -107,7 +107,7 @@ func testTake(t *testing.T, f *fixture) {
 	wantIDs(t, "Take when none is due", f.take(t, 10))
 	f.wantDue(t, later.DueAt)
 
-	// The clock was set back, and the caller knows that it is due all the same.
+	// The clock was set back, but the caller knows that the entry is due.
 	now := f.clock.now().Add(-24 * time.Hour)
 	entries, err := f.store.Take(t.Context(), "default", later.DueAt, now, 1, nil)
 	must(t, err)
@@ -241,7 +241,7 @@ func testClock(t *testing.T, f *fixture) {
 		got, err := f.store.Clock(t.Context())
 		must(t, err)
 		if !got.SeenAt.Equal(want.SeenAt) || !got.SteadySince.Equal(want.SteadySince) {
-			t.Errorf("the clock is %v, want %v", got, want)
+			t.Errorf("Clock = %v, want %v", got, want)
 		}
 	}
 	want(outbox.Clock{})
@@ -253,7 +253,7 @@ func testClock(t *testing.T, f *fixture) {
 	f.crash(t)
 	want(outbox.Clock{SeenAt: start})
 	if err := f.store.Health(); err != nil {
-		t.Errorf("the store is well, and says: %v", err)
+		t.Errorf("health of a healthy store: %v", err)
 	}
 }
 
@@ -287,17 +287,17 @@ func testList(t *testing.T, f *fixture) {
 	if len(all) != n {
 		t.Errorf("List returned %d of %d", len(all), n)
 	}
-	if _, err := f.store.List(t.Context(), outbox.Filter{After: "no UUID"}); err == nil {
-		t.Error("List after what is no id: no error")
+	if _, err := f.store.List(t.Context(), outbox.Filter{After: "not a UUID"}); err == nil {
+		t.Error("List after an invalid id: no error")
 	}
-	// The entry that ended a page may be gone when the next is asked for.
+	// The last entry of a page may be gone when the next page is read.
 	must(t, f.store.Erase(t.Context(), numberedID(4)))
 	rest, err := f.store.List(t.Context(), outbox.Filter{After: numberedID(4), Limit: 1})
 	must(t, err)
-	wantIDs(t, "List after one that is gone", rest, numberedID(5))
+	wantIDs(t, "List after an erased entry", rest, numberedID(5))
 }
 
-// listAll lists page by page.
+// listAll lists all pages.
 func listAll(t *testing.T, store outbox.Store, f outbox.Filter) []outbox.Entry {
 	t.Helper()
 	var all []outbox.Entry
@@ -339,7 +339,7 @@ func testContext(t *testing.T, f *fixture) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, do := range everyMethod(ctx, f, e.ID) {
-		wantError(t, name+" with a context that has ended", do(), context.Canceled)
+		wantError(t, name+" with a canceled context", do(), context.Canceled)
 	}
 	f.wantEntry(t, e)
 	wantIDs(t, "Take", f.take(t, 10), e.ID)
@@ -350,13 +350,13 @@ func testClose(t *testing.T, f *fixture) {
 	must(t, f.store.Close())
 	must(t, f.store.Close())
 	for name, do := range everyMethod(t.Context(), f, e.ID) {
-		wantError(t, name+" once closed", do(), outbox.ErrClosed)
+		wantError(t, name+" after Close", do(), outbox.ErrClosed)
 	}
 	f.open(t)
 	f.wantEntry(t, e)
 }
 
-// everyMethod calls each of the store's methods but Close.
+// everyMethod calls each method of the store except Close.
 func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() error {
 	now := f.clock.now()
 	return map[string]func() error{

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// totalSpace returns the size of the file system that holds the folder.
+// totalSpace returns the size of the file system that contains the folder.
 func totalSpace(dir string) (bytes int64, ok bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil || stat.Blocks == 0 {
@@ -17,7 +17,7 @@ func totalSpace(dir string) (bytes int64, ok bool) {
 
 func isQuota(err error) bool { return errors.Is(err, syscall.EDQUOT) }
 
-// allocate takes room at that place in the file.
+// allocate reserves space in the file.
 func allocate(file *os.File, at, size int64) error {
 	for {
 		err := syscall.Fallocate(int(file.Fd()), 0, at, size) //nolint:gosec // a descriptor is small

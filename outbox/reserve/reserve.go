@@ -1,5 +1,5 @@
-// Package reserve keeps some room on a disk, so that what must be written
-// there can be written when the disk is full.
+// Package reserve keeps space on a disk, so that important data can be written when the disk is
+// full.
 package reserve
 
 import (
@@ -11,20 +11,18 @@ import (
 	"syscall"
 )
 
-// steps is in how many parts a reserve is given up and filled.
+// steps is the number of parts in which a reserve is filled and released.
 const steps = 4
 
-// Reserve is a file that holds nothing but room. It is not safe for concurrent
-// use.
+// Reserve is a file that only takes up space. It is not safe for concurrent use.
 type Reserve struct {
 	path string
-	full int64 // the size of a whole one
+	full int64 // size when whole
 	size int64
 }
 
-// Open returns the reserve at path as it is, which may be empty or incomplete.
-// A whole one has the given size, but never takes more than a quarter of its
-// file system.
+// Open returns the reserve at path in its current state: whole, incomplete or missing. A whole
+// reserve has the given size, but never more than a quarter of its file system.
 func Open(path string, size int64) *Reserve {
 	r := &Reserve{path: path, full: size}
 	if total, ok := totalSpace(filepath.Dir(path)); ok {
@@ -39,20 +37,19 @@ func Open(path string, size int64) *Reserve {
 // Full returns the size of a whole reserve.
 func (r *Reserve) Full() int64 { return r.full }
 
-// Whole reports whether nothing is missing from the reserve.
+// Whole reports whether the reserve is complete.
 func (r *Reserve) Whole() bool { return r.size >= r.full }
 
-// Fill makes the reserve whole, and makes sure that there is some room beyond
-// it. If there is not, the error says why, and the reserve keeps what it could
-// get.
+// Fill completes the reserve, and checks that there is some space beyond it. If there is not, it
+// returns an error and keeps as much of the reserve as it could.
 func (r *Reserve) Fill() error {
 	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("filling the reserve: %w", err)
 	}
 	err = r.grow(file)
-	if closing := file.Close(); err == nil {
-		err = closing
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
 	}
 	if err != nil {
 		return fmt.Errorf("filling the reserve: %w", err)
@@ -60,10 +57,10 @@ func (r *Reserve) Fill() error {
 	return nil
 }
 
-// grow grows the file step by step, to one step more than is kept.
+// grow grows the file part by part, to one part more than the reserve keeps.
 func (r *Reserve) grow(file *os.File) error {
 	for r.size < r.full+r.step() {
-		// A part of a step is of use to others, but not here.
+		// An incomplete part does not help the reserve; release it to others.
 		if err := allocate(file, r.size, r.step()); err != nil {
 			return errors.Join(err, file.Truncate(r.size))
 		}
@@ -73,7 +70,7 @@ func (r *Reserve) grow(file *os.File) error {
 	return file.Truncate(r.size)
 }
 
-// writeZeros takes room where the system has no call for it.
+// writeZeros reserves space where the system does not have a call for it.
 func writeZeros(file *os.File, at, size int64) error {
 	_, err := file.WriteAt(make([]byte, size), at)
 	return err
@@ -81,8 +78,7 @@ func writeZeros(file *os.File, at, size int64) error {
 
 func (r *Reserve) step() int64 { return max(r.full/steps, 1) }
 
-// Yield gives a part of the reserve back to the disk. It reports false if
-// there is nothing left of it.
+// Yield releases a part of the reserve. It reports false if nothing is left of it.
 func (r *Reserve) Yield() bool {
 	if r.size == 0 {
 		return false
@@ -95,8 +91,7 @@ func (r *Reserve) Yield() bool {
 	return true
 }
 
-// IsDiskFull reports whether the error says that the disk, or what the process
-// may use of it, is full.
+// IsDiskFull reports whether the error means that the disk, or the process's quota on it, is full.
 func IsDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || isQuota(err)
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// On a full disk a reserve is as much as can be had in whole parts, never more
-// than a quarter of the disk, and what it gives up can be written at once.
+// On a full disk a reserve gets as many whole parts as fit, never more than a quarter of the disk.
+// Space that it releases can be written at once.
 func TestReserveOnFullDisk(t *testing.T) {
 	t.Parallel()
 	const total = 1 << 20
@@ -32,24 +32,24 @@ func TestReserveOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := r.Fill(); !IsDiskFull(err) {
-		t.Errorf("filling it without room: error %v", err)
+		t.Errorf("filling without space: error %v", err)
 	}
 	if r.Whole() || sizeOf(t, path) != 192<<10 {
-		t.Errorf("it took %d bytes of 200 KiB, in parts of 64", sizeOf(t, path))
+		t.Errorf("reserve has %d bytes, with 200 KiB of space and parts of 64 KiB", sizeOf(t, path))
 	}
 	if err := write(total); !IsDiskFull(err) {
 		t.Errorf("filling the disk: error %v", err)
 	}
 	if !r.Yield() {
-		t.Fatal("it had nothing to give")
+		t.Fatal("Yield = false")
 	}
 	if err := write(total - 3*64<<10); err != nil {
-		t.Errorf("writing to the room that was given up: %v", err)
+		t.Errorf("writing to the released space: %v", err)
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Fill(); err != nil || !r.Whole() {
-		t.Errorf("filling it with room: %v", err)
+		t.Errorf("filling with space: %v", err)
 	}
 }

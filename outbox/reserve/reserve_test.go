@@ -20,9 +20,9 @@ func TestReserve(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "reserve")
 	r := Open(path, 1000)
 	if r.Whole() || r.Yield() {
-		t.Error("a reserve that was never filled has something to give")
+		t.Error("Yield of an empty reserve = true")
 	}
-	for range 2 { // filling a whole one changes nothing
+	for range 2 { // filling a whole reserve changes nothing
 		if err := r.Fill(); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestReserve(t *testing.T) {
 		}
 	}
 	if !r.Yield() || r.Whole() || sizeOf(t, path) != 750 {
-		t.Errorf("after the first part was given up: whole %v, %d bytes; want 750", r.Whole(), sizeOf(t, path))
+		t.Errorf("after Yield: whole %v, %d bytes; want 750", r.Whole(), sizeOf(t, path))
 	}
 
 	again := Open(path, 1000)
@@ -40,14 +40,14 @@ func TestReserve(t *testing.T) {
 		parts++
 	}
 	if parts != 3 || sizeOf(t, path) != 0 {
-		t.Errorf("the next process had %d parts to give, and left %d bytes; want 3 and 0", parts, sizeOf(t, path))
+		t.Errorf("after reopening: %d parts yielded, %d bytes left; want 3 and 0", parts, sizeOf(t, path))
 	}
 	if err := again.Fill(); err != nil || !again.Whole() {
-		t.Errorf("filling it again: %v", err)
+		t.Errorf("filling again: %v", err)
 	}
 }
 
-// Room that somebody else has freed by removing the file is given up too.
+// Space that is released because someone removed the file counts too.
 func TestReserveRemoved(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "reserve")
@@ -62,6 +62,6 @@ func TestReserveRemoved(t *testing.T) {
 		continue
 	}
 	if err := r.Fill(); err != nil || sizeOf(t, path) != 1000 {
-		t.Errorf("filling it again: %v", err)
+		t.Errorf("filling again: %v", err)
 	}
 }
