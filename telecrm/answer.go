@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// Verdict is what an answer means for the lead that was sent.
+// Verdict is what an answer means for the lead.
 type Verdict int
 
 // The verdicts.
 const (
-	// Retry: the lead may be accepted later, unchanged.
+	// Retry means that the lead may be accepted later, unchanged.
 	Retry Verdict = iota
-	// Created: the lead is in TeleCRM. See the answer's Remarks and Actions
-	// for what of it is not, and its LeadID: empty means unconfirmed.
+	// Created means that the lead is in TeleCRM. The answer's Remarks and Actions list what was not
+	// stored. An empty LeadID means that the creation is unconfirmed.
 	Created
-	// Rejected: this lead will never be accepted as it is.
+	// Rejected means that this lead will never be accepted as it is.
 	Rejected
-	// Duplicate: another lead has the same identifier; nothing was stored.
+	// Duplicate means that another lead has the same identifier. Nothing was stored.
 	Duplicate
-	// Hold: the account's settings or subscription are at fault; no lead of
-	// this account will be accepted until somebody mends them.
+	// Hold means that the account's settings or subscription are wrong. No lead of the account will
+	// be accepted until they are fixed.
 	Hold
-	// Done: the request about a lead that is there was carried out. See the
-	// answer's Remarks and Actions for what of it was not stored.
+	// Done means that the request about an existing lead was carried out. The answer's Remarks and
+	// Actions list what was not stored.
 	Done
-	// Missing: no lead has that id, or none has it any more.
+	// Missing means that no lead has the id, or that it was deleted.
 	Missing
-	// Accepted: the Async API has taken the lead. What becomes of it is never
-	// told (https://docs.telecrm.in/async-api/overview).
+	// Accepted means that the Async API took the lead. It never reports the outcome
+	// (https://docs.telecrm.in/async-api/overview).
 	Accepted
 )
 
@@ -59,73 +59,68 @@ func (v Verdict) String() string {
 	return "unknown"
 }
 
-// Answer is what became of one request.
+// Answer is the result of one request.
 type Answer struct {
 	Verdict Verdict
 
-	// Status is the HTTP status; 0 if there was no answer.
+	// Status is the HTTP status; 0 if there was no response.
 	Status int
 
 	// Code is the code of the API's error envelope, such as INVALID_LEAD
 	// (https://docs.telecrm.in/sync-api/overview); often empty.
 	Code string
 
-	// Message is the API's own words about an error. They may quote the
-	// lead's values: do not log them and do not show them to a visitor.
+	// Message is the API's error text. It may quote the lead's values: do not log it or show it to
+	// a visitor.
 	Message string
 
-	// LeadID is the new lead's id, usable in later calls. With [Done] it is
-	// that of the request. With [Duplicate] it is that of the lead that is
-	// there, should TeleCRM ever name it.
+	// LeadID is the new lead's id, for later calls. With [Done] it is the id of the request. With
+	// [Duplicate] it is the id of the existing lead, if TeleCRM ever names it.
 	LeadID string
 
-	// Actions says what became of each action, in the order sent, of at most
-	// 200.
+	// Actions are the results of the actions in the order sent, at most 200.
 	Actions []ActionResult
 
-	// Remarks are the parts of the request that were not stored although the
-	// others were (https://docs.telecrm.in/sync-api/leads/pitfalls). Their text
-	// may quote a value. Of more than 200 the last says how many were left
-	// out.
+	// Remarks list the parts of the request that were not stored, while others were
+	// (https://docs.telecrm.in/sync-api/leads/pitfalls). Their text may quote a value. If there are
+	// more than 200, the last remark says how many were omitted.
 	Remarks []Remark
 
-	// RetryAfter is how long the server asked to be left alone; 0 if it did
-	// not. It is at most a day.
+	// RetryAfter is how long the server asked to wait, at most a day; 0 if it did not ask.
 	RetryAfter time.Duration
 
-	// Date is the time of day at the server, as it said; zero if it did not.
+	// Date is the server's time; zero if it did not send one.
 	Date time.Time
 
-	// Ambiguous tells that the request may have been carried out although
-	// the verdict is Retry.
+	// Ambiguous means that the request may have been carried out although the verdict is Retry.
 	Ambiguous bool
 
-	// Err says why there was no usable answer; nil if there was one. It
-	// holds neither the token nor anything of the lead.
+	// Err is the reason for an unusable or missing response; nil otherwise. It never contains the
+	// token or data of the lead.
 	Err error
 }
 
-// ActionResult is what became of one action.
+// ActionResult is the result of one action.
 type ActionResult struct {
 	ID     string // empty unless created
-	Status string // CREATED or IGNORED as far as is known
+	Status string // CREATED or IGNORED, as far as known
 }
 
-// Stored reports whether the action is in the timeline.
+// Stored reports whether the action was added to the timeline.
 func (r ActionResult) Stored() bool { return r.Status == "CREATED" }
 
-// Remark tells of one part of a request that was not stored.
+// Remark names one part of a request that was not stored.
 type Remark struct {
-	Field  string // a path into the request, such as fields.rating
-	Status string // IGNORED as far as is known
+	Field  string // a path in the request, such as fields.rating
+	Status string // IGNORED, as far as known
 	Text   string
 }
 
 // Confirmed reports whether TeleCRM named the lead that it created.
 func (a Answer) Confirmed() bool { return a.Verdict == Created && a.LeadID != "" }
 
-// Reason describes the answer in a few words fit for logs: verdict, status,
-// code and error, never a value or the API's own text.
+// Reason returns the verdict, status, code and error for logs. It never contains values of the lead
+// or the API's text.
 func (a Answer) Reason() string {
 	var b strings.Builder
 	b.WriteString(a.Verdict.String())
@@ -141,17 +136,15 @@ func (a Answer) Reason() string {
 	return b.String()
 }
 
-// Format writes [Answer.Reason], for every verb, because the other parts may
-// quote the lead.
+// Format writes [Answer.Reason] for every verb, because the other parts may quote the lead.
 func (a Answer) Format(f fmt.State, _ rune) {
 	_, _ = f.Write([]byte(a.Reason()))
 }
 
-// longestRetryAfter bounds what a Retry-After may ask for: a longer one is a
-// mistake at the other end, and the day after is soon enough to look again.
+// longestRetryAfter bounds Retry-After. A longer one is a mistake of the server.
 const longestRetryAfter = 24 * time.Hour
 
-// retryAfter reads a Retry-After header: whole seconds or an HTTP date.
+// retryAfter parses a Retry-After header: whole seconds or an HTTP date.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header == "" {
 		return 0
@@ -166,7 +159,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// date reads a Date header; zero if it holds none.
+// date parses a Date header; it returns zero if that is invalid.
 func date(header string) time.Time {
 	at, err := http.ParseTime(header)
 	if err != nil {

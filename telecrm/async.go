@@ -9,16 +9,15 @@ import (
 	"strings"
 )
 
-// AsyncClient talks to one workspace through the Async API
-// (https://docs.telecrm.in/async-api/overview), which takes leads and never
-// tells what became of them. It is safe for concurrent use.
+// AsyncClient is a client of one workspace for the Async API
+// (https://docs.telecrm.in/async-api/overview), which takes leads and never reports the outcome. It
+// is safe for concurrent use.
 type AsyncClient struct {
 	conn connection
 }
 
-// NewAsync returns a client, or an error as [New] does. The config's token must
-// be an Async token; Sync tokens are refused by the API
-// (https://docs.telecrm.in/authentication).
+// NewAsync returns a client, or an error as [New] does. The token must be an Async token: the API
+// refuses Sync tokens (https://docs.telecrm.in/authentication).
 func NewAsync(c Config) (*AsyncClient, error) {
 	conn, err := newConnection(c, DefaultAsyncBaseURL)
 	if err != nil {
@@ -27,24 +26,22 @@ func NewAsync(c Config) (*AsyncClient, error) {
 	return &AsyncClient{conn}, nil
 }
 
-// UpsertLead has a lead created, or updated if its identifier is known, and its
-// actions appended (https://docs.telecrm.in/async-api/create-or-update-lead). A
-// custom action's bare code is sent with ACTION_ before it, as this API wants
-// it. It sends one request.
+// UpsertLead creates a lead, or updates the one with its identifier, and appends its actions
+// (https://docs.telecrm.in/async-api/create-or-update-lead). It adds the prefix ACTION_ to the bare
+// code of a custom action, as this API expects. It sends one request.
 //
-// The verdict is [Accepted], [Rejected], [Hold] or [Retry]. Accepted says
-// nothing about the lead: one without its identifier, a value that its field
-// does not take and an action that does not exist are dropped without a word.
-// Repeating a request that was carried out repeats its actions, not the lead.
+// The verdict is [Accepted], [Rejected], [Hold] or [Retry]. Accepted says nothing about the lead:
+// the API silently drops a lead without its identifier, values that their fields do not accept, and
+// unknown actions. Repeating a request repeats its actions, but not the lead.
 func (c *AsyncClient) UpsertLead(ctx context.Context, lead Lead) Answer {
 	body, err := json.Marshal(lead.prefixed())
 	if err != nil {
-		return unsent(errNoJSON)
+		return unsent(errNotEncodable)
 	}
 	return readAccepted(c.conn.post(ctx, EndpointUpsert, "/autoupdatelead", body)).withoutQuotes(lead)
 }
 
-// prefixed returns the lead with its actions' types as the Async API has them.
+// prefixed returns the lead with action types as the Async API expects them.
 func (l Lead) prefixed() Lead {
 	actions := make([]Action, len(l.Actions))
 	for i, action := range l.Actions {
@@ -57,7 +54,7 @@ func (l Lead) prefixed() Lead {
 	return l
 }
 
-// readAccepted makes an answer of what came back of an upsert.
+// readAccepted returns the answer to an upsert.
 func readAccepted(r reply) Answer {
 	showsStatus := func(_ Answer, doc *document) bool { return text(doc.Status) != "" }
 	answer, _ := readStored(r.withoutOK(), showsStatus)
@@ -65,15 +62,15 @@ func readAccepted(r reply) Answer {
 	case Created:
 		answer.Verdict = Accepted
 	case Duplicate:
-		// Known identifiers are what this API is for.
+		// This API is meant for known identifiers, so a conflict is not final.
 		answer.Verdict = Retry
 	case Retry, Rejected, Hold, Done, Missing, Accepted:
 	}
 	return answer.settled(r)
 }
 
-// withoutOK empties a success's body that says no more than OK, as older hosts
-// of the Async API answer, and one that is JSON without being an object.
+// withoutOK clears the body of a success if it only says OK, as older hosts of the Async API do, or
+// is JSON but not an object.
 func (r reply) withoutOK() reply {
 	if !succeeded(r.status) {
 		return r
@@ -86,12 +83,12 @@ func (r reply) withoutOK() reply {
 	return r
 }
 
-// CloseIdleConnections closes the connections that no request is using.
+// CloseIdleConnections closes idle connections.
 func (c *AsyncClient) CloseIdleConnections() {
 	c.conn.http.CloseIdleConnections()
 }
 
-// Format writes a fixed text, for every verb.
+// Format writes a fixed text for every verb.
 func (AsyncClient) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "telecrm.AsyncClient")
 }

@@ -23,7 +23,7 @@ func BenchmarkCreateLead(b *testing.B) {
 			}
 		}
 	}
-	// The client's own share.
+	// Without the network.
 	b.Run("stub", func(b *testing.B) {
 		create(b, newClient(b, telecrm.Config{
 			Transport: transport(func(req *http.Request) (*http.Response, error) {
@@ -32,7 +32,7 @@ func BenchmarkCreateLead(b *testing.B) {
 			}),
 		}))
 	})
-	// With HTTP over loopback, server included.
+	// With HTTP over loopback, including the server.
 	b.Run("loopback", func(b *testing.B) {
 		create(b, newClient(b, telecrm.Config{BaseURL: newServer(b, answering(201, typeJSON, answer))}))
 	})

@@ -17,8 +17,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// call makes one request with a client of its own. What only reads returns its
-// failure, and the zero [telecrm.Answer] without Err if there was none.
+// call makes one request with its own client. Reading calls return their failure, or the zero
+// [telecrm.Answer] for a success.
 type call func(tb testing.TB, ctx context.Context, c telecrm.Config) telecrm.Answer
 
 var asked = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Ravi Menon asks for a call"}}}
@@ -75,8 +75,8 @@ func everyCall() map[string]call {
 	return calls
 }
 
-// forEveryCall runs check for every request. stores tells whether it can be
-// carried out without the caller knowing.
+// forEveryCall runs check for every request. stores means that the request may be carried out
+// without the caller knowing.
 func forEveryCall(t *testing.T, check func(t *testing.T, make call, stores bool)) {
 	t.Helper()
 	for name, make := range everyCall() {
@@ -98,8 +98,8 @@ func TestEveryCallConnectionRefused(t *testing.T) {
 	})
 }
 
-// Servers that take the request and give no usable answer.
-func TestEveryCallUnanswered(t *testing.T) {
+// Servers that receive the request and send no usable response.
+func TestEveryCallWithoutResponse(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
@@ -182,7 +182,7 @@ func TestEveryCallKeepsPace(t *testing.T) {
 		defer cancel()
 		checkFault(t, make(t, ctx, config), false, nil)
 		if len(got) != 1 {
-			t.Errorf("%d requests were sent, want none before its turn", len(got))
+			t.Errorf("%d requests were sent before their turn, want 0", len(got))
 		}
 	})
 }
@@ -207,7 +207,7 @@ func TestEveryCallFollowsNoRedirect(t *testing.T) {
 	}
 }
 
-// What an error answer means, whatever was asked.
+// Verdicts of error responses for every request.
 func TestEveryCallVerdict(t *testing.T) {
 	t.Parallel()
 	const (
@@ -220,9 +220,9 @@ func TestEveryCallVerdict(t *testing.T) {
 		status    int
 		body      string
 		want      telecrm.Verdict
-		ambiguous bool                       // if it stores something
+		ambiguous bool                       // for storing calls
 		unusable  bool                       // Err is set
-		but       map[string]telecrm.Verdict // calls with another verdict
+		except    map[string]telecrm.Verdict // calls with another verdict
 	}{
 		{name: "bad request", status: 400, body: `{"error":{"code":"BAD_REQUEST"}}`, want: telecrm.Rejected},
 		{name: "400 with a page", status: 400, body: errorPage, want: telecrm.Rejected},
@@ -237,18 +237,18 @@ func TestEveryCallVerdict(t *testing.T) {
 		{name: "404 with another code", status: 404, body: `{"error":{"code":"NOT_FOUND"}}`, want: telecrm.Hold},
 		{
 			name: "lead not found", status: 404, body: missing, want: telecrm.Hold,
-			but: map[string]telecrm.Verdict{"update": telecrm.Missing, "append": telecrm.Missing, "get": telecrm.Missing},
+			except: map[string]telecrm.Verdict{"update": telecrm.Missing, "append": telecrm.Missing, "get": telecrm.Missing},
 		},
 		{
 			name: "lead not found in a success", status: 200, body: missing, want: telecrm.Retry, ambiguous: true,
-			but: map[string]telecrm.Verdict{"update": telecrm.Missing, "append": telecrm.Missing, "get": telecrm.Missing},
+			except: map[string]telecrm.Verdict{"update": telecrm.Missing, "append": telecrm.Missing, "get": telecrm.Missing},
 		},
 		{name: "lead not found by the server's fault", status: 500, body: missing, want: telecrm.Retry, ambiguous: true},
 		{name: "405 with a page", status: 405, body: errorPage, want: telecrm.Hold},
 		{name: "request timeout", status: 408, want: telecrm.Retry, ambiguous: true},
 		{
 			name: "conflict", status: 409, body: duplicate, want: telecrm.Retry,
-			but: map[string]telecrm.Verdict{
+			except: map[string]telecrm.Verdict{
 				"create": telecrm.Duplicate, "update": telecrm.Rejected, "append": telecrm.Rejected,
 			},
 		},
@@ -265,7 +265,7 @@ func TestEveryCallVerdict(t *testing.T) {
 			t.Parallel()
 			for name, make := range everyCall() {
 				want := tc.want
-				if other, ok := tc.but[name]; ok {
+				if other, ok := tc.except[name]; ok {
 					want = other
 				}
 				_, stores := storingCalls()[name]
@@ -276,7 +276,7 @@ func TestEveryCallVerdict(t *testing.T) {
 					}),
 				})
 				if got.Verdict != want || got.Status != tc.status || got.RetryAfter != 2*time.Minute {
-					t.Errorf("%s: answer is %v, retry after %v; want %v, HTTP %d, after 2m", name, got, got.RetryAfter, want, tc.status)
+					t.Errorf("%s: answer is %v, retry after %v; want %v, HTTP %d, retry after 2m", name, got, got.RetryAfter, want, tc.status)
 				}
 				if ambiguous := tc.ambiguous && stores && want == telecrm.Retry; got.Ambiguous != ambiguous {
 					t.Errorf("%s: ambiguous is %t, want %t", name, got.Ambiguous, ambiguous)

@@ -12,11 +12,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// ignored remarks fields that an answer does not show.
+// ignored returns the remarks for fields that a response does not show.
 func ignored(names ...string) []telecrm.Remark {
 	var remarks []telecrm.Remark
 	for _, name := range names {
-		remarks = append(remarks, telecrm.Remark{Field: "fields." + name, Status: "IGNORED", Text: "The answer does not show the field"})
+		remarks = append(remarks, telecrm.Remark{Field: "fields." + name, Status: "IGNORED", Text: "the answer does not show the field"})
 	}
 	return remarks
 }
@@ -49,17 +49,17 @@ func TestUpdateLeadReads(t *testing.T) {
 			body: `{"status":"Contacted","rating":3,"employeeid":"agent7@example.org","fields":{"name":"Ravi Menon"}}`, want: done,
 		},
 		{
-			name: "assignee under its other name", sent: map[string]any{"assignee": "agent7@example.org"},
+			name: "assignee as employeeid", sent: map[string]any{"assignee": "agent7@example.org"},
 			body: `{"fields":{"employeeid":"agent7@example.org"}}`, want: done,
 		},
 		{
-			name: "message that is none of the lead's", sent: map[string]any{"message": "x"},
+			name: "message that is not a field", sent: map[string]any{"message": "x"},
 			body: `{"message":"Lead updated","fields":{"name":"Ravi Menon"}}`,
 			want: telecrm.Answer{Status: 200, Verdict: telecrm.Done, LeadID: leadID, Remarks: ignored("message")},
 		},
 		{
 			name: "status dropped", sent: map[string]any{"status": "Nonesuch"}, body: `{"fields":{"status":"Fresh"}}`,
-			want: with(telecrm.Remark{Field: "fields.status", Status: "IGNORED", Text: "The answer shows another status"}),
+			want: with(telecrm.Remark{Field: "fields.status", Status: "IGNORED", Text: "the answer shows another status"}),
 		},
 		{
 			name: "remarks of the API's own", sent: name,
@@ -80,7 +80,7 @@ func TestUpdateLeadReads(t *testing.T) {
 		{name: "page", sent: name, body: errorPage, want: broken, unusable: true},
 		{name: "cut off", sent: name, body: `{"fields":{"name":"Ravi`, want: broken, unusable: true},
 		{
-			name: "beyond all length", sent: name, body: `{"fields":{"name":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}}`,
+			name: "too long", sent: name, body: `{"fields":{"name":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}}`,
 			want: broken, unusable: true,
 		},
 	} {
@@ -154,7 +154,7 @@ func TestUpsertLeadReads(t *testing.T) {
 		{"nothing", typeJSON, "", 200, telecrm.Accepted},
 		{"no content", typeJSON, "", 204, telecrm.Accepted},
 		{"empty object", typeJSON, "{}", 200, telecrm.Accepted},
-		{"error that is none", typeJSON, `{"error":null,"errors":[]}`, 200, telecrm.Accepted},
+		{"null error", typeJSON, `{"error":null,"errors":[]}`, 200, telecrm.Accepted},
 		{"page", typeHTML, errorPage, 200, telecrm.Retry},
 		{"other text", "text/plain", "OK, but not here", 200, telecrm.Retry},
 		{"cut off", typeJSON, `{"status":"QUE`, 200, telecrm.Retry},
@@ -176,7 +176,7 @@ func TestUpsertLeadReads(t *testing.T) {
 	}
 }
 
-// The caller's actions stay as they are.
+// UpsertLead does not modify the caller's actions.
 func TestUpsertLeadChangesNothing(t *testing.T) {
 	t.Parallel()
 	lead := telecrm.Lead{Fields: map[string]any{"phone": "918123456789"}, Actions: []telecrm.Action{{Type: "1042"}}}
@@ -184,6 +184,6 @@ func TestUpsertLeadChangesNothing(t *testing.T) {
 	var got []sent
 	newAsync(t, telecrm.Config{Transport: recorder(&got)}).UpsertLead(context.Background(), lead)
 	if after, _ := json.Marshal(lead); string(after) != string(before) {
-		t.Errorf("the lead was %s and is %s", before, after)
+		t.Errorf("the lead changed from %s to %s", before, after)
 	}
 }

@@ -16,8 +16,8 @@ const (
 	testEnterprise = "66aa00bb11cc22dd33ee44ff"
 )
 
-// invented is a lead of nobody. Its values stand in no other text of these
-// tests, so that finding one means that it leaked.
+// invented is a made-up lead. Its values occur nowhere else in these tests, so finding one means
+// that it leaked.
 func invented() telecrm.Lead {
 	return telecrm.Lead{Fields: map[string]any{
 		"phone": "918123456789",
@@ -26,7 +26,7 @@ func invented() telecrm.Lead {
 	}}
 }
 
-// newClient returns a client of c with what is missing filled in.
+// newClient returns a client of c with defaults for missing settings.
 func newClient(tb testing.TB, c telecrm.Config) *telecrm.Client {
 	tb.Helper()
 	if c.Token == "" {
@@ -43,7 +43,7 @@ func newClient(tb testing.TB, c telecrm.Config) *telecrm.Client {
 	return client
 }
 
-// newAsync returns an async client of c with what is missing filled in.
+// newAsync returns an async client of c with defaults for missing settings.
 func newAsync(tb testing.TB, c telecrm.Config) *telecrm.AsyncClient {
 	tb.Helper()
 	if c.Token == "" {
@@ -68,7 +68,7 @@ func newServer(tb testing.TB, handler http.HandlerFunc) string {
 	return server.URL
 }
 
-// answering is a handler that always says the same.
+// answering is a handler with a fixed response.
 func answering(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -82,7 +82,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) { return t(req) }
 
-// respond makes the answer to a request that never went anywhere.
+// respond returns a response to a request that was not sent.
 func respond(req *http.Request, status int, header http.Header, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status,
@@ -95,5 +95,5 @@ func respond(req *http.Request, status int, header http.Header, body string) *ht
 	}
 }
 
-// discardLog keeps what a server expects to complain about out of the output.
+// discardLog discards a server's error log.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -17,53 +17,49 @@ const (
 	DefaultTimeout      = 10 * time.Second
 )
 
-// Config says how to reach one TeleCRM workspace.
+// Config configures the access to one TeleCRM workspace.
 type Config struct {
-	// Token is a Sync token for [New] and an Async token for [NewAsync];
-	// required. Each API refuses the tokens of the other
-	// (https://docs.telecrm.in/authentication).
+	// Token is a Sync token for [New] and an Async token for [NewAsync]; required. Each API refuses
+	// the other's tokens (https://docs.telecrm.in/authentication).
 	Token Token
 
 	// EnterpriseID is the workspace's id; required. It is not a secret.
 	EnterpriseID string
 
-	// BaseURL is the root of the API; default [DefaultBaseURL], and
-	// [DefaultAsyncBaseURL] for [NewAsync]. It must be https, except for
-	// localhost and loopback addresses.
+	// BaseURL is the root of the API; default [DefaultBaseURL], and [DefaultAsyncBaseURL] for
+	// [NewAsync]. It must be https, except for localhost and loopback addresses.
 	BaseURL string
 
-	// Timeout bounds one request, the reading of its answer included; default
-	// [DefaultTimeout]. Waiting for the pace is bounded by the context alone.
+	// Timeout bounds one request, including reading the response; default [DefaultTimeout]. It does
+	// not bound waiting for the pace; only the context does.
 	Timeout time.Duration
 
-	// Pace spreads the requests; default none.
+	// Pace limits the rate of requests; default none.
 	Pace Pace `json:"-"`
 
-	// Observe is told of each request that is sent; default nobody.
+	// Observe is called for each request; default none.
 	Observe Observer `json:"-"`
 
-	// Transport carries the requests; default a clone of
-	// [http.DefaultTransport].
+	// Transport carries the requests; default a clone of [http.DefaultTransport].
 	Transport http.RoundTripper `json:"-"`
 
-	// Now is the clock that a Retry-After date is held against; default
-	// [time.Now].
+	// Now is the clock for Retry-After dates; default [time.Now].
 	Now func() time.Time `json:"-"`
 }
 
 // Errors that [New] and [NewAsync] wrap.
 var (
-	ErrToken        = errors.New("token cannot be used")
-	ErrEnterpriseID = errors.New("enterprise id cannot be used")
-	ErrBaseURL      = errors.New("base url cannot be used")
+	ErrToken        = errors.New("invalid token")
+	ErrEnterpriseID = errors.New("invalid enterprise id")
+	ErrBaseURL      = errors.New("invalid base url")
 )
 
 func checkToken(token Token) error {
 	switch {
 	case token == "":
-		return fmt.Errorf("%w: it is empty", ErrToken)
+		return fmt.Errorf("%w: empty", ErrToken)
 	case strings.ContainsFunc(string(token), isNotGraphicASCII):
-		return fmt.Errorf("%w: it holds a space, a line break or a letter outside ASCII; copy it again", ErrToken)
+		return fmt.Errorf("%w: contains a space, a line break or a non-ASCII character; copy it again", ErrToken)
 	}
 	return nil
 }
@@ -71,11 +67,11 @@ func checkToken(token Token) error {
 func checkEnterpriseID(id string) error {
 	switch {
 	case id == "":
-		return fmt.Errorf("%w: it is empty", ErrEnterpriseID)
+		return fmt.Errorf("%w: empty", ErrEnterpriseID)
 	case strings.Contains(id, ":"):
-		return fmt.Errorf("%w: it holds a colon, as tokens do; the id is the 24 characters that TeleCRM shows beside them", ErrEnterpriseID)
+		return fmt.Errorf("%w: contains a colon like a token; use the 24-character id that TeleCRM shows beside the tokens", ErrEnterpriseID)
 	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || strings.ContainsFunc(id, isNotGraphicASCII):
-		return fmt.Errorf("%w: it holds a character that no id has; copy it again", ErrEnterpriseID)
+		return fmt.Errorf("%w: contains an invalid character; copy it again", ErrEnterpriseID)
 	}
 	return nil
 }
@@ -86,20 +82,19 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	base, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		// The parser's own error quotes the URL, in which a password may be.
-		return nil, fmt.Errorf("%w: it is not a URL", ErrBaseURL)
+		// The parser's own error quotes the URL, which may contain a password.
+		return nil, fmt.Errorf("%w: not a URL", ErrBaseURL)
 	case base.Hostname() == "" || base.Scheme != "https" && base.Scheme != "http":
-		return nil, fmt.Errorf("%w: it must begin with https:// and a host", ErrBaseURL)
+		return nil, fmt.Errorf("%w: must begin with https:// and a host", ErrBaseURL)
 	case base.Scheme == "http" && !isLoopback(base.Hostname()):
-		return nil, fmt.Errorf("%w: it must be https, or token and leads would travel in clear", ErrBaseURL)
+		return nil, fmt.Errorf("%w: must be https; otherwise the token and leads are sent unencrypted", ErrBaseURL)
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, fmt.Errorf("%w: it must have no user, query or fragment", ErrBaseURL)
+		return nil, fmt.Errorf("%w: must not contain a user, query or fragment", ErrBaseURL)
 	}
 	return base, nil
 }
 
-// isLoopback does not trust the names below localhost: a resolver may look
-// them up elsewhere.
+// isLoopback does not trust names below localhost, because a resolver may look them up elsewhere.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

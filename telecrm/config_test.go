@@ -21,7 +21,7 @@ func TestNewRefuses(t *testing.T) {
 		want   error
 		secret string // must not be in the error
 	}{
-		{"nothing at all", telecrm.Config{}, telecrm.ErrToken, ""},
+		{"zero config", telecrm.Config{}, telecrm.ErrToken, ""},
 		{"no token", token(""), telecrm.ErrToken, ""},
 		{"token with a space", token("Bearer abc123"), telecrm.ErrToken, "abc123"},
 		{"token with a line break", token("abc123\n"), telecrm.ErrToken, "abc123"},
@@ -41,8 +41,8 @@ func TestNewRefuses(t *testing.T) {
 		{"enterprise id with a fragment", id("66aa00#x"), telecrm.ErrEnterpriseID, "66aa00"},
 		{"enterprise id with an escape", id("66aa00%2Flead"), telecrm.ErrEnterpriseID, "66aa00"},
 		{"enterprise id outside ASCII", id("66aа00"), telecrm.ErrEnterpriseID, "66a"},
-		{"enterprise id that goes nowhere", id("."), telecrm.ErrEnterpriseID, ""},
-		{"enterprise id that goes up", id(".."), telecrm.ErrEnterpriseID, ""},
+		{"enterprise id that is a dot", id("."), telecrm.ErrEnterpriseID, ""},
+		{"enterprise id that is two dots", id(".."), telecrm.ErrEnterpriseID, ""},
 
 		{"base url without a scheme", base("next.telecrm.in/autoupdate/v2"), telecrm.ErrBaseURL, ""},
 		{"base url without a host", base("https:///autoupdate/v2"), telecrm.ErrBaseURL, ""},
@@ -75,7 +75,7 @@ func TestNewRefuses(t *testing.T) {
 				t.Fatalf("error is %v, want one that wraps %v", err, tc.want)
 			}
 			if client != nil {
-				t.Error("a client came with the error")
+				t.Error("got a client with the error")
 			}
 			if tc.secret != "" && strings.Contains(err.Error(), tc.secret) {
 				t.Errorf("the error quotes the setting: %v", err)

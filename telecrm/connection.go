@@ -11,34 +11,31 @@ import (
 	"time"
 )
 
-// MaxAnswerBytes is the longest answer that is read to its end.
+// MaxAnswerBytes bounds how much of a response is read.
 const MaxAnswerBytes = 256 << 10
 
-// Pace makes a request wait for its turn. A *rate.Limiter of
-// golang.org/x/time/rate is one.
+// Pace limits the rate of requests. A *rate.Limiter of golang.org/x/time/rate implements it.
 type Pace interface {
-	// Wait returns nil when the request may be sent, or an error, without
-	// waiting for it, when its turn cannot come before ctx ends.
+	// Wait returns nil when the request may be sent. If its turn cannot come before ctx ends, it
+	// returns an error at once.
 	Wait(ctx context.Context) error
 }
 
-// connection carries the requests of one workspace to one of the APIs.
+// connection sends the requests of one workspace to one of the APIs.
 type connection struct {
-	enterprise *url.URL // the root of everything that is the workspace's
+	enterprise *url.URL // the base of the workspace's URLs
 	timeout    time.Duration
 	pace       Pace
-	observe    Observer // nil: nobody observes
+	observe    Observer // nil if not observed
 	now        func() time.Time
 	http       *http.Client
 
-	// authorize puts the token into a request. The token lives in a function
-	// because fmt prints the unexported fields of a struct that holds a
-	// client by value without asking their methods.
+	// authorize adds the token to a request. The token lives in a function because fmt prints the
+	// unexported fields of a struct without calling their methods.
 	authorize func(http.Header)
 }
 
-// newConnection returns a connection to the API at base unless c names another
-// one. Its errors are those of [New].
+// newConnection returns a connection to c.BaseURL, or else to base. Its errors are those of [New].
 func newConnection(c Config, base string) (connection, error) {
 	if err := checkToken(c.Token); err != nil {
 		return connection{}, err
@@ -68,45 +65,45 @@ func newConnection(c Config, base string) (connection, error) {
 		now:        c.Now,
 		http: &http.Client{
 			Transport: c.Transport,
-			// A redirect would carry the lead, and perhaps the token, to a
-			// place that nobody configured.
+			// A redirect would send the lead, and perhaps the token, to a place that nobody
+			// configured.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		authorize: func(h http.Header) { h.Set("Authorization", bearer) },
 	}, nil
 }
 
-// url returns the address of what has that path below the workspace.
+// url returns the URL of a path below the workspace.
 func (c *connection) url(path string) string {
 	return c.enterprise.String() + path
 }
 
-// idleConnections is how many connections are kept for requests to come.
+// idleConnections is how many idle connections are kept.
 const idleConnections = 256
 
-// newTransport gives the client connections of its own, so that closing its
-// idle ones touches nobody else's.
+// newTransport returns a transport of its own, so that closing its idle connections does not affect
+// others.
 func newTransport() http.RoundTripper {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		clone := t.Clone()
-		// The default keeps two connections to a host, so that of many
-		// requests side by side most would open one of their own.
+		// By default two idle connections are kept per host, so most concurrent requests would open
+		// a new one.
 		clone.MaxIdleConns, clone.MaxIdleConnsPerHost = idleConnections, idleConnections
 		return clone
 	}
 	return http.DefaultTransport
 }
 
-// reply is what came back of one request.
+// reply is the raw result of one request.
 type reply struct {
-	unanswered error // why nothing did; nil if something did
-	ambiguous  bool  // unanswered, and the request may have been carried out
+	unanswered error // why there is no response; nil if there is one
+	ambiguous  bool  // there is no response, and the request may have been carried out
 
 	status     int
 	body       []byte
-	bodyErr    error // why body may be cut off
+	bodyErr    error // why body is incomplete
 	retryAfter time.Duration
-	date       time.Time // by the server's clock; zero if it did not tell
+	date       time.Time // the server's time; zero if not sent
 }
 
 func (c *connection) get(ctx context.Context, endpoint Endpoint, path string) reply {
@@ -117,11 +114,11 @@ func (c *connection) post(ctx context.Context, endpoint Endpoint, path string, b
 	return c.send(ctx, endpoint, http.MethodPost, path, body)
 }
 
-// send sends one request; without a body if that is nil.
-func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path string, body []byte) (came reply) {
+// send sends one request, without a body if it is nil.
+func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path string, body []byte) (result reply) {
 	if c.pace != nil {
 		if err := c.pace.Wait(ctx); err != nil {
-			return reply{unanswered: fmt.Errorf("waiting for a turn under the account's pace: %w", err)}
+			return reply{unanswered: fmt.Errorf("waiting for the account's pace: %w", err)}
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -129,13 +126,13 @@ func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path s
 	}
 	if c.observe != nil {
 		ended := c.observe(ctx, endpoint)
-		defer func() { ended(came.status) }()
+		defer func() { ended(result.status) }()
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
-	var went progress
-	req, err := http.NewRequestWithContext(went.follow(ctx), method, c.url(path), bytes.NewReader(body))
+	var trace progress
+	req, err := http.NewRequestWithContext(trace.follow(ctx), method, c.url(path), bytes.NewReader(body))
 	if err != nil {
 		return reply{unanswered: fmt.Errorf("building request: %w", withoutURL(err))}
 	}
@@ -148,12 +145,12 @@ func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path s
 
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return reply{unanswered: fmt.Errorf("sending request: %w", went.loggable(err)), ambiguous: went.out()}
+		return reply{unanswered: fmt.Errorf("sending request: %w", trace.loggable(err)), ambiguous: trace.mayHaveArrived()}
 	}
 	defer resp.Body.Close()
 	text, err := readCapped(resp.Body)
 	if err != nil {
-		err = went.loggable(err)
+		err = trace.loggable(err)
 	}
 	return reply{
 		status:     resp.StatusCode,
@@ -164,8 +161,7 @@ func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path s
 	}
 }
 
-// readCapped reads at most [MaxAnswerBytes]. It returns what came even if it
-// returns an error.
+// readCapped reads at most [MaxAnswerBytes]. With an error it returns what it read so far.
 func readCapped(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxAnswerBytes+1))
 	if len(text) > MaxAnswerBytes {

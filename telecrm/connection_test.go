@@ -41,7 +41,7 @@ func TestCreateLeadReusesConnections(t *testing.T) {
 	})
 }
 
-// The server closes a connection while it is idle, and the client has noticed.
+// The server closes an idle connection, and the client notices.
 func TestCreateLeadAfterIdleConnectionClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,9 +63,8 @@ func TestCreateLeadAfterIdleConnectionClosed(t *testing.T) {
 	})
 }
 
-// The server takes a second request on a connection that it then closes, as
-// one does whose idle timeout passes at that moment. Sending it again would
-// be for the caller to decide.
+// The server reads a second request and then closes the connection, as it does when its idle
+// timeout passes at that moment. Only the caller may decide to send it again.
 func TestCreateLeadOnDyingConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -84,13 +83,13 @@ func TestCreateLeadOnDyingConnection(t *testing.T) {
 		synctest.Wait()
 		checkFault(t, client.CreateLead(t.Context(), invented()), true, nil)
 		if n := server.requests.Load(); n != 2 {
-			t.Errorf("%d requests arrived, want 2: the client repeated one by itself", n)
+			t.Errorf("%d requests arrived, want 2: the client repeated one", n)
 		}
 	})
 }
 
-// The same over TCP, where the close and the next request race: no lead is
-// sent twice, and none is lost without the caller being told.
+// The same over TCP, where closing and the next request race: no lead is sent twice, and the caller
+// knows about each lost one.
 func TestCreateLeadRacesWithClosingServer(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int32
@@ -125,7 +124,7 @@ func TestCreateLeadKeepsPace(t *testing.T) {
 			}
 		}}
 		client := server.client(t, telecrm.Config{
-			// Less than the wait for a turn, which it does not bound.
+			// shorter than the wait for the pace, which it does not bound
 			Timeout: time.Second,
 			Pace:    rate.NewLimiter(rate.Every(time.Minute), 2),
 		})
@@ -154,7 +153,7 @@ func TestCreateLeadPaceRefuses(t *testing.T) {
 		start := time.Now()
 		checkFault(t, client.CreateLead(ctx, invented()), false, nil)
 		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %v for a turn that could not come", waited)
+			t.Errorf("waited %v, want an error at once", waited)
 		}
 
 		ctx, cancel = context.WithCancel(t.Context())
@@ -166,7 +165,7 @@ func TestCreateLeadPaceRefuses(t *testing.T) {
 	})
 }
 
-// Reading twice does no harm, so Go's transport may do it by itself.
+// Reading twice is harmless, so Go's transport may retry by itself.
 func TestGetLeadOnDyingConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// Definitions are a workspace's fields.
+// Definitions are the fields of a workspace.
 type Definitions struct {
-	// Fields are in TeleCRM's order. Whether the standard fields name, email,
-	// status, rating and assignee are among them is not documented.
+	// Fields are in TeleCRM's order. It is not documented whether they include the standard fields
+	// name, email, status, rating and assignee.
 	Fields []FieldDefinition
 
-	// Failure says why there is no result; nil if there is one. Its verdict is
-	// [Retry], [Hold] or [Rejected]. It is never Ambiguous.
+	// Failure is the reason for having no result; nil if there is one. Its verdict is [Retry],
+	// [Hold] or [Rejected]. It is never Ambiguous.
 	Failure *Answer
 }
 
@@ -25,41 +25,38 @@ type FieldDefinition struct {
 	APIName string
 
 	// Type is one of the upper-case words of
-	// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list, such as
-	// DROPDOWN.
+	// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list, such as DROPDOWN.
 	Type string
 
-	// Locked tells that the value cannot change after the lead was created.
+	// Locked means that the value cannot change after the lead is created.
 	Locked bool
 
-	// Identifier tells that the field is the lead identifier
+	// Identifier means that the field is the lead identifier
 	// (https://docs.telecrm.in/concepts/lead-identifier).
 	Identifier bool
 
-	// Options are the labels that the field can have.
+	// Options are the labels that the field accepts.
 	Options []string
 }
 
 // OK reports whether the definitions were read.
 func (d Definitions) OK() bool { return d.Failure == nil }
 
-// FieldDefinitions reads what fields the workspace's leads have
-// (https://docs.telecrm.in/sync-api/enterprise/custom-fields-list). It sends
-// one request.
+// FieldDefinitions reads the fields of the workspace's leads
+// (https://docs.telecrm.in/sync-api/enterprise/custom-fields-list). It sends one request.
 func (c *Client) FieldDefinitions(ctx context.Context) Definitions {
 	return readDefinitions(c.conn.get(ctx, EndpointFields, "/custom-fields?detail=false"))
 }
 
-// readDefinitions makes a result of what came back. An answer without a list is
-// none: reading it as an empty one could make a caller believe that no field
-// exists.
+// readDefinitions returns the result. A response without a list is an error: read as an empty list,
+// it would tell the caller that no field exists.
 func readDefinitions(r reply) Definitions {
 	answer, doc := read(r)
 	if answer.Verdict == Created {
 		err := r.unreadable(doc)
 		var items []json.RawMessage
 		if err == nil && (doc == nil || json.Unmarshal(doc.CustomFields, &items) != nil || items == nil) {
-			err = errBroken
+			err = errNotTeleCRM
 		}
 		if err == nil {
 			return Definitions{Fields: definitions(items)}
@@ -70,7 +67,7 @@ func readDefinitions(r reply) Definitions {
 	return Definitions{Failure: failedRead(answer)}
 }
 
-// definitions leaves out what has no name.
+// definitions omits items without a name.
 func definitions(items []json.RawMessage) []FieldDefinition {
 	fields := make([]FieldDefinition, 0, len(items))
 	for _, item := range items {
@@ -95,8 +92,7 @@ func definitions(items []json.RawMessage) []FieldDefinition {
 	return fields
 }
 
-// options reads labels, which are strings in one mode of the endpoint and
-// objects in the other.
+// options parses labels, which are strings in one mode of the endpoint and objects in the other.
 func options(raw json.RawMessage) []string {
 	var labels []string
 	for _, item := range list(raw) {
@@ -114,7 +110,7 @@ func options(raw json.RawMessage) []string {
 	return labels
 }
 
-// truth reads a JSON boolean, or one that is written as a text.
+// truth parses a JSON boolean, or a string that contains one.
 func truth(raw json.RawMessage) bool {
 	word := string(raw)
 	if s := text(raw); s != "" {

@@ -1,8 +1,8 @@
 // Package telecrm is a client of TeleCRM's lead API.
 //
-// A [Client] speaks the Sync API (https://docs.telecrm.in/sync-api/overview),
-// whose answers say what became of a lead, and turns every possible answer,
-// broken and missing ones too, into one [Verdict] that a caller can act on:
+// A [Client] uses the Sync API (https://docs.telecrm.in/sync-api/overview), which reports the
+// outcome for each lead. It turns every possible response, even a broken or missing one, into a
+// [Verdict] that a caller can act on:
 //
 //	client, err := telecrm.New(telecrm.Config{
 //		Token:        telecrm.Token(os.Getenv("TELECRM_TOKEN")),
@@ -18,22 +18,21 @@
 //	})
 //	switch answer.Verdict {
 //	case telecrm.Created: // answer.LeadID, answer.Remarks
-//	case telecrm.Duplicate: // the identifier is taken
-//	case telecrm.Rejected: // this lead can never be created as it is
-//	case telecrm.Hold: // nothing this account sends can work until its settings change
-//	case telecrm.Retry: // later
+//	case telecrm.Duplicate: // another lead has the identifier
+//	case telecrm.Rejected: // this lead will never be accepted as it is
+//	case telecrm.Hold: // no lead is accepted until the account is fixed
+//	case telecrm.Retry: // try again later
 //	}
 //
-// After an attempt that ended without an answer, [Duplicate] may mean that the
-// lead there is the very one that was sent. [Client.FindLeads] shows when it
-// was created:
+// After an attempt without a response, a [Duplicate] may be the lead of that attempt.
+// [Client.FindLeads] shows when it was created:
 //
 //	kind := telecrm.PhoneIdentifier
 //	found := client.FindLeads(ctx, "phone", kind.Spellings("918123456789"))
 //	for _, lead := range found.Leads {
 //		if kind.Same(lead.Identifier, "918123456789") { // lead.ID, lead.CreatedOn
 //
-// What somebody has to say who is known already goes to the lead that is there:
+// A second enquiry is added to the existing lead:
 //
 //	answer = client.UpdateLead(ctx, id, map[string]any{"city": "Pune"})
 //	answer = client.AppendActions(ctx, id, []telecrm.Action{asked})
@@ -41,16 +40,14 @@
 //	case telecrm.Done: // answer.Remarks, answer.Actions
 //	case telecrm.Missing: // the lead was deleted
 //
-// Appending twice makes two entries. [Client.GetLead] and [SameAction] show
-// whether an attempt that ended without an answer made one, and
-// [Client.FieldDefinitions] shows which fields an update cannot change.
+// Appending twice makes two entries. After an attempt without a response, [Client.GetLead] and
+// [SameAction] show whether it made one. [Client.FieldDefinitions] shows which fields an update
+// cannot change.
 //
-// An [AsyncClient] speaks the Async API
-// (https://docs.telecrm.in/async-api/overview), which creates or updates in one
-// call and never says what became of it.
+// An [AsyncClient] uses the Async API (https://docs.telecrm.in/async-api/overview), which creates
+// or updates a lead in one request and never reports the outcome.
 //
-// The clients never retry by themselves; only Go's transport may repeat a read
-// whose kept connection died. They never follow a redirect, read at most
-// [MaxAnswerBytes] of an answer, and show their token in no error and no
-// formatted value.
+// The clients do not retry, except that Go's transport may repeat a read on a closed idle
+// connection. They do not follow redirects, read at most [MaxAnswerBytes] of a response, and never
+// reveal their token in errors or formatted values.
 package telecrm

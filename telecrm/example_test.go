@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleClient_CreateLead() {
-	// A stand-in for TeleCRM. It takes the lead, but not its rating.
+	// A fake TeleCRM that stores the lead without its rating.
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
@@ -30,7 +30,7 @@ func ExampleClient_CreateLead() {
 		Token:        "a-sync-token",
 		EnterpriseID: "66aa00bb11cc22dd33ee44ff",
 		BaseURL:      crm.URL,
-		Pace:         rate.NewLimiter(1, 5), // one a second, five at once
+		Pace:         rate.NewLimiter(1, 5), // one a second, bursts of five
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -61,12 +61,12 @@ func ExampleClient_CreateLead() {
 	// not stored: fields.rating
 }
 
-// After a create that may have succeeded unseen, a duplicate can be our own
-// lead: it is if it was not created before the attempt.
+// After a create that may have succeeded, a duplicate can be our own lead: it is ours if it was
+// created after the attempt began.
 func ExampleClient_FindLeads() {
 	attempt := time.Date(2026, time.January, 1, 4, 0, 0, 0, time.UTC)
 
-	// A stand-in for TeleCRM that has the lead.
+	// A fake TeleCRM that has the lead.
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{

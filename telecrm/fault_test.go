@@ -17,7 +17,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// checkFault checks that answer tells of a request that got no usable answer.
+// checkFault checks the answer to a request without a usable response.
 func checkFault(t *testing.T, answer telecrm.Answer, ambiguous bool, cause error) {
 	t.Helper()
 	if answer.Verdict != telecrm.Retry {
@@ -70,7 +70,7 @@ func TestCreateLeadConnectionReset(t *testing.T) {
 	checkFault(t, client.CreateLead(context.Background(), invented()), true, nil)
 }
 
-// Servers that take the request and give no usable answer.
+// Servers that receive the request and send no usable response.
 func TestCreateLeadUnanswered(t *testing.T) {
 	t.Parallel()
 	const secret = "918123456789 ravi@example.org"
@@ -158,7 +158,7 @@ func TestCreateLeadUnanswered(t *testing.T) {
 	}
 }
 
-// A lead that TeleCRM named is created, whatever became of the connection.
+// A lead with an id is created, even if the connection fails afterwards.
 func TestCreateLeadBelievesACompleteBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestCreateLeadContextCancelledWhileWaiting(t *testing.T) {
 	checkFault(t, client.CreateLead(ctx, invented()), true, context.Canceled)
 }
 
-// A transport that does not say how far it came may have sent the request.
+// A transport that does not report progress may have sent the request.
 func TestCreateLeadTransportWithoutTrace(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -16,8 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// FuzzCreateLead checks what holds for every answer. The seeds are in
-// testdata/fuzz.
+// FuzzCreateLead checks what holds for every response. The seeds are in testdata/fuzz.
 func FuzzCreateLead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, retryAfter, body string) {
 		client := newClient(t, telecrm.Config{
@@ -46,16 +45,16 @@ func checkVerdict(t *testing.T, answer telecrm.Answer, body string) {
 	switch answer.Verdict {
 	case telecrm.Created, telecrm.Done, telecrm.Accepted:
 		if !success {
-			t.Errorf("%v, although the status is no success", answer)
+			t.Errorf("%v, but the status is not a success", answer)
 		}
 		text := strings.TrimSpace(body)
 		taken := answer.Verdict == telecrm.Accepted && strings.EqualFold(text, "OK")
 		if text != "" && !taken && !json.Valid([]byte(body)) && len(body) <= telecrm.MaxAnswerBytes {
-			t.Errorf("%v, although the answer is not JSON", answer)
+			t.Errorf("%v, but the answer is not JSON", answer)
 		}
 	case telecrm.Retry:
 		if success && !answer.Ambiguous {
-			t.Error("a success that is to be retried is not ambiguous")
+			t.Error("a retried success is not ambiguous")
 		}
 	case telecrm.Rejected, telecrm.Duplicate, telecrm.Hold, telecrm.Missing:
 	}
@@ -72,8 +71,7 @@ var (
 	idPattern   = regexp.MustCompile(`^[!-~]{0,128}$`)
 )
 
-// checkBounds checks that everything kept of an answer is short and on one
-// line.
+// checkBounds checks that all texts of an answer are short and on one line.
 func checkBounds(t *testing.T, answer telecrm.Answer) {
 	t.Helper()
 	if answer.RetryAfter < 0 || answer.RetryAfter > 24*time.Hour {
@@ -93,7 +91,7 @@ func checkBounds(t *testing.T, answer telecrm.Answer) {
 	}
 	for _, remark := range answer.Remarks {
 		if remark == (telecrm.Remark{}) {
-			t.Error("a remark says nothing")
+			t.Error("a remark is empty")
 		}
 		texts = append(texts, remark.Field, remark.Status, remark.Text)
 	}
@@ -113,7 +111,7 @@ func checkBounds(t *testing.T, answer telecrm.Answer) {
 	}
 }
 
-// FuzzFindLeads checks what holds for every answer to a search.
+// FuzzFindLeads checks what holds for every response to a search.
 func FuzzFindLeads(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, date, body string) {
 		client := newClient(t, telecrm.Config{
@@ -130,7 +128,7 @@ func FuzzFindLeads(f *testing.F) {
 			return
 		}
 		if status < 200 || status >= 300 || !json.Valid([]byte(body)) {
-			t.Errorf("%v, although the answer has status %d or is not JSON", got, status)
+			t.Errorf("%v, but the answer has status %d or is not JSON", got, status)
 		}
 		if len(got.Leads) > 10 {
 			t.Errorf("%d leads", len(got.Leads))
@@ -158,20 +156,19 @@ func checkSearchFailure(t *testing.T, got telecrm.Found, status int) {
 		t.Errorf("verdict is %v", failure.Verdict)
 	}
 	if failure.Ambiguous || failure.LeadID != "" || failure.Actions != nil || failure.Remarks != nil {
-		t.Errorf("the failure %v tells of a create", got)
+		t.Errorf("a search failed with %v", got)
 	}
 	checkBounds(t, failure)
 }
 
-// fuzzed answers every request with the same.
+// fuzzed answers every request with the same response.
 func fuzzed(status int, body string) telecrm.Config {
 	return telecrm.Config{Transport: transport(func(req *http.Request) (*http.Response, error) {
 		return respond(req, status, http.Header{}, body), nil
 	})}
 }
 
-// FuzzStoringCalls checks what holds for every answer to a request that stores
-// something.
+// FuzzStoringCalls checks what holds for every response to a storing request.
 func FuzzStoringCalls(f *testing.F) {
 	addAnswers(f)
 	allowed := map[string][]telecrm.Verdict{
@@ -195,7 +192,7 @@ func FuzzStoringCalls(f *testing.F) {
 	})
 }
 
-// FuzzReadingCalls checks what holds for every answer to a request that reads.
+// FuzzReadingCalls checks what holds for every response to a reading request.
 func FuzzReadingCalls(f *testing.F) {
 	addAnswers(f)
 	f.Fuzz(func(t *testing.T, status int, body string) {
@@ -205,12 +202,12 @@ func FuzzReadingCalls(f *testing.F) {
 		for _, failure := range []*telecrm.Answer{shown.Failure, definitions.Failure} {
 			if failure == nil {
 				if status < 200 || status >= 300 || !json.Valid([]byte(body)) {
-					t.Errorf("a result, although the answer has status %d or is not JSON", status)
+					t.Errorf("got a result, but the answer has status %d or is not JSON", status)
 				}
 				continue
 			}
 			if failure.Ambiguous || failure.LeadID != "" || failure.Actions != nil || failure.Remarks != nil {
-				t.Errorf("the failure %v tells of something stored", failure)
+				t.Errorf("a read failed with %v", failure)
 			}
 			checkBounds(t, *failure)
 		}
@@ -220,7 +217,7 @@ func FuzzReadingCalls(f *testing.F) {
 		for _, action := range shown.Actions {
 			sent := telecrm.Action{Type: action.Type, Fields: action.Fields}
 			if !telecrm.SameAction(sent, action) {
-				t.Errorf("an action is not the same as itself: %q", body)
+				t.Errorf("an action differs from itself: %q", body)
 			}
 		}
 		for _, field := range definitions.Fields {

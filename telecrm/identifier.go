@@ -8,24 +8,22 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// IdentifierKind is the type of the field that tells a workspace's leads apart
-// (https://docs.telecrm.in/concepts/lead-identifier). Any other value behaves
-// as [TextIdentifier].
+// IdentifierKind is the type of a workspace's lead identifier
+// (https://docs.telecrm.in/concepts/lead-identifier). Any other value behaves as [TextIdentifier].
 type IdentifierKind string
 
-// The kinds, as the documents call the field types.
+// The kinds, named after TeleCRM's field types.
 const (
 	PhoneIdentifier IdentifierKind = "phone"
 	EmailIdentifier IdentifierKind = "email"
 	TextIdentifier  IdentifierKind = "text"
 )
 
-// Spellings returns the forms in which TeleCRM may hold the identifier that
-// was sent as value, value itself first, each once. Creating a lead reduces
-// phone numbers to one form, but whether searching does is not documented
-// (https://docs.telecrm.in/sync-api/leads/search). So for a phone number with
-// its country code these are its digits, the same after a plus, the national
-// number, and that after a zero. A blank value has none.
+// Spellings returns the forms in which TeleCRM may store an identifier that was sent as value:
+// value itself first, each once. Creating a lead normalizes phone numbers, but it is not documented
+// whether searching does (https://docs.telecrm.in/sync-api/leads/search). So for a phone number
+// with its country code, the forms are its digits, the digits after a plus, the national number,
+// and the national number after a zero. A blank value has no spellings.
 func (k IdentifierKind) Spellings(value string) []string {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -55,12 +53,11 @@ func (k IdentifierKind) Spellings(value string) []string {
 	return spellings
 }
 
-// Same reports whether two spellings are known to be of one identifier: phone
-// numbers with the same digits, which must include the country code; other
-// values alike but for case and the space around them, such as a text with
-// letters that stands where phone numbers do. A national number is not the same
-// as the international one, as it could be another country's. A blank value is
-// not even the same as itself.
+// Same reports whether two spellings are known to be of one identifier. Phone numbers must have the
+// same digits, including the country code. Other values, and phone fields with letters, must be
+// equal except for case and surrounding space. A national number is not the same as the
+// international one, because it could be another country's. A blank value is not the same as
+// itself.
 func (k IdentifierKind) Same(a, b string) bool {
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
 	if k == PhoneIdentifier {
@@ -74,8 +71,8 @@ func (k IdentifierKind) Same(a, b string) bool {
 	return a != "" && strings.EqualFold(a, b)
 }
 
-// Key returns the same text for all values that are known to be of one
-// identifier: the digits of a phone number, and any other value in lower case.
+// Key returns the same text for all values that are known to be of one identifier: the digits of a
+// phone number, and any other value in lower case.
 func (k IdentifierKind) Key(value string) string {
 	value = strings.TrimSpace(value)
 	if number := digits(value); k == PhoneIdentifier && number != "" && !strings.ContainsFunc(value, isLetter) {
@@ -95,12 +92,11 @@ func digits(s string) string {
 	}, s)
 }
 
-// longestPhone is more digits than any number has; splitting one takes time
-// that grows with them.
+// longestPhone is more digits than any number has. It bounds the time for parsing one.
 const longestPhone = 17
 
-// nationalNumber returns what follows the country code, or "" if no country
-// has such a number.
+// nationalNumber returns the number without the country code, or "" if it is not valid in any
+// country.
 func nationalNumber(international string) string {
 	if len(international) > longestPhone {
 		return ""

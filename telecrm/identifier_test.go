@@ -27,7 +27,7 @@ func TestSpellings(t *testing.T) {
 		{phone, "12015550123", []string{"12015550123", "+12015550123", "2015550123", "02015550123"}},
 		// Italian numbers keep their zero.
 		{phone, "390212345678", []string{"390212345678", "+390212345678", "0212345678"}},
-		// No country has the code 999, and no number so many digits.
+		// No country has the code 999 or such long numbers.
 		{phone, "9991234567", []string{"9991234567", "+9991234567"}},
 		{phone, strings.Repeat("9", 40), []string{strings.Repeat("9", 40), "+" + strings.Repeat("9", 40)}},
 		{phone, "91", []string{"91", "+91"}},
@@ -46,7 +46,7 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// Of every country's example number the spellings can be dialled there.
+// The spellings of each country's example number can be dialled there.
 func TestSpellingsOfEveryCountry(t *testing.T) {
 	t.Parallel()
 	for region := range phonenumbers.GetSupportedRegions() {
@@ -80,10 +80,10 @@ func TestSpellingsProperties(t *testing.T) {
 			t.Fatalf("spellings of %q are %q", value, got)
 		}
 		if sorted := slices.Sorted(slices.Values(got)); len(slices.Compact(sorted)) != len(got) {
-			t.Fatalf("spellings of %q repeat themselves: %q", value, got)
+			t.Fatalf("spellings of %q are not unique: %q", value, got)
 		}
 		if slices.Contains(got, "") {
-			t.Fatalf("spellings of %q hold a blank one: %q", value, got)
+			t.Fatalf("spellings of %q contain a blank one: %q", value, got)
 		}
 	})
 }

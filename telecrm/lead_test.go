@@ -9,8 +9,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// What is written to wait is sent later as it would have been at once.
-func TestLeadIsReadAsItWasWritten(t *testing.T) {
+// A stored lead is sent later exactly as it would have been at once.
+func TestLeadSurvivesEncoding(t *testing.T) {
 	lead := telecrm.Lead{
 		Fields: map[string]any{"phone": "918123456789", "visit_date": json.Number("1767240000000"), "interests": []any{"VIP", "North"}},
 		Actions: []telecrm.Action{
@@ -32,7 +32,7 @@ func TestLeadIsReadAsItWasWritten(t *testing.T) {
 	for _, broken := range []string{`{}`, `{"type":1042}`, `[]`, `null`} {
 		var action telecrm.Action
 		if err := action.UnmarshalJSON([]byte(broken)); err == nil {
-			t.Errorf("%s is read as an action", broken)
+			t.Errorf("%s was decoded as an action", broken)
 		}
 	}
 }

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Losses returns what of the lead was not stored, fit for a log: the lead's
-// values are hidden in TeleCRM's text, which may quote them, before it is cut to
-// its length.
+// Losses returns the parts of the lead that were not stored, for logs. It hides the lead's values
+// in TeleCRM's text, which may quote them, and then shortens the text.
 func (a Answer) Losses(lead Lead) []Remark {
 	if len(a.Remarks) == 0 && len(a.Actions) == 0 {
 		return nil
@@ -28,8 +27,8 @@ func (a Answer) Losses(lead Lead) []Remark {
 	return losses
 }
 
-// withoutQuotes drops a code that is not known and quotes the lead, and an id
-// that is one of the lead's values, because both are logged.
+// withoutQuotes removes an unknown code that quotes the lead, and an id that is one of the lead's
+// values, because both are logged.
 func (a Answer) withoutQuotes(lead Lead) Answer {
 	if a.Code != "" && !isKnownCode(a.Code) && NewRedactor(lead.texts()...).Quotes(a.Code) {
 		a.Code = ""
@@ -50,7 +49,7 @@ func isKnownCode(code string) bool {
 	return false
 }
 
-// texts lists the lead's values as texts that may be quoted.
+// texts returns the lead's values as texts that may be quoted.
 func (l Lead) texts() []string {
 	var texts []string
 	collect := func(fields map[string]any) {
@@ -65,8 +64,8 @@ func (l Lead) texts() []string {
 	return texts
 }
 
-// textsOf lists the ways in which a remark may quote value: as a whole, one
-// line of it, or an email address without its host.
+// textsOf returns the ways in which a remark may quote value: as a whole, one line of it, or an
+// email address without its domain.
 func textsOf(value any) []string {
 	switch v := value.(type) {
 	case string:

@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// However a remark quotes a value, it is hidden, and what is not a value stays.
+// A value is hidden however a remark quotes it. Other text stays.
 func TestLossesHideValues(t *testing.T) {
 	long := strings.Repeat("Please call me in the evening. ", 20)
 	lead := telecrm.Lead{
@@ -61,8 +61,7 @@ func TestLossesHideValues(t *testing.T) {
 	}
 }
 
-// No part of 12 letters and digits in a row is left of a value, wherever a remark cuts it and
-// whatever stands around it.
+// No part of a value with 12 consecutive letters and digits remains, wherever a remark cuts it.
 func TestLossesHideEveryLongPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[a-zäß0-9 .,&+-]{3,400}`).Draw(t, "value")
@@ -77,7 +76,7 @@ func TestLossesHideEveryLongPart(t *testing.T) {
 		letters := lettersOf(got)
 		for _, run := range parts(lettersOf(value), 12) {
 			if strings.Contains(letters, run) {
-				t.Errorf("%q is left of %q in %q", run, value, got)
+				t.Errorf("%q of %q remains in %q", run, value, got)
 			}
 		}
 	})
@@ -101,7 +100,7 @@ func parts(text string, n int) []string {
 	return list
 }
 
-// A code and an id that quote the lead are not kept, because both are logged.
+// Codes and ids that quote the lead are dropped, because both are logged.
 func TestAnswersThatQuoteInCodes(t *testing.T) {
 	for _, test := range []struct {
 		name         string

@@ -2,18 +2,18 @@ package telecrm
 
 import "context"
 
-// Endpoint says in one word what a request is for.
+// Endpoint names the purpose of a request in one word.
 type Endpoint string
 
 // The endpoints.
 const (
-	EndpointCreate Endpoint = "create" // a lead is created
-	EndpointSearch Endpoint = "search" // leads are searched for
-	EndpointGet    Endpoint = "get"    // a lead is read
-	EndpointUpdate Endpoint = "update" // fields of a lead are set
-	EndpointAppend Endpoint = "append" // actions are appended to a lead
-	EndpointFields Endpoint = "fields" // the workspace's fields are read
-	EndpointUpsert Endpoint = "upsert" // the Async API is given a lead
+	EndpointCreate Endpoint = "create" // creates a lead
+	EndpointSearch Endpoint = "search" // searches for leads
+	EndpointGet    Endpoint = "get"    // reads a lead
+	EndpointUpdate Endpoint = "update" // sets fields of a lead
+	EndpointAppend Endpoint = "append" // appends actions to a lead
+	EndpointFields Endpoint = "fields" // reads the workspace's fields
+	EndpointUpsert Endpoint = "upsert" // sends a lead to the Async API
 )
 
 // Endpoints returns all endpoints.
@@ -23,9 +23,7 @@ func Endpoints() []Endpoint {
 	}
 }
 
-// Observer is called when a request is about to be sent, its turn under the
-// pace having come, with the context of whoever asked for it. What it returns
-// is called when the answer has been read, with its HTTP status, or 0 if there
-// was no answer. Neither may wait for anything. Nothing of the lead is shown to
-// it.
+// Observer is called just before a request is sent, after waiting for the pace, with the caller's
+// context. The function that it returns is called after the response was read, with its HTTP
+// status, or 0 if there was no response. Neither may block. Neither gets data of the lead.
 type Observer func(ctx context.Context, endpoint Endpoint) (ended func(status int))

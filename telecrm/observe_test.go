@@ -12,16 +12,16 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// observed is one request, as an observer was told of it.
+// observed is one request as an observer saw it.
 type observed struct {
 	Endpoint telecrm.Endpoint
-	Asker    string // what the caller's context holds
+	Asker    string // value of the caller's context
 	Status   int
 }
 
 type askerKey struct{}
 
-// observer appends what it is told to list.
+// observer appends the observed requests to list.
 func observer(list *[]observed) telecrm.Observer {
 	return func(ctx context.Context, endpoint telecrm.Endpoint) func(int) {
 		asker, _ := ctx.Value(askerKey{}).(string)
@@ -29,7 +29,7 @@ func observer(list *[]observed) telecrm.Observer {
 	}
 }
 
-func TestObserverIsToldOfEveryRequest(t *testing.T) {
+func TestObserverSeesEveryRequest(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
@@ -68,8 +68,8 @@ func TestObserverIsToldOfEveryRequest(t *testing.T) {
 	}
 }
 
-// Nobody is told of a request that is not sent.
-func TestObserverIsNotToldOfWhatIsNotSent(t *testing.T) {
+// Observers are not called for requests that are not sent.
+func TestObserverIgnoresUnsentRequests(t *testing.T) {
 	t.Parallel()
 	var got []observed
 	client := newClient(t, telecrm.Config{Observe: observer(&got)})

@@ -12,16 +12,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// pipeServer is a server at the other end of in-memory connections. Unlike
-// real ones they work in a synctest bubble, and each byte comes when the test
-// says so.
+// pipeServer serves in-memory connections. They work in a synctest bubble, and the test controls
+// each byte.
 type pipeServer struct {
-	// serve owns the connection until it returns. It must return when the
-	// connection is closed.
+	// serve owns the connection until it returns. It must return when the connection is closed.
 	serve func(c *pipeConn)
 
 	dials    atomic.Int32
-	requests atomic.Int32 // read to their end
+	requests atomic.Int32 // completely read
 }
 
 // pipeConn is the server's end of one connection.
@@ -38,7 +36,7 @@ func (s *pipeServer) client(tb testing.TB, c telecrm.Config) *telecrm.Client {
 	return newClient(tb, s.config(c))
 }
 
-// config returns c with the server at its other end.
+// config returns c with a connection to the server.
 func (s *pipeServer) config(c telecrm.Config) telecrm.Config {
 	c.BaseURL = "http://localhost"
 	c.Transport = &http.Transport{DialContext: s.dialContext}
@@ -55,7 +53,7 @@ func (s *pipeServer) dialContext(context.Context, string, string) (net.Conn, err
 	return near, nil
 }
 
-// readRequest reads one request to its end and reports whether there was one.
+// readRequest reads one whole request and reports whether there was one.
 func (c *pipeConn) readRequest() bool {
 	req, err := http.ReadRequest(c.r)
 	if err != nil {
@@ -73,6 +71,6 @@ func (c *pipeConn) write(text string) { _, _ = io.WriteString(c, text) }
 // linger waits until the client has closed the connection.
 func (c *pipeConn) linger() { _, _ = io.Copy(io.Discard, c.r) }
 
-// createdAnswer is an answer as it goes over the wire.
+// createdAnswer is a raw HTTP response.
 const createdAnswer = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 38\r\n\r\n" +
 	`{"lead_id":"64c1f0aa12bb34cc56dd78ee"}`

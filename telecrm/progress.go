@@ -10,22 +10,21 @@ import (
 	"sync/atomic"
 )
 
-// Errors that stand for answers that cannot be read.
+// Errors for responses that cannot be read.
 var (
-	errBroken  = errors.New("the answer is not one of TeleCRM's; is base_url right, and no proxy in between?")
-	errNotHTTP = errors.New("the answer is not proper HTTP; is base_url right, and no proxy in between?")
-	errTooLong = errors.New("it is longer than 256 KiB; is base_url right, and no proxy in between?")
+	errNotTeleCRM = errors.New("response is not from TeleCRM; check base_url and proxies")
+	errNotHTTP    = errors.New("response is not valid HTTP; check base_url and proxies")
+	errTooLong    = errors.New("response is longer than 256 KiB; check base_url and proxies")
 )
 
-// progress is how far a request came. The transport reports it from
-// goroutines of its own.
+// progress tracks how far a request got. The transport updates it from its own goroutines.
 type progress struct {
-	reported atomic.Bool // the transport reports at all
+	reported atomic.Bool // the transport reports progress
 	left     atomic.Bool // the request may be on the wire
-	answered atomic.Bool // the first byte of an answer is here
+	answered atomic.Bool // the first byte of a response arrived
 }
 
-// follow returns a context that has the transport report to p.
+// follow returns a context in which the transport updates p.
 func (p *progress) follow(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:              func(string) { p.reported.Store(true) },
@@ -34,14 +33,14 @@ func (p *progress) follow(ctx context.Context) context.Context {
 	})
 }
 
-// out reports whether the request may have reached the server. A transport
-// that reports nothing may have sent it.
-func (p *progress) out() bool {
+// mayHaveArrived reports whether the request may have reached the server. If the transport does not report
+// progress, it may.
+func (p *progress) mayHaveArrived() bool {
 	return p.left.Load() || !p.reported.Load()
 }
 
-// loggable returns err, or one that stands for it if it may quote what the
-// server sent: that could be anything, the request's own words too.
+// loggable returns err, or a substitute if err may quote what the server sent, which may be an echo
+// of the request.
 func (p *progress) loggable(err error) error {
 	err = withoutURL(err)
 	if !p.answered.Load() || quotesNothing(err) {
@@ -60,8 +59,8 @@ func quotesNothing(err error) bool {
 	return network
 }
 
-// withoutURL takes the URL off a transport error: it adds nothing, and an
-// enterprise id that is really a mispasted token stands in it.
+// withoutURL removes the URL from a transport error. It adds nothing, and contains the enterprise
+// id, which may be a token pasted into the wrong place.
 func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Codes of the error envelope that decide a verdict. Those about one lead are
-// documented at https://docs.telecrm.in/sync-api/leads/create and
-// https://docs.telecrm.in/sync-api/leads/update, the account-wide ones at https://docs.telecrm.in/authentication and
+// Codes of the error envelope that decide a verdict. Those about one lead are documented at
+// https://docs.telecrm.in/sync-api/leads/create and https://docs.telecrm.in/sync-api/leads/update,
+// those about the account at https://docs.telecrm.in/authentication and
 // https://docs.telecrm.in/sync-api/enterprise/metadata.
 const (
 	CodeInvalidLead        = "INVALID_LEAD"
@@ -25,15 +25,14 @@ const (
 	CodeLeadNotFound       = "LEAD_NOT_FOUND"
 )
 
-// readCreated makes an answer of what came back of a create.
+// readCreated returns the answer to a create.
 func readCreated(r reply) Answer {
 	answer, _ := readStored(r, func(a Answer, _ *document) bool { return a.LeadID != "" })
 	return answer.settled(r)
 }
 
-// readStored judges what came back of a request that stores something. A
-// success that does not show it, as shown sees it, must at least be readable
-// to its end. The document is nil if there is none.
+// readStored judges the reply to a request that stores something. A success must either show the
+// stored data, as shown checks, or be readable to its end. The document is nil if there is none.
 func readStored(r reply, shown func(Answer, *document) bool) (Answer, *document) {
 	answer, doc := read(r)
 	if answer.Verdict != Created || doc != nil && shown(answer, doc) {
@@ -46,8 +45,7 @@ func readStored(r reply, shown func(Answer, *document) bool) (Answer, *document)
 	return answer, doc
 }
 
-// settled adds to a verdict on a request that stores something whether it may
-// have been carried out all the same.
+// settled sets Ambiguous on the answer to a request that stores something.
 func (a Answer) settled(r reply) Answer {
 	switch {
 	case r.unanswered != nil:
@@ -58,7 +56,7 @@ func (a Answer) settled(r reply) Answer {
 	return a
 }
 
-// aboutLead judges an answer to a request about the lead of that id.
+// aboutLead judges an answer about the lead with the id.
 func (a Answer) aboutLead(leadID string) Answer {
 	switch {
 	case a.Code == CodeLeadNotFound && (a.Status == http.StatusNotFound || succeeded(a.Status)):
@@ -69,21 +67,20 @@ func (a Answer) aboutLead(leadID string) Answer {
 	return a
 }
 
-// changingLead judges an answer to a request that changes the lead of that id.
+// changingLead judges an answer to a change of the lead with the id.
 func (a Answer) changingLead(leadID string) Answer {
 	a = a.aboutLead(leadID)
 	if a.Verdict == Duplicate {
-		// None was to be created; that the lead is in conflict with another
-		// will not pass.
+		// Nothing was created. A conflict with another lead does not go away by itself.
 		a.Verdict = Rejected
 	}
 	return a
 }
 
-// failedRead is the failure of a request that changes nothing.
+// failedRead returns the failure of a request that changes nothing.
 func failedRead(answer Answer) *Answer {
 	if answer.Verdict == Duplicate {
-		// Nothing was to be created, so this is no answer.
+		// A conflict makes no sense here, so the answer is unusable.
 		answer.Verdict = Retry
 	}
 	return &Answer{
@@ -97,9 +94,8 @@ func failedRead(answer Answer) *Answer {
 	}
 }
 
-// read judges what came back and takes from it what any answer can hold. The
-// document is nil if it is not JSON. A verdict of Created means no more than
-// that the request succeeded.
+// read judges a reply and reads what any answer can contain. The document is nil if the body is not
+// JSON. A verdict of Created only means that the request succeeded.
 func read(r reply) (Answer, *document) {
 	if r.unanswered != nil {
 		return Answer{Verdict: Retry, Err: r.unanswered}, nil
@@ -118,29 +114,26 @@ func read(r reply) (Answer, *document) {
 	answer.Remarks = remarks(doc.Remarks)
 	answer.Verdict = verdict(r.status, answer.Code)
 	if succeeded(r.status) && doc.failed() {
-		// A success that carries an error is not one; only a code that says
-		// what it means is believed.
+		// A success with an error is not a success. Only a known code decides.
 		answer.Verdict = errorVerdict(answer.Code)
 	}
 	return answer, &doc
 }
 
-// unreadable says why a body is not known to its end; nil if it is. An empty
-// one says nothing and is complete.
+// unreadable returns why the body is incomplete or invalid, or nil. An empty body is complete.
 func (r reply) unreadable(doc *document) error {
 	if r.bodyErr != nil {
 		return r.bodyErr
 	}
 	if doc == nil && len(bytes.TrimSpace(r.body)) > 0 {
-		return errBroken
+		return errNotTeleCRM
 	}
 	return nil
 }
 
 func succeeded(status int) bool { return status >= 200 && status < 300 }
 
-// verdict judges an answer by its status and, where that is not enough, its
-// code.
+// verdict judges an answer by its status and, if that is not enough, by its code.
 func verdict(status int, code string) Verdict {
 	if errorVerdict(code) == Hold {
 		return Hold
@@ -149,7 +142,7 @@ func verdict(status int, code string) Verdict {
 	case succeeded(status):
 		return Created
 	case status < 400:
-		// A redirect: the base URL is not the API's.
+		// A redirect: the base URL is wrong.
 		return Hold
 	case status >= 500:
 		return Retry
@@ -163,8 +156,7 @@ func verdict(status int, code string) Verdict {
 		}
 		return Hold
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		// The path holds nothing of the lead, so no other lead would fare
-		// better.
+		// The path does not depend on the lead, so other leads would fail too.
 		return Hold
 	case http.StatusConflict:
 		return Duplicate
@@ -187,8 +179,8 @@ func errorVerdict(code string) Verdict {
 	return Retry
 }
 
-// document is any of the API's answers. Its parts stay raw because their
-// shapes differ between the documents and the service.
+// document is any response of the API. Its parts are raw because their shapes differ between the
+// documentation and the service.
 type document struct {
 	LeadID  json.RawMessage `json:"lead_id"`
 	Actions json.RawMessage `json:"actions"`
@@ -198,38 +190,37 @@ type document struct {
 	Message json.RawMessage `json:"message"`
 	Code    json.RawMessage `json:"code"`
 
-	// Of a search.
+	// Search
 	Data       json.RawMessage `json:"data"`
 	TotalCount json.RawMessage `json:"total_count"`
 
-	// Of a lead, and of how many actions it has in all.
+	// Lead, and the total number of its actions
 	Fields       json.RawMessage `json:"fields"`
 	ActionsTotal json.RawMessage `json:"actions_total_count"`
 
-	// Of the definitions of fields.
+	// Field definitions
 	CustomFields json.RawMessage `json:"customFields"`
 
-	// Of the Async API.
+	// Async API
 	Status json.RawMessage `json:"status"`
 }
 
-// failed reports whether a success carries an error, in either of the keys
-// that errors were seen in.
+// failed reports whether a success contains an error, in either of the known keys.
 func (d document) failed() bool {
 	return present(d.Error) || id(d.LeadID) == "" && len(list(d.Errors)) > 0
 }
 
-// failure is what an answer says about an error.
+// failure is the error part of a response.
 type failure struct {
 	code, message string
 
-	// leadID is of the lead that has the identifier already. No answer is
-	// documented to hold it.
+	// leadID is the id of the existing lead with the identifier. No response is documented to
+	// contain it.
 	leadID string
 }
 
-// failure finds what went wrong in the shapes that were seen: error as an
-// object or a string, a message beside it, a list of errors.
+// failure finds the error in all known shapes: an object or a string, a message beside it, a list
+// of errors.
 func (d document) failure() failure {
 	beside := failure{code: codeWord(text(d.Code)), message: clip(text(d.Message))}
 	for _, raw := range append(list(d.Error), list(d.Errors)...) {
@@ -252,11 +243,10 @@ func (d document) failure() failure {
 	return beside
 }
 
-// statusIgnored is that of a part that was not stored.
+// statusIgnored is the status of a part that was not stored.
 const statusIgnored = "IGNORED"
 
-// maxItems bounds the actions and the remarks that are read of an answer: each
-// may become a line in a log.
+// maxItems bounds the actions and the remarks of an answer. Each may become a line in a log.
 const maxItems = 200
 
 func actionResults(raw json.RawMessage) []ActionResult {
@@ -271,8 +261,8 @@ func actionResults(raw json.RawMessage) []ActionResult {
 			ID     json.RawMessage `json:"action_id"`
 			Status json.RawMessage `json:"status"`
 		}
-		// An item that is no object stays in its place as one that was not
-		// stored: the places say which action is meant.
+		// An invalid item keeps its place as one that was not stored, because the place identifies
+		// the action.
 		_ = json.Unmarshal(item, &parts)
 		results = append(results, ActionResult{ID: id(parts.ID), Status: fold(text(parts.Status))})
 	}
@@ -290,7 +280,7 @@ func remarks(raw json.RawMessage) []Remark {
 		made = append(made, remark(item))
 	}
 	if more := len(items) - len(kept); more > 0 {
-		made = append(made, Remark{Text: fmt.Sprintf("%d more remarks were left out", more)})
+		made = append(made, Remark{Text: fmt.Sprintf("%d more remarks omitted", more)})
 	}
 	return made
 }
@@ -304,9 +294,8 @@ func remark(raw json.RawMessage) Remark {
 	_ = json.Unmarshal(raw, &parts)
 	r := Remark{Field: fold(text(parts.Field)), Status: fold(text(parts.Status)), Text: fold(text(parts.Remark))}
 	if r == (Remark{}) {
-		// Something was remarked; that it cannot be read is no reason to
-		// keep quiet about it.
-		r.Text = cmp.Or(fold(text(raw)), "the remark could not be read")
+		// A remark must not get lost because it cannot be read.
+		r.Text = cmp.Or(fold(text(raw)), "unreadable remark")
 	}
 	return r
 }
@@ -315,8 +304,8 @@ func present(raw json.RawMessage) bool {
 	return len(raw) > 0 && string(raw) != "null"
 }
 
-// list returns the items of a JSON array; a value that is no array is its own
-// only item, unless it is an empty one.
+// list returns the items of a JSON array. Any other value that is not empty counts as a single
+// item.
 func list(raw json.RawMessage) []json.RawMessage {
 	switch string(raw) {
 	case "", "null", "false", `""`, "{}":
@@ -329,8 +318,7 @@ func list(raw json.RawMessage) []json.RawMessage {
 	return items
 }
 
-// id returns an id as a string if it is one that can stand in a path and in a
-// log, else "".
+// id returns an id as a string if it is safe in a path and in a log, or else "".
 func id(raw json.RawMessage) string {
 	s := text(raw)
 	if len(s) > 128 || strings.ContainsFunc(s, isNotGraphicASCII) {
@@ -339,7 +327,7 @@ func id(raw json.RawMessage) string {
 	return s
 }
 
-// text returns a JSON string's or number's text, or "".
+// text returns the text of a JSON string or number, or "".
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -352,8 +340,8 @@ func text(raw json.RawMessage) string {
 	return ""
 }
 
-// codeWord keeps a code only if it looks like one, because codes are logged.
-// A number does not: it could be a phone's.
+// codeWord returns a code only if it looks like one, because codes are logged. A number could be a
+// phone number.
 func codeWord(s string) string {
 	isUpper := func(r rune) bool { return r >= 'A' && r <= 'Z' }
 	isCode := func(r rune) bool { return r == '_' || isUpper(r) || r >= '0' && r <= '9' }
@@ -363,7 +351,7 @@ func codeWord(s string) string {
 	return s
 }
 
-// clip makes foreign text fit to keep: one line of at most 300 characters.
+// clip returns foreign text as one line of at most 300 characters.
 func clip(s string) string {
 	s = fold(s)
 	if runes := []rune(s); len(runes) > 300 {

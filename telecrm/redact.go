@@ -11,32 +11,30 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// hiddenValue stands in a text where a value was.
+// hiddenValue replaces a value in a text.
 const hiddenValue = "[value]"
 
 const (
-	// shortestHidden is the length, in bytes, from which a value is hidden.
-	// Shorter ones, such as a rating, say nothing about anybody, and hiding
-	// them would make remarks unreadable.
+	// shortestHidden is the length in bytes from which a value is hidden. Shorter ones, such as a
+	// rating, do not identify anyone, and hiding them would make remarks unreadable.
 	shortestHidden = 3
-	// shortestPart is how many letters and digits in a row a part of a value
-	// has that is hidden too.
+	// shortestPart is the number of consecutive letters and digits from which a part of a value is
+	// hidden too.
 	shortestPart = 12
-	// shortestDigits is the same for parts of digits alone: a phone number may
-	// be quoted without its country code.
+	// shortestDigits is the same for parts of digits only, because a phone number may be quoted
+	// without its country code.
 	shortestDigits = 6
 )
 
 // Redactor hides values in foreign text that may quote them.
 type Redactor struct {
-	// words are values, and parts of values, as their letters and digits
-	// alone; exact are values that hold hardly any. Both are by their length.
+	// words are values and parts of values, reduced to letters and digits. exact are values with
+	// hardly any of these. Both are grouped by length.
 	words, exact map[int]map[string]bool
 }
 
-// NewRedactor returns a redactor of the values. It finds them however their
-// case, accents, spaces and punctuation are written, and finds every part of 12
-// letters and digits, or of 6 digits.
+// NewRedactor returns a redactor of the values. It finds them regardless of case, accents, spaces
+// and punctuation, and finds every part of 12 letters and digits, or of 6 digits.
 func NewRedactor(values ...string) *Redactor {
 	r := &Redactor{words: make(map[int]map[string]bool), exact: make(map[int]map[string]bool)}
 	for _, value := range values {
@@ -77,8 +75,8 @@ func add(set map[int]map[string]bool, word []rune) {
 	set[len(word)][string(word)] = true
 }
 
-// Redact returns the text on one line, with the values hidden. Escapes are
-// undone: a value may be quoted in them.
+// Redact returns the text on one line with the values hidden. It undoes escapes, because a value
+// may be quoted with them.
 func (r *Redactor) Redact(text string) string {
 	text = fold(unescape(text))
 	hidden := make([]bool, len(text))
@@ -96,25 +94,24 @@ func (r *Redactor) Redact(text string) string {
 	return b.String()
 }
 
-// Quotes reports whether the text holds any of the values.
+// Quotes reports whether the text contains any of the values.
 func (r *Redactor) Quotes(text string) bool {
 	return r.Redact(text) != fold(unescape(text))
 }
 
-// stream is a text as it is compared, and where each of its characters stands
-// in the text: from at[i] to before end[i].
+// stream is a text in comparable form with the position of each character in the original: from
+// at[i] to before end[i].
 type stream struct {
 	text    []rune
 	at, end []int
 }
 
-// charactersOf returns the text without regard to case.
+// charactersOf returns the text in lower case.
 func charactersOf(text string) stream {
 	return streamOf(text, func(c rune, keep func(rune)) { keep(unicode.ToLower(c)) })
 }
 
-// lettersOf returns the letters and digits of the text, without regard to
-// case, accents and width.
+// lettersOf returns the letters and digits of the text, regardless of case, accents and width.
 func lettersOf(text string) stream {
 	return streamOf(text, func(c rune, keep func(rune)) {
 		if c < unicode.MaxASCII {
@@ -142,7 +139,7 @@ func streamOf(text string, characters func(c rune, keep func(rune))) stream {
 	return s
 }
 
-// mark marks in hidden where a word stands in the stream.
+// mark sets hidden wherever a word occurs in the stream.
 func mark(hidden []bool, s stream, words map[int]map[string]bool) {
 	for length, set := range words {
 		for i := 0; i+length <= len(s.text); i++ {
@@ -180,7 +177,7 @@ func unescape(text string) string {
 	})
 }
 
-// fold makes foreign text one line of valid text.
+// fold returns foreign text as one line of valid UTF-8.
 func fold(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)

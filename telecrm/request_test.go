@@ -13,15 +13,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// sent is a request as it arrived.
+// sent is a received request.
 type sent struct {
 	Method, Host, Path string
 	Header             http.Header
 	Body               string
 }
 
-// recorder returns a transport that keeps what it is given and answers that
-// the lead was created.
+// recorder returns a transport that records requests and answers that the lead was created.
 func recorder(got *[]sent) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		var body []byte
@@ -62,7 +61,7 @@ func TestCreateLeadSends(t *testing.T) {
 			body: `{"fields":{"area":156.5,"interests":["Solar","Rooftop"],"name":"Ravi Menon","phone":"918123456789","rating":3,"submitted_at":1767240000000}}`,
 		},
 		{
-			name: "text as it was typed",
+			name: "text unchanged",
 			lead: telecrm.Lead{Fields: map[string]any{"phone": "12015550123", "note": "\"5 < 6\" & ப\n\u2028"}},
 			body: `{"fields":{"note":"\"5 \u003c 6\" \u0026 ப\n\u2028","phone":"12015550123"}}`,
 		},
@@ -106,7 +105,7 @@ func TestCreateLeadSends(t *testing.T) {
 			t.Parallel()
 			var got []sent
 			client := newClient(t, telecrm.Config{Transport: recorder(&got)})
-			// Maps are walked in a random order; the bytes must not show it.
+			// Maps have random order; the body must not.
 			for range 20 {
 				client.CreateLead(context.Background(), tc.lead)
 			}
@@ -134,7 +133,7 @@ func TestCreateLeadSends(t *testing.T) {
 	}
 }
 
-// What arrives, with what the transport adds.
+// The request on the server, including what the transport adds.
 func TestCreateLeadArrives(t *testing.T) {
 	t.Parallel()
 	const body = `{"fields":{"email":"ravi@example.org","name":"Ravi Menon","phone":"918123456789"}}`
@@ -157,7 +156,7 @@ func TestCreateLeadArrives(t *testing.T) {
 	}
 }
 
-func TestCreateLeadThatHasNoJSON(t *testing.T) {
+func TestCreateLeadNotEncodable(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
 		"not a number": math.NaN(),
@@ -179,7 +178,7 @@ func TestCreateLeadThatHasNoJSON(t *testing.T) {
 	}
 }
 
-// Where each request goes, and what it carries.
+// Method, path and body of each request.
 func TestEveryCallSends(t *testing.T) {
 	t.Parallel()
 	const (
@@ -230,7 +229,7 @@ func TestEveryCallSends(t *testing.T) {
 			},
 			"POST", async + "/autoupdatelead", `{"fields":{"phone":"918123456789"}}`,
 		},
-		"id that would lead elsewhere": {
+		"id that must be escaped": {
 			func(c *telecrm.Client, _ *telecrm.AsyncClient) {
 				c.AppendActions(ctx, "../search?x=1#y/%2e", []telecrm.Action{{Type: "1042"}})
 			},
@@ -263,8 +262,8 @@ func TestEveryCallSends(t *testing.T) {
 	}
 }
 
-// What would change nothing, or something else, is not sent.
-func TestNothingIsSent(t *testing.T) {
+// Requests that would change nothing, or something else, are not sent.
+func TestInvalidCallsAreNotSent(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	failure := func(s telecrm.Shown) telecrm.Answer { return *s.Failure }
@@ -272,18 +271,18 @@ func TestNothingIsSent(t *testing.T) {
 	unwritable := map[string]any{"name": math.Inf(1)}
 	for name, make := range map[string]func(*telecrm.Client) telecrm.Answer{
 		"update of no lead":   func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, "", fields) },
-		"update of this path": func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, ".", fields) },
-		"update of another":   func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, "..", fields) },
+		"update of dot":       func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, ".", fields) },
+		"update of two dots":  func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, "..", fields) },
 		"update of no field":  func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, leadID, nil) },
 		"update without JSON": func(c *telecrm.Client) telecrm.Answer { return c.UpdateLead(ctx, leadID, unwritable) },
 		"append to no lead":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, "", asked) },
-		"append to another":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, "..", asked) },
+		"append to two dots":  func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, "..", asked) },
 		"append of nothing":   func(c *telecrm.Client) telecrm.Answer { return c.AppendActions(ctx, leadID, []telecrm.Action{}) },
 		"append without JSON": func(c *telecrm.Client) telecrm.Answer {
 			return c.AppendActions(ctx, leadID, []telecrm.Action{{Type: "1042", Fields: unwritable}})
 		},
-		"get of no lead": func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "")) },
-		"get of another": func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "..")) },
+		"get of no lead":  func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "")) },
+		"get of two dots": func(c *telecrm.Client) telecrm.Answer { return failure(c.GetLead(ctx, "..")) },
 		"upsert without JSON": func(*telecrm.Client) telecrm.Answer {
 			return newAsync(t, telecrm.Config{}).UpsertLead(ctx, telecrm.Lead{Fields: unwritable})
 		},
@@ -311,9 +310,9 @@ func TestCheckActionType(t *testing.T) {
 	}
 	for _, bad := range []string{"", "ACTION_1042", "payment", "PAYMENT ", "10 42", "-1", "1.5", "१०४२", "SYSTEM_NOTE"} {
 		if err := telecrm.CheckActionType(bad); err == nil {
-			t.Errorf("CheckActionType(%q) found no fault", bad)
+			t.Errorf("CheckActionType(%q): no error", bad)
 		} else if !strings.Contains(err.Error(), "1042") {
-			t.Errorf("CheckActionType(%q) shows no example of a good one: %v", bad, err)
+			t.Errorf("CheckActionType(%q) does not give an example: %v", bad, err)
 		}
 	}
 }
@@ -327,13 +326,13 @@ func TestPaymentListsBelongToTheCaller(t *testing.T) {
 	} {
 		first := list()
 		if len(first) == 0 {
-			t.Errorf("%s: none", name)
+			t.Errorf("%s: empty list", name)
 			continue
 		}
 		before := first[0]
 		first[0] = "changed"
 		if after := list()[0]; after != before {
-			t.Errorf("%s: a caller's change shows up for the next one: %q", name, after)
+			t.Errorf("%s: a caller's change affects later calls: %q", name, after)
 		}
 	}
 }

@@ -9,13 +9,11 @@ import (
 	"time"
 )
 
-// SameAction reports whether a shown action can be the one that was sent: of
-// the same type, with or without ACTION_ before its code, and with every value
-// that was sent. Values are compared by what they mean, because TeleCRM may
-// write them in its own way: numbers by value, text without case and space,
-// phone numbers in any spelling, lists in any order, a date that was sent in
-// milliseconds also as text. Values beyond those sent do not count. Two actions
-// that were sent with the same values cannot be told apart.
+// SameAction reports whether a shown action can be the one that was sent: it has the same type,
+// with or without the prefix ACTION_, and every value that was sent. Values are compared by
+// meaning, because TeleCRM may write them differently: numbers by value, text regardless of case
+// and space, phone numbers in any spelling, lists in any order, and a date in milliseconds also as
+// text. Additional values are ignored. Two actions with the same values cannot be told apart.
 func SameAction(sent Action, shown ShownAction) bool {
 	if bareType(sent.Type) != bareType(shown.Type) {
 		return false
@@ -28,10 +26,9 @@ func SameAction(sent Action, shown ShownAction) bool {
 	return SameFields(fields, shown.Fields)
 }
 
-// SimilarAction reports whether a shown action can be what became of the one
-// that was sent: of the same type, and with no value that is known to be
-// another. Values that are not shown may have been dropped, and those of
-// another kind may be written another way, as dates are.
+// SimilarAction reports whether a shown action can result from the one that was sent: it has the
+// same type, and no value that is known to differ. Missing values may have been dropped, and values
+// of another JSON type may be written differently, as dates are.
 func SimilarAction(sent Action, shown ShownAction) bool {
 	if bareType(sent.Type) != bareType(shown.Type) {
 		return false
@@ -39,8 +36,8 @@ func SimilarAction(sent Action, shown ShownAction) bool {
 	return SimilarFields(sent.Fields, shown.Fields)
 }
 
-// SimilarFields reports whether no value that is shown is known to be another
-// than was sent under its name, compared as [SimilarAction] does.
+// SimilarFields reports whether no shown value is known to differ from the sent one of the same
+// name, compared as in [SimilarAction].
 func SimilarFields(sent, shown map[string]any) bool {
 	text, err := json.Marshal(sent)
 	if err != nil {
@@ -55,15 +52,14 @@ func SimilarFields(sent, shown map[string]any) bool {
 	return true
 }
 
-// sameKind reports whether two values are of one JSON type, texts or numbers.
+// sameKind reports whether both values are texts or both are numbers.
 func sameKind(a, b any) bool {
 	_, textA := a.(string)
 	_, textB := b.(string)
 	return textA && textB || isNumber(a) && isNumber(b)
 }
 
-// SameFields reports whether every value that was sent is shown under its
-// name, compared as [SameAction] does.
+// SameFields reports whether every sent value is shown under its name, compared as in [SameAction].
 func SameFields(sent, shown map[string]any) bool {
 	text, err := json.Marshal(sent)
 	if err != nil {
@@ -77,7 +73,7 @@ func SameFields(sent, shown map[string]any) bool {
 	return true
 }
 
-// sameValue compares two values as they were decoded from JSON.
+// sameValue compares two values decoded from JSON.
 func sameValue(sent, shown any) bool {
 	switch sent := sent.(type) {
 	case nil:
@@ -100,7 +96,7 @@ func sameValue(sent, shown any) bool {
 	return sameScalar(sent, shown)
 }
 
-// sameList compares two lists regardless of their order.
+// sameList compares two lists regardless of order.
 func sameList(sent, shown []any) bool {
 	if len(sent) != len(shown) {
 		return false
@@ -116,8 +112,8 @@ func sameList(sent, shown []any) bool {
 	return true
 }
 
-// sameScalar compares what is neither a list nor an object. A number and a text
-// are alike if they are written alike: the CRM may show either for the other.
+// sameScalar compares values that are neither lists nor objects. A number and a text are the same
+// if they are written alike, because the CRM may show one for the other.
 func sameScalar(sent, shown any) bool {
 	switch shown := shown.(type) {
 	case bool:
@@ -131,15 +127,14 @@ func sameScalar(sent, shown any) bool {
 		if isNumber(sent) && isNumber(shown) {
 			return a == b || sameNumber(a, b)
 		}
-		return strings.EqualFold(a, b) || wholeDecimals(a) == wholeDecimals(b) ||
+		return strings.EqualFold(a, b) || trimDecimals(a) == trimDecimals(b) ||
 			samePhone(a, b) || isNumber(sent) && sameDate(a, b)
 	}
 	return false
 }
 
-// wholeDecimals returns a decimal number without zeros at its end, and any
-// other text as it is.
-func wholeDecimals(text string) string {
+// trimDecimals returns a decimal number without trailing zeros, and any other text unchanged.
+func trimDecimals(text string) string {
 	whole, fraction, found := strings.Cut(text, ".")
 	if !found || whole == "" || digits(whole+fraction) != whole+fraction {
 		return text
@@ -147,8 +142,8 @@ func wholeDecimals(text string) string {
 	return strings.TrimSuffix(whole+"."+strings.TrimRight(fraction, "0"), ".")
 }
 
-// samePhone reports whether shown is a spelling of the phone number sent, which
-// has its country code and nothing but digits.
+// samePhone reports whether shown is a spelling of the phone number sent, which consists of digits
+// including the country code.
 func samePhone(sent, shown string) bool {
 	if len(sent) < shortestPhone || sent != digits(sent) || strings.Trim(shown, "+0123456789 -.()") != "" {
 		return false
@@ -157,7 +152,7 @@ func samePhone(sent, shown string) bool {
 	return slices.Contains(PhoneIdentifier.Spellings(sent), number)
 }
 
-// shortestPhone is fewer digits than any number has with its country code.
+// shortestPhone is fewer digits than any number has, including its country code.
 const shortestPhone = 7
 
 // shownDates are the ways in which a workspace may write a date
@@ -167,11 +162,10 @@ var shownDates = []string{
 	"2006-01-02 15:04:05", time.DateOnly, time.RFC3339,
 }
 
-// farthestZone is how far the clocks of a time zone are from UTC at most.
-const farthestZone = 14 * time.Hour
+// maxZoneOffset is the largest offset of a time zone from UTC.
+const maxZoneOffset = 14 * time.Hour
 
-// sameDate reports whether shown can be the moment that was sent, in some time
-// zone.
+// sameDate reports whether shown can be the sent time, in some time zone.
 func sameDate(sentMillis, shown string) bool {
 	sent := epochMillis(sentMillis)
 	if sent.IsZero() {
@@ -179,7 +173,7 @@ func sameDate(sentMillis, shown string) bool {
 	}
 	return slices.ContainsFunc(shownDates, func(layout string) bool {
 		moment, err := time.Parse(layout, shown)
-		return err == nil && moment.Sub(sent).Abs() <= farthestZone
+		return err == nil && moment.Sub(sent).Abs() <= maxZoneOffset
 	})
 }
 
@@ -188,8 +182,7 @@ func isNumber(value any) bool {
 	return ok
 }
 
-// scalarText returns a text or number as it is written, with single spaces, and
-// a phone number without its plus.
+// scalarText returns a text or number with single spaces, and a phone number without its plus.
 func scalarText(value any) (string, bool) {
 	switch value := value.(type) {
 	case string:
@@ -204,8 +197,7 @@ func scalarText(value any) (string, bool) {
 	return "", false
 }
 
-// sameNumber compares whole numbers exactly and others as a JSON decoder would
-// read them.
+// sameNumber compares whole numbers exactly, and others as a JSON decoder would read them.
 func sameNumber(a, b string) bool {
 	wholeA, errA := strconv.ParseInt(a, 10, 64)
 	wholeB, errB := strconv.ParseInt(b, 10, 64)

@@ -10,8 +10,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// An attempt whose answer is lost leaves a lead; the next attempt is told that
-// there is one, and a search shows that it is ours.
+// An attempt whose response is lost leaves a lead. The next attempt gets a duplicate, and a search
+// shows that it is ours.
 func TestLostAnswerIsResolvedBySearch(t *testing.T) {
 	t.Parallel()
 	for name, search := range map[string]sandbox.Search{

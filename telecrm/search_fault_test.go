@@ -17,12 +17,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// foundAnswer is a search's answer as it goes over the wire.
+// foundAnswer is a raw HTTP response to a search.
 const foundAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 45\r\n\r\n" +
 	`{"data":[{"id":"64c1f0aa12bb34cc56dd78ee"}]}` + "\n"
 
-// checkSearchFault checks that a search got no usable answer. However far it
-// came, it can be repeated.
+// checkSearchFault checks that a search failed and can be repeated.
 func checkSearchFault(t *testing.T, got telecrm.Found, cause error) {
 	t.Helper()
 	if got.OK() || len(got.Leads) != 0 {
@@ -107,7 +106,7 @@ func TestFindLeadsTransportWithoutTrace(t *testing.T) {
 	checkSearchFault(t, findInvented(context.Background(), client), broken)
 }
 
-// Searches and creates wait in one line, and on one connection.
+// Searches and creates share the pace and the connection.
 func TestFindLeadsSharesPaceAndConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

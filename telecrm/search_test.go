@@ -15,7 +15,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Of the lead that searches in these tests find.
+// The lead that searches in these tests find.
 var (
 	createdOn = time.Date(2026, time.January, 1, 4, 0, 1, int(234*time.Millisecond), time.UTC)
 	found     = telecrm.FoundLead{ID: leadID, Identifier: "+918123456789", CreatedOn: createdOn}
@@ -64,8 +64,8 @@ func TestFindLeadsSends(t *testing.T) {
 	}
 }
 
-// An empty search matches every lead, so none is sent.
-func TestFindLeadsSendsNoEmptySearch(t *testing.T) {
+// An empty search matches every lead, so it is not sent.
+func TestFindLeadsRefusesEmptySearch(t *testing.T) {
 	t.Parallel()
 	for name, search := range map[string]struct {
 		field     string
@@ -102,7 +102,7 @@ func TestFindLeadsReads(t *testing.T) {
 	noDate := with(func(l *telecrm.FoundLead) { l.CreatedOn = time.Time{} })
 	noIdentifier := with(func(l *telecrm.FoundLead) { l.Identifier = "" })
 	const fields = `"fields":{"phone":"+918123456789","created_on":1767240001234}`
-	// dated is a row with another value for the time of creation.
+	// dated returns a row with another creation time.
 	dated := func(value string) string {
 		return `{"data":[{"id":"` + leadID + `","fields":{"phone":"+918123456789","created_on":` + value + `}}]}`
 	}
@@ -117,7 +117,7 @@ func TestFindLeadsReads(t *testing.T) {
 		{"as documented", `{"data":[{` + fields + `}],"total_count":1}`, noID, false},
 		{"no lead", `{"data":[],"total_count":0,"skip":0,"limit":10}`, nil, false},
 		{"no lead and no count", `{"data":[]}`, nil, false},
-		{"beside an error that is none", `{"data":[],"error":null,"errors":[]}`, nil, false},
+		{"beside a null error", `{"data":[],"error":null,"errors":[]}`, nil, false},
 
 		{"_id", `{"data":[{"_id":"` + leadID + `",` + fields + `}]}`, one, false},
 		{"lead_id", `{"data":[{"lead_id":"` + leadID + `",` + fields + `}]}`, one, false},
@@ -137,7 +137,7 @@ func TestFindLeadsReads(t *testing.T) {
 
 		{"date as text", dated(`"1767240001234"`), one, false},
 		{"date as a float", dated(`1.767240001234E12`), one, false},
-		{"date as the workspace writes it", dated(`"01/01/2026 09:30:01"`), noDate, false},
+		{"date as formatted by the workspace", dated(`"01/01/2026 09:30:01"`), noDate, false},
 		{"date as ISO", dated(`"2026-01-01T04:00:01.234Z"`), noDate, false},
 		{"date in seconds", dated(`1767240001`), noDate, false},
 		{"date in microseconds", dated(`1767240001234000`), noDate, false},
@@ -221,7 +221,7 @@ func TestFindLeadsFailure(t *testing.T) {
 		{"success of a create", `{"lead_id":"64c1","actions":[{"status":"CREATED"}],"remarks":[{"field":"x"}]}`, telecrm.Answer{Status: 201, Verdict: telecrm.Retry}, true},
 		{"success of the async API", `{"status":"QUEUED"}`, telecrm.Answer{Status: 200, Verdict: telecrm.Retry}, true},
 		{"success cut off", `{"data":[{"id":"64c1"`, telecrm.Answer{Status: 200, Verdict: telecrm.Retry}, true},
-		{"success beyond all length", `{"data":[],"x":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}`, telecrm.Answer{Status: 200, Verdict: telecrm.Retry}, true},
+		{"success of great length", `{"data":[],"x":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}`, telecrm.Answer{Status: 200, Verdict: telecrm.Retry}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +286,7 @@ func TestFoundFormatsAsItsReason(t *testing.T) {
 	}{
 		{telecrm.Found{}, "leads found: 0"},
 		{telecrm.Found{Leads: []telecrm.FoundLead{found}}, "leads found: 1"},
-		{telecrm.Found{Leads: []telecrm.FoundLead{found, found}, More: true}, "leads found: 2 and more"},
+		{telecrm.Found{Leads: []telecrm.FoundLead{found, found}, More: true}, "leads found: at least 2"},
 		{telecrm.Found{Failure: failure}, "retry, HTTP 500"},
 	} {
 		if got := tc.found.Reason(); got != tc.want {

@@ -14,8 +14,8 @@ import (
 
 const asyncToken = "0a1b2c3d-1700000000001:4e5f6a7b-8c9d"
 
-// newCRM returns a stand-in that has the invented lead, with clients of both
-// its APIs, and the lead's id.
+// newCRM returns a sandbox that contains the invented lead, clients of both its APIs, and the
+// lead's id.
 func newCRM(t *testing.T, config sandbox.Config) (crm *sandbox.Sandbox, client *telecrm.Client, async *telecrm.AsyncClient, id string) {
 	t.Helper()
 	config.Token, config.AsyncToken, config.EnterpriseID = testToken, asyncToken, testEnterprise
@@ -37,8 +37,7 @@ func newCRM(t *testing.T, config sandbox.Config) (crm *sandbox.Sandbox, client *
 	return crm, client, async, answer.LeadID
 }
 
-// The second enquiry of somebody, in the shapes that are documented and in
-// those that were seen live.
+// The second enquiry of a known lead, in the documented and the observed response shapes.
 func TestSecondEnquiry(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]sandbox.Config{
@@ -84,7 +83,7 @@ func TestSecondEnquiry(t *testing.T) {
 				t.Errorf("get: %v", shown)
 			}
 			if shown.Fields["city"] != "Pune" || shown.Fields["status"] != "Fresh" || shown.Fields["assignee"] != "agent7@example.org" {
-				t.Error("get shows other fields than were set")
+				t.Error("get: fields differ from those set")
 			}
 			if stored := crm.Leads()[0].Actions[1].CreatedAt; !shown.Actions[1].CreatedOn.Equal(stored.Truncate(time.Millisecond)) {
 				t.Errorf("an action was created on %v, stored at %v", shown.Actions[1].CreatedOn, stored)
@@ -97,7 +96,7 @@ func TestSecondEnquiry(t *testing.T) {
 				t.Errorf("upsert: %v", answer)
 			}
 			if lead := crm.Leads()[0]; lead.Fields["city"] != "Nagpur" || len(lead.Actions) != 3 || len(crm.Leads()) != 1 {
-				t.Errorf("after the upsert: %d leads, %d actions", len(crm.Leads()), len(lead.Actions))
+				t.Errorf("after the upsert: got %d leads, %d actions", len(crm.Leads()), len(lead.Actions))
 			}
 
 			crm.Delete(id)
@@ -114,7 +113,7 @@ func TestSecondEnquiry(t *testing.T) {
 	}
 }
 
-func TestDefinitionsOfTheStandIn(t *testing.T) {
+func TestDefinitionsOfTheSandbox(t *testing.T) {
 	t.Parallel()
 	crm, client, _, _ := newCRM(t, sandbox.Config{})
 	definitions := client.FieldDefinitions(context.Background())
@@ -134,7 +133,7 @@ func TestDefinitionsOfTheStandIn(t *testing.T) {
 	}
 }
 
-// Each API refuses the other's token, and that holds the account.
+// Each API refuses the other's token, which puts the account on hold.
 func TestTokenOfTheOtherAPI(t *testing.T) {
 	t.Parallel()
 	crm, _, _, id := newCRM(t, sandbox.Config{})

@@ -20,7 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// everyVerb returns v as fmt writes it, whatever the verb.
+// everyVerb returns v formatted with every verb of fmt.
 func everyVerb(v any) string {
 	var b strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "% x", "%#q", "%10v", "%.3s", "%T"} {
@@ -49,8 +49,7 @@ func everyLog(tb testing.TB, v any) string {
 	return b.String()
 }
 
-// checkHides checks that text holds none of the secrets, in hexadecimal
-// neither.
+// checkHides checks that text does not contain the secrets, not even in hexadecimal.
 func checkHides(tb testing.TB, text string, secrets ...string) {
 	tb.Helper()
 	lower := strings.ToLower(strings.ReplaceAll(text, " ", ""))
@@ -145,8 +144,7 @@ func TestTokenCanBeUsed(t *testing.T) {
 	}
 }
 
-// Errors of requests show neither the token nor the URL, for an enterprise id
-// may be a token in the wrong place.
+// Errors contain neither the token nor the URL, because an enterprise id may be a misplaced token.
 func TestErrorsHideSecrets(t *testing.T) {
 	t.Parallel()
 	const misplaced = "1700000000000abcdef0123456789"
@@ -179,8 +177,8 @@ func TestErrorsHideSecrets(t *testing.T) {
 			w.WriteHeader(http.StatusBadRequest)
 			_ = r.Write(w)
 		})}},
-		{"odd transport", context.Background(), telecrm.Config{
-			Transport: transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("odd") }),
+		{"failing transport", context.Background(), telecrm.Config{
+			Transport: transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("failed") }),
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 const leadID = "64c1f0aa12bb34cc56dd78ee"
 
-// Answers in shapes that the API does not promise.
+// Responses in shapes that the API does not document.
 func TestCreateLeadReadsLenientShapes(t *testing.T) {
 	t.Parallel()
 	created := telecrm.Answer{Status: 201, Verdict: telecrm.Created, LeadID: leadID}
@@ -54,7 +54,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Rejected, Message: "Phone is missing"},
 		},
 		{
-			name: "list that begins with nothing",
+			name: "list that begins with null",
 			body: `{"errors":[null,true,{"code":"INVALID_LEAD"}]}`,
 			want: telecrm.Answer{Status: 403, Verdict: telecrm.Rejected, Code: "INVALID_LEAD"},
 		},
@@ -64,7 +64,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Hold, Code: "BUY_LICENSE"},
 		},
 		{
-			name: "code as a number, which could be anybody's",
+			name: "code as a number",
 			body: `{"error":{"code":918012345670,"message":42}}`,
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Rejected, Message: "42"},
 		},
@@ -74,12 +74,12 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Rejected},
 		},
 		{
-			name: "code beyond all length",
+			name: "code of great length",
 			body: `{"error":{"code":"` + strings.Repeat("A", 65) + `"}}`,
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Rejected},
 		},
 		{
-			name: "message of many lines and beyond all length",
+			name: "message of many lines and of great length",
 			body: `{"error":{"message":"a\r\n\u0000\u2028 b` + strings.Repeat("é", 300) + `"}}`,
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Rejected, Message: "a b" + strings.Repeat("é", 297) + "…"},
 		},
@@ -124,7 +124,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			want: with(created, func(a *telecrm.Answer) { a.LeadID = "" }),
 		},
 		{
-			name: "lead id beyond all length",
+			name: "lead id of great length",
 			body: `{"lead_id":"` + strings.Repeat("6", 129) + `"}`,
 			want: with(created, func(a *telecrm.Answer) { a.LeadID = "" }),
 		},
@@ -146,7 +146,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			}),
 		},
 		{
-			name: "actions that are no list",
+			name: "actions that are not a list",
 			body: `{"lead_id":"` + leadID + `","actions":"IGNORED"}`,
 			want: with(created, func(a *telecrm.Answer) { a.Actions = []telecrm.ActionResult{{}} }),
 		},
@@ -156,7 +156,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			want: created,
 		},
 		{
-			name: "remark that is no list",
+			name: "remark that is not a list",
 			body: `{"lead_id":"` + leadID + `","remarks":{"field":"fields.rating","status":"IGNORED"}}`,
 			want: with(created, func(a *telecrm.Answer) {
 				a.Remarks = []telecrm.Remark{{Field: "fields.rating", Status: "IGNORED"}}
@@ -171,7 +171,7 @@ func TestCreateLeadReadsLenientShapes(t *testing.T) {
 			name: "remarks that cannot be read",
 			body: `{"lead_id":"` + leadID + `","remarks":[{"reason":"rating"},[1],true]}`,
 			want: with(created, func(a *telecrm.Answer) {
-				unread := telecrm.Remark{Text: "the remark could not be read"}
+				unread := telecrm.Remark{Text: "unreadable remark"}
 				a.Remarks = []telecrm.Remark{unread, unread, unread}
 			}),
 		},
@@ -235,7 +235,7 @@ func TestCreateLeadReadsAnswersUpToTheCap(t *testing.T) {
 				t.Errorf("answer is %v, ambiguous %t; want an ambiguous retry: %t", got, got.Ambiguous, !tc.confirmed)
 			}
 			if !tc.confirmed && !strings.Contains(got.Reason(), "longer than 256 KiB") {
-				t.Errorf("reason is %q, which does not name the cap", got.Reason())
+				t.Errorf("reason is %q, want the limit in it", got.Reason())
 			}
 		})
 	}
@@ -252,7 +252,7 @@ func TestCreateLeadBoundsLists(t *testing.T) {
 		t.Fatalf("answer is %v with %d actions and %d remarks, want 200 of each and what was left out",
 			got, len(got.Actions), len(got.Remarks))
 	}
-	want := telecrm.Remark{Text: "800 more remarks were left out"}
+	want := telecrm.Remark{Text: "800 more remarks omitted"}
 	if last := got.Remarks[200]; last != want {
 		t.Errorf("the last remark is %+v, want %+v", last, want)
 	}
@@ -300,8 +300,8 @@ func TestCreateLeadHonoursRetryAfter(t *testing.T) {
 	}
 }
 
-// Every answer tells the server's time of day, a failure too.
-func TestAnswersTellTheServersTime(t *testing.T) {
+// Every answer has the server's time, even a failure.
+func TestAnswersHaveTheServersTime(t *testing.T) {
 	t.Parallel()
 	want := time.Date(2026, time.March, 14, 9, 30, 0, 0, time.UTC)
 	for header, want := range map[string]time.Time{

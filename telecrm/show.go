@@ -11,79 +11,72 @@ import (
 	"time"
 )
 
-// actionsLimit is how many actions of a lead are asked for: as many as the API
-// allows (https://docs.telecrm.in/sync-api/leads/get).
+// actionsLimit is how many actions of a lead are requested, the most that the API allows
+// (https://docs.telecrm.in/sync-api/leads/get).
 const actionsLimit = 100
 
 // Shown is a lead as TeleCRM shows it.
 type Shown struct {
-	// Fields are the values by API name, numbers as [json.Number]; a field
-	// without a value is not in it. They are personal data.
+	// Fields are the values by API name, with numbers as [json.Number] and without empty fields.
+	// They are personal data.
 	Fields map[string]any
 
-	// Actions are the entries of the lead's timeline, in TeleCRM's order, of
-	// at most 100.
+	// Actions are the entries of the lead's timeline, in TeleCRM's order, at most 100.
 	Actions []ShownAction
 
-	// MoreActions tells that the timeline has other entries too, or may: that
-	// an action is not in Actions then does not mean that it was not stored.
+	// MoreActions means that the timeline has other entries, or may. A missing action may then be
+	// stored all the same.
 	MoreActions bool
 
-	// ServerTime is what TeleCRM's clock showed when it answered, to the
-	// second; zero if it did not tell.
+	// ServerTime is TeleCRM's time, to the second; zero if it was not sent.
 	ServerTime time.Time
 
-	// Failure says why there is no lead to see; nil if there is one. Its
-	// verdict is [Missing], [Retry], [Hold] or [Rejected]. It is never
-	// Ambiguous: reading twice does no harm.
+	// Failure is the reason for having no lead; nil if there is one. Its verdict is [Missing],
+	// [Retry], [Hold] or [Rejected]. It is never Ambiguous, because reading twice is harmless.
 	Failure *Answer
 }
 
 // ShownAction is an entry of a lead's timeline as TeleCRM shows it.
 type ShownAction struct {
-	// Type is a custom action's bare code or [ActionPayment]. Other entries,
-	// which TeleCRM makes by itself, have other words.
+	// Type is a custom action's bare code or [ActionPayment]. Entries that TeleCRM makes itself
+	// have other types.
 	Type string
 
-	// Fields are the values by key, those of a payment too, numbers as
-	// [json.Number]. They are personal data.
+	// Fields are the values by key, including those of a payment, with numbers as [json.Number].
+	// They are personal data.
 	Fields map[string]any
 
-	// CreatedOn is when it was stored, by TeleCRM's clock, to the
-	// millisecond; zero if that was not shown.
+	// CreatedOn is when the action was stored, by TeleCRM's clock, to the millisecond; zero if not
+	// shown.
 	CreatedOn time.Time
 }
 
 // OK reports whether the lead was read.
 func (s Shown) OK() bool { return s.Failure == nil }
 
-// Reason describes the result in a few words fit for logs, as
-// [Answer.Reason] does: never a value.
+// Reason describes the result for logs, as [Answer.Reason] does. It never contains values.
 func (s Shown) Reason() string {
 	if !s.OK() {
 		return s.Failure.Reason()
 	}
 	if s.MoreActions {
-		return fmt.Sprintf("lead shown, actions: %d and more", len(s.Actions))
+		return fmt.Sprintf("lead shown, actions: at least %d", len(s.Actions))
 	}
 	return fmt.Sprintf("lead shown, actions: %d", len(s.Actions))
 }
 
-// Format writes [Shown.Reason], for every verb, because the fields and actions
-// hold personal data.
+// Format writes [Shown.Reason] for every verb, because fields and actions are personal data.
 func (s Shown) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, s.Reason())
 }
 
-// Format writes a fixed text, for every verb, because the fields hold personal
-// data.
+// Format writes a fixed text for every verb, because the fields are personal data.
 func (ShownAction) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "telecrm.ShownAction")
 }
 
-// GetLead reads a lead with up to 100 of its actions
-// (https://docs.telecrm.in/sync-api/leads/get). It sends one request; none, and
-// fails as [Rejected], without an id.
+// GetLead reads a lead with up to 100 of its actions (https://docs.telecrm.in/sync-api/leads/get).
+// It sends one request. Without an id it sends none and fails as [Rejected].
 func (c *Client) GetLead(ctx context.Context, leadID string) Shown {
 	path, err := leadPath(leadID)
 	if err != nil {
@@ -94,8 +87,7 @@ func (c *Client) GetLead(ctx context.Context, leadID string) Shown {
 	return readShown(c.conn.get(ctx, EndpointGet, path), leadID)
 }
 
-// readShown makes a result of what came back of a read. An answer without
-// fields is no lead.
+// readShown returns the result of reading a lead. A response without fields is an error.
 func readShown(r reply, leadID string) Shown {
 	shown := Shown{ServerTime: r.date}
 	answer, doc := read(r)
@@ -104,7 +96,7 @@ func readShown(r reply, leadID string) Shown {
 		err := r.unreadable(doc)
 		fields, ok := shownFields(r.body)
 		if err == nil && !ok {
-			err = errBroken
+			err = errNotTeleCRM
 		}
 		if err == nil {
 			shown.Fields = fields
@@ -118,29 +110,28 @@ func readShown(r reply, leadID string) Shown {
 	return shown
 }
 
-// Names of fields that are shown in more than one way.
+// Fields that are shown in more than one way.
 const (
 	fieldStatus   = "status"
 	fieldAssignee = "assignee"
-	fieldEmployee = "employeeid" // what live answers call the assignee
+	fieldEmployee = "employeeid" // the assignee in live responses
 )
 
-// besideFields are the keys beside a lead's fields that are none of them.
-var besideFields = []string{
+// nonFieldKeys are the keys beside a lead's fields that are not fields.
+var nonFieldKeys = []string{
 	"fields", "actions", "actions_skip", "actions_limit", "actions_total_count", "total_count", "remarks",
 	"id", "_id", "lead_id", "leadId", "error", "errors", "message", "code",
 }
 
-// shownFields reads the fields of a lead. Values that the documents show among
-// them were seen beside them, so it looks in both places. It reports whether
-// there are any where the documents have them.
+// shownFields returns the fields of a lead. Values that are documented inside fields were seen
+// beside it, so it looks in both places. It reports whether the documented object exists.
 func shownFields(body []byte) (map[string]any, bool) {
 	top := object(body)
 	fields, ok := top["fields"].(map[string]any)
 	if !ok {
 		return nil, false
 	}
-	for _, key := range besideFields {
+	for _, key := range nonFieldKeys {
 		delete(top, key)
 	}
 	fields = merged(fields, top)
@@ -150,8 +141,7 @@ func shownFields(body []byte) (map[string]any, bool) {
 	return fields, true
 }
 
-// object decodes a JSON object, with its numbers as they were written; nil if
-// it is none.
+// object decodes a JSON object, keeping numbers as written. It returns nil for anything else.
 func object(raw []byte) map[string]any {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -162,8 +152,7 @@ func object(raw []byte) map[string]any {
 	return decoded
 }
 
-// merged returns the values of both, without the nulls; of two with one name
-// the first.
+// merged returns the values of both maps without nulls. The first map wins.
 func merged(first, second map[string]any) map[string]any {
 	values := make(map[string]any, len(first)+len(second))
 	for _, from := range []map[string]any{second, first} {
@@ -176,8 +165,8 @@ func merged(first, second map[string]any) map[string]any {
 	return values
 }
 
-// shownActions reads the timeline. More tells that it is not known to be all of
-// it: one that is not there, although it was asked for, may hold anything.
+// shownActions parses the timeline. more means that it may be incomplete, which is also the case if
+// it was requested but is missing.
 func shownActions(doc *document) (actions []ShownAction, more bool) {
 	if doc.Actions == nil {
 		return nil, true
@@ -190,13 +179,13 @@ func shownActions(doc *document) (actions []ShownAction, more bool) {
 	}
 	total, err := strconv.Atoi(firstText(doc.ActionsTotal, doc.TotalCount))
 	if err != nil {
-		// Untold, so a full page may not be the last one.
+		// Without a total, a full page may not be the last one.
 		return actions, len(actions) < len(items) || len(items) >= actionsLimit
 	}
 	return actions, len(actions) < max(total, len(items))
 }
 
-// shownAction reads one entry. A payment's values stand beside its type.
+// shownAction parses one entry. A payment's values are beside its type.
 func shownAction(raw json.RawMessage) (ShownAction, bool) {
 	entry := object(raw)
 	kind, ok := entry["type"].(string)
@@ -221,8 +210,8 @@ func shownAction(raw json.RawMessage) (ShownAction, bool) {
 	return action, true
 }
 
-// actionPrefix stands before a custom action's code in the Async API and in
-// some of the Sync API's answers (https://docs.telecrm.in/concepts/actions).
+// actionPrefix precedes a custom action's code in the Async API and in some responses of the Sync
+// API (https://docs.telecrm.in/concepts/actions).
 const actionPrefix = "ACTION_"
 
 func bareType(actionType string) string {

@@ -56,7 +56,7 @@ func TestGetLeadReads(t *testing.T) {
 			telecrm.Shown{Fields: fields, Actions: []telecrm.ShownAction{note}, MoreActions: true},
 		},
 		{"more in all", `{` + lead + `,"actions":[],"actions_total_count":1}`, telecrm.Shown{Fields: fields, MoreActions: true}},
-		{"more in all, by its other name", `{` + lead + `,"actions":[],"total_count":"1"}`, telecrm.Shown{Fields: fields, MoreActions: true}},
+		{"more in all, as total_count", `{` + lead + `,"actions":[],"total_count":"1"}`, telecrm.Shown{Fields: fields, MoreActions: true}},
 		{"no more in all", `{` + lead + `,"actions":[],"total_count":0}`, telecrm.Shown{Fields: fields}},
 		{
 			"beside the fields", `{"id":"7","name":"y","rating":3,"employeeid":"a@example.org","fields":{"name":"Ravi Menon","city":null},"actions":[]}`,
@@ -80,21 +80,21 @@ func TestGetLeadReads(t *testing.T) {
 	}
 }
 
-// Successes that show no lead are none.
+// A success that does not show a lead is a failure.
 func TestReadsWithoutResult(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"nothing":         "",
-		"null":            "null",
-		"empty object":    "{}",
-		"list":            "[]",
-		"OK":              "OK",
-		"page":            errorPage,
-		"other API":       `{"status":"QUEUED"}`,
-		"other request":   `{"lead_id":"1","actions":[{"status":"CREATED"}],"remarks":[]}`,
-		"null content":    `{"fields":null,"customFields":null,"data":null}`,
-		"other types":     `{"fields":[],"customFields":{},"data":{}}`,
-		"beyond all size": `{"fields":{},"customFields":[],"data":[],"x":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}`,
+		"nothing":       "",
+		"null":          "null",
+		"empty object":  "{}",
+		"list":          "[]",
+		"OK":            "OK",
+		"page":          errorPage,
+		"other API":     `{"status":"QUEUED"}`,
+		"other request": `{"lead_id":"1","actions":[{"status":"CREATED"}],"remarks":[]}`,
+		"null content":  `{"fields":null,"customFields":null,"data":null}`,
+		"other types":   `{"fields":[],"customFields":{},"data":{}}`,
+		"too long":      `{"fields":{},"customFields":[],"data":[],"x":"` + strings.Repeat("x", telecrm.MaxAnswerBytes) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestShownFormatsAsItsReason(t *testing.T) {
 	}{
 		{telecrm.Shown{}, "lead shown, actions: 0"},
 		{telecrm.Shown{Fields: fields, Actions: []telecrm.ShownAction{action}}, "lead shown, actions: 1"},
-		{telecrm.Shown{Fields: fields, MoreActions: true}, "lead shown, actions: 0 and more"},
+		{telecrm.Shown{Fields: fields, MoreActions: true}, "lead shown, actions: at least 0"},
 		{telecrm.Shown{Failure: failure}, "missing, HTTP 404 LEAD_NOT_FOUND"},
 	} {
 		if got := tc.shown.Reason(); got != tc.want {
@@ -206,8 +206,8 @@ func TestSameAction(t *testing.T) {
 		{"another date", action("1042", int64(1767205800000)), shown("1042", "02/01/2026"), false},
 		{"date of a text", action("1042", "1767205800000"), shown("1042", "01/01/2026"), false},
 		{"phone with a plus", action("1042", "918123456789"), shown("1042", "+918123456789"), true},
-		{"plus that is no phone's", action("1042", "1 2"), shown("1042", "+1 2"), false},
-		{"beyond all numbers", action("1042", json.Number("1e999999999")), shown("1042", json.Number("2e999999999")), false},
+		{"plus without a phone", action("1042", "1 2"), shown("1042", "+1 2"), false},
+		{"out of range", action("1042", json.Number("1e999999999")), shown("1042", json.Number("2e999999999")), false},
 		{"boolean", action("1042", true), shown("1042", true), true},
 		{"another boolean", action("1042", true), shown("1042", false), false},
 		{"boolean as text", action("1042", true), shown("1042", "true"), false},
@@ -216,11 +216,11 @@ func TestSameAction(t *testing.T) {
 		{"list in another order", action("1042", []string{"a", "b"}), shown("1042", []any{"b", "a"}), true},
 		{"list with a repeat", action("1042", []string{"a", "a"}), shown("1042", []any{"b", "a"}), false},
 		{"shorter list", action("1042", []string{"a", "b"}), shown("1042", []any{"a"}), false},
-		{"no list", action("1042", []string{"a"}), shown("1042", "a"), false},
+		{"not a list", action("1042", []string{"a"}), shown("1042", "a"), false},
 		{"object", action("1042", map[string]any{"a": 1}), shown("1042", map[string]any{"a": json.Number("1.0")}), true},
 		{"another object", action("1042", map[string]any{"a": 1}), shown("1042", map[string]any{"b": json.Number("1")}), false},
-		{"no object", action("1042", map[string]any{"a": 1}), shown("1042", "a"), false},
-		{"no JSON", action("1042", math.NaN()), shown("1042", "x"), false},
+		{"not an object", action("1042", map[string]any{"a": 1}), shown("1042", "a"), false},
+		{"not JSON", action("1042", math.NaN()), shown("1042", "x"), false},
 
 		{"payment", action("PAYMENT", "2499"), shown("PAYMENT", "2499"), true},
 		{
@@ -260,7 +260,7 @@ func TestFieldDefinitionsReads(t *testing.T) {
 		{"truth as text", `[{"type":"phone","apiName":"phone","isLeadid":"TRUE","lockAfterCreate":"no"}]`, []telecrm.FieldDefinition{phone}},
 		{"none", `[]`, []telecrm.FieldDefinition{}},
 		{
-			"what cannot be read", `[null,7,{},{"apiName":""},{"apiName":"source","type":["x"],"lockAfterCreate":{},"options":[null,{},[1],{"label":"A"}]}]`,
+			"unreadable items", `[null,7,{},{"apiName":""},{"apiName":"source","type":["x"],"lockAfterCreate":{},"options":[null,{},[1],{"label":"A"}]}]`,
 			[]telecrm.FieldDefinition{{APIName: "source", Options: []string{"A"}}},
 		},
 	} {
@@ -305,7 +305,7 @@ func TestSimilarAction(t *testing.T) {
 	}{
 		"the same":                  {"1042", map[string]any{"note": "Call me", "count": json.Number("2"), "day": json.Number("1767240000000")}, true},
 		"prefix shown":              {"ACTION_1042", map[string]any{"note": "Call me"}, true},
-		"nothing of it left":        {"1042", nil, true},
+		"all values dropped":        {"1042", nil, true},
 		"a date written otherwise":  {"1042", map[string]any{"note": "Call me", "day": "01/01/2026"}, true},
 		"another note":              {"1042", map[string]any{"note": "Hello"}, false},
 		"another number":            {"1042", map[string]any{"note": "Call me", "count": json.Number("3")}, false},

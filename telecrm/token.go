@@ -5,22 +5,20 @@ import (
 	"io"
 )
 
-// redacted stands where a token would be printed.
+// redacted replaces a token in output.
 const redacted = "REDACTED"
 
-// Token is an API token. However it is formatted or marshaled, it shows only
-// that it is one; convert it to a string to use it. Two things are beyond its
-// methods: fmt prints unexported fields, and encoding/json the keys of maps,
-// without asking them.
+// Token is an API token. Formatting or marshaling it does not reveal it; convert it to a string to
+// use it. There are two exceptions: fmt prints unexported fields, and encoding/json the keys of
+// maps, without calling its methods.
 type Token string
 
-// Format writes a fixed word in place of the token, for every verb.
+// Format writes a fixed word for every verb.
 func (Token) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, redacted)
 }
 
-// MarshalText gives a fixed word in place of the token, so that JSON and
-// structured loggers cannot show it.
+// MarshalText returns a fixed word, so that JSON and structured loggers do not reveal the token.
 func (Token) MarshalText() ([]byte, error) {
 	return []byte(redacted), nil
 }

@@ -19,8 +19,7 @@ const (
 	errorPage = "<!doctype html><title>Oops</title><h1>Something went wrong</h1>"
 )
 
-// The API's documented and observed answers, and those of what may stand in
-// front of it.
+// Documented and observed responses of the API, and those of proxies in front of it.
 func TestCreateLeadVerdict(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -71,7 +70,7 @@ func TestCreateLeadVerdict(t *testing.T) {
 			want: telecrm.Answer{Status: 201, Verdict: telecrm.Created},
 		},
 		{
-			name: "success with nothing",
+			name: "success without a body",
 			want: telecrm.Answer{Status: 201, Verdict: telecrm.Created},
 		},
 		{
@@ -164,7 +163,7 @@ func TestCreateLeadVerdict(t *testing.T) {
 			want: telecrm.Answer{Status: 401, Verdict: telecrm.Hold},
 		},
 		{
-			name: "401 with nothing",
+			name: "401 without a body",
 			want: telecrm.Answer{Status: 401, Verdict: telecrm.Hold},
 		},
 		{
@@ -173,7 +172,7 @@ func TestCreateLeadVerdict(t *testing.T) {
 			want: telecrm.Answer{Status: 402, Verdict: telecrm.Hold, Code: "BUY_LICENSE"},
 		},
 		{
-			name: "402 with nothing",
+			name: "402 without a body",
 			want: telecrm.Answer{Status: 402, Verdict: telecrm.Hold},
 		},
 		{
@@ -256,12 +255,12 @@ func TestCreateLeadVerdict(t *testing.T) {
 			want: telecrm.Answer{Status: 503, Verdict: telecrm.Retry, Ambiguous: true},
 		},
 		{
-			name: "license expired, as a client's fault",
+			name: "license expired, with a 4xx",
 			body: `{"error":{"code":"ENTERPRISE_LICENSE_EXPIRED"}}`,
 			want: telecrm.Answer{Status: 400, Verdict: telecrm.Hold, Code: "ENTERPRISE_LICENSE_EXPIRED"},
 		},
 		{
-			name: "license expired, as the server's fault",
+			name: "license expired, with a 5xx",
 			body: `{"error":{"code":"ENTERPRISE_LICENSE_EXPIRED"}}`,
 			want: telecrm.Answer{Status: 500, Verdict: telecrm.Hold, Code: "ENTERPRISE_LICENSE_EXPIRED"},
 		},
