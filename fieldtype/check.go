@@ -21,7 +21,7 @@ func (r Rules) Check() error {
 func (r Rules) checkCountry() error {
 	switch {
 	case r.Country == "" && r.Type == Phone:
-		return errors.New("phone field without a country: numbers typed without a country code need one; " +
+		return errors.New("a phone field needs a country for numbers typed without a country code: " +
 			`set one, such as "country IN"`)
 	case r.Country == "" || phonenumbers.GetSupportedRegions()[strings.ToUpper(r.Country)]:
 		return nil

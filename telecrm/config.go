@@ -49,17 +49,17 @@ type Config struct {
 
 // Errors that [New] and [NewAsync] wrap.
 var (
-	ErrToken        = errors.New("invalid token")
-	ErrEnterpriseID = errors.New("invalid enterprise id")
-	ErrBaseURL      = errors.New("invalid base url")
+	ErrToken        = errors.New("token cannot be used")
+	ErrEnterpriseID = errors.New("enterprise id cannot be used")
+	ErrBaseURL      = errors.New("base url cannot be used")
 )
 
 func checkToken(token Token) error {
 	switch {
 	case token == "":
-		return fmt.Errorf("%w: empty", ErrToken)
+		return fmt.Errorf("%w: it is empty", ErrToken)
 	case strings.ContainsFunc(string(token), isNotGraphicASCII):
-		return fmt.Errorf("%w: contains a space, a line break or a non-ASCII character; copy it again", ErrToken)
+		return fmt.Errorf("%w: it contains a space, a line break or a non-ASCII character; copy it again", ErrToken)
 	}
 	return nil
 }
@@ -67,11 +67,11 @@ func checkToken(token Token) error {
 func checkEnterpriseID(id string) error {
 	switch {
 	case id == "":
-		return fmt.Errorf("%w: empty", ErrEnterpriseID)
+		return fmt.Errorf("%w: it is empty", ErrEnterpriseID)
 	case strings.Contains(id, ":"):
-		return fmt.Errorf("%w: contains a colon like a token; use the 24-character id that TeleCRM shows beside the tokens", ErrEnterpriseID)
+		return fmt.Errorf("%w: it holds a colon, as tokens do; use the 24-character id that TeleCRM shows beside them", ErrEnterpriseID)
 	case id == "." || id == ".." || strings.ContainsAny(id, `/\?#%`) || strings.ContainsFunc(id, isNotGraphicASCII):
-		return fmt.Errorf("%w: contains an invalid character; copy it again", ErrEnterpriseID)
+		return fmt.Errorf("%w: it contains an invalid character; copy it again", ErrEnterpriseID)
 	}
 	return nil
 }
@@ -83,13 +83,13 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		// The parser's own error quotes the URL, which may contain a password.
-		return nil, fmt.Errorf("%w: not a URL", ErrBaseURL)
+		return nil, fmt.Errorf("%w: it is not a URL", ErrBaseURL)
 	case base.Hostname() == "" || base.Scheme != "https" && base.Scheme != "http":
-		return nil, fmt.Errorf("%w: must begin with https:// and a host", ErrBaseURL)
+		return nil, fmt.Errorf("%w: it must begin with https:// and a host", ErrBaseURL)
 	case base.Scheme == "http" && !isLoopback(base.Hostname()):
-		return nil, fmt.Errorf("%w: must be https; otherwise the token and leads are sent unencrypted", ErrBaseURL)
+		return nil, fmt.Errorf("%w: it must be https; otherwise the token and leads are sent unencrypted", ErrBaseURL)
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, fmt.Errorf("%w: must not contain a user, query or fragment", ErrBaseURL)
+		return nil, fmt.Errorf("%w: it must not contain a user, query or fragment", ErrBaseURL)
 	}
 	return base, nil
 }

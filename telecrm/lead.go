@@ -74,7 +74,7 @@ func CheckActionType(actionType string) error {
 	}
 	isNotDigit := func(r rune) bool { return r < '0' || r > '9' }
 	if actionType == "" || strings.ContainsFunc(actionType, isNotDigit) {
-		return fmt.Errorf("unknown action type %q; use a bare numeric code such as 1042 (without ACTION_) or %s", actionType, ActionPayment)
+		return fmt.Errorf("action type %q is neither a bare numeric code such as 1042 (without ACTION_) nor %s", actionType, ActionPayment)
 	}
 	return nil
 }
