@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Builtin is the page for a form whose own page is not at hand: what is
-// wrong, and the form again with what was typed.
+// Builtin is the page for a form whose own page is not available: the errors, and the form again
+// with the visitor's input.
 type Builtin struct {
 	Words    *Words    // nil for English
-	Action   string    // where the form posts to
-	Back     string    // the page that the form is on; empty if not known
-	Code     string    // of an error about the form as a whole; may be empty
-	Note     string    // the operator's own words after the message of Code; may be empty
-	Controls []Control // what the visitor sees and can change
-	Hidden   []Pair    // what else was sent
+	Action   string    // the URL that the form posts to
+	Back     string    // the URL of the form's page; empty if unknown
+	Code     string    // of an error about the whole form; may be empty
+	Note     string    // the operator's text after the message of Code; may be empty
+	Controls []Control // the visible controls of the form
+	Hidden   []Pair    // other posted values
 }
 
 // Pair is a name and a value.
@@ -35,15 +35,15 @@ type Control struct {
 	Required bool
 	// Autocomplete is the HTML autocomplete token; may be empty.
 	Autocomplete string
-	Values       []string // what was typed or chosen
-	Options      []string // for the kinds that have them
-	Error        Phrase   // what to do about it; empty if it is right
+	Values       []string // typed or chosen values
+	Options      []string // for kinds with options
+	Error        Phrase   // what to do about it; empty if valid
 }
 
-// Kind is a way to ask.
+// Kind is a type of control.
 type Kind string
 
-// The kinds. The value of those that are an <input> is its type.
+// The kinds. For an <input>, the kind is its type.
 const (
 	Line       Kind = "text"
 	Email      Kind = "email"
@@ -54,7 +54,7 @@ const (
 	Checkboxes Kind = "checkboxes"
 )
 
-// Value is the typed value of a control that has one.
+// Value returns the last value, or "".
 func (c Control) Value() string {
 	if len(c.Values) == 0 {
 		return ""
@@ -62,8 +62,7 @@ func (c Control) Value() string {
 	return c.Values[len(c.Values)-1]
 }
 
-// Chosen reports whether option was chosen, in whatever case and spacing it
-// was sent.
+// Chosen reports whether option was chosen, regardless of case and spacing.
 func (c Control) Chosen(option string) bool {
 	fold := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	return slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(fold(v), fold(option)) })
@@ -72,7 +71,7 @@ func (c Control) Chosen(option string) bool {
 // IsWrong reports whether the control has an error.
 func (c Control) IsWrong() bool { return !c.Error.isEmpty() }
 
-// Failed lists the controls that have an error.
+// Failed returns the controls with an error.
 func (b Builtin) Failed() []Control {
 	failed := make([]Control, 0, len(b.Controls))
 	for _, c := range b.Controls {
@@ -83,11 +82,10 @@ func (b Builtin) Failed() []Control {
 	return failed
 }
 
-// Heading says what the page is for.
+// Heading returns the page's heading.
 func (b Builtin) Heading() Phrase { return b.Words.heading(b.Code, len(b.Failed())) }
 
-// Title is the page's title, which begins with the word for an error if there
-// is one.
+// Title returns the page's title, which begins with the word for an error if there is one.
 func (b Builtin) Title() string {
 	if b.Code == codeConfirm && len(b.Failed()) == 0 {
 		return b.Heading().String()
@@ -95,7 +93,7 @@ func (b Builtin) Title() string {
 	return b.Words.Text(ErrorPrefix) + " " + b.Heading().String()
 }
 
-// Style is the page's style sheet, which stands inside it.
+// Style returns the page's embedded style sheet.
 func (Builtin) Style() template.CSS { return template.CSS(builtinStyle) }
 
 //go:embed builtin.css
@@ -106,9 +104,9 @@ var builtinHTML string
 
 var builtinTemplate = template.Must(template.New("builtin").Parse(builtinHTML))
 
-// BuiltinPolicy is the Content-Security-Policy under which the page works: it
-// runs no script and loads nothing. Where the form posts to, and so where the
-// answer redirects to, is left open.
+// BuiltinPolicy returns the Content-Security-Policy of the page. It allows no scripts and no
+// external resources. It does not restrict where the form posts to, or where the response redirects
+// to.
 func BuiltinPolicy() string { return builtinPolicy }
 
 var builtinPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; base-uri 'none'"

@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// enquiry has a control of each kind, in two of which nothing is wrong.
+// enquiry has a control of each kind. Two of them are valid.
 func enquiry() page.Builtin {
 	return page.Builtin{
 		Action: "/enquire?utm_source=ad",
@@ -33,7 +33,7 @@ func enquiry() page.Builtin {
 	}
 }
 
-// pages are those that the handler makes.
+// pages are the pages that the handler shows.
 func pages() map[string]page.Builtin {
 	allRight := enquiry()
 	for i := range allRight.Controls {
@@ -50,7 +50,7 @@ func pages() map[string]page.Builtin {
 	}
 }
 
-// eachPage runs check on the pages that the handler makes.
+// eachPage runs check on each page that the handler shows.
 func eachPage(t *testing.T, check func(*testing.T, page.Builtin, document)) {
 	t.Helper()
 	for name, b := range pages() {
@@ -70,27 +70,27 @@ func TestBuiltinOutline(t *testing.T) {
 			t.Errorf("the page is %+v", root.Attr)
 		}
 		if title := text(only(t, doc.root, "title")); !strings.HasPrefix(title, "Error: ") {
-			t.Errorf("the title %q does not begin with what a screen reader must say first", title)
+			t.Errorf("the title %q does not begin with the word for an error", title)
 		}
 		if doc.root.FirstChild.Type != html.DoctypeNode {
-			t.Error("without a doctype, browsers lay it out as in the nineties")
+			t.Error("the page does not begin with a doctype")
 		}
 		if text(only(t, doc.root, "h1")) == "" {
 			t.Error("the heading is empty")
 		}
 		summary := firstElement(only(t, doc.root, "main"))
 		if summary != ancestor(only(t, doc.root, "h1"), "div").Parent {
-			t.Error("the summary, with the heading, is not the first in main")
+			t.Error("the summary with the heading is not first in main")
 		}
 		if value(summary, "tabindex") != "-1" || !slices.Equal(having(doc.root, "autofocus"), []*html.Node{summary}) {
-			t.Error("the summary does not get the focus, alone")
+			t.Error("the summary is not the only element with autofocus")
 		}
 		if alerts := having(doc.root, "role"); len(alerts) != 1 || alerts[0].Parent != summary || value(alerts[0], "role") != "alert" {
-			t.Error("the alert is not right inside the summary")
+			t.Error("the alert is not a child of the summary")
 		}
-		// A name for what has no role is not allowed (ARIA 1.2, section 8.6).
+		// An element without a role must not have a name (ARIA 1.2, section 8.6).
 		for _, e := range slices.Concat(having(doc.root, "aria-label"), having(doc.root, "aria-labelledby")) {
-			t.Errorf("<%s> is given a name of its own", e.Data)
+			t.Errorf("<%s> has a name but no role", e.Data)
 		}
 	})
 }
@@ -101,27 +101,27 @@ func TestBuiltinReferences(t *testing.T) {
 		for _, e := range having(doc.root, "id") {
 			id := value(e, "id")
 			if id == "" || seen[id] {
-				t.Errorf("the id %q is empty or not the only one", id)
+				t.Errorf("the id %q is empty or not unique", id)
 			}
 			seen[id] = true
 		}
 		for _, attribute := range []string{"for", "aria-describedby"} {
 			for _, e := range having(doc.root, attribute) {
 				if id := value(e, attribute); !seen[id] {
-					t.Errorf("%s refers to %q, which is not there", attribute, id)
+					t.Errorf("%s refers to the missing id %q", attribute, id)
 				}
 			}
 		}
 	})
 }
 
-// Each error stands in the summary, where a link leads to the control, and at
-// the control, which says that it is wrong and why.
+// Each error is in the summary, with a link to the control, and at the control, which is marked as
+// invalid and described by it.
 func TestBuiltinErrors(t *testing.T) {
 	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
 		alert := having(doc.root, "role")[0]
 		if b.Code != "" && text(all(alert, "p")[0]) != english.FormMessage(b.Code) {
-			t.Errorf("the alert does not say %q", english.FormMessage(b.Code))
+			t.Errorf("the alert does not contain %q", english.FormMessage(b.Code))
 		}
 		links := all(alert, "a")
 		failed := b.Failed()
@@ -132,11 +132,11 @@ func TestBuiltinErrors(t *testing.T) {
 		for i, c := range failed {
 			wrong[c.Name] = true
 			if text(links[i]) != c.Error.String() {
-				t.Errorf("link %d says %q, want %q", i, text(links[i]), c.Error.String())
+				t.Errorf("link %d is %q, want %q", i, text(links[i]), c.Error.String())
 			}
 			target := byID(doc.root, strings.TrimPrefix(value(links[i], "href"), "#"))
 			if target == nil || !slices.Contains(controls(doc.root), target) || value(target, "name") != c.Name {
-				t.Fatalf("the link about %s leads to %+v", c.Name, target)
+				t.Fatalf("the link for %s leads to %+v", c.Name, target)
 			}
 			described := target
 			if c.Kind == page.Checkboxes {
@@ -144,7 +144,7 @@ func TestBuiltinErrors(t *testing.T) {
 			}
 			reason := byID(doc.root, value(described, "aria-describedby"))
 			if reason == nil || text(reason) != "Error: "+c.Error.String() {
-				t.Errorf("the reason given at %s is %+v", c.Name, reason)
+				t.Errorf("the error at %s is %+v", c.Name, reason)
 			}
 		}
 		for _, control := range controls(doc.root) {
@@ -152,7 +152,7 @@ func TestBuiltinErrors(t *testing.T) {
 				t.Errorf("%s: wrong %v, marked %q", name, wrong[name], value(control, "aria-invalid"))
 			}
 		}
-		// What is right is described by nothing.
+		// Valid controls have no description.
 		if got := len(having(doc.root, "aria-describedby")); got != len(failed) {
 			t.Errorf("%d descriptions for %d errors", got, len(failed))
 		}
@@ -163,7 +163,7 @@ func TestBuiltinControls(t *testing.T) {
 	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
 		if len(b.Controls) == 0 {
 			if len(all(doc.root, "form")) != 0 {
-				t.Error("there is a form with nothing in it")
+				t.Error("the form is empty")
 			}
 			return
 		}
@@ -172,20 +172,19 @@ func TestBuiltinControls(t *testing.T) {
 			t.Errorf("the form is %+v", form.Attr)
 		}
 		if value(only(t, form, "button"), "type") != "submit" {
-			t.Error("the button does not send the form")
+			t.Error("the button does not submit the form")
 		}
-		b.Code = "" // the test of errors looks at its message
+		b.Code = "" // checked in the test of errors
 		for i, c := range b.Controls {
 			b.Controls[i].Error = page.Said(words(c.Error))
 		}
 		if diff := cmp.Diff(b, read(t, doc)); diff != "" {
-			t.Errorf("the page holds something else (-want +got):\n%s", diff)
+			t.Errorf("fields of the page (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A group of boxes does not get the attribute, which would say of each box
-// that it must be ticked.
+// A group of checkboxes does not get the attribute, which would require each box to be ticked.
 func TestBuiltinRequired(t *testing.T) {
 	doc := write(t, enquiry())
 	var required []string
@@ -214,18 +213,17 @@ func TestBuiltinGroups(t *testing.T) {
 	}
 	for _, group := range groups {
 		if firstElement(group).Data != "legend" {
-			t.Error("a group does not begin with its legend")
+			t.Error("the legend is not first in its group")
 		}
 	}
 	for _, box := range all(doc.root, "input") {
 		if value(box, "type") == "checkbox" && ancestor(box, "fieldset") == nil {
-			t.Errorf("the box %s stands outside of a group", value(box, "value"))
+			t.Errorf("checkbox %s is outside of a group", value(box, "value"))
 		}
 	}
 }
 
-// The last of several values is the one that a control for one value shows,
-// and without any it shows none.
+// A control for one value shows the last of several values, and nothing without any.
 func TestBuiltinShowsOneValue(t *testing.T) {
 	for _, values := range [][]string{nil, {""}, {"first", ""}, {"first", "last"}} {
 		want := ""
@@ -235,25 +233,24 @@ func TestBuiltinShowsOneValue(t *testing.T) {
 		for _, kind := range []page.Kind{page.Line, page.Email, page.Tel, page.URL, page.LongText} {
 			doc := write(t, page.Builtin{Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: kind, Values: values}}})
 			if got := read(t, doc).Controls[0].Value(); got != want {
-				t.Errorf("%s shows %q of %q, want %q", kind, got, values, want)
+				t.Errorf("%s shows %q for %q, want %q", kind, got, values, want)
 			}
 		}
 	}
 }
 
-// Without an answer that is listed, the list stands at no answer, rather than
-// at the first one.
-func TestBuiltinSelectOffersNoAnswer(t *testing.T) {
+// A select without a listed value selects no option, not the first one.
+func TestBuiltinSelectWithoutAnswer(t *testing.T) {
 	for _, values := range [][]string{nil, {""}, {"Nuclear"}} {
 		doc := write(t, page.Builtin{Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: page.Select, Options: []string{"Roof"}, Values: values}}})
 		options := all(doc.root, "option")
 		if len(options) != 2 || value(options[0], "value") != "" || text(options[0]) != "" || len(having(doc.root, "selected")) != 0 {
-			t.Errorf("for %q the list is %s", values, doc.source)
+			t.Errorf("values %q: the select is %s", values, doc.source)
 		}
 	}
 }
 
-func TestBuiltinTakesPartInNothing(t *testing.T) {
+func TestBuiltinIsSelfContained(t *testing.T) {
 	eachPage(t, func(t *testing.T, _ page.Builtin, doc document) {
 		known := map[string]bool{
 			"a": true, "bdi": true, "body": true, "button": true, "div": true, "fieldset": true, "form": true, "h1": true, "head": true, "html": true,
@@ -262,7 +259,7 @@ func TestBuiltinTakesPartInNothing(t *testing.T) {
 		}
 		for _, e := range all(doc.root) {
 			if !known[e.Data] {
-				t.Errorf("what does <%s> do here", e.Data)
+				t.Errorf("unexpected <%s>", e.Data)
 			}
 			for _, a := range e.Attr {
 				switch {
@@ -277,15 +274,15 @@ func TestBuiltinTakesPartInNothing(t *testing.T) {
 		}
 		for _, away := range []string{"://", "url(", "@import", "<!--"} {
 			if strings.Contains(strings.ToLower(doc.source), away) {
-				t.Errorf("the page holds %s", away)
+				t.Errorf("the page contains %s", away)
 			}
 		}
 	})
 }
 
-// The page is in one language and its direction; the operator's words and
-// labels, and what nobody has translated, are told apart.
-func TestBuiltinSpeaksALanguage(t *testing.T) {
+// The page has one language and direction. Operator texts, labels and untranslated texts are
+// marked.
+func TestBuiltinLanguage(t *testing.T) {
 	catalog, err := page.Shipped().With(fstest.MapFS{"ur.json": {Data: []byte(`{"REQUIRED": "“{label}” لکھیں۔"}`)}})
 	if err != nil {
 		t.Fatal(err)
@@ -313,33 +310,33 @@ func TestBuiltinSpeaksALanguage(t *testing.T) {
 				{"button", words.Text(page.SendAgain)},
 			} {
 				if got := text(all(doc.root, e.name)[0]); got != e.want {
-					t.Errorf("<%s> says %q, want %q", e.name, got, e.want)
+					t.Errorf("<%s> is %q, want %q", e.name, got, e.want)
 				}
 			}
 			links := all(doc.root, "a")
 			if got := text(links[len(links)-1]); got != words.Text(page.Back) {
-				t.Errorf("the way back is called %q", got)
+				t.Errorf("the link back is %q", got)
 			}
 			if names := all(links[0], "bdi"); len(names) != 1 || text(names[0]) != "Your name" {
-				t.Error("the label in a message is not set apart")
+				t.Error("the label in a message is not isolated")
 			}
 			if own := firstElement(links[1]); own.Data != "bdi" || text(own) != "Enter a phone number." {
-				t.Error("the operator's words are not set apart")
+				t.Error("the operator's text is not marked")
 			}
 			english := having(only(t, doc.root, "main"), "lang")
 			if (len(english) > 0) != (tag == "ur") {
-				t.Errorf("%d texts are in another language", len(english))
+				t.Errorf("%d texts are marked as another language", len(english))
 			}
 			for _, e := range english {
 				if value(e, "lang") != "en" || value(e, "dir") != "ltr" {
-					t.Errorf("what is not translated is %+v", e.Attr)
+					t.Errorf("the untranslated text is %+v", e.Attr)
 				}
 			}
 		})
 	}
 }
 
-func TestBuiltinAsksOnceMore(t *testing.T) {
+func TestBuiltinConfirm(t *testing.T) {
 	b := page.Builtin{Code: "CONFIRM", Action: "/enquire", Controls: []page.Control{{ID: "q1", Name: "x", Label: "X", Kind: page.Line}}}
 	doc := write(t, b)
 	if title, heading := text(only(t, doc.root, "title")), text(only(t, doc.root, "h1")); title != "One more step" || heading != "One more step" {

@@ -21,9 +21,8 @@ import (
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// Shipped returns the words that come with the plugin: in English, Hindi,
-// Tamil, Telugu, Kannada, Marathi, Bengali, Gujarati, German, French, Spanish
-// and Arabic, a file each in the folder messages.
+// Shipped returns the texts of the plugin: English, Hindi, Tamil, Telugu, Kannada, Marathi,
+// Bengali, Gujarati, German, French, Spanish and Arabic, one file each in the folder messages.
 var Shipped = sync.OnceValue(func() *Catalog {
 	files, err := fs.Sub(messageFiles, "messages")
 	if err != nil {
@@ -36,14 +35,13 @@ var Shipped = sync.OnceValue(func() *Catalog {
 	return shipped
 })
 
-// Catalog holds the words in each language. It does not change.
+// Catalog contains the texts of each language. It is immutable.
 type Catalog struct {
-	languages map[string]*Words // by tag, in small letters
+	languages map[string]*Words // by tag in lower case
 }
 
-// For returns the words in the first of the languages that there are words
-// in, or else in English. Each is a BCP 47 tag, and stands for what is left of
-// it without its last parts, too: "hi-IN" for "hi" (RFC 4647, section 3.4).
+// For returns the texts in the first available language, or else in English. Languages are BCP 47
+// tags. A tag also matches without its last parts: "hi-IN" finds "hi" (RFC 4647, section 3.4).
 func (c *Catalog) For(languages ...string) *Words {
 	for _, tag := range languages {
 		if words := c.nearest(tag); words != nil {
@@ -64,10 +62,9 @@ func (c *Catalog) nearest(tag string) *Words {
 	return nil
 }
 
-// With returns a catalog in which the message files of files, one
-// <language>.json each, come before c. What a file leaves out is as in c in
-// the same language or, for want of that, in English. An error names the file
-// and, if it is about one, the key.
+// With returns a catalog in which the message files of files, one <language>.json each, take
+// precedence over c. Missing texts come from c in the same language, or else in English. An error
+// names the file and, if it is about one, the key.
 func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
@@ -82,8 +79,7 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 	if len(names) == 0 {
 		return nil, errors.New("there is no message file; name one after its language, such as hi.json")
 	}
-	// English comes first, because others fall back on it, and "de" comes
-	// before "de-AT".
+	// English comes first because other languages fall back on it, and "de" before "de-AT".
 	slices.SortFunc(names, func(a, b string) int {
 		switch {
 		case a == "en":
@@ -106,7 +102,7 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 		}
 		tag := strings.ToLower(words.Tag())
 		if other, twice := seen[tag]; twice {
-			return nil, fmt.Errorf("%s: %s is for the same language; make one file of the two", name, other)
+			return nil, fmt.Errorf("%s: %s is for the same language; merge the two files", name, other)
 		}
 		seen[tag] = name
 		with.languages[tag] = words
@@ -114,24 +110,23 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 	return with, nil
 }
 
-// read reads the message file of that name, of whose language there may be
-// words already. The model knows all keys and the placeholders of each; only
-// the English file that is shipped has none.
+// read reads the message file of the language name, on top of the texts that c has for it. model
+// has all keys and their placeholders. It is nil only for the shipped English file.
 func (c *Catalog) read(files fs.FS, name string, model *Words) (*Words, error) {
 	tag, err := language.Parse(name)
 	if err != nil || tag.IsRoot() {
-		return nil, errors.New("the file's name is no language; use a tag such as hi or pt-BR")
+		return nil, errors.New("file name is not a language; use a tag such as hi or pt-BR")
 	}
 	content, err := fs.ReadFile(files, name+".json")
 	if err != nil {
-		return nil, fmt.Errorf("reading it: %w", err)
+		return nil, fmt.Errorf("reading file: %w", err)
 	}
 	if !utf8.Valid(content) {
-		return nil, errors.New("it is not in UTF-8; save it in that encoding")
+		return nil, errors.New("file is not UTF-8; save it as UTF-8")
 	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(bytes.TrimPrefix(content, []byte("\uFEFF")), &values); err != nil {
-		return nil, fmt.Errorf("it is no JSON object of texts: %w", err)
+		return nil, fmt.Errorf("not a JSON object of texts: %w", err)
 	}
 	words := &Words{language: tag, texts: make(map[Key]text)}
 	if known := c.For(tag.String()); known != nil {
@@ -140,7 +135,7 @@ func (c *Catalog) read(files fs.FS, name string, model *Words) (*Words, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		var content string
 		if err := json.Unmarshal(values[key], &content); err != nil || strings.TrimSpace(content) == "" {
-			return nil, fmt.Errorf("%q has no text; write one in quotes, or leave the key out", key)
+			return nil, fmt.Errorf("%q has no text; write one in quotes, or remove the key", key)
 		}
 		pieces := piecesOf(content)
 		if model != nil {
@@ -150,7 +145,7 @@ func (c *Catalog) read(files fs.FS, name string, model *Words) (*Words, error) {
 		}
 		words.texts[Key(key)] = text{tag, pieces}
 	}
-	// A text stands for its plural forms too, unless the file has its own.
+	// A text also replaces its plural forms, unless the file has them too.
 	maps.DeleteFunc(words.texts, func(key Key, _ text) bool {
 		base, _, isPlural := strings.Cut(string(key), ".")
 		return isPlural && values[base] != nil && values[string(key)] == nil
@@ -158,7 +153,7 @@ func (c *Catalog) read(files fs.FS, name string, model *Words) (*Words, error) {
 	return words, nil
 }
 
-// check holds a text of another file against w's own.
+// check compares a text of another file with w's text of the same key.
 func (w *Words) check(key Key, pieces []Piece) error {
 	base, form, isPlural := strings.Cut(string(key), ".")
 	model, known := w.texts[Key(base)]
@@ -167,20 +162,20 @@ func (w *Words) check(key Key, pieces []Piece) error {
 	}
 	allowed := placeholdersOf(model.pieces)
 	if isPlural && (!slices.Contains(slices.Collect(maps.Values(pluralForms)), form) || !slices.Contains(allowed, "limit")) {
-		return errors.New("there is no such key; zero, one, two, few or many may follow the dot, in a key of a text with {limit}")
+		return errors.New("there is no such key; only zero, one, two, few or many may follow the dot, in keys of texts with {limit}")
 	}
 	for _, piece := range pieces {
 		switch {
 		case piece.Inserted && !slices.Contains(allowed, piece.Text):
 			return fmt.Errorf("{%s} is no placeholder of this text; %s", piece.Text, mayHave(allowed))
 		case !piece.Inserted && strings.ContainsAny(piece.Text, "{}"):
-			return fmt.Errorf("a brace belongs to no placeholder; %s", mayHave(allowed))
+			return fmt.Errorf("brace outside a placeholder; %s", mayHave(allowed))
 		}
 	}
 	return nil
 }
 
-// mayHave says which placeholders a text may have.
+// mayHave names the placeholders that a text may have.
 func mayHave(placeholders []string) string {
 	if len(placeholders) == 0 {
 		return "it has none"
@@ -188,7 +183,7 @@ func mayHave(placeholders []string) string {
 	return "it may have {" + strings.Join(placeholders, "}, {") + "}"
 }
 
-// keys lists those that a message file may have, without the plural forms.
+// keys returns the keys of a message file without plural forms.
 func (w *Words) keys() []string {
 	var list []string
 	for key := range w.texts {
@@ -202,7 +197,7 @@ func (w *Words) keys() []string {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// piecesOf takes a text apart at its placeholders.
+// piecesOf splits a text at its placeholders.
 func piecesOf(content string) []Piece {
 	var pieces []Piece
 	at := 0
@@ -219,7 +214,7 @@ func piecesOf(content string) []Piece {
 	return pieces
 }
 
-// placeholdersOf lists those that the text has.
+// placeholdersOf returns the names of the placeholders.
 func placeholdersOf(pieces []Piece) []string {
 	var list []string
 	for _, piece := range pieces {

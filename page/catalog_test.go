@@ -19,7 +19,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// languages are those that words are shipped in.
+// languages are the shipped languages.
 var languages = []string{"en", "hi", "ta", "te", "kn", "mr", "bn", "gu", "de", "fr", "es", "ar"}
 
 func readMessages(t *testing.T, tag string) map[string]string {
@@ -37,16 +37,16 @@ func readMessages(t *testing.T, tag string) map[string]string {
 
 var (
 	placeholders = regexp.MustCompile(`\{[^}]*\}`)
-	// scripts are those that each language's words must be in, to a letter.
+	// scripts are the scripts of the languages' texts.
 	scripts = map[string]*unicode.RangeTable{
 		"en": unicode.Latin, "hi": unicode.Devanagari, "ta": unicode.Tamil, "te": unicode.Telugu, "kn": unicode.Kannada, "mr": unicode.Devanagari,
 		"bn": unicode.Bengali, "gu": unicode.Gujarati, "de": unicode.Latin, "fr": unicode.Latin, "es": unicode.Latin, "ar": unicode.Arabic,
 	}
-	// examples are what stands in Latin letters in every language.
+	// examples are texts in Latin letters in every language.
 	examples = regexp.MustCompile(`name@example\.com|https://www\.example\.com|\{[a-z]+\}`)
 )
 
-func TestShippedFilesAreWhole(t *testing.T) {
+func TestShippedFilesAreComplete(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("messages", "*"))
 	if err != nil || len(files) != len(languages) {
 		t.Fatalf("%d files for %d languages (error %v)", len(files), len(languages), err)
@@ -64,30 +64,30 @@ func TestShippedFilesAreWhole(t *testing.T) {
 				base, _, isPlural := strings.Cut(key, ".")
 				model, known := english[base]
 				if !known {
-					t.Errorf("%s is no key", key)
+					t.Errorf("%s is not a key", key)
 				}
 				want, got := slices.Sorted(slices.Values(placeholders.FindAllString(model, -1))), slices.Sorted(slices.Values(placeholders.FindAllString(text, -1)))
-				if isPlural { // "one" and "two" may say the number in words
+				if isPlural { // "one" and "two" may spell the number out
 					want, got = without(want, "{limit}"), without(got, "{limit}")
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: placeholders (-want +got):\n%s", key, diff)
 				}
 				if strings.TrimSpace(text) != text || strings.Contains(text, "  ") || strings.ContainsAny(text, `"'<>&`) {
-					t.Errorf("%s: %q is not well written", key, text)
+					t.Errorf("%s: %q has wrong spacing or punctuation", key, text)
 				}
 				if strings.ToUpper(key[:1]) == key[:1] && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "।") {
-					t.Errorf("%s: %q is not made of sentences", key, text)
+					t.Errorf("%s: %q is not a sentence", key, text)
 				}
 				for _, letter := range examples.ReplaceAllString(text, "") {
 					if unicode.IsLetter(letter) && !unicode.Is(scripts[tag], letter) {
-						t.Errorf("%s: %q holds %q", key, text, letter)
+						t.Errorf("%s: %q contains %q", key, text, letter)
 					}
 				}
 			}
-			// Dates as our own reader takes them.
+			// Dates in a format that our parser accepts.
 			if !strings.Contains(texts["TYPE_DATE"], "2026-03-31") {
-				t.Errorf("%q gives no example", texts["TYPE_DATE"])
+				t.Errorf("%q does not have an example", texts["TYPE_DATE"])
 			}
 		})
 	}
@@ -97,9 +97,8 @@ func without(list []string, s string) []string {
 	return slices.DeleteFunc(list, func(of string) bool { return of == s })
 }
 
-// Whatever differs by number in a language has all of that language's forms
-// for whole numbers that a limit can be.
-func TestPluralFormsAreWhole(t *testing.T) {
+// Texts that depend on a number have all plural forms that the language needs for a limit.
+func TestPluralFormsAreComplete(t *testing.T) {
 	names := map[plural.Form]string{plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
 	for _, tag := range languages {
 		texts := readMessages(t, tag)
@@ -116,7 +115,7 @@ func TestPluralFormsAreWhole(t *testing.T) {
 			given[form] = true
 		}
 		if len(given) > 1 && len(given) != len(needed) {
-			t.Errorf("%s: there are the forms %q of %q", tag, slices.Sorted(maps.Keys(given)), slices.Sorted(maps.Keys(needed)))
+			t.Errorf("%s: has the forms %q, want %q", tag, slices.Sorted(maps.Keys(given)), slices.Sorted(maps.Keys(needed)))
 		}
 	}
 }
@@ -133,12 +132,12 @@ func TestCountedInArabic(t *testing.T) {
 	}
 }
 
-// Every text is used: by its key or as the words about some fault.
-func TestEachTextIsSaid(t *testing.T) {
+// Every text is used, by its key or for a fault.
+func TestEachTextIsUsed(t *testing.T) {
 	for _, tag := range languages {
 		words := page.Shipped().For(tag)
 		if words.Tag() != tag {
-			t.Fatalf("the words for %s are in %s", tag, words.Tag())
+			t.Fatalf("the words for %s have the tag %s", tag, words.Tag())
 		}
 		said := make(map[string]bool)
 		for _, key := range []page.Key{page.Heading, page.HeadingConfirm, page.ErrorPrefix, page.Optional, page.SendAgain, page.Back, page.Thanked, page.TrapLabel} {
@@ -166,7 +165,7 @@ func TestEachTextIsSaid(t *testing.T) {
 				isSaid = isSaid || said[strings.ReplaceAll(text, "{limit}", limit)]
 			}
 			if !isSaid {
-				t.Errorf("%s: nothing says %s, %q", tag, key, text)
+				t.Errorf("%s: %s is not used: %q", tag, key, text)
 			}
 		}
 	}
@@ -204,7 +203,7 @@ func TestDirection(t *testing.T) {
 	}
 	for tag, want := range map[string]string{"ar": "rtl", "ur": "rtl", "he": "rtl", "fa": "rtl", "pa-Arab": "rtl", "pa": "ltr", "hi": "ltr", "pt-BR": "ltr", "en": "ltr"} {
 		if words := catalog.For(tag); words.Tag() != tag || words.Dir() != want {
-			t.Errorf("%s: the words are in %s, %s", tag, words.Tag(), words.Dir())
+			t.Errorf("%s: language %s, direction %s", tag, words.Tag(), words.Dir())
 		}
 	}
 }
@@ -216,7 +215,7 @@ func TestWithOwnMessages(t *testing.T) {
 		"pt-BR.json": {Data: []byte(`{"heading": "Há um problema", "TOO_SHORT.one": "Só {limit} em {label}?"}`)},
 		"de-AT.json": {Data: []byte(`{"heading": "Es gibt ein Malheur"}`)},
 		"de.json":    {Data: []byte(`{"back": "Retour"}`)},
-		"README.txt": {Data: []byte(`not for us`)},
+		"README.txt": {Data: []byte(`not a message file`)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -246,11 +245,11 @@ func TestWithOwnMessages(t *testing.T) {
 	}
 	thanks := catalog.For("pt-BR").Say(page.Thanked)
 	if !thanks.Foreign || thanks.Lang != "en" || thanks.Dir != "ltr" || catalog.For("de-AT").Say(page.Back).Foreign {
-		t.Errorf("what is not translated is %+v", thanks)
+		t.Errorf("the untranslated text is %+v", thanks)
 	}
 }
 
-func TestWithMessagesThatCannotBe(t *testing.T) {
+func TestWithInvalidMessages(t *testing.T) {
 	for _, test := range []struct {
 		name, content string
 		want          []string
@@ -284,15 +283,15 @@ func TestWithMessagesThatCannotBe(t *testing.T) {
 	}
 	_, err := page.Shipped().With(fstest.MapFS{"pt-br.json": {Data: []byte("{}")}, "pt-BR.json": {Data: []byte("{}")}})
 	if err == nil || !strings.Contains(err.Error(), "the same language") {
-		t.Errorf("two files for a language: error %v", err)
+		t.Errorf("two files for one language: error %v", err)
 	}
 	if _, err := page.Shipped().With(os.DirFS(filepath.Join(t.TempDir(), "none"))); err == nil {
-		t.Error("a folder that is not there is taken")
+		t.Error("a missing folder: no error")
 	}
 }
 
-// FuzzLabels puts any label and limit into the words of every language: they
-// come back as they are, and nothing in them is read as a placeholder.
+// FuzzLabels inserts any label and limit into the texts of every language. They must come back
+// unchanged, without being parsed for placeholders.
 func FuzzLabels(f *testing.F) {
 	for _, label := range append(slices.Clone(hostile), "{label}", "{limit}", "{{label}}", "{", "}", "{env.HOME}", "%s", "\u2069", "\u202e", "اسم", "नाम", "$1") {
 		f.Add(label, "12")

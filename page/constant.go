@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Typed returns those of the posted values that the visitor may have typed. The page sends the others
-// by itself: values of hidden inputs, checkboxes, radio buttons and selects, and texts that the page
-// already holds. Values of inputs that the form does not have may have been typed. Of the fields of
-// [Own], only those that find the form are used.
+// Typed returns the posted values that the visitor may have typed. The page sends the others by
+// itself: values of hidden inputs, checkboxes, radio buttons and selects, and texts that the page
+// already contains. Values of inputs that the form does not have count as typed. Typed uses only
+// those fields of [Own] that find the form.
 func (o Own) Typed(values []Pair) ([]Pair, error) {
 	r, err := o.open()
 	if err != nil {
@@ -20,8 +20,8 @@ func (o Own) Typed(values []Pair) ([]Pair, error) {
 	}), nil
 }
 
-// gives reports whether a control of the page holds the value before the visitor touches it, or
-// offers it as a choice. Scripts of the page may put any value into a hidden input.
+// gives reports whether a control contains the value before the visitor touches it, or offers it as
+// a choice. A hidden input gives any value, because scripts of the page may set it.
 func (r *rendering) gives(c *control, value string) bool {
 	switch c.kind {
 	case anyText:
@@ -41,5 +41,5 @@ func (r *rendering) gives(c *control, value string) bool {
 	return false
 }
 
-// withoutCR returns the text with lines that end as in HTML. Browsers post CRLF.
+// withoutCR converts line breaks from CRLF, which browsers post, to LF.
 func withoutCR(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }

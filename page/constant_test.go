@@ -8,7 +8,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// Values that the page sends by itself are told from those that a visitor typed.
+// Typed separates values that the page sends from those that a visitor typed.
 func TestTyped(t *testing.T) {
 	const source = `<!DOCTYPE html><title>x</title><form method="post" action="/q">
 <input type="hidden" name="page" value="">
@@ -43,6 +43,6 @@ and liked it</textarea>
 	}
 	own.Source = []byte("<p>no form</p>")
 	if _, err := own.Typed(nil); err == nil {
-		t.Error("a page without the form tells what was typed")
+		t.Error("page without the form: no error")
 	}
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// controlKind is how a control of the page is filled.
+// controlKind decides how a control is filled.
 type controlKind int
 
 const (
-	anyText controlKind = iota // an input with a value that is typed or picked
+	anyText controlKind = iota // an input with a text value
 	aTextarea
 	aSelect
 	aCheckbox
 	aRadio
-	aSecret  // shown, but never filled
+	aSecret  // visible, but never filled
 	notShown // hidden
 	aButton
 )
@@ -26,20 +26,20 @@ type control struct {
 	kind       controlKind
 	name       string
 	form       *form
-	label      *label // the one around it
+	label      *label // the enclosing one
 	fieldset   *fieldset
 	disabled   bool
 	options    []*option
-	contentEnd int // where a textarea's text ends
+	contentEnd int // end of a textarea's text
 }
 
-// option is one of a select.
+// option is an option of a select.
 type option struct {
 	tag   *tag
 	words strings.Builder
 }
 
-// value is what is sent if the option is chosen.
+// value returns the value that is sent if the option is chosen.
 func (o *option) value() string {
 	if value, has := o.tag.get("value"); has {
 		return value
@@ -67,8 +67,8 @@ func newControl(t *tag) *control {
 	return c
 }
 
-// asksForSecret reports whether the value of an autocomplete attribute is that
-// of a password, a payment card or a one-time code.
+// asksForSecret reports whether an autocomplete attribute asks for a password, a payment card or a
+// one-time code.
 func asksForSecret(autocomplete string) bool {
 	return slices.ContainsFunc(strings.Fields(strings.ToLower(autocomplete)), func(word string) bool {
 		switch word {
@@ -79,8 +79,8 @@ func asksForSecret(autocomplete string) bool {
 	})
 }
 
-// SecretInputs lists the names of the page's inputs for passwords, payment
-// cards and one-time codes, as far as the page can be read.
+// SecretInputs returns the names of the page's inputs for passwords, payment cards and one-time
+// codes. It returns none if the page cannot be read.
 func SecretInputs(source []byte, contentType string) []string {
 	text, err := decode(source, contentType)
 	if err != nil {
@@ -99,8 +99,7 @@ func SecretInputs(source []byte, contentType string) []string {
 	return names
 }
 
-// inputKind tells inputs apart by their type. One that is unknown is a line
-// of text.
+// inputKind returns the kind of an input type. An unknown type is a text.
 func inputKind(word string) controlKind {
 	switch strings.ToLower(word) {
 	case "checkbox":
@@ -117,12 +116,12 @@ func inputKind(word string) controlKind {
 	return anyText
 }
 
-// isShown reports whether the visitor can answer with the control.
+// isShown reports whether the visitor can fill the control.
 func (c *control) isShown() bool {
 	return c.name != "" && c.kind != notShown && c.kind != aButton
 }
 
-// checkedValue is what a checkbox or radio button sends.
+// checkedValue returns the value that a checkbox or radio button sends.
 func (c *control) checkedValue() string {
 	if value, has := c.tag.get("value"); has {
 		return value
@@ -130,8 +129,7 @@ func (c *control) checkedValue() string {
 	return "on"
 }
 
-// belongsTo reports whether the control is sent with the form, wherever it
-// stands.
+// belongsTo reports whether the control is sent with the form, wherever it is on the page.
 func (c *control) belongsTo(f *form) bool {
 	if id, has := c.tag.get("form"); has {
 		return id != "" && id == f.id
@@ -149,8 +147,8 @@ func (o *outline) controlsOf(f *form) []*control {
 	return list
 }
 
-// findForm finds the form that was sent: of those that post here the one that
-// fits what was sent best; of several, the first that is shown.
+// findForm returns the form that was sent: the best match among the forms that post here. Of equal
+// ones it prefers the first visible one.
 func (r *rendering) findForm() *form {
 	fits := make(map[*form]int)
 	sent := make(map[string]bool)
@@ -198,21 +196,21 @@ func (r *rendering) findForm() *form {
 		case !r.Named || fit == 0:
 			continue
 		}
-		if fit > most || fit == most && best.veiled && !f.veiled {
+		if fit > most || fit == most && best.isHidden && !f.isHidden {
 			best, most = f, fit
 		}
 	}
 	return best
 }
 
-// What counts for more in findForm; a form has fewer controls than that.
+// Weights in findForm. They exceed the number of controls of a form.
 const (
 	formNameWeight = MaxSource
 	actionWeight   = 4 * MaxSource
 )
 
-// postsHere reports whether an action of the form, resolved against base, is
-// the path that was posted to, on whichever host.
+// postsHere reports whether an action of the form, resolved against base, has the path that was
+// posted to, on any host.
 func (r *rendering) postsHere(f *form, base *url.URL) bool {
 	return slices.ContainsFunc(f.actions, func(action string) bool {
 		action = strings.TrimSpace(action)
@@ -224,7 +222,7 @@ func (r *rendering) postsHere(f *form, base *url.URL) bool {
 	})
 }
 
-// baseURL is what the page's relative links are relative to.
+// baseURL returns the base of the page's relative links.
 func (r *rendering) baseURL() *url.URL {
 	if r.base != nil {
 		href, _ := r.base.get("href")

@@ -11,13 +11,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// document is a page as a browser has it.
+// document is a parsed page.
 type document struct {
 	source string
 	root   *html.Node
 }
 
-// write writes the page and reads it as a browser would.
+// write renders the page and parses it as a browser would.
 func write(t testing.TB, b page.Builtin) document {
 	t.Helper()
 	var buf bytes.Buffer
@@ -31,8 +31,7 @@ func write(t testing.TB, b page.Builtin) document {
 	return document{buf.String(), root}
 }
 
-// all lists the elements below n of these names, or of any if none is given,
-// in the order in which they begin.
+// all returns the elements below n with these names, or all elements, in document order.
 func all(n *html.Node, names ...string) []*html.Node {
 	var found []*html.Node
 	for d := range n.Descendants() {
@@ -48,12 +47,12 @@ func only(t testing.TB, n *html.Node, name string) *html.Node {
 	t.Helper()
 	found := all(n, name)
 	if len(found) != 1 {
-		t.Fatalf("the page has %d elements %s, want 1", len(found), name)
+		t.Fatalf("the page has %d <%s>, want 1", len(found), name)
 	}
 	return found[0]
 }
 
-// having lists the elements below n that have the attribute.
+// having returns the elements below n with the attribute.
 func having(n *html.Node, attribute string) []*html.Node {
 	return slices.DeleteFunc(all(n), func(e *html.Node) bool { return !has(e, attribute) })
 }
@@ -68,7 +67,7 @@ func byID(n *html.Node, id string) *html.Node {
 	return nil
 }
 
-// controls lists what the visitor sees and can change.
+// controls returns the visible controls.
 func controls(n *html.Node) []*html.Node {
 	return slices.DeleteFunc(all(n, "input", "select", "textarea"), func(e *html.Node) bool {
 		return value(e, "type") == "hidden"
@@ -79,7 +78,7 @@ func has(n *html.Node, attribute string) bool {
 	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == attribute })
 }
 
-// value is that of the attribute, or "" without it.
+// value returns the value of the attribute, or "".
 func value(n *html.Node, attribute string) string {
 	for _, a := range n.Attr {
 		if a.Key == attribute {
@@ -89,10 +88,10 @@ func value(n *html.Node, attribute string) string {
 	return ""
 }
 
-// text is what stands in n, without the blanks around it.
+// text returns the text in n without surrounding space.
 func text(n *html.Node) string { return strings.TrimSpace(content(n)) }
 
-// content is what stands in n.
+// content returns the text in n.
 func content(n *html.Node) string {
 	var s strings.Builder
 	for d := range n.Descendants() {
@@ -103,7 +102,7 @@ func content(n *html.Node) string {
 	return s.String()
 }
 
-// firstElement returns the first element right inside n, or nil.
+// firstElement returns the first child element of n, or nil.
 func firstElement(n *html.Node) *html.Node {
 	for c := range n.ChildNodes() {
 		if c.Type == html.ElementNode {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/text/encoding"
 )
 
-// decode returns the page in UTF-8, which it is in unless it declares another
-// encoding: in a byte order mark, in contentType, its Content-Type header, or
-// in a meta element among its first 1024 bytes.
+// decode returns the page in UTF-8. The page is in UTF-8 unless it declares another encoding in a
+// byte order mark, in contentType, its Content-Type header, or in a meta element in its first 1024
+// bytes.
 func decode(source []byte, contentType string) ([]byte, error) {
 	declared, name, isDeclared := determine(source, contentType)
 	if name == "utf-8" || !isDeclared {
@@ -27,10 +27,10 @@ func decode(source []byte, contentType string) ([]byte, error) {
 	return decoded, nil
 }
 
-// Charset returns the label of the encoding that forms of the page are in that
-// are not sent in UTF-8: the one that a form accepts, or else that of the page;
-// empty if neither is declared. A Content-Type header of UTF-8, which servers
-// send of any page, counts for less than what the page itself says.
+// Charset returns the label of the encoding in which the page's forms are sent if not in UTF-8: a
+// form's accept-charset, or else the page's encoding. It returns "" if neither is declared. The
+// page's own declaration takes precedence over a Content-Type header with UTF-8, because servers
+// send that for any page.
 func Charset(source []byte, contentType string) string {
 	if text, err := decode(source, contentType); err == nil {
 		if found, err := readOutline(text); err == nil {
@@ -52,8 +52,7 @@ func Charset(source []byte, contentType string) string {
 	return name
 }
 
-// determine is the page's encoding, which for want of any declaration is
-// windows-1252.
+// determine returns the page's encoding. Without a declaration it is windows-1252.
 func determine(source []byte, contentType string) (e encoding.Encoding, name string, isDeclared bool) {
 	e, name, certain := charset.DetermineEncoding(source, contentType)
 	isGuess := !certain && name == "windows-1252" && !bytes.Contains(bytes.ToLower(source[:min(len(source), 1024)]), []byte("charset"))

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// answers are the values that have yet to be put into controls, by name.
+// answers are the values, by name, that are not in a control yet.
 type answers map[string][]string
 
-// take takes the first value of the name.
+// take removes and returns the first value of the name.
 func (a answers) take(name string) (value string, ok bool) {
 	values := a[name]
 	if len(values) == 0 {
@@ -18,7 +18,7 @@ func (a answers) take(name string) (value string, ok bool) {
 	return values[0], true
 }
 
-// takeValue takes the value, and reports whether it was there.
+// takeValue removes the value and reports whether it was there.
 func (a answers) takeValue(name, value string) bool {
 	at := slices.Index(a[name], value)
 	if at < 0 {
@@ -28,8 +28,8 @@ func (a answers) takeValue(name, value string) bool {
 	return true
 }
 
-// fill puts what was sent into the form's controls, and takes out what was
-// not. Several controls of one name take its values in turn.
+// fill puts the sent values into the form's controls and clears the others. Several controls of one
+// name get its values in order.
 func (r *rendering) fill() {
 	left := make(answers)
 	for _, pair := range r.Values {
@@ -55,8 +55,8 @@ func (r *rendering) fill() {
 				r.fillTextarea(c, value)
 			}
 		case aSelect:
-			// A list without an answer at all stands at one that is disabled,
-			// unless it takes several answers.
+			// A single select that sent nothing had a disabled option selected, so it is left as it
+			// is.
 			if many := c.tag.has("multiple"); many || sent {
 				r.fillSelect(c, many, left)
 			}
@@ -65,7 +65,7 @@ func (r *rendering) fill() {
 	}
 }
 
-// switchTo gives the tag the attribute, or takes it away.
+// switchTo adds the attribute to the tag, or removes it.
 func (r *rendering) switchTo(t *tag, attribute string, on bool) {
 	switch is := t.has(attribute); {
 	case on && !is:
@@ -81,8 +81,8 @@ func (r *rendering) fillInput(c *control, value string) {
 	}
 }
 
-// fillTextarea writes the text after a line break, which a browser leaves
-// away, so that one that the text begins with stays.
+// fillTextarea writes a line break before the text. Browsers drop it, so a line break at the
+// beginning of the text survives.
 func (r *rendering) fillTextarea(c *control, value string) {
 	value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(value)
 	text := "\n" + escape(value)

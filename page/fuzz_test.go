@@ -13,9 +13,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// FuzzBuiltin puts hostile texts wherever a page has any: they must come back
-// as they were, and the elements around them must be those of a page with
-// harmless texts.
+// FuzzBuiltin puts hostile texts into all fields of a page. They must come back unchanged, and the
+// elements must be those of a page with harmless texts.
 func FuzzBuiltin(f *testing.F) {
 	const script = "<script>window.injected = true</script>"
 	for _, seed := range []string{
@@ -31,7 +30,7 @@ func FuzzBuiltin(f *testing.F) {
 		doc := write(t, built)
 
 		if diff := cmp.Diff(skeleton(write(t, build(harmless(texts)))), skeleton(doc)); diff != "" {
-			t.Fatalf("the texts changed the page's elements (-harmless +got):\n%s", diff)
+			t.Fatalf("the texts changed the elements (-harmless +got):\n%s", diff)
 		}
 		got := read(t, doc)
 		checkURL(t, action, got.Action)
@@ -39,12 +38,12 @@ func FuzzBuiltin(f *testing.F) {
 		want := shown(built)
 		want.Action, want.Back = got.Action, got.Back
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("the texts did not come back (-want +got):\n%s", diff)
+			t.Fatalf("the texts differ (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// build makes a page with a control of each kind out of seven texts.
+// build makes a page with a control of each kind from seven texts.
 func build(texts []string) page.Builtin {
 	name, label, typed, option, message := texts[0], texts[1], texts[2], texts[3], texts[4]
 	b := page.Builtin{
@@ -74,9 +73,8 @@ func build(texts []string) page.Builtin {
 	return b
 }
 
-// harmless replaces each text by a word of its own, and texts that a control
-// takes for the same by the same word. Blank ones stay, because a page leaves
-// out what is empty.
+// harmless replaces each text with a word. Texts that a control considers equal get the same word.
+// Blank texts stay, because a page omits what is empty.
 func harmless(texts []string) []string {
 	words := slices.Clone(texts)
 	for i, text := range texts {
@@ -90,7 +88,7 @@ func harmless(texts []string) []string {
 	return words
 }
 
-// skeleton lists what a page is made of, without its texts and values.
+// skeleton returns the structure of a page without texts and values.
 func skeleton(doc document) []string {
 	var bones []string
 	for n := range doc.root.Descendants() {
@@ -107,7 +105,7 @@ func skeleton(doc document) []string {
 	return bones
 }
 
-// shown is b as it comes back: of the values, those that its controls show.
+// shown returns b with only those values that its controls show.
 func shown(b page.Builtin) page.Builtin {
 	b.Code, b.Note = "", arrived(b.Note)
 	for i := range b.Hidden {
@@ -131,7 +129,7 @@ func shown(b page.Builtin) page.Builtin {
 	return b
 }
 
-// words are those of a phrase as they stand in an element.
+// words returns the text of a phrase as in an element.
 func words(p page.Phrase) string {
 	var s strings.Builder
 	for _, piece := range p.Pieces {
@@ -140,20 +138,19 @@ func words(p page.Phrase) string {
 	return s.String()
 }
 
-// arrived is text as it comes through HTML, in which there is no NUL
-// (html/template writes U+FFFD for it) and a line ends with LF alone
-// (https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream).
-// Nothing is lost: form.Read takes no NUL, and browsers send CRLF for each LF.
+// arrived returns text after it passed through HTML, which does not have NUL (html/template writes
+// U+FFFD for it) and ends lines with LF
+// (https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream). Nothing is
+// lost: form.Read refuses NUL, and browsers send CRLF for each LF.
 func arrived(text string) string {
 	return strings.NewReplacer("\x00", "\uFFFD", "\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// refused is the link that html/template writes in place of one that has, or
-// might have, a scheme it does not trust. A path with a slash first is none.
+// refused is the link that html/template writes for a URL whose scheme it does not trust. Paths
+// that begin with a slash do not have a scheme.
 const refused = "#ZgotmplZ"
 
-// checkURL expects a link that runs no script, and that is the one written
-// but for what is percent-encoded.
+// checkURL checks that a link does not run a script, and is unchanged except for percent-encoding.
 func checkURL(t *testing.T, written, got string) {
 	t.Helper()
 	if scheme := schemeOf(got); !slices.Contains([]string{"", "https", "http", "mailto"}, strings.ToLower(scheme)) {
@@ -167,7 +164,7 @@ func checkURL(t *testing.T, written, got string) {
 	}
 }
 
-// schemeOf is what stands before the colon of an absolute URL.
+// schemeOf returns the scheme of an absolute URL.
 func schemeOf(link string) string {
 	scheme, _, absolute := strings.Cut(link, ":")
 	if !absolute || strings.ContainsAny(scheme, "/?#") {
@@ -176,7 +173,7 @@ func schemeOf(link string) string {
 	return scheme
 }
 
-// decoded undoes percent-encoding wherever there is any.
+// decoded undoes percent-encoding where it is valid.
 func decoded(link string) string {
 	var s strings.Builder
 	for len(link) > 0 {

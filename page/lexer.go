@@ -2,37 +2,36 @@ package page
 
 import "bytes"
 
-// lexer finds the tags of a page that comes in pieces of any size, as a
-// browser does (https://html.spec.whatwg.org/multipage/parsing.html#tokenization).
-// It keeps nothing of the page but the tag that it is in, if that matters.
+// lexer finds the tags of a page that comes in pieces of any size, as a browser does
+// (https://html.spec.whatwg.org/multipage/parsing.html#tokenization). It keeps only the current
+// tag, and only if that matters.
 //
-// It is not [html.Tokenizer] because that keeps whole scripts and comments in
-// memory, and copies each attribute of each tag. FuzzTokens compares the two.
+// [html.Tokenizer] would keep whole scripts and comments in memory, and copy each attribute of each
+// tag. FuzzTokens compares the two.
 type lexer struct {
 	state lexState
-	// matched counts, in some states, the characters of a text that has begun
-	// or the dashes or brackets just before.
+	// matched counts, depending on the state, the matched characters of a keyword, or the dashes or
+	// brackets just before.
 	matched int
-	// escaped is how deeply a script's text is escaped: 0 to 2.
+	// escaped is the escape level of a script's text: 0 to 2.
 	escaped int
 
-	// raw is the element whose text holds no tags, in small letters; empty if
-	// there is none. It is set by whoever takes the tags.
+	// raw is the element in lower case whose text has no tags, or "". The caller sets it.
 	raw string
-	// sections tells that <![CDATA[ begins a section; likewise.
+	// sections means that <![CDATA[ begins a section. The caller sets it.
 	sections bool
 
-	// The tag.
-	at          int    // where it begins in what was read last, if all of it was there
-	name        []byte // in small letters; of a long one just the beginning
+	// Current tag.
+	at          int    // start in the last piece, if it is completely in it
+	name        []byte // in lower case, cut to maxName
 	isEnd       bool
 	selfClosing bool
 	text        []byte // if it matters
-	isCut       bool   // the text is longer than that
+	isCut       bool   // text is incomplete
 }
 
-// lexState is what the lexer is in: no type of its own, because each of its
-// switches is about a few.
+// lexState is the lexer's state. It is an alias because each switch handles only some of the
+// states.
 type lexState = uint8
 
 const (
@@ -40,7 +39,7 @@ const (
 	afterLess
 	afterLessSlash
 	inName
-	beforeAttribute // from here to afterSlash: in a tag, behind its name
+	beforeAttribute // from here to afterSlash: in a tag, after its name
 	inAttribute
 	afterAttribute
 	beforeValue
@@ -48,11 +47,11 @@ const (
 	inSingleQuotes
 	inValue
 	afterSlash
-	inDeclaration // behind "<!"
+	inDeclaration // after "<!"
 	inDeclarationDash
 	inCommentStart
 	inComment
-	inCommentEnd // behind "--!"
+	inCommentEnd // after "--!"
 	inSectionStart
 	inSection
 	inBogus // a comment that ends with the next ">"
@@ -66,16 +65,16 @@ const (
 )
 
 const (
-	maxName = 32      // bytes of a name that are kept
-	maxTag  = 8 << 10 // bytes of a tag that are kept
+	maxName = 32      // maximum length of a name in bytes
+	maxTag  = 8 << 10 // maximum length of a tag in bytes
 )
 
 const sectionStart = "[CDATA["
 
-// next goes on to the end of the next tag. It returns how much of p it has
-// read, and whether that is up to a tag; if not, it is all of p.
+// next reads to the end of the next tag. It returns the number of bytes read from p, and whether a
+// tag ends there. If not, it has read all of p.
 func (l *lexer) next(p []byte) (n int, isTag bool) {
-	from := 0 // where in p the tag's attributes begin
+	from := 0 // start of the tag's attributes in p
 	for n < len(p) {
 		if l.state < beforeAttribute || l.state > afterSlash {
 			n = l.readContent(p, n)
@@ -93,7 +92,7 @@ func (l *lexer) next(p []byte) (n int, isTag bool) {
 	return n, isTag
 }
 
-// keep adds to the text of a tag that matters.
+// keep appends to the text of a tag that matters.
 func (l *lexer) keep(p []byte) {
 	if len(l.text) == 0 {
 		return
@@ -103,7 +102,7 @@ func (l *lexer) keep(p []byte) {
 	l.text = append(l.text, p[:min(len(p), room)]...)
 }
 
-// beginTag goes on behind the tag's name.
+// beginTag continues after the tag's name.
 func (l *lexer) beginTag() {
 	l.state = beforeAttribute
 	l.selfClosing, l.isCut = false, false
@@ -117,8 +116,7 @@ func (l *lexer) beginTag() {
 	}
 }
 
-// readTag takes the next characters of a tag behind its name. It reports
-// whether the last of them ended the tag.
+// readTag reads characters of a tag after its name. It reports whether the tag ends.
 func (l *lexer) readTag(p []byte, n int) (int, bool) {
 	c := p[n]
 	switch l.state {
@@ -161,7 +159,7 @@ func (l *lexer) readTag(p []byte, n int) (int, bool) {
 	return n + 1, c == '>'
 }
 
-// skip goes on behind the next c, to another state.
+// skip continues after the next c, in another state.
 func (l *lexer) skip(p []byte, n int, c byte, state lexState) int {
 	i := bytes.IndexByte(p[n:], c)
 	if i < 0 {
@@ -171,8 +169,7 @@ func (l *lexer) skip(p []byte, n int, c byte, state lexState) int {
 	return n + i + 1
 }
 
-// readContent takes the next characters of what is not a tag, or not known to
-// be one yet.
+// readContent reads characters that are not a tag, or not known to be one yet.
 func (l *lexer) readContent(p []byte, n int) int {
 	if l.state == inText && l.raw != "" {
 		l.state, l.escaped = inRaw, 0
@@ -227,7 +224,7 @@ func (l *lexer) readContent(p []byte, n int) int {
 	return n
 }
 
-// readDeclaration takes the next characters of what begins with "<!".
+// readDeclaration reads characters of a declaration or comment, which begins with "<!".
 func (l *lexer) readDeclaration(p []byte, n int) int {
 	c := p[n]
 	switch l.state {
@@ -306,7 +303,7 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 	return n + 1
 }
 
-// readRaw takes the next characters of an element's text that may end it.
+// readRaw reads characters that may end an element's raw text.
 func (l *lexer) readRaw(p []byte, n int) int {
 	c := p[n]
 	switch l.state {
@@ -340,8 +337,8 @@ func (l *lexer) readRaw(p []byte, n int) int {
 	return n
 }
 
-// readEscaped takes the next characters of a script within "<!--" and "-->",
-// in which one that begins with "<script" needs an end of its own.
+// readEscaped reads characters of a script between "<!--" and "-->". There, a "<script" needs an
+// end tag of its own.
 func (l *lexer) readEscaped(p []byte, n int) int {
 	const script = "script"
 	c := p[n]
@@ -393,7 +390,7 @@ func (l *lexer) readEscaped(p []byte, n int) int {
 	return n
 }
 
-// goTo goes on to the next c.
+// goTo returns the position of the next c.
 func goTo(p []byte, n int, c byte) int {
 	if i := bytes.IndexByte(p[n:], c); i >= 0 {
 		return n + i

@@ -12,8 +12,8 @@ import (
 //go:embed own.css
 var ownStyle string
 
-// mark puts in what is wrong: in the title, in a summary that gets the focus,
-// and beside each control.
+// mark adds the errors to the page: in the title, in a summary that gets the focus, and at each
+// control.
 func (r *rendering) mark() error {
 	for _, t := range r.focused {
 		r.touch(t).remove("autofocus")
@@ -47,8 +47,8 @@ func (r *rendering) mark() error {
 	return nil
 }
 
-// markTitle has a screen reader say first that something is wrong, if it is
-// and the page does not say so already.
+// markTitle begins the title with the word for an error, which screen readers say first, unless it
+// is there already or nothing is wrong.
 func (r *rendering) markTitle() {
 	prefix := r.words.Text(ErrorPrefix) + " "
 	title := r.source[r.titleAt:min(r.titleAt+2*len(prefix), len(r.source))]
@@ -58,14 +58,13 @@ func (r *rendering) markTitle() {
 	r.insert(r.titleAt, escape(prefix))
 }
 
-// plainSpaces writes spaces that do not break, as before a French colon, as
-// any other.
+// plainSpaces replaces non-breaking spaces, as before a French colon, with plain ones.
 func plainSpaces(words string) string {
 	return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(words)
 }
 
-// putSummary puts the summary first into the main content or, where that is
-// not marked, before the form.
+// putSummary inserts the summary at the beginning of the main content or, without one, before the
+// form.
 func (r *rendering) putSummary(heading Phrase, items string) {
 	var s strings.Builder
 	at := r.form.tag.start
@@ -92,8 +91,8 @@ func (r *rendering) putSummary(heading Phrase, items string) {
 	r.insert(at, style+s.String())
 }
 
-// levelAt is the attribute that gives the summary's heading a level between
-// those of the headings around it, so that none is skipped; empty for the usual.
+// levelAt returns the attribute that gives the summary's heading a level between those of its
+// neighbours, so that no level is skipped. It returns "" for the usual level.
 func (r *rendering) levelAt(at int) string {
 	const usual = 2
 	level := usual
@@ -112,7 +111,7 @@ func (r *rendering) levelAt(at int) string {
 	return fmt.Sprintf(` aria-level="%d"`, level)
 }
 
-// style is the style sheet, if the page's policies allow one.
+// style returns the style element, or "" if a policy forbids it.
 func (r *rendering) style() string {
 	nonce, allowed := inlineStyle(r.Policies, r.metaPolicies)
 	switch {
@@ -124,11 +123,11 @@ func (r *rendering) style() string {
 	return "<style>" + ownStyle + "</style>"
 }
 
-// group is the controls of one name.
+// group contains the controls of one name.
 type group struct {
 	name     string
 	controls []*control
-	fieldset *fieldset // the one that holds these and no others, if they are choices
+	fieldset *fieldset // the fieldset with only these controls, if they are choices
 }
 
 func (r *rendering) groupOf(name string) *group {
@@ -149,10 +148,9 @@ func (r *rendering) groupOf(name string) *group {
 	return g
 }
 
-// in are the attributes of an element of the page with words of ours: the
-// language, if it is not the page's, and the direction, which authors of pages
-// that run from right to left may not have declared. Of the operator's words
-// it is not known, and likely the page's.
+// in returns the attributes for one of our texts: the language if it is not the page's, and the
+// direction, because authors of right-to-left pages may not have declared it. The language of
+// operator texts is unknown, and likely the page's.
 func (r *rendering) in(p Phrase) string {
 	switch {
 	case p.Lang == "":
@@ -165,7 +163,7 @@ func (r *rendering) in(p Phrase) string {
 	return ""
 }
 
-// markGroup says what is wrong with the controls, and ties them to it.
+// markGroup inserts the error of the controls and refers to it in their descriptions.
 func (r *rendering) markGroup(g *group, said Phrase) {
 	id := r.freshID("error")
 	prefix := r.words.Say(ErrorPrefix)
@@ -197,15 +195,15 @@ func (r *rendering) markGroup(g *group, said Phrase) {
 		if g.fieldset == nil {
 			r.touch(c.tag).add("aria-describedby", id)
 		}
-		// A radio button has no such state (ARIA 1.2, section 6.6.4).
+		// Radio buttons do not support this state (ARIA 1.2, section 6.6.4).
 		if c.kind != aRadio {
 			r.touch(c.tag).set("aria-invalid", "true")
 		}
 	}
 }
 
-// slotFor is the author's place for the message about an input: one in the
-// form, or in none.
+// slotFor returns the author's element for the error of an input. It is in the form, or outside of
+// all forms.
 func (r *rendering) slotFor(input string) *tag {
 	var found *tag
 	for _, s := range r.slots[input] {
@@ -219,8 +217,7 @@ func (r *rendering) slotFor(input string) *tag {
 	return found
 }
 
-// idOf is the tag's id. One that another element has before it leads to that
-// one, so the tag gets one of its own.
+// idOf returns the tag's id. If an earlier element has the same id, the tag gets a new one.
 func (r *rendering) idOf(t *tag, kind string) string {
 	id, _ := t.get("id")
 	if id == "" || r.first[id] != t.start {
@@ -230,8 +227,7 @@ func (r *rendering) idOf(t *tag, kind string) string {
 	return id
 }
 
-// say is what the visitor is told to do about p; name is what the page calls
-// the control.
+// say returns the message about p; name is the page's name for the control.
 func (r *rendering) say(p Problem, name string) Phrase {
 	if p.Message != "" {
 		return Said(p.Message)
@@ -246,15 +242,15 @@ func (r *rendering) say(p Problem, name string) Phrase {
 	return r.words.SayFault(f)
 }
 
-// nameOf is what the page calls the controls: the legend of a group, the
-// label of a control.
+// nameOf returns the page's name for the controls: the legend of a group, or the label of a
+// control.
 func (r *rendering) nameOf(g *group) string {
 	if g.fieldset != nil {
 		return tidy(g.fieldset.legend.String())
 	}
 	c := g.controls[0]
 	if c.kind == aRadio || c.kind == aCheckbox && len(g.controls) > 1 {
-		return "" // its label is that of one answer
+		return "" // the label names only one choice
 	}
 	if id, _ := c.tag.get("id"); id != "" && r.first[id] == c.tag.start {
 		if l := r.labelFor(id); l != nil {
@@ -274,7 +270,7 @@ func (r *rendering) nameOf(g *group) string {
 	return tidy(placeholder)
 }
 
-// tidy makes one line of a label, without what marks it as required.
+// tidy returns a label on one line without its mark for required fields.
 func tidy(words string) string {
 	words = strings.Join(strings.Fields(words), " ")
 	for {
@@ -291,7 +287,7 @@ func tidy(words string) string {
 	}
 }
 
-// textOf is the text of the element that has the id first.
+// textOf returns the text of the first element with the id.
 func (r *rendering) textOf(id string) string {
 	at, has := r.first[id]
 	if !has {

@@ -1,8 +1,7 @@
 package page
 
-// giveName names the control as words do, if its author has given it no label:
-// with a description and without a name, a control would be known by what is
-// wrong with it. A placeholder is what it is known by already.
+// giveName gives the control a name if its author did not label it. Otherwise its description, the
+// error, would serve as its name. A placeholder serves as the name if there is one.
 func (r *rendering) giveName(g *group, fallback string) {
 	c := g.controls[0]
 	if len(g.controls) > 1 || c.kind == aRadio || c.label != nil || c.tag.has("aria-label") || c.tag.has("aria-labelledby") || c.tag.has("title") {
@@ -20,7 +19,7 @@ func (r *rendering) giveName(g *group, fallback string) {
 	}
 }
 
-// labelFor is the label that names the element with the id.
+// labelFor returns the label for the id, or nil.
 func (r *rendering) labelFor(id string) *label {
 	for _, l := range r.labels {
 		if of, has := l.tag.get("for"); has && of == id {

@@ -1,20 +1,20 @@
 package page
 
-// nesting tracks the open elements that change how a browser reads on: templates, selects, SVG and
+// nesting tracks the open elements that change how browsers parse: templates, selects, SVG and
 // MathML (https://html.spec.whatwg.org/multipage/parsing.html#tree-construction). [Own] and [Forms]
-// both go by it.
+// both use it.
 //
-// It does not repair wrong nesting as browsers do. It is lost where a page leaves in doubt what its
-// tags are, and nothing behind that point counts.
+// It does not repair wrong nesting as browsers do. Where a page is ambiguous it is lost, and
+// nothing after that point counts.
 type nesting struct {
-	foreign   []element // open elements from the outermost svg or math on
+	foreign   []element // open elements from the outermost svg or math
 	templates int
 	inSelect  bool
 	inForm    bool
 	isLost    bool
 }
 
-// element is one that is open in SVG or MathML, or in HTML within these.
+// element is an open element in SVG or MathML, or in HTML within them.
 type element struct {
 	name  string
 	space namespace
@@ -28,10 +28,10 @@ const (
 	mathSpace
 )
 
-// maxForeign is how deeply SVG and MathML may be nested.
+// maxForeign bounds the nesting of SVG and MathML.
 const maxForeign = 200
 
-// isApart reports whether the position is in a template, in SVG or in MathML.
+// isApart reports whether the position is in a template, SVG or MathML.
 func (n *nesting) isApart() bool { return n.templates > 0 || len(n.foreign) > 0 }
 
 // hasSections reports whether "<![CDATA[" begins a section here.
@@ -41,10 +41,10 @@ func (n *nesting) hasSections() bool {
 
 func (n *nesting) innermost() element { return n.foreign[len(n.foreign)-1] }
 
-// open takes the name of a start tag, in small letters. It returns the element's namespace.
+// open processes a start tag with the name in lower case. It returns the element's namespace.
 func (n *nesting) open(name []byte, selfClosing bool) namespace {
 	space := n.spaceOf(name)
-	n.isLost = n.isLost || n.inSelect && (space != htmlSpace || isUnsureInSelect(name))
+	n.isLost = n.isLost || n.inSelect && (space != htmlSpace || isAmbiguousInSelect(name))
 	switch {
 	case space == htmlSpace && len(n.foreign) == 0:
 		n.openHTML(name)
@@ -64,14 +64,14 @@ func (n *nesting) open(name []byte, selfClosing bool) namespace {
 	return space
 }
 
-// spaceOf is the namespace of an element that begins here.
+// spaceOf returns the namespace of an element that begins here.
 func (n *nesting) spaceOf(name []byte) namespace {
 	if len(n.foreign) > 0 {
 		around := n.innermost()
 		if !around.holdsHTML() {
 			return around.space
 		}
-		// These two are not HTML in a text of MathML.
+		// In MathML text, these two are not HTML.
 		if word := string(name); around.space == mathSpace && (word == "mglyph" || word == "malignmark") {
 			return mathSpace
 		}
@@ -85,13 +85,13 @@ func (n *nesting) spaceOf(name []byte) namespace {
 	return htmlSpace
 }
 
-// openHTML takes a start tag outside of SVG and MathML.
+// openHTML processes a start tag outside of SVG and MathML.
 func (n *nesting) openHTML(name []byte) {
 	switch string(name) {
 	case "frameset", "plaintext":
 		n.isLost = true
 	case "col":
-		// In a template that begins with one, browsers ignore most other start tags.
+		// In a template that begins with a col, browsers ignore most other start tags.
 		n.isLost = n.isLost || n.templates > 0
 	case "template":
 		n.templates++
@@ -105,7 +105,7 @@ func (n *nesting) openHTML(name []byte) {
 	}
 }
 
-// close takes the name of an end tag, in small letters.
+// close processes an end tag with the name in lower case.
 func (n *nesting) close(name []byte) {
 	if len(n.foreign) > 0 {
 		n.closeForeign(string(name))
@@ -122,8 +122,8 @@ func (n *nesting) close(name []byte) {
 	}
 }
 
-// closeForeign takes an end tag in SVG or MathML, where it may end several elements at once, or in
-// HTML within these, where it must end the innermost one.
+// closeForeign processes an end tag in SVG or MathML, where it may end several elements, or in HTML
+// within them, where it must end the innermost one.
 func (n *nesting) closeForeign(name string) {
 	space := n.innermost().space
 	for i := len(n.foreign) - 1; i >= 0 && n.foreign[i].space == space; i-- {
@@ -138,7 +138,7 @@ func (n *nesting) closeForeign(name string) {
 	n.isLost = true
 }
 
-// holdsHTML reports whether what is in the element is HTML
+// holdsHTML reports whether the content of the element is HTML
 // (https://html.spec.whatwg.org/multipage/parsing.html#html-integration-point).
 func (e element) holdsHTML() bool {
 	switch e.name {
@@ -151,7 +151,7 @@ func (e element) holdsHTML() bool {
 }
 
 // leavesForeign reports whether browsers may ignore the start tag in HTML within SVG or MathML, or
-// take it for the end of all of that, depending on what is around it.
+// end all of that, depending on the context.
 func leavesForeign(name []byte) bool {
 	switch string(name) {
 	case "body", "caption", "col", "colgroup", "frame", "frameset", "head", "html", "plaintext", "select",
@@ -161,7 +161,7 @@ func leavesForeign(name []byte) bool {
 	return false
 }
 
-// breaksOut reports whether the start tag may end all SVG and MathML around it.
+// breaksOut reports whether the start tag may end all enclosing SVG and MathML.
 func breaksOut(name []byte) bool {
 	switch string(name) {
 	case "annotation-xml",
@@ -182,8 +182,8 @@ func isVoid(name []byte) bool {
 	return false
 }
 
-// isUnsureInSelect reports whether browsers disagree on the element in a select.
-func isUnsureInSelect(name []byte) bool {
+// isAmbiguousInSelect reports whether browsers parse the element in a select differently.
+func isAmbiguousInSelect(name []byte) bool {
 	switch string(name) {
 	case "applet", "caption", "marquee", "object", "table", "tbody", "td", "tfoot", "th", "thead", "tr":
 		return true
@@ -193,7 +193,7 @@ func isUnsureInSelect(name []byte) bool {
 	return rawName(name) != ""
 }
 
-// rawName is the element's name if its text, which has an end, holds no tags; else it is empty.
+// rawName returns the element's name if its text has no tags and ends with an end tag, or else "".
 func rawName(name []byte) string {
 	switch string(name) {
 	case "iframe":

@@ -6,51 +6,50 @@ import (
 	"strings"
 )
 
-// outline is what a page has that matters for showing it again.
+// outline contains the parts of a page that matter for showing it again.
 type outline struct {
 	source       string
 	forms        []*form
 	controls     []*control
 	labels       []*label
-	slots        map[string][]slot // the author's places for messages, by input
-	focused      []*tag            // those with autofocus
+	slots        map[string][]slot // the author's elements for errors, by input
+	focused      []*tag            // tags with autofocus
 	anchors      []*tag            // links within the page
 	base         *tag
 	main         *tag
-	first        map[string]int // where the tag starts that has an id first
+	first        map[string]int // position of the first tag with the id
 	metaPolicies []string
 	headings     []heading
 	lang         string // the page's language
-	titleAt      int    // where the title's text begins, or -1
-	headAt       int    // where something can go first into the head, or -1
-	styleAt      int    // where a style sheet can go, before the site's own; or -1
+	titleAt      int    // start of the title's text, or -1
+	headAt       int    // position for a first element in the head, or -1
+	styleAt      int    // position for a style sheet before the site's own, or -1
 
-	isLost bool  // what is behind some point is not known
-	lost   *form // the one that is open there; may be nil
+	isLost bool  // the rest of the page is unknown
+	lost   *form // the form that is open there, or nil
 
 	touched  []*tag
 	idPrefix string
-	made     int // ids
+	made     int // number of generated ids
 }
 
 // form is a form element.
 type form struct {
 	tag *tag
 	id  string
-	// veiled: it is not shown when the page opens.
-	veiled bool
-	// actions are its own and those of its buttons. An empty one is the
-	// page's own address.
+	// isHidden means that the form is not visible when the page opens.
+	isHidden bool
+	// actions are those of the form and its buttons. "" means the page's own URL.
 	actions []string
 }
 
-// slot is an element that the author made for a message.
+// slot is an author's element for an error.
 type slot struct {
 	tag  *tag
-	form *form // the one around it
+	form *form // the enclosing form
 }
 
-// heading is one that is shown.
+// heading is a visible heading.
 type heading struct{ at, level int }
 
 // label is a label element.
@@ -59,18 +58,18 @@ type label struct {
 	words strings.Builder
 }
 
-// fieldset is one with what is in it.
+// fieldset is a fieldset and what it contains.
 type fieldset struct {
 	tag      *tag
 	legend   strings.Builder
-	endAt    int    // where the legend ends, or -1
-	disabled bool   // all in it but for the legend
-	inside   bool   // of a fieldset that is disabled, and so is the legend
-	name     string // of the visible controls in it
-	mixed    bool   // they have several names
+	endAt    int    // end of the legend, or -1
+	disabled bool   // except its legend
+	inside   bool   // in a disabled fieldset, so that its legend is disabled too
+	name     string // the name of the visible controls in it
+	mixed    bool   // the visible controls have several names
 }
 
-// readOutline reads the page in one go.
+// readOutline parses the page.
 func readOutline(source []byte) (*outline, error) {
 	t := newTags(source)
 	s := scanner{
@@ -102,7 +101,7 @@ func readOutline(source []byte) (*outline, error) {
 	return s.outline, nil
 }
 
-// touch has the tag printed anew.
+// touch marks the tag as changed.
 func (o *outline) touch(t *tag) *tag {
 	if !t.isTouched {
 		t.isTouched = true
@@ -111,7 +110,7 @@ func (o *outline) touch(t *tag) *tag {
 	return t
 }
 
-// prefix begins the ids that are made, and no id of the page's own.
+// prefix returns the prefix of generated ids. No id of the page begins with it.
 func (o *outline) prefix() string {
 	if o.idPrefix == "" {
 		o.idPrefix = "telecrm"

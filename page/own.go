@@ -7,79 +7,77 @@ import (
 	"slices"
 )
 
-// Errors that [Own.Render] wraps. Each says why the page cannot be shown
-// again; the built-in page is to be shown then.
+// Errors that [Own.Render] wraps. The page cannot be shown again; show the built-in page instead.
 var (
-	ErrTooLarge  = errors.New("the page is larger than 1 MiB, or nested too deeply")
-	ErrEncoding  = errors.New("the page's text is not in the encoding that it declares, or in one that is not known")
-	ErrNesting   = errors.New("the page's elements are nested wrongly, in or before the form")
-	ErrNoForm    = errors.New("the page has no form that posts here")
-	ErrHidden    = errors.New("the form is not shown when the page opens: it is in a dialog, a modal or something hidden")
-	ErrNoControl = errors.New("the form has no control for what is to be corrected")
-	ErrNoHead    = errors.New("the page has neither a head nor a title, where its links could be told to lead where they led")
-	ErrBase      = errors.New("the page's own links would lead elsewhere, and its policy forbids to set them right")
+	ErrTooLarge  = errors.New("page is larger than 1 MiB, or nested too deeply")
+	ErrEncoding  = errors.New("page is not in the encoding that it declares, or the encoding is unknown")
+	ErrNesting   = errors.New("page has wrongly nested elements, in or before the form")
+	ErrNoForm    = errors.New("page does not have a form that posts here")
+	ErrHidden    = errors.New("form is hidden when the page opens: it is in a dialog, a modal or a hidden element")
+	ErrNoControl = errors.New("form does not have a control for the error")
+	ErrNoHead    = errors.New("page has neither a head nor a title; its links need a base element there")
+	ErrBase      = errors.New("page's links need a base element, but its policy forbids one")
 )
 
-// MaxSource is the size of the largest page that [Own] takes, in bytes.
+// MaxSource is the size in bytes of the largest page that [Own] accepts.
 const MaxSource = 1 << 20
 
-// maxDepth is how many fieldsets, or templates, may stand in one another.
+// maxDepth bounds the nesting of fieldsets and of templates.
 const maxDepth = 32
 
-// Own is the page that the visitor filled the form in on, to be shown again
-// with what they typed and what to correct.
+// Own is the form's own page, to be shown again with the visitor's input and the errors.
 //
-// Outside the tags that it changes the page stays as it is, byte for byte.
-// Values go into what the visitor can see and change: never into passwords,
-// files and hidden inputs, nor into scripts, templates, noscript and SVG.
+// Render keeps the page byte for byte, except for the tags that it changes. It puts values only
+// into controls that the visitor can see and change: not into passwords, files and hidden inputs,
+// and never into scripts, templates, noscript and SVG.
 type Own struct {
-	Source      []byte   // the page as the site serves it
+	Source      []byte   // the page as served by the site
 	ContentType string   // its Content-Type header
 	Policies    []string // its Content-Security-Policy headers
-	URL         *url.URL // where it is served: path and query
+	URL         *url.URL // its path and query
 
-	// Posted is the path and query that the form was posted to, under which
-	// the page will be shown. Its form is one that posts to there.
+	// Posted is the path and query of the post, under which the page will be shown. The form must
+	// post there.
 	Posted *url.URL
-	// Named tells that the operator named the page, so that a form will do
-	// that posts elsewhere but is called or looks like the one that was sent.
+	// Named means that the operator configured the page. A form that posts elsewhere is then
+	// accepted if it has the name or the controls of the sent one.
 	Named bool
 
-	// Catalog has the words; nil for those that are shipped. The language is
-	// the one that the page's html element declares, or else English.
+	// Catalog contains the texts; nil means the shipped ones. The language is that of the page's
+	// html element, or else English.
 	Catalog *Catalog
 
-	Code     string    // of an error about the form as a whole; may be empty
-	Note     string    // the operator's own words after the message of Code; may be empty
-	Problems []Problem // what to correct
-	Values   []Pair    // what was sent, in that order
-	Partial  bool      // more was sent; controls of other names stay as they are
-	Hidden   []Pair    // inputs to add to the form, unless it has one of the name
+	Code     string    // of an error about the whole form; may be empty
+	Note     string    // the operator's text after the message of Code; may be empty
+	Problems []Problem // the errors
+	Values   []Pair    // posted values in the order sent
+	Partial  bool      // Values is incomplete; controls of other names stay as they are
+	Hidden   []Pair    // inputs to add to the form, unless it has one of that name
 }
 
-// Problem is something to correct.
+// Problem is an error that the visitor can correct.
 type Problem struct {
-	// Input is the name of the control that it is about; empty if none is.
+	// Input is the name of the control; empty for an error without one.
 	Input string
-	// Fault says what is wrong. Without a label, the page's own word for the
-	// control counts, or else Fallback.
+	// Fault describes the error. If it does not have a label, the page's name for the control is
+	// used, or else Fallback.
 	Fault    Fault
 	Fallback string
-	// Message is said in place of the usual words, if it is not empty.
+	// Message replaces the usual text, if not empty.
 	Message string
 }
 
-// Render returns the page, in UTF-8. Its time and memory are bounded by those
-// that a page of [MaxSource] takes.
+// Render returns the page in UTF-8. Its time and memory are bounded by those for a page of
+// [MaxSource].
 func (o Own) Render() ([]byte, error) {
 	r, err := o.open()
 	if err != nil {
 		return nil, err
 	}
-	if r.form.veiled {
+	if r.form.isHidden {
 		return nil, ErrHidden
 	}
-	if err := r.settleLinks(); err != nil {
+	if err := r.fixLinks(); err != nil {
 		return nil, err
 	}
 	r.addHidden()
@@ -90,7 +88,7 @@ func (o Own) Render() ([]byte, error) {
 	return r.apply(), nil
 }
 
-// open reads the page and finds the form in it.
+// open parses the page and finds the form.
 func (o Own) open() (*rendering, error) {
 	if len(o.Source) > MaxSource {
 		return nil, ErrTooLarge
@@ -122,7 +120,7 @@ func (o Own) open() (*rendering, error) {
 	return r, nil
 }
 
-// holdsAll reports whether there is a control for all that was sent.
+// holdsAll reports whether the form has a control for each sent value.
 func (r *rendering) holdsAll() bool {
 	names := make(map[string]bool, len(r.controls))
 	for _, c := range r.controls {
@@ -131,7 +129,7 @@ func (r *rendering) holdsAll() bool {
 	return !slices.ContainsFunc(r.Values, func(p Pair) bool { return !names[p.Name] })
 }
 
-// rendering is one page in the making.
+// rendering is one page being rendered.
 type rendering struct {
 	Own
 	*outline
@@ -140,10 +138,10 @@ type rendering struct {
 	form     *form
 	controls []*control
 	edits    []edit
-	links    string // what stands before "#" in links to places on this page
+	links    string // the part before "#" in links within this page
 }
 
-// edit puts text in the place of source[start:end].
+// edit replaces source[start:end] with text.
 type edit struct {
 	start, end int
 	text       string
@@ -153,7 +151,7 @@ func (r *rendering) insert(at int, text string) {
 	r.edits = append(r.edits, edit{at, at, text})
 }
 
-// addHidden puts the hidden inputs first into the form.
+// addHidden inserts the hidden inputs at the beginning of the form.
 func (r *rendering) addHidden() {
 	for _, pair := range r.Hidden {
 		if !slices.ContainsFunc(r.controls, func(c *control) bool { return c.name == pair.Name }) {
@@ -162,7 +160,7 @@ func (r *rendering) addHidden() {
 	}
 }
 
-// apply carries out the edits. Of those at one place, the first comes first.
+// apply applies the edits. Edits at the same place keep their order.
 func (r *rendering) apply() []byte {
 	for _, t := range r.touched {
 		r.edits = append(r.edits, edit{t.start, t.end, t.print(r.source)})
@@ -171,7 +169,7 @@ func (r *rendering) apply() []byte {
 		if a.start != b.start {
 			return a.start - b.start
 		}
-		return a.end - b.end // what is put before a tag comes before the tag
+		return a.end - b.end // insertions before a tag come before changes of the tag
 	})
 	size := len(r.source)
 	for _, e := range r.edits {
@@ -187,9 +185,8 @@ func (r *rendering) apply() []byte {
 	return append(page, r.source[at:]...)
 }
 
-// settleLinks sees to it that the page's links lead where they led, though it
-// is shown under another address.
-func (r *rendering) settleLinks() error {
+// fixLinks keeps the targets of the page's links, because it is shown under another URL.
+func (r *rendering) fixLinks() error {
 	here := r.Posted.RequestURI()
 	baseHref, hasBase := "", false
 	if r.base != nil {
@@ -222,12 +219,12 @@ func (r *rendering) settleLinks() error {
 	return nil
 }
 
-// linkTo is a link to the element with the id.
+// linkTo returns a link to the element with the id.
 func (r *rendering) linkTo(id string) string {
 	return r.links + (&url.URL{Fragment: id}).String()
 }
 
-// freshID makes an id that the page does not have.
+// freshID returns an id that is not on the page.
 func (r *rendering) freshID(kind string) string {
 	r.made++
 	return fmt.Sprintf("%s-%s-%d", r.prefix(), kind, r.made)

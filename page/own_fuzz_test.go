@@ -14,16 +14,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// hostile are values that try to leave the place where they are put.
+// hostile are values that try to break out of their place.
 var hostile = []string{
 	"", " ", "\n", "\r\n\n", "\x00", "\xff", "&amp;#34", "&lt", `"`, "'", "`", "<", ">", "/>", "<!--", "-->", "]]>", "{{.}}",
 	`"></textarea></select></option></title></style></template></noscript><script>window.injected = true</script>`,
 	`' onfocus='x' autofocus`, `"><img src=x onerror=x>`, "</TEXTAREA ><svg/onload=x>",
 }
 
-// FuzzOwnValues sends hostile texts through every place of a page that takes
-// any: they must come back as they were, and the elements around them must be
-// those of a page with harmless texts.
+// FuzzOwnValues sends hostile texts through every place of a page. They must come back unchanged,
+// and the elements must be those of a page with harmless texts.
 func FuzzOwnValues(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text, "Fill it in.", "a message")
@@ -43,12 +42,12 @@ func FuzzOwnValues(f *testing.F) {
 			return o
 		}
 		if slices.Contains([]string{"was", "a"}, typed) {
-			return // it is on the page, so that nothing changes
+			return // it is on the page, so nothing changes
 		}
 		doc := render(t, build(typed, label, message))
 		harmless := harmless([]string{typed, label, message})
 		if diff := cmp.Diff(skeleton(render(t, build(harmless[0], harmless[1], harmless[2]))), skeleton(doc)); diff != "" {
-			t.Fatalf("the texts changed the page's elements (-harmless +got):\n%s", diff)
+			t.Fatalf("the texts changed the elements (-harmless +got):\n%s", diff)
 		}
 		if got := value(all(doc.root, "input")[1], "value"); got != attributeText(typed) {
 			t.Fatalf("%q came back in a line as %q", typed, got)
@@ -59,12 +58,11 @@ func FuzzOwnValues(f *testing.F) {
 	})
 }
 
-// attributeText is text as it comes back in an attribute, in which a line may end with
-// CR too.
+// attributeText returns text as it comes back in an attribute, where a line may also end with CR.
 func attributeText(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
 
-// FuzzOwnPages holds any page to what is promised of all: it comes back but
-// for what is meant to change, and the visitor's text runs nowhere.
+// FuzzOwnPages checks that any page comes back unchanged except where intended, and that the
+// visitor's text is never executed.
 func FuzzOwnPages(f *testing.F) {
 	f.Add([]byte(everyControl))
 	for _, source := range []string{
@@ -78,7 +76,7 @@ func FuzzOwnPages(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {
 		if bytes.Contains(bytes.ToLower(source), []byte("telecrm")) || bytes.Contains(source, []byte("_form_page")) {
-			return // what is put in could not be told from what was there
+			return // insertions could not be told from the source
 		}
 		o := own(t, string(source))
 		o.Policies = []string{"style-src 'none'"}
@@ -92,7 +90,7 @@ func FuzzOwnPages(f *testing.F) {
 			checkUnchanged(t, source, answer)
 			root, err := html.Parse(bytes.NewReader(answer))
 			if err != nil {
-				return document{}, false // deeper than that parser goes
+				return document{}, false // too deep for the parser
 			}
 			return document{string(answer), root}, true
 		}
@@ -102,13 +100,13 @@ func FuzzOwnPages(f *testing.F) {
 		}
 		if harmless, ok := build("something"); ok {
 			if diff := cmp.Diff(skeleton(harmless), skeleton(doc)); diff != "" {
-				t.Fatalf("the text changed the page's elements (-harmless +got):\n%s", diff)
+				t.Fatalf("the text changed the elements (-harmless +got):\n%s", diff)
 			}
 		}
 	})
 }
 
-// Pages that are made to keep a parser busy take it no longer than others.
+// Hostile pages do not take longer than others.
 func TestOwnOfHostilePages(t *testing.T) {
 	for name, piece := range map[string]string{
 		"open tags": "<", "forms": "<form>", "controls": "<form><input name=q>", "labels": "<label>x", "options": "<select name=q><option>x", "pieces of an option": "x<!---->",
@@ -123,14 +121,13 @@ func TestOwnOfHostilePages(t *testing.T) {
 			o.Problems = []page.Problem{missing("q")}
 			answer, err := o.Render()
 			if err != nil || !bytes.Contains(answer, []byte(`value="typed"`)) {
-				t.Errorf("error %v, or the value is not there", err)
+				t.Errorf("error %v, or the value is missing", err)
 			}
 		})
 	}
 }
 
-// answered is a realistic page of that size, with what was typed and what is
-// to be corrected.
+// answered returns a realistic page of that size with values and errors.
 func answered(tb testing.TB, size int) page.Own {
 	tb.Helper()
 	o := own(tb, realisticPage(size))
@@ -146,7 +143,7 @@ func answered(tb testing.TB, size int) page.Own {
 	return o
 }
 
-// What it takes grows with the page, and by little.
+// Allocations grow slowly with the page.
 func TestOwnAllocatesLittle(t *testing.T) {
 	for _, size := range []int{30 << 10, 300 << 10} {
 		o := answered(t, size)
@@ -161,9 +158,8 @@ func TestOwnAllocatesLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkOwn shows pages like those of real sites: the form of one has 36
-// controls and a list of 100 answers, and there are links, images and drawings
-// all around it.
+// BenchmarkOwn renders pages like those of real sites, with links, images and drawings, and a form
+// of 36 controls and a select of 100 options.
 func BenchmarkOwn(b *testing.B) {
 	for _, size := range []int{30 << 10, 100 << 10, page.MaxSource} {
 		b.Run(strconv.Itoa(size>>10)+"KB", func(b *testing.B) {
@@ -180,7 +176,7 @@ func BenchmarkOwn(b *testing.B) {
 	}
 }
 
-// realisticPage has nearly size bytes.
+// realisticPage returns nearly size bytes.
 func realisticPage(size int) string {
 	var s strings.Builder
 	s.WriteString(`<!DOCTYPE html>

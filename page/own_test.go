@@ -29,7 +29,7 @@ func address(t testing.TB, text string) *url.URL {
 	return u
 }
 
-// own is a page at /contact that posts there.
+// own is a page at /contact that posts to itself.
 func own(t testing.TB, source string) page.Own {
 	t.Helper()
 	return page.Own{
@@ -44,7 +44,7 @@ func missing(input string) page.Problem {
 	return page.Problem{Input: input, Fault: page.Fault{Code: "REQUIRED_FIELD_EMPTY"}, Fallback: "fallback"}
 }
 
-// render renders the page and sees to it that nothing else has changed.
+// render renders the page and checks that nothing else changed.
 func render(t testing.TB, o page.Own) document {
 	t.Helper()
 	answer, err := o.Render()
@@ -59,8 +59,8 @@ func render(t testing.TB, o page.Own) document {
 	return document{string(answer), root}
 }
 
-// The pages in testdata/own are written as template authors write them. Each
-// was sent with these values and found wrong in these inputs.
+// The pages in testdata/own are written as template authors write them. Each gets these values and
+// errors.
 func TestOwnKeepsAuthorsMarkup(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "own", "*.html"))
 	if err != nil || len(files) < 8 {
@@ -106,9 +106,8 @@ func TestOwnKeepsAuthorsMarkup(t *testing.T) {
 	}
 }
 
-// checkUnchanged expects of the answer that it has every byte of the source,
-// except in the start tags that may change, in textareas and in the title, and
-// nothing else but what is put in.
+// checkUnchanged checks that the answer contains every byte of the source, except start tags that
+// may change, textareas and the title, and nothing else but insertions.
 func checkUnchanged(t testing.TB, source, answer []byte) {
 	t.Helper()
 	before, after := tokensOf(source), tokensOf(answer)
@@ -121,7 +120,7 @@ func checkUnchanged(t testing.TB, source, answer []byte) {
 			continue
 		}
 		switch {
-		case isPutIn(token) && (token.name != "base" || rest(before, i) != `<base href="down/">`):
+		case isInserted(token) && (token.name != "base" || rest(before, i) != `<base href="down/">`):
 			j = end(after, j)
 		case inside == "textarea" && token.kind == html.TextToken:
 			if i < len(before) && before[i].kind == html.TextToken {
@@ -137,15 +136,15 @@ func checkUnchanged(t testing.TB, source, answer []byte) {
 			inside = enter(inside, token)
 			i++
 		default:
-			t.Fatalf("%q stands where %q was in\n%s", token.raw, rest(before, i), answer)
+			t.Fatalf("got %q, want %q in\n%s", token.raw, rest(before, i), answer)
 		}
 	}
 	if i < len(before) {
-		t.Fatalf("%q is not there any more in\n%s", rest(before, i), answer)
+		t.Fatalf("%q is missing in\n%s", rest(before, i), answer)
 	}
 }
 
-// prefixes are what a title may be given to begin with.
+// prefixes are the prefixes that a title may get.
 var prefixes = func() []string {
 	var list []string
 	for _, tag := range languages {
@@ -190,13 +189,13 @@ func tokensOf(source []byte) []token {
 	}
 }
 
-// isPutIn reports whether the token begins something that a page is given.
-func isPutIn(t token) bool {
+// isInserted reports whether the token begins an insertion.
+func isInserted(t token) bool {
 	return strings.HasPrefix(t.raw, `<div class="telecrm-summary" `) || strings.HasPrefix(t.raw, `<span class="telecrm-error" `) ||
 		strings.HasPrefix(t.raw, "<style") || strings.HasPrefix(t.raw, `<base href="/`) || strings.HasPrefix(t.raw, `<input type="hidden" name="_form_page" `)
 }
 
-// end is where what begins at tokens[from] ends.
+// end returns the end of the element that begins at tokens[from].
 func end(tokens []token, from int) int {
 	name := tokens[from].name
 	if name == "base" || name == "input" {
@@ -294,15 +293,15 @@ func TestOwnFillsEveryControl(t *testing.T) {
 	}
 }
 
-// What nobody can untick or leave out is not what an absent value means.
-func TestOwnLeavesWhatWasNotSent(t *testing.T) {
+// A missing value does not change controls that the visitor cannot clear.
+func TestOwnKeepsWhatWasNotSent(t *testing.T) {
 	doc := render(t, own(t, everyControl))
 	if got := value(byID(doc.root, "n"), "value"); got != "was" {
-		t.Errorf("a line that was not sent holds %q", got)
+		t.Errorf("a text input that was not sent contains %q", got)
 	}
 	checked := len(having(doc.root, "checked"))
 	if checked != 0 {
-		t.Errorf("%d boxes are ticked that were not", checked)
+		t.Errorf("%d unticked boxes are ticked", checked)
 	}
 	var selected []string
 	for _, e := range having(doc.root, "selected") {
@@ -323,11 +322,11 @@ func TestOwnErrors(t *testing.T) {
 	}
 	summary := firstElement(only(t, doc.root, "main"))
 	if value(summary, "tabindex") != "-1" || !slices.Equal(having(doc.root, "autofocus"), []*html.Node{summary}) {
-		t.Error("the summary does not get the focus, alone")
+		t.Error("the summary is not the only element with autofocus")
 	}
 	alert := having(doc.root, "role")[0]
 	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(all(alert, "p")[0]) != english.FormMessage(o.Code) || text(all(alert, "p")[1]) != o.Note {
-		t.Errorf("the alert is not right: %s", content(alert))
+		t.Errorf("the alert is %s", content(alert))
 	}
 	var words []string
 	for _, item := range all(alert, "li") {
@@ -342,7 +341,7 @@ func TestOwnErrors(t *testing.T) {
 	for i, link := range all(alert, "a") {
 		target := byID(doc.root, strings.TrimPrefix(value(link, "href"), "#"))
 		if target == nil || !slices.Contains(controls(doc.root), target) {
-			t.Fatalf("the link %q leads to no control", text(link))
+			t.Fatalf("the link %q does not lead to a control", text(link))
 		}
 		described := target
 		if value(target, "type") == "checkbox" {
@@ -353,15 +352,15 @@ func TestOwnErrors(t *testing.T) {
 			t.Errorf("%s is described by %+v", value(target, "name"), reason)
 		}
 		if invalid := value(target, "aria-invalid") == "true"; invalid == (value(target, "type") == "radio") {
-			t.Errorf("%s is marked as wrong: %v", value(target, "name"), invalid)
+			t.Errorf("%s is marked as invalid: %v", value(target, "name"), invalid)
 		}
 		if label := ancestor(reason, "label"); label != nil {
-			t.Error("the reason is a part of the label, and so of the control's name")
+			t.Error("the error is part of the label, and so of the control's name")
 		}
 	}
 }
 
-// The words that the operator chose come before the page's.
+// The operator's label takes precedence over the page's.
 func TestOwnLabels(t *testing.T) {
 	for _, test := range []struct{ name, page, want string }{
 		{"for", `<label for=x>Your  name*</label><input id=x name=q>`, "Your name"},
@@ -405,12 +404,12 @@ func TestOwnFindsTheForm(t *testing.T) {
 		{"formaction", `<form action=/else>{}<button formaction=/enquire></form>`, "/enquire", false, true},
 		{"base", `<base href="/deep/"><form action=enquire>{}</form>`, "/deep/enquire", false, true},
 		{"the better fit", `<form action=/enquire><input name=z></form><form action=/enquire>{}</form>`, "/enquire", false, true},
-		{"the same twice", `<form action=/enquire>{}</form><form action=/enquire><input name=name></form>`, "/enquire", false, true},
+		{"two that fit equally", `<form action=/enquire>{}</form><form action=/enquire><input name=name></form>`, "/enquire", false, true},
 		{"form-name", `<form action=/enquire><input name=name></form><form action=/enquire><input type=hidden name=form-name value=two>{}</form>`, "/enquire", false, true},
 		{"name", `<form action=/enquire><input name=name></form><form name=two action=/enquire>{}</form>`, "/enquire", false, true},
 		{"of another path", `<form action=/account>{}</form>`, "/enquire", false, false},
 		{"of another path, named", search + `<form action=/account>{}</form>`, "/enquire", true, true},
-		{"nothing alike, named", search, "/enquire", true, false},
+		{"no similar form, named", search, "/enquire", true, false},
 		{"mail", `<form action="mailto:a@example.com">{}</form>`, "/enquire", false, false},
 		{"in a comment", `<!-- <form action=/enquire>{}</form> -->`, "/enquire", false, false},
 		{"in a script", `<script>"<form action=/enquire>{}</form>"</script>`, "/enquire", false, false},
@@ -440,7 +439,7 @@ func TestOwnFindsTheForm(t *testing.T) {
 	}
 }
 
-// A page that is shown under another address still leads where it led.
+// The links of a page that is shown under another URL keep their targets.
 func TestOwnUnderAnotherAddress(t *testing.T) {
 	const source = `<html><head><title>T</title></head><a href="#top">Up</a><a href="more">More</a><form action="/enquire"><input name="q"></form>`
 	o := own(t, source)
@@ -459,17 +458,17 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 		t.Errorf("links (-want +got):\n%s", diff)
 	}
 	if got := value(firstElement(only(t, doc.root, "form")), "value"); got != `/about/us?a="b"` {
-		t.Errorf("the page is carried as %q", got)
+		t.Errorf("the page is passed on as %q", got)
 	}
 
 	o.Policies = []string{"base-uri 'none'"}
 	if _, err := o.Render(); !errors.Is(err, page.ErrBase) {
-		t.Errorf("error %v of a policy against a base", err)
+		t.Errorf("policy against a base: error %v", err)
 	}
 	o.Policies = nil
 	o.URL = address(t, "/about")
 	if doc := render(t, o); len(all(doc.root, "base")) != 0 {
-		t.Error("a base is set without need")
+		t.Error("an unneeded base was added")
 	}
 	o.Source = []byte(strings.Replace(source, "<title>", `<base href="down/"><title>`, 1))
 	if got := value(only(t, render(t, o).root, "base"), "href"); got != "/down/" {
@@ -477,8 +476,9 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 	}
 }
 
-// A control that its author gave no label keeps the name that it has, or gets one, now that it has a description.
-func TestOwnNamesWhatHasNoLabel(t *testing.T) {
+// A control without a label keeps its accessible name or gets one, because it now has a
+// description.
+func TestOwnNamesUnlabelledControls(t *testing.T) {
 	for _, test := range []struct{ name, page, words, want string }{
 		{"placeholder", `<input name=q placeholder="Your Name *">`, "Fill in “Your Name”.", "Your Name *"},
 		{"nothing", `<input name=q>`, "Fill in “fallback”.", "fallback"},
@@ -494,7 +494,7 @@ func TestOwnNamesWhatHasNoLabel(t *testing.T) {
 			o.Problems = []page.Problem{missing("q")}
 			doc := render(t, o)
 			if got := text(only(t, doc.root, "li")); got != test.words {
-				t.Errorf("the words are %q, want %q", got, test.words)
+				t.Errorf("the message is %q, want %q", got, test.words)
 			}
 			if got := value(all(doc.root, "input")[0], "aria-label"); got != test.want {
 				t.Errorf("the name is %q, want %q", got, test.want)
@@ -503,15 +503,15 @@ func TestOwnNamesWhatHasNoLabel(t *testing.T) {
 	}
 }
 
-// Our words are in the page's language. Where they cannot be, a screen reader
-// must know (https://www.w3.org/TR/WCAG22/#language-of-parts).
-func TestOwnSpeaksThePagesLanguage(t *testing.T) {
+// Our texts are in the page's language. Otherwise they are marked for screen readers
+// (https://www.w3.org/TR/WCAG22/#language-of-parts).
+func TestOwnUsesThePagesLanguage(t *testing.T) {
 	catalog, err := page.Shipped().With(fstest.MapFS{"pt.json": {Data: []byte(`{"REQUIRED": "Preencha “{label}”."}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		lang, words, heading string // marks of the words and of the heading; "" for none
+		lang, words, heading string // attributes of the texts and of the heading; "" for none
 	}{
 		{"", "", ""},
 		{"en", "", ""},
@@ -519,7 +519,7 @@ func TestOwnSpeaksThePagesLanguage(t *testing.T) {
 		{"hi", "", ""},
 		{"hi-IN", "", ""},
 		{"ta", "", ""},
-		{"de_AT", "de ltr", "de ltr"}, // which is no tag
+		{"de_AT", "de ltr", "de ltr"}, // not a valid tag
 		{"ar", " rtl", " rtl"},
 		{"ar-EG", " rtl", " rtl"},
 		{"enm", "en ltr", "en ltr"},
@@ -536,7 +536,7 @@ func TestOwnSpeaksThePagesLanguage(t *testing.T) {
 		check := func(e *html.Node, want, wantMarks string) {
 			t.Helper()
 			if text(e) != want || marks(e) != wantMarks {
-				t.Errorf("%q: <%s> says %q, marked %q; want %q, marked %q", test.lang, e.Data, text(e), marks(e), want, wantMarks)
+				t.Errorf("%q: <%s> is %q, marked %q; want %q, marked %q", test.lang, e.Data, text(e), marks(e), want, wantMarks)
 			}
 		}
 		fill := strings.ReplaceAll(words.Message(page.Fault{Code: "REQUIRED_FIELD_EMPTY", Label: "Ort"}), "\u2068", "")
@@ -549,9 +549,9 @@ func TestOwnSpeaksThePagesLanguage(t *testing.T) {
 		check(links[0], fill, test.words)
 		check(links[1], "अपना नाम लिखें।", "")
 		if names := all(links[0], "bdi"); len(names) != 1 || text(names[0]) != "Ort" {
-			t.Errorf("%q: the label is not set apart: %s", test.lang, doc.source)
+			t.Errorf("%q: the label is not isolated: %s", test.lang, doc.source)
 		}
-		// The title has no marks: it is plain text.
+		// The title is plain text without attributes.
 		if title := text(only(t, doc.root, "title")); title != words.Text(page.ErrorPrefix)+" T" {
 			t.Errorf("%q: the title is %q", test.lang, title)
 		}
@@ -578,8 +578,8 @@ func TestOwnSpeaksThePagesLanguage(t *testing.T) {
 	}
 }
 
-// A title that says already that there is an error is left alone, in whatever
-// way its author writes the space before a colon.
+// A title that already begins with the word for an error is left alone, with any kind of space
+// before a colon.
 func TestOwnTitle(t *testing.T) {
 	for _, test := range []struct{ lang, title, code, want string }{
 		{"en", "Contact", "", "Error: Contact"},
@@ -682,11 +682,11 @@ func TestOwnStyleFollowsThePolicy(t *testing.T) {
 func TestOwnEncodings(t *testing.T) {
 	const form = `<form method=post><label for=q>`
 	for _, test := range []struct {
-		name, contentType, source, want string // want is a label; empty if it cannot be told
+		name, contentType, source, want string // want is a label; empty for an error
 	}{
 		{"declared in the header", "text/html; charset=windows-1252", form + "N\xe4me</label><input id=q name=q></form>", "Näme"},
-		{"declared in the page as the usual one", "text/html", "<meta charset=windows-1252>" + form + "N\xe4me</label><input id=q name=q></form>", "Näme"},
-		{"in letters that are not there", "text/html", "<meta charset=iso-2022-jp>" + form + "\x1b$BF|K\\\x1b(B</label><input id=q name=q></form>", "日本"},
+		{"windows-1252 declared in the page", "text/html", "<meta charset=windows-1252>" + form + "N\xe4me</label><input id=q name=q></form>", "Näme"},
+		{"in escape sequences", "text/html", "<meta charset=iso-2022-jp>" + form + "\x1b$BF|K\\\x1b(B</label><input id=q name=q></form>", "日本"},
 		{"declared in the page", "text/html", "<meta charset=shift_jis>" + form + "\x93\xfa\x96{</label><input id=q name=q></form>", "日本"},
 		{"UTF-16", "text/html", "\xff\xfe" + wide(form+"ä</label><input id=q name=q></form>"), "ä"},
 		{"none declared", "text/html", form + "ä</label><input id=q name=q></form>", "ä"},
@@ -706,7 +706,7 @@ func TestOwnEncodings(t *testing.T) {
 				return
 			}
 			if err != nil || strings.Count(string(answer), test.want) != 3 {
-				t.Errorf("%v, and not three times %s in %s", err, test.want, answer)
+				t.Errorf("error %v, want %s three times in %s", err, test.want, answer)
 			}
 		})
 	}
@@ -721,17 +721,16 @@ func wide(text string) string {
 	return s.String()
 }
 
-// What is hidden elsewhere does not count, and of two forms the one that is
-// shown does.
-func TestOwnFindsWhatIsShown(t *testing.T) {
+// Other hidden elements do not matter, and of two forms the visible one counts.
+func TestOwnFindsTheVisibleForm(t *testing.T) {
 	for name, source := range map[string]string{
-		"behind a modal":         `<div class="modal"><div></div></div></div><form><input name=q></form>`,
-		"behind a hidden part":   `<section hidden><div></div></section><form><input name=q></form>`,
-		"an open dialog":         `<dialog open><form><input name=q></form></dialog>`,
-		"in what sounds like it": `<div class="modal-free" data-x="modal"><form><input name=q></form></div>`,
-		"with a hidden input":    `<div><input type=hidden hidden></div><form><input name=q></form>`,
-		"beside one in a modal":  `<div class=modal><form><input name=r></form></div><form><input name=q></form>`,
-		"in a hidden template":   `<template><div hidden></template><form><input name=q></form>`,
+		"behind a modal":        `<div class="modal"><div></div></div></div><form><input name=q></form>`,
+		"behind a hidden part":  `<section hidden><div></div></section><form><input name=q></form>`,
+		"an open dialog":        `<dialog open><form><input name=q></form></dialog>`,
+		"in a similar class":    `<div class="modal-free" data-x="modal"><form><input name=q></form></div>`,
+		"with a hidden input":   `<div><input type=hidden hidden></div><form><input name=q></form>`,
+		"beside one in a modal": `<div class=modal><form><input name=r></form></div><form><input name=q></form>`,
+		"in a hidden template":  `<template><div hidden></template><form><input name=q></form>`,
 	} {
 		o := own(t, source)
 		o.Problems = []page.Problem{missing("q")}
@@ -741,9 +740,8 @@ func TestOwnFindsWhatIsShown(t *testing.T) {
 	}
 }
 
-// What cannot be corrected on the page is not shown on it, and neither is a
-// page that would take too long.
-func TestOwnGivesUp(t *testing.T) {
+// A page is not shown again if the errors cannot be marked on it, or if it would take too long.
+func TestOwnRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		source string
 		want   error

@@ -8,19 +8,18 @@ import (
 	"golang.org/x/text/unicode/bidi"
 )
 
-// text is one of a message file.
+// text is a text of a message file.
 type text struct {
 	language language.Tag
-	pieces   []Piece // in those that are inserted, the placeholder's name
+	pieces   []Piece // an inserted piece contains the placeholder's name
 }
 
 // Phrase is a text with its placeholders filled in.
 type Phrase struct {
-	// Lang is the language, Dir the direction that it is written in. They are
-	// empty for the operator's own words, whose language is not known.
+	// Lang is the language and Dir its direction. Both are empty for operator texts, whose language
+	// is unknown.
 	Lang, Dir string
-	// Foreign tells that it is in another language than was asked for,
-	// because nobody has translated it.
+	// Foreign means that the text is not translated into the requested language.
 	Foreign bool
 	Pieces  []Piece
 }
@@ -28,10 +27,10 @@ type Phrase struct {
 // Piece is a part of a phrase.
 type Piece struct {
 	Text     string
-	Inserted bool // it stands for a placeholder, and may be in any language
+	Inserted bool // the value of a placeholder, in any language
 }
 
-// Said are the operator's own words.
+// Said returns an operator text as a phrase.
 func Said(words string) Phrase {
 	if words == "" {
 		return Phrase{}
@@ -39,8 +38,7 @@ func Said(words string) Phrase {
 	return Phrase{Pieces: []Piece{{Text: words}}}
 }
 
-// phrase fills values into the placeholders of t. What they hold is never
-// read for placeholders again.
+// phrase fills values into the placeholders of t. It does not parse the values for placeholders.
 func (w *Words) phrase(t text, values map[string]string) Phrase {
 	p := Phrase{Lang: t.language.String(), Dir: direction(t.language), Foreign: !alike(t.language.String(), w.Tag())}
 	p.Pieces = make([]Piece, len(t.pieces))
@@ -53,15 +51,14 @@ func (w *Words) phrase(t text, values map[string]string) Phrase {
 	return p
 }
 
-// isEmpty reports whether the phrase says nothing.
+// isEmpty reports whether the phrase is empty.
 func (p Phrase) isEmpty() bool { return len(p.Pieces) == 0 }
 
-// Unicode's marks around text whose direction is its own.
+// Unicode's marks around text with its own direction.
 const firstStrongIsolate, popIsolate = "\u2068", "\u2069"
 
-// String is the phrase as plain text. If any of it runs from right to left,
-// what is inserted is isolated, so that it leaves the order of the words
-// around it alone.
+// String returns the phrase as plain text. If any of it runs from right to left, it isolates the
+// values, so that they do not reorder the words around them.
 func (p Phrase) String() string {
 	mixed := false
 	for _, piece := range p.Pieces {
@@ -78,7 +75,7 @@ func (p Phrase) String() string {
 	return s.String()
 }
 
-// html is the phrase for an element, in which what is inserted is isolated.
+// html returns the phrase as HTML with isolated values.
 func (p Phrase) html() string {
 	var s strings.Builder
 	for _, piece := range p.Pieces {
@@ -91,14 +88,13 @@ func (p Phrase) html() string {
 	return s.String()
 }
 
-// runsLeft reports whether the character belongs to a script that is written
-// from right to left, or makes text run so.
+// runsLeft reports whether the character is right-to-left, or makes text so.
 func runsLeft(r rune) bool {
 	properties, _ := bidi.LookupRune(r)
 	return slices.Contains([]bidi.Class{bidi.R, bidi.AL, bidi.AN, bidi.RLE, bidi.RLO, bidi.RLI}, properties.Class())
 }
 
-// alike reports whether two tags are of one language: "en" and "en-GB".
+// alike reports whether two tags are of the same language, such as "en" and "en-GB".
 func alike(a, b string) bool {
 	first, _, _ := strings.Cut(a, "-")
 	second, _, _ := strings.Cut(b, "-")

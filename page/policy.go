@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// inlineStyle reports whether a style sheet in the page is allowed by all of
-// its policies (https://www.w3.org/TR/CSP3/), and under which nonce: one of
-// the response's own header, because a page that is stored has none.
+// inlineStyle reports whether all policies (https://www.w3.org/TR/CSP3/) allow a style element in
+// the page, and the nonce that it needs. The nonce must be in a header, because a stored page does
+// not have one.
 func inlineStyle(headers, metas []string) (nonce string, allowed bool) {
 	policies := slices.Concat(headers, metas)
 	candidates := []string{""}
@@ -30,7 +30,7 @@ func inlineStyle(headers, metas []string) (nonce string, allowed bool) {
 	return "", false
 }
 
-// eachPolicy goes through the policies, of which a header may hold several.
+// eachPolicy iterates over the policies. A header may contain several.
 func eachPolicy(headers []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, header := range headers {
@@ -43,14 +43,12 @@ func eachPolicy(headers []string) func(yield func(string) bool) {
 	}
 }
 
-// allowsStyle reports whether the policy allows a style sheet with the nonce.
-// With a nonce or a hash in it, 'unsafe-inline' counts for nothing.
+// allowsStyle reports whether the policy allows a style element with the nonce.
 func allowsStyle(policy, nonce string) bool {
 	return allowsInline(sourcesOf(policy, "style-src-elem", "style-src", "default-src"), nonce)
 }
 
-// styleAttribute reports whether style attributes are allowed by all of the
-// policies.
+// styleAttribute reports whether all policies allow style attributes.
 func styleAttribute(policies []string) bool {
 	for policy := range eachPolicy(policies) {
 		if !allowsInline(sourcesOf(policy, "style-src-attr", "style-src", "default-src"), "") {
@@ -60,8 +58,8 @@ func styleAttribute(policies []string) bool {
 	return true
 }
 
-// allowsInline reports whether the sources, if there are any, allow a style
-// with the nonce.
+// allowsInline reports whether the sources allow an inline style with the nonce. A nonce or a hash
+// disables 'unsafe-inline'. Without sources everything is allowed.
 func allowsInline(sources []string, nonce string) bool {
 	if sources == nil || nonce != "" && slices.Contains(sources, "'nonce-"+nonce+"'") {
 		return true
@@ -73,8 +71,7 @@ func allowsInline(sources []string, nonce string) bool {
 	return !strict && slices.ContainsFunc(sources, func(source string) bool { return strings.EqualFold(source, "'unsafe-inline'") })
 }
 
-// allowsBase reports whether all policies allow a base that is on the page's
-// own site.
+// allowsBase reports whether all policies allow a base on the page's own site.
 func allowsBase(policies []string) bool {
 	for policy := range eachPolicy(policies) {
 		sources := sourcesOf(policy, "base-uri")
@@ -85,8 +82,7 @@ func allowsBase(policies []string) bool {
 	return true
 }
 
-// sourcesOf lists the sources of the first of the directives that the policy
-// has; nil if it has none of them.
+// sourcesOf returns the sources of the first directive that the policy has, or nil.
 func sourcesOf(policy string, directives ...string) []string {
 	for _, directive := range directives {
 		for part := range strings.SplitSeq(policy, ";") {

@@ -9,43 +9,40 @@ import (
 
 // PostForm is a form that posts.
 type PostForm struct {
-	Action string // as it is written; empty for the page's own address
-	Base   string // the page's base, as it is written, or empty
-	Lang   string // the page's language, as it is written, or empty
-	// Styled tells that no policy that is known of forbids style attributes.
+	Action string // as written; empty for the page's own URL
+	Base   string // the page's base, as written, or empty
+	Lang   string // the page's language, as written, or empty
+	// Styled means that no known policy forbids style attributes.
 	Styled bool
 }
 
-// Forms goes through a page while it is served, in pieces of any size, and
-// says where its forms are. It keeps little more than one tag, and nothing of
-// it changes the page.
+// Forms finds the forms of a page while it is served, in pieces of any size. It keeps little more
+// than one tag and does not change the page.
 //
-// What it does not understand has no forms: those in templates, scripts,
-// noscript, select, SVG and MathML, and all that come behind a nesting that
-// browsers have to mend in SVG and MathML.
+// It ignores forms in templates, scripts, noscript, select, SVG and MathML, and everything after
+// wrong nesting in SVG and MathML, which browsers have to repair.
 type Forms struct {
 	insert func(PostForm) string
 
 	lexer   lexer
 	nesting nesting
-	isOver  bool // there is nothing more to find
+	isOver  bool // nothing more to find
 
 	lang     string
 	base     string
 	hasBase  bool
-	unstyled bool // a policy forbids style attributes, or may do so
+	unstyled bool // a policy forbids style attributes, or may forbid them
 }
 
-// NewForms prepares to go through a page. For each form that posts, insert
-// says what is to follow its start tag. contentType is the page's
-// Content-Type header and policies are its Content-Security-Policy headers;
-// those that only report count as well, so that they have nothing to report.
+// NewForms starts a page. For each form that posts, insert returns what to insert after its start
+// tag. contentType is the page's Content-Type header. policies are its Content-Security-Policy
+// headers, including report-only ones, so that those have nothing to report.
 func NewForms(contentType string, policies []string, insert func(PostForm) string) *Forms {
 	return &Forms{insert: insert, unstyled: !styleAttribute(policies), isOver: !extendsASCII(contentType)}
 }
 
-// Next reads the next piece of the page as far as to where something is to be
-// inserted, and says what; or all of it, and nothing is.
+// Next reads the next piece of the page up to the next insertion, and returns the number of bytes
+// read and the text to insert. Without an insertion it reads the whole piece.
 func (f *Forms) Next(piece []byte) (n int, insert string) {
 	for n < len(piece) && !f.isOver {
 		read, isTag := f.lexer.next(piece[n:])
@@ -60,10 +57,9 @@ func (f *Forms) Next(piece []byte) (n int, insert string) {
 	return len(piece), ""
 }
 
-// extendsASCII reports whether the bytes of ASCII mean the same in the
-// encoding that is named in contentType, wherever they stand
-// (https://encoding.spec.whatwg.org/#names-and-labels). Those in which a "<"
-// may be part of another character are few.
+// extendsASCII reports whether ASCII bytes keep their meaning in the encoding that contentType
+// names (https://encoding.spec.whatwg.org/#names-and-labels). In a few encodings, a "<" may be part
+// of another character.
 func extendsASCII(contentType string) bool {
 	contentType = strings.ToLower(contentType)
 	for _, name := range [...]string{"iso-2022", "iso2022", "hz-gb", "utf-16", "utf-32", "utf-7", "ucs-2", "unicode"} {
@@ -74,7 +70,7 @@ func extendsASCII(contentType string) bool {
 	return true
 }
 
-// take takes a tag.
+// take processes a tag.
 func (f *Forms) take() (insert string) {
 	if f.lexer.isEnd {
 		f.nesting.close(f.lexer.name)
@@ -105,7 +101,7 @@ func (f *Forms) open(name []byte) (insert string) {
 	return ""
 }
 
-// noteHead takes a base, an html or a meta element.
+// noteHead processes a base, html or meta element.
 func (f *Forms) noteHead(name string) {
 	isMeta := name == "meta"
 	if isMeta && !hasWord(f.lexer.text, "http-equiv") && !hasWord(f.lexer.text, "charset") {
@@ -141,7 +137,7 @@ func (f *Forms) noteHead(name string) {
 	f.isOver = f.isOver || !extendsASCII(charset)
 }
 
-// ask takes a form.
+// ask processes a form.
 func (f *Forms) ask() (insert string) {
 	if f.lexer.isCut {
 		return ""
@@ -159,7 +155,7 @@ func (f *Forms) ask() (insert string) {
 	})
 }
 
-// readTag reads the text of a start tag.
+// readTag parses a start tag.
 func readTag(text []byte) *tag {
 	tokens := html.NewTokenizer(bytes.NewReader(text))
 	tokens.Next()
@@ -174,5 +170,5 @@ func readTag(text []byte) *tag {
 	return t
 }
 
-// hasWord reports whether the text holds the word, which is in small letters.
+// hasWord reports whether the text contains the word, which is in lower case.
 func hasWord(text []byte, word string) bool { return bytes.Contains(bytes.ToLower(text), []byte(word)) }

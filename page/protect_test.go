@@ -16,11 +16,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// mark stands for what is inserted. It is in none of the pages.
+// mark is the inserted text. None of the pages contains it.
 const mark = "<input type=hidden name=inserted>"
 
-// protect goes through the page in pieces of the sizes that next gives. It
-// returns what comes out, and the forms that were found.
+// protect reads the page in pieces of the sizes that next returns. It returns the output and the
+// forms found.
 func protect(f *page.Forms, source string, next func() int) string {
 	var out strings.Builder
 	for left := []byte(source); len(left) > 0; {
@@ -30,7 +30,7 @@ func protect(f *page.Forms, source string, next func() int) string {
 			n, insert := f.Next(piece)
 			out.Write(piece[:n])
 			out.WriteString(insert)
-			clear(piece[:n]) // what it has read is not its own
+			clear(piece[:n]) // the reader must not keep the piece
 			piece = piece[n:]
 		}
 	}
@@ -47,7 +47,7 @@ func marking(forms *[]page.PostForm) func(page.PostForm) string {
 }
 
 func TestFormsAreFound(t *testing.T) {
-	// Each "+" is where something is to be inserted, and none is anywhere else.
+	// Each "+" marks an insertion. There are no others.
 	for _, source := range []string{
 		`<form method=post>+<input name=q></form>`,
 		`<!DOCTYPE html><html><head><title>T</title></head><body><FORM action="/a>b" METHOD='Post' >+x</FORM></body></html>`,
@@ -74,7 +74,7 @@ func TestFormsAreFound(t *testing.T) {
 		`<!-- -- > --!- -- --><form method=post>+`, `<!-- <!-- --><form method=post>+`, `<!--a--!-><form method=post>--><form method=post>+`,
 		`<!- <form method=post>+`[:9] + `x><form method=post>+`,
 		`<!><form method=post>+`, `<!a '><form method=post>+`, `<![CDATA[ > <form method=post>+ ]]>`,
-		// What holds no tags.
+		// Raw text.
 		`<title><form method=post></title><form method=post>+`,
 		`<textarea><form method=post></textarea ><form method=post>+`,
 		`<style><form method=post></style x="</style>"><form method=post>+`,
@@ -94,7 +94,7 @@ func TestFormsAreFound(t *testing.T) {
 		`<script><!-- <script> --> </script><form method=post>+`,
 		`<script>a < b </scrip </scripts></SCRIPT><form method=post>+`,
 		`<script/><form method=post></script><form method=post>+`,
-		// Templates, lists.
+		// Templates, selects.
 		`<template><form method=post></form><template></template><form method=post></template><form method=post>+`,
 		`<form method=get><template></form></template><form method=post></form><form method=post>+`,
 		`<select><option><form method=post></select><form method=post>+`,
@@ -124,7 +124,7 @@ func TestFormsAreFound(t *testing.T) {
 		// Encodings in which "<" may be part of another character.
 		`<meta charset=iso-2022-jp><form method=post>`, `<meta http-equiv=Content-Type content="text/html; charset=ISO-2022-JP"><form method=post>`,
 		`<meta charset=shift_jis><form method=post>+`, "\xff\xfe<\x00f\x00o\x00r\x00m\x00>\x00",
-		// Too long to be looked at.
+		// Too long.
 		`<form method=post data-x="` + strings.Repeat("x", 9000) + `"></form><form method=post>+`,
 		`<p data-x="` + strings.Repeat("x", 9000) + `"><form method=post>+`,
 		`<base href="` + strings.Repeat("x", 9000) + `"><form method=post>`,
@@ -144,7 +144,7 @@ func TestFormsAreFound(t *testing.T) {
 	}
 }
 
-func TestFormsSayWhereTheyPost(t *testing.T) {
+func TestFormsReportTheirAction(t *testing.T) {
 	const form = "<form method=post action=' /a?b=1&amp;c=&#50; '>"
 	for _, test := range []struct {
 		name, source string
@@ -204,8 +204,7 @@ func sources(t testing.TB) map[string]string {
 	return list
 }
 
-// Whatever the pieces that a page comes in, the same comes out, and it is the
-// page but for what is inserted.
+// The output does not depend on the pieces, and is the page plus the insertions.
 func TestFormsChangeNothingElse(t *testing.T) {
 	for name, source := range sources(t) {
 		t.Run(name, func(t *testing.T) {
@@ -225,9 +224,8 @@ func TestFormsChangeNothingElse(t *testing.T) {
 	}
 }
 
-// FuzzProtect has pages come in pieces. What is inserted must be all that
-// changes, and be an element to a parser, never a part of a text, a comment, a
-// script or an attribute.
+// FuzzProtect reads pages in pieces. Only insertions may change, and each must parse as elements,
+// never as part of a text, comment, script or attribute.
 func FuzzProtect(f *testing.F) {
 	for _, source := range sources(f) {
 		f.Add([]byte(source), uint64(1))
@@ -248,17 +246,17 @@ func FuzzProtect(f *testing.F) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		out := protect(page.NewForms("text/html", nil, marking(&forms)), string(source), func() int { return 1 + random.IntN(9) })
 		if strings.Count(out, mark) != len(forms) || strings.ReplaceAll(out, mark, "") != string(source) {
-			t.Fatalf("the page has changed: %q", out)
+			t.Fatalf("the page changed: %q", out)
 		}
 		if got := protect(page.NewForms("text/html", nil, marking(&forms)), string(source), whole); got != out {
-			t.Fatalf("the pieces count (-whole +pieces):\n%s", cmp.Diff(got, out))
+			t.Fatalf("the output depends on the pieces (-whole +pieces):\n%s", cmp.Diff(got, out))
 		}
 		checkParsed(t, out)
 	})
 }
 
-// Pages of pieces that fit together in ways that nobody writes by hand.
-func TestFormsInOddPages(t *testing.T) {
+// Random pages of fragments that nobody writes by hand.
+func TestFormsInRandomPages(t *testing.T) {
 	pieces := strings.Fields(`<form~method=post> <form~method=post> </form> <svg> </svg> <math> </math> <mi> </mi> <title> </title> <desc> </desc> <foreignObject> </foreignObject>
 		<style> </style> <script> </script> <!-- --> --!> <![CDATA[ ]]> <textarea> </textarea> <template> </template> <select> </select> <option> <table> <tr> </table> <p> </p> <br>
 		<div> </div> <b> </b> <a~b='> '> "> <g/> <path> <noscript> </noscript> <input> <frameset> <iframe> </iframe> <html> <body> <head> </head> </body> <xmp/> </xmp> < > / - ! x`)
@@ -272,11 +270,11 @@ func TestFormsInOddPages(t *testing.T) {
 	})
 }
 
-// checkParsed fails if what was inserted is not just elements to a parser.
+// checkParsed fails if an insertion does not parse as elements.
 func checkParsed(t interface{ Fatalf(string, ...any) }, out string) {
 	root, err := html.Parse(strings.NewReader(out))
 	if err != nil {
-		return // it is nested too deeply, for one
+		return // for example, it is nested too deeply
 	}
 	for n := range root.Descendants() {
 		texts := []string{n.Data}
@@ -291,16 +289,16 @@ func checkParsed(t interface{ Fatalf(string, ...any) }, out string) {
 		}
 		for _, text := range texts {
 			if strings.Contains(text, "inserted") {
-				t.Fatalf("what is inserted is text, in %q:\n%q", text, out)
+				t.Fatalf("the insertion is text in %q:\n%q", text, out)
 			}
 		}
 		if isMark && n.Namespace != "" {
-			t.Fatalf("what is inserted is of %s:\n%q", n.Namespace, out)
+			t.Fatalf("the insertion is in %s:\n%q", n.Namespace, out)
 		}
 	}
 }
 
-// Going through a page keeps little of it, however large it is.
+// The memory does not grow with the page.
 func TestFormsAreFoundInLittleMemory(t *testing.T) {
 	for name, piece := range map[string]string{
 		"text": "words ", "a tag": "<form a", "attributes": `<form method=post a="b`, "comment": "<!-- ", "script": "<script><!-- <script>", "svg": "<svg>", "templates": "<template>",
@@ -349,7 +347,7 @@ func BenchmarkForms(b *testing.B) {
 	}
 }
 
-// What a form gets to know of its page.
+// Forms know the base and language of their page.
 func TestFormsKnowTheirPage(t *testing.T) {
 	const source = `<html lang=" hi-IN "><base href="/a/"><body lang=ta><form method=post action=b>`
 	var got page.PostForm
@@ -369,10 +367,10 @@ func TestTrapIsASCII(t *testing.T) {
 	trap := page.Trap{Name: "subject_2", Label: "यह खाली छोड़ें", Language: "hi"}.HTML()
 	for i := range len(trap) {
 		if trap[i] >= 0x80 {
-			t.Fatalf("it is not ASCII: %s", trap)
+			t.Fatalf("the trap is not ASCII: %s", trap)
 		}
 	}
 	if !strings.Contains(html.UnescapeString(trap), "यह खाली छोड़ें") {
-		t.Errorf("the label is lost: %s", trap)
+		t.Errorf("the label is missing: %s", trap)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// read is the inverse of Builtin.Write: it reads out of a page what was
-// written into it. Of values, only what the page shows can come back.
+// read is the inverse of Builtin.Write: it reads the fields back from a page. It returns only those
+// values that the page shows.
 func read(t testing.TB, doc document) page.Builtin {
 	t.Helper()
 	var b page.Builtin
@@ -42,7 +42,7 @@ func read(t testing.TB, doc document) page.Builtin {
 	return b
 }
 
-// readControl reads one question and its error, of those in the summary.
+// readControl reads one control and its error. errors are those of the summary.
 func readControl(t testing.TB, question *html.Node, errors map[string]string) page.Control {
 	t.Helper()
 	first := controls(question)[0]
@@ -71,7 +71,7 @@ func readControl(t testing.TB, question *html.Node, errors map[string]string) pa
 	c.Label, c.Required = readCaption(t, firstElement(question), c)
 	for _, p := range all(question, "p") {
 		if content(p) != "Error: "+c.Error.String() {
-			t.Errorf("%q stands at what the summary says %q about", content(p), c.Error.String())
+			t.Errorf("%q is at the control, but %q in the summary", content(p), c.Error.String())
 		}
 	}
 	return c
@@ -84,7 +84,7 @@ func notEmpty(typed string) []string {
 	return []string{typed}
 }
 
-// readOptions reads all options but the first, which is for no answer.
+// readOptions reads all options except the first, which stands for no answer.
 func readOptions(t testing.TB, list *html.Node) (options, chosen []string) {
 	t.Helper()
 	for _, option := range all(list, "option")[1:] {
@@ -125,10 +125,10 @@ func readCaption(t testing.TB, caption *html.Node, c page.Control) (label string
 	}
 	parts := slices.Collect(caption.ChildNodes())
 	if len(parts) == 0 || parts[0].Data != "bdi" {
-		t.Fatalf("the caption of %s is not set apart", c.ID)
+		t.Fatalf("the caption of %s is not isolated", c.ID)
 	}
 	if rest := strings.TrimPrefix(content(caption), content(parts[0])); len(parts) > 1 && rest != " (optional)" {
-		t.Errorf("behind the caption of %s stands %q", c.ID, rest)
+		t.Errorf("after the caption of %s there is %q", c.ID, rest)
 	}
 	return content(parts[0]), len(parts) == 1
 }

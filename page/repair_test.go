@@ -8,7 +8,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// A fieldset that is disabled leaves out what is in its first legend.
+// A disabled fieldset does not disable what is in its first legend.
 func TestOwnOfDisabledFieldsets(t *testing.T) {
 	for fields, want := range map[string]bool{
 		`<fieldset disabled><legend><input name=q></legend></fieldset>`:                                                           true,
@@ -23,12 +23,12 @@ func TestOwnOfDisabledFieldsets(t *testing.T) {
 		o := own(t, `<form method=post action=/contact>`+fields+`</form>`)
 		o.Values = []page.Pair{{Name: "q", Value: "typed"}}
 		if got := strings.Contains(render(t, o).source, `value="typed"`); got != want {
-			t.Errorf("%s: what was typed comes back: %v, want %v", fields, got, want)
+			t.Errorf("%s: value restored: %v, want %v", fields, got, want)
 		}
 	}
 }
 
-// The summary's heading skips no level, wherever it stands.
+// The summary's heading never skips a level.
 func TestOwnSkipsNoHeadingLevel(t *testing.T) {
 	const form = `<form method=post action=/contact><input name=q></form>`
 	for source, want := range map[string]string{
@@ -41,7 +41,7 @@ func TestOwnSkipsNoHeadingLevel(t *testing.T) {
 		form + "<h6>A</h6>":                   "5",
 		"<h1>A</h1>" + form + "<h3>B</h3>":    "",
 		"<h3>A</h3>" + form + "<h4>B</h4>":    "3",
-		"<h1>A</h1>" + form + "<h4>B</h4>":    "", // skipped before
+		"<h1>A</h1>" + form + "<h4>B</h4>":    "", // skipped by the author
 		"<div hidden><h6>A</h6></div>" + form: "",
 	} {
 		o := own(t, source)
@@ -58,7 +58,7 @@ func TestOwnSkipsNoHeadingLevel(t *testing.T) {
 	}
 }
 
-func TestOwnSaysThatThereIsNoHead(t *testing.T) {
+func TestOwnWithoutHead(t *testing.T) {
 	o := own(t, `<form method=post action=/post/here><input name=q></form>`)
 	o.Posted = address(t, "/post/here")
 	if _, err := o.Render(); !errors.Is(err, page.ErrNoHead) {

@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// scanner is the way through a page.
+// scanner builds the outline of a page.
 type scanner struct {
 	*outline
 
 	tags  *tags
-	room  []tag // for those that are kept
+	room  []tag // allocated in blocks
 	kept  []attribute
-	isRaw bool // the text is no text of the page
+	isRaw bool // the text is not part of the page's text
 
-	veil      string // the name of the element that is open and not shown
-	veils     int    // how many of that name are open
-	form      *form
-	label     *label
-	fieldsets []*fieldset
-	legend    *fieldset // whose legend is open
-	list      *control  // the select that is open
-	option    *option
-	textarea  *control
+	hiddenName  string // the name of the open hidden element
+	hiddenDepth int    // number of open elements of that name
+	form        *form
+	label       *label
+	fieldsets   []*fieldset
+	legend      *fieldset // the fieldset whose legend is open
+	list        *control  // the open select
+	option      *option
+	textarea    *control
 }
 
-// open takes a start tag. It reports whether the page is bearable.
+// open processes a start tag. It reports false if the page is nested too deeply.
 func (s *scanner) open(isApart bool) bool {
 	if s.tags.nesting.templates == 0 {
 		s.noteID()
@@ -35,8 +35,8 @@ func (s *scanner) open(isApart bool) bool {
 	}
 	name := s.tags.name
 	s.isRaw = isRaw(name)
-	s.drawVeil(name)
-	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && s.veils == 0 {
+	s.noteHidden(name)
+	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && s.hiddenDepth == 0 {
 		s.headings = append(s.headings, heading{s.tags.at, int(name[1] - '0')})
 	}
 	if isNoted(name) || s.hasNoted() || s.tags.leadsWithin() {
@@ -45,19 +45,18 @@ func (s *scanner) open(isApart bool) bool {
 	return len(s.fieldsets) <= maxDepth
 }
 
-// drawVeil notes whether what follows is shown when the page opens. Of what
-// may hide it, some ways can be told from the page alone: the attribute, a
-// dialog that is closed, and a modal of Bootstrap
+// noteHidden tracks whether the following content is visible when the page opens. Some ways of
+// hiding are visible in the page: the hidden attribute, a closed dialog, and a Bootstrap modal
 // (https://getbootstrap.com/docs/5.3/components/modal/), which a script opens.
-func (s *scanner) drawVeil(name string) {
+func (s *scanner) noteHidden(name string) {
 	switch name {
 	case "article", "aside", "dialog", "div", "section":
 	default:
 		return
 	}
-	if s.veils > 0 {
-		if name == s.veil {
-			s.veils++
+	if s.hiddenDepth > 0 {
+		if name == s.hiddenName {
+			s.hiddenDepth++
 		}
 		return
 	}
@@ -65,14 +64,14 @@ func (s *scanner) drawVeil(name string) {
 	_, isOpen := s.tags.get("open")
 	classes, _ := s.tags.get("class")
 	if isHidden || name == "dialog" && !isOpen || strings.Contains(classes, "modal") && slices.Contains(strings.Fields(classes), "modal") {
-		s.veil, s.veils = name, 1
+		s.hiddenName, s.hiddenDepth = name, 1
 	}
 }
 
-// isRaw reports whether what is in the element is no text of the page.
+// isRaw reports whether the content of the element is not part of the page's text.
 func isRaw(name string) bool { return name != "textarea" && rawName([]byte(name)) != "" }
 
-// noteID keeps where an id is first.
+// noteID keeps the first position of an id.
 func (s *scanner) noteID() {
 	if id, has := s.tags.get("id"); has {
 		if _, taken := s.first[id]; !taken {
@@ -81,7 +80,7 @@ func (s *scanner) noteID() {
 	}
 }
 
-// hasNoted reports whether the tag has an attribute that matters on any tag.
+// hasNoted reports whether the tag has an attribute that matters on any element.
 func (s *scanner) hasNoted() bool {
 	return slices.ContainsFunc(s.tags.attributes, func(a attribute) bool {
 		switch a.name {
@@ -92,20 +91,20 @@ func (s *scanner) hasNoted() bool {
 	})
 }
 
-// keptAtOnce is how many tags, and attributes, share one piece of memory.
+// keptAtOnce is the block size of allocated tags and attributes.
 const keptAtOnce = 64
 
-// keepAttributes copies the attributes, which the next token replaces.
+// keepAttributes copies the attributes, which the next tag overwrites.
 func (s *scanner) keepAttributes(list []attribute) []attribute {
 	if cap(s.kept)-len(s.kept) < len(list) {
 		s.kept = make([]attribute, 0, max(keptAtOnce, len(list)))
 	}
 	begin := len(s.kept)
 	s.kept = append(s.kept, list...)
-	return s.kept[begin:len(s.kept):len(s.kept)] // so that one that is added goes elsewhere
+	return s.kept[begin:len(s.kept):len(s.kept)] // appending must not overwrite the next ones
 }
 
-// keep keeps the tag.
+// keep copies the tag.
 func (s *scanner) keep() *tag {
 	t := s.tags
 	t.decode()
@@ -116,7 +115,7 @@ func (s *scanner) keep() *tag {
 	return &s.room[len(s.room)-1]
 }
 
-// note keeps of a tag what matters.
+// note records the parts of a tag that matter.
 func (s *scanner) note(t *tag) {
 	if t.has("autofocus") {
 		s.focused = append(s.focused, t)
@@ -134,7 +133,7 @@ func (s *scanner) note(t *tag) {
 	s.noteForm(t)
 }
 
-// holdsText reports whether a message can stand in the element.
+// holdsText reports whether the element may contain an error.
 func holdsText(name string) bool {
 	switch name {
 	case "input", "optgroup", "option", "select", "textarea":
@@ -182,13 +181,13 @@ func (s *scanner) noteHead(t *tag) {
 	}
 }
 
-// noteForm keeps what forms are made of. A form within a form is none, and a
-// control ends the list that it stands in, as in a browser.
+// noteForm records the parts of forms. As in browsers, a form within a form does not count, and an
+// input ends an open select.
 func (s *scanner) noteForm(t *tag) {
 	switch t.name {
 	case "form":
 		if s.form == nil {
-			f := &form{tag: t, veiled: s.veils > 0}
+			f := &form{tag: t, isHidden: s.hiddenDepth > 0}
 			f.id, _ = t.get("id")
 			action, _ := t.get("action")
 			f.actions = append(f.actions, action)
@@ -235,9 +234,8 @@ func (s *scanner) innermost() *fieldset {
 	return s.fieldsets[len(s.fieldsets)-1]
 }
 
-// isDisabled reports whether a control here is disabled by a fieldset, which
-// leaves its legend out
-// (https://html.spec.whatwg.org/multipage/form-elements.html#attr-fieldset-disabled).
+// isDisabled reports whether a fieldset disables a control here. A fieldset does not disable its
+// legend (https://html.spec.whatwg.org/multipage/form-elements.html#attr-fieldset-disabled).
 func (s *scanner) isDisabled() bool {
 	f := s.innermost()
 	switch f {
@@ -274,11 +272,11 @@ func (s *scanner) noteControl(t *tag) {
 	}
 }
 
-// close takes an end tag of the page's own HTML.
+// close processes an end tag outside of templates, SVG and MathML.
 func (s *scanner) close(name string) {
 	s.isRaw = false
-	if s.veils > 0 && name == s.veil {
-		s.veils--
+	if s.hiddenDepth > 0 && name == s.hiddenName {
+		s.hiddenDepth--
 	}
 	switch name {
 	case "title":
@@ -319,10 +317,10 @@ func (s *scanner) endOption() { s.option = nil }
 
 func (s *scanner) endList() { s.option, s.list = nil, nil }
 
-// maxWords bounds the text that is kept of a label, in bytes.
+// maxWords bounds the text of a label in bytes.
 const maxWords = 300
 
-// read takes the text before the tag.
+// read processes the text before the tag.
 func (s *scanner) read() {
 	if s.isRaw || s.tags.textAt == s.tags.at {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// What is in a script stays as it is, wherever the script is and whatever it looks like.
+// Scripts stay unchanged, wherever they are and whatever they look like.
 func TestOwnPutsNothingIntoScripts(t *testing.T) {
 	const (
 		fake = `<form method=post action=/contact><input name=q value=1>`
@@ -47,14 +47,14 @@ func TestOwnPutsNothingIntoScripts(t *testing.T) {
 			}
 			for _, script := range all(root, "script") {
 				if text := content(script); strings.Contains(text, "injected") {
-					t.Errorf("what was typed is in a script: %s", text)
+					t.Errorf("the value is in a script: %s", text)
 				}
 			}
 		})
 	}
 }
 
-// Drawings and formulas that are nested as they should be do not keep a page from being shown again.
+// Well-nested drawings and formulas do not prevent showing a page again.
 func TestOwnOfPagesWithDrawings(t *testing.T) {
 	for _, drawing := range []string{
 		`<svg viewBox="0 0 1 1"><title>A</title><desc>B</desc><style>a{}</style><g><path d="M0"/><path d="M1"></path></g><path></svg>`,
@@ -66,12 +66,12 @@ func TestOwnOfPagesWithDrawings(t *testing.T) {
 		o := own(t, drawing+`<form method=post action=/contact>`+drawing+`<input name=q></form>`+drawing)
 		o.Values = []page.Pair{{Name: "q", Value: "typed"}}
 		if got := value(only(t, render(t, o).root, "input"), "value"); got != "typed" {
-			t.Errorf("%s: %q came back", drawing, got)
+			t.Errorf("%s: got %q", drawing, got)
 		}
 	}
 }
 
-// What is nested wrongly behind the form does not matter, and within it only if something is behind it.
+// Wrong nesting does not matter after the form, and within it only if something follows.
 func TestOwnOfPagesThatBrowsersMend(t *testing.T) {
 	const form = `<form method=post action=/contact><input name=q>`
 	for source, want := range map[string]error{

@@ -12,7 +12,7 @@ const secretInputs = `<form method=post action=/contact><input name=q><input nam
 	`<input name=c autocomplete=one-time-code><input name=d autocomplete="section-a billing CC-Number"><input name=e autocomplete=cc-csc>` +
 	`<input name=f autocomplete=new-password><textarea name=g autocomplete=current-password></textarea><input name=h autocomplete=cc-name></form>`
 
-// What the page asks for as a password, a card or a one-time code is not repeated.
+// Passwords, cards and one-time codes are not repeated.
 func TestOwnDoesNotRepeatSecrets(t *testing.T) {
 	o := own(t, secretInputs)
 	for name := range strings.SplitSeq("qabcdefgh", "") {

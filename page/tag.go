@@ -8,16 +8,16 @@ import (
 // tag is a start tag in the source.
 type tag struct {
 	start, end  int
-	name        string // in small letters
+	name        string // in lower case
 	attributes  []attribute
 	selfClosing bool
 	isTouched   bool
 }
 
-// attribute is one of a tag; its name in small letters, its value decoded.
+// attribute has a name in lower case and a decoded value.
 type attribute struct{ name, value string }
 
-// get returns the value of the attribute, of which the first counts.
+// get returns the value of the first attribute with the name.
 func (t *tag) get(name string) (value string, has bool) {
 	for _, a := range t.attributes {
 		if a.name == name {
@@ -42,7 +42,7 @@ func (t *tag) set(name, value string) {
 	t.attributes = append(t.attributes, attribute{name, value})
 }
 
-// add appends a word to an attribute that is a list of them.
+// add appends a word to an attribute that is a list of words.
 func (t *tag) add(name, word string) {
 	list, _ := t.get(name)
 	t.set(name, strings.TrimSpace(list+" "+word))
@@ -52,7 +52,7 @@ func (t *tag) remove(name string) {
 	t.attributes = slices.DeleteFunc(t.attributes, func(a attribute) bool { return a.name == name })
 }
 
-// print writes the tag, with its name as it is in source.
+// print returns the tag with its name as in source.
 func (t *tag) print(source string) string {
 	var s strings.Builder
 	s.Grow(2 * (t.end - t.start))
@@ -76,12 +76,11 @@ func (t *tag) print(source string) string {
 
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;", "\x00", "\uFFFD", "\r", "&#13;")
 
-// escapedBraces stand for those that begin an action of Go's templates: the
-// site may run what we answer through Caddy's.
+// escapedBraces replaces the beginning of a Go template action, because the site may run responses
+// through Caddy's templates.
 const escapedBraces = "&#123;&#123;"
 
-// escape writes text so that it is just that in an element, in a quoted
-// attribute and in a textarea.
+// escape escapes text for elements, quoted attributes and textareas.
 func escape(text string) string {
 	return strings.ReplaceAll(escaper.Replace(text), "{{", escapedBraces)
 }

@@ -8,23 +8,23 @@ import (
 	"golang.org/x/net/html"
 )
 
-// tags goes through a page that is there as a whole, tag by tag.
+// tags iterates over the tags of a whole page.
 type tags struct {
 	source  string
-	bytes   []byte // the same
+	bytes   []byte // the same as source
 	lexer   lexer
 	nesting nesting
 
-	textAt  int // where the text begins before the tag
-	at, end int // where the tag begins and ends
-	// The tag.
-	name       string // in small letters
+	textAt  int // start of the text before the tag
+	at, end int // start and end of the tag
+	// Current tag.
+	name       string // in lower case
 	isEnd      bool
 	attributes []attribute
-	encoded    bool // the attributes' values have yet to be decoded
+	encoded    bool // attribute values are not decoded yet
 
 	tokenizer *html.Tokenizer // for attributes that are not written plainly
-	given     int             // how far it has read
+	given     int             // how far the tokenizer has read
 }
 
 func newTags(source []byte) *tags {
@@ -33,7 +33,8 @@ func newTags(source []byte) *tags {
 	return t
 }
 
-// next goes to the next tag. It reports false at the end of the page and where the nesting is lost.
+// next moves to the next tag. It reports false at the end of the page, and when the nesting is
+// lost.
 func (t *tags) next() bool {
 	n, isTag := t.lexer.next(t.bytes[t.end:])
 	t.textAt, t.at = t.end, t.end+t.lexer.at
@@ -60,7 +61,7 @@ func (t *tags) next() bool {
 	return !t.nesting.isLost
 }
 
-// text is the text before the tag, without comments.
+// text returns the text before the tag without comments.
 func (t *tags) text() string {
 	text := t.source[t.textAt:t.at]
 	if !strings.Contains(text, "<") {
@@ -76,7 +77,7 @@ func (t *tags) text() string {
 	return words.String()
 }
 
-// readAttributes has [html.Tokenizer] read the tag's attributes.
+// readAttributes reads the tag's attributes with [html.Tokenizer].
 func (t *tags) readAttributes() {
 	t.attributes, t.encoded = t.attributes[:0], false
 	t.given = t.at
@@ -91,7 +92,7 @@ func (t *tags) readAttributes() {
 	}
 }
 
-// Read gives the tag to the tokenizer, which so takes nothing that follows.
+// Read implements [io.Reader] for the tokenizer, which gets only the current tag.
 func (t *tags) Read(p []byte) (int, error) {
 	if t.given == t.end {
 		return 0, io.EOF
@@ -115,14 +116,14 @@ func (t *tags) get(name string) (value string, has bool) {
 	return "", false
 }
 
-// decode decodes the attributes' values.
+// decode decodes the attribute values.
 func (t *tags) decode() {
 	if t.encoded {
 		t.readAttributes()
 	}
 }
 
-// leadsWithin reports whether the tag is a link to a place on the page.
+// leadsWithin reports whether the tag is a link within the page.
 func (t *tags) leadsWithin() bool {
 	if t.name != "a" && t.name != "area" {
 		return false
@@ -132,11 +133,11 @@ func (t *tags) leadsWithin() bool {
 	})
 }
 
-// maxPlain is how many attributes a plain tag may have.
+// maxPlain bounds the attributes of a plain tag.
 const maxPlain = 50
 
-// readPlainAttributes reads the attributes of a tag that is written plainly, as most are, without
-// copying them. It reports false for any other tag. rest is what follows the tag's name.
+// readPlainAttributes reads the attributes of a plainly written tag, as most are, without copying
+// them. It reports false for any other tag. rest is the tag after its name.
 func (t *tags) readPlainAttributes(rest string) (ok bool) {
 	for {
 		rest = strings.TrimLeft(rest, blanks)
@@ -166,7 +167,7 @@ func (t *tags) readPlainAttributes(rest string) (ok bool) {
 	}
 }
 
-// cutPlainValue takes off text the value that it begins with.
+// cutPlainValue cuts the value off the beginning of text.
 func cutPlainValue(text string) (value, after string, ok bool) {
 	if text == "" {
 		return "", "", false
@@ -188,16 +189,15 @@ func cutPlainValue(text string) (value, after string, ok bool) {
 // blanks separate attributes.
 const blanks = " \t\n\f\r"
 
-// isEncoded reports whether a value that is written so may be another.
+// isEncoded reports whether decoding may change a value.
 func isEncoded(value string) bool { return strings.ContainsAny(value, "&\r\x00") }
 
-// isPlainInName reports whether a name of an attribute may hold c without
-// needing the tokenizer.
+// isPlainInName reports whether c may be in an attribute name without needing the tokenizer.
 func isPlainInName(c byte) bool {
 	return isLetter(c) || '0' <= c && c <= '9' || strings.IndexByte("-_:.@", c) >= 0
 }
 
-// nameOfTag is the name that a tag begins with, in small letters.
+// nameOfTag returns the name at the beginning of a tag, in lower case.
 func nameOfTag(tag string) string {
 	if end := strings.IndexAny(tag, blanks+"/>"); end >= 0 {
 		tag = tag[:end]
@@ -205,7 +205,7 @@ func nameOfTag(tag string) string {
 	return small(tag)
 }
 
-// small has the letters of ASCII small, as HTML has it.
+// small returns the name with ASCII letters in lower case, as in HTML.
 func small(name string) string {
 	if strings.IndexFunc(name, func(c rune) bool { return 'A' <= c && c <= 'Z' }) < 0 {
 		return name

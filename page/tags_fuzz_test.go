@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// seenTag is a tag as both see it.
+// seenTag is a tag in comparable form.
 type seenTag struct {
 	raw, name  string
 	isEnd      bool
@@ -19,7 +19,7 @@ type seenTag struct {
 	attributes []attribute
 }
 
-// FuzzTokens holds the tags that are read of a page against those of html.Tokenizer.
+// FuzzTokens compares our tags of a page with those of html.Tokenizer.
 func FuzzTokens(f *testing.F) {
 	for _, source := range []string{
 		"", "<", "</", "a<b", "<a", "</a", "<a>b</a>", "< a></ a></>", "<!-- > --><!--><!---><!x><!><?x?><!DOCTYPE html>", "<A HREF='x'>", "<a b=c/><a b/><a b /><a/b><a / b>",
@@ -38,7 +38,7 @@ func FuzzTokens(f *testing.F) {
 			}
 			got, want := ours[i], theirs[i]
 			if got.raw != want.raw || got.name != want.name || got.isEnd != want.isEnd || got.closed != want.closed || !slices.Equal(got.attributes, want.attributes) {
-				t.Fatalf("%q is read as %+v, want %+v", source, got, want)
+				t.Fatalf("%q: got %+v, want %+v", source, got, want)
 			}
 		}
 	})
@@ -48,7 +48,7 @@ func readOurs(source string) []seenTag {
 	var list []seenTag
 	for tags := newTags([]byte(source)); tags.next(); {
 		s := seenTag{raw: tags.source[tags.at:tags.end], name: tags.name, isEnd: tags.isEnd}
-		s.name = strings.ReplaceAll(s.name, "\x00", "\uFFFD") // which no name has that matters
+		s.name = strings.ReplaceAll(s.name, "\x00", "\uFFFD") // no name that matters contains NUL
 		if !s.isEnd {
 			tags.decode()
 			s.closed, s.attributes = tags.lexer.selfClosing, slices.Clone(tags.attributes)
@@ -58,7 +58,7 @@ func readOurs(source string) []seenTag {
 	return list
 }
 
-// readTheirs has the tokenizer know no more than where SVG and MathML are.
+// readTheirs uses the tokenizer and only tells it where SVG and MathML are.
 func readTheirs(source string) []seenTag {
 	var list []seenTag
 	var nesting nesting
@@ -93,9 +93,9 @@ func readTheirs(source string) []seenTag {
 	}
 }
 
-// FuzzTree compares what is seen of a page with the tree that html.Parse makes of it. Each tag that is
-// taken for a form, control, label or option must be an HTML element there, and each form and control
-// there must be seen.
+// FuzzTree compares our reading of a page with the tree of html.Parse. Each tag that we take for a
+// form, control, label or option must be an HTML element there, and we must see each form and
+// control of the tree.
 func FuzzTree(f *testing.F) {
 	for _, source := range treeSeeds {
 		f.Add(source)
@@ -122,8 +122,8 @@ var treeSeeds = []string{
 	`<form><label>a<select name=s><optgroup><option>b<option value=c>d</select></label><textarea name=t>x</textarea><button name=b>y</button></form>`,
 }
 
-// Pages of pieces that fit together in ways that nobody writes by hand.
-func TestTreeOfOddPages(t *testing.T) {
+// Random pages of fragments that nobody writes by hand.
+func TestTreeOfRandomPages(t *testing.T) {
 	pieces := strings.Fields(`<form> <form> </form> <svg> </svg> <math> </math> <mi> </mi> <mtext> </mtext> <mglyph> </mglyph> <title> </title> <desc> </desc> <foreignObject> </foreignObject>
 		<annotation-xml~encoding=text/html> </annotation-xml> <style> </style> <script> </script> <!-- --> --!> <![CDATA[ ]]> <textarea~name=t> </textarea> <template> </template> <select~name=s> </select>
 		<option> <table> <tr> <td> <col> </table> <p> </p> <br> </br> <div> </div> <b> </b> <object> </object> <a~b='> '> "> <g/> <path> <noscript> </noscript> <input~name=q> <input~name=q> <frameset> </frameset>
@@ -137,7 +137,7 @@ func TestTreeOfOddPages(t *testing.T) {
 	})
 }
 
-// marker is an attribute that is in none of the pages.
+// marker is an attribute that none of the pages has.
 const marker = "data-seen"
 
 func checkTree(t interface{ Fatalf(string, ...any) }, source string) {
@@ -147,7 +147,7 @@ func checkTree(t interface{ Fatalf(string, ...any) }, source string) {
 	marked, isLost := markSeen(source)
 	root, err := html.Parse(strings.NewReader(marked))
 	if err != nil {
-		return // it is nested too deeply, for one
+		return // for example, it is nested too deeply
 	}
 	for n := range root.Descendants() {
 		isSeen := strings.Contains(n.Data, marker)
@@ -155,11 +155,11 @@ func checkTree(t interface{ Fatalf(string, ...any) }, source string) {
 			isSeen = isSeen || strings.Contains(a.Val, marker) || strings.Contains(a.Key, marker) && a.Key != marker
 		}
 		if isSeen {
-			t.Fatalf("%q: a tag that is seen is text, in\n%q", source, marked)
+			t.Fatalf("%q: a tag that we see is text, in\n%q", source, marked)
 		}
 		_, isMarked := attributeOf(n, marker)
 		if isMarked && n.Namespace != "" {
-			t.Fatalf("%q: a tag that is seen is of %s, in\n%q", source, n.Namespace, marked)
+			t.Fatalf("%q: a tag that we see is in %s, in\n%q", source, n.Namespace, marked)
 		}
 		if n.Type == html.ElementNode && n.Namespace == "" && isForm(n.Data) && !isMarked && !isLost && !isWithin(n) {
 			t.Fatalf("%q: <%s> is not seen, in\n%q", source, n.Data, marked)
@@ -175,7 +175,8 @@ func isForm(name string) bool {
 	return false
 }
 
-// isWithin reports whether the element is in SVG or in MathML. Those in templates are no descendants.
+// isWithin reports whether the element is in SVG or MathML. Elements in templates are not
+// descendants.
 func isWithin(n *html.Node) bool {
 	for a := range n.Ancestors() {
 		if a.Namespace != "" || a.Data == "template" {
@@ -194,7 +195,7 @@ func attributeOf(n *html.Node, name string) (string, bool) {
 	return "", false
 }
 
-// markSeen gives the marker to each tag that is kept of the page.
+// markSeen adds the marker to each tag that we see.
 func markSeen(source string) (marked string, isLost bool) {
 	o, err := readOutline([]byte(source))
 	if err != nil {
@@ -227,7 +228,7 @@ func markSeen(source string) (marked string, isLost bool) {
 	return s.String(), o.isLost
 }
 
-// The tags are the same in whatever pieces a page comes.
+// The tags do not depend on the pieces of a page.
 func TestTagsOfPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, source := range treeSeeds {

@@ -6,31 +6,29 @@ import (
 	"unicode/utf8"
 )
 
-// Trap is something to put into a form that machines fill in and people never
-// see: neither on the screen, nor with the Tab key, nor through a screen
-// reader. Should a browser show it after all, its label says what to do.
+// Trap is an input that bots fill in and people never notice: it is not on the screen, not
+// reachable with the Tab key, and hidden from screen readers. If a browser shows it anyway, its
+// label says what to do.
 type Trap struct {
 	Name     string // of the input
 	Label    string // such as "Leave this empty"
-	Language string // the label's, as in the lang attribute
-	// Styled tells that the page's policies allow a style attribute, as in
-	// [PostForm]. The trap is then off the screen, which a machine that looks
-	// for what is hidden is less likely to see through.
+	Language string // of the label, as in the lang attribute
+	// Styled means that the page's policies allow a style attribute, as in [PostForm]. The trap is
+	// then placed off the screen, which bots that look for hidden inputs are less likely to notice.
 	Styled bool
-	Hidden Pair // a hidden input to go with it
+	Hidden Pair // a hidden input beside the trap
 }
 
-// trapStyle has the trap above the page, where nobody can scroll to.
+// trapStyle places the trap above the page, where nobody can scroll to.
 const trapStyle = ` style="display:block;position:absolute;top:-9999px;left:0;width:1px;height:1px;overflow:hidden"`
 
-// HTML is the trap and the hidden input, in ASCII, which stays what it is in
-// a page of nearly any encoding.
+// HTML returns the trap and the hidden input in ASCII, which nearly every encoding of a page
+// contains.
 //
-// The trap is "hidden" even where it is styled: a policy that forbids the
-// style may be put on the page after we have seen it, by Caddy's deferred
-// header directive for one, and the trap must not be seen then.
+// The trap is "hidden" even if it is styled. A policy that forbids the style may be added to the
+// page later, for example by Caddy's deferred header directive, and must not make the trap visible.
 //
-// The attributes that begin with data- have password managers pass over it.
+// The data- attributes make password managers skip it.
 func (t Trap) HTML() string {
 	style := ""
 	if t.Styled {
@@ -42,7 +40,7 @@ func (t Trap) HTML() string {
 		`<input type="hidden" name="` + escape(t.Hidden.Name) + `" value="` + escape(t.Hidden.Value) + `">`
 }
 
-// inASCII writes all other characters as references.
+// inASCII writes non-ASCII characters as references.
 func inASCII(text string) string {
 	var b strings.Builder
 	for _, r := range text {

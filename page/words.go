@@ -1,4 +1,4 @@
-// Package page shows a form's errors to the visitor who sent it.
+// Package page shows a form's errors to the visitor.
 package page
 
 import (
@@ -8,37 +8,35 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Key names a text in a message file. Besides these constants, each code of a
-// fault or of an error about the form as a whole is one, mostly.
+// Key names a text in a message file. Most codes of faults and of errors about the whole form are
+// keys too.
 type Key string
 
-// The keys of texts that stand by themselves.
+// Keys of texts that are not about an error.
 const (
-	Heading        Key = "heading"         // of the summary of what is wrong
-	HeadingConfirm Key = "heading_confirm" // the same, where nothing is wrong: the form is only to be sent again
+	Heading        Key = "heading"         // of the summary of errors
+	HeadingConfirm Key = "heading_confirm" // of the summary without errors, when the form only has to be sent again
 	ErrorPrefix    Key = "error"           // before each message, and before the title of a page with errors
-	Optional       Key = "optional"        // behind the label of what may be left empty
+	Optional       Key = "optional"        // after the label of an optional control
 	SendAgain      Key = "send_again"      // on the button
-	Back           Key = "back"            // the link to the page with the form
-	Thanked        Key = "thanks"          // when all is well
-	TrapLabel      Key = "trap_label"      // of the input that only a machine fills in
+	Back           Key = "back"            // link to the form's page
+	Thanked        Key = "thanks"          // after a successful post
+	TrapLabel      Key = "trap_label"      // of the trap input
 )
 
-// codeConfirm is the one code that finds nothing wrong: the form is to be
-// sent once more.
+// codeConfirm is the only code without an error: the form has to be sent once more.
 const codeConfirm = "CONFIRM"
 
-// Fault is something that a visitor can correct, by its code in JSON answers.
+// Fault is an error that a visitor can correct. Its code is that of JSON responses.
 type Fault struct {
 	Code    string // such as TYPE_EMAIL
 	Type    string // the field's type, such as "email"
-	Label   string // what the visitor knows the field as
-	Limit   string // the bound that was passed, for codes that begin with TOO_
-	Choices bool   // the field has a fixed list of answers
+	Label   string // the visitor's name for the field
+	Limit   string // the violated bound, for codes that begin with TOO_
+	Choices bool   // the field has a fixed list of options
 }
 
-// key is that of the text about f, which for an unknown code is one that fits
-// any field.
+// key returns the key of the text about f. For an unknown code, the text fits any field.
 func (f Fault) key() Key {
 	if f.Label == "" {
 		return "CHECK_ALL"
@@ -64,7 +62,7 @@ func (f Fault) key() Key {
 	return Key(f.Code)
 }
 
-// formKey is that of the text about the form as a whole.
+// formKey returns the key of the text about the whole form.
 func formKey(code string) Key {
 	switch code {
 	case "FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "TOO_MANY", codeConfirm, "FOREIGN", "CHALLENGE":
@@ -73,34 +71,32 @@ func formKey(code string) Key {
 	return "UNAVAILABLE"
 }
 
-// Words are what visitors are told in one language. They do not change, and
-// many goroutines may use them at once.
+// Words are the texts of one language. They are immutable and safe for concurrent use.
 type Words struct {
 	language language.Tag
 	texts    map[Key]text
 }
 
-// Tag is the language's BCP 47 tag, such as "hi".
+// Tag returns the language's BCP 47 tag, such as "hi".
 func (w *Words) Tag() string { return w.language.String() }
 
-// Dir is the direction that the language is written in, "ltr" or "rtl".
+// Dir returns the direction of the language, "ltr" or "rtl".
 func (w *Words) Dir() string { return direction(w.language) }
 
-// Text is what the key says; "" if there is no such key.
+// Text returns the text of the key, or "" for an unknown key.
 func (w *Words) Text(key Key) string { return w.Say(key).String() }
 
-// Message says in plain words what to do about f. An unknown code gets words
-// that fit any field, and a fault without a label ones that fit any form.
-// Where the label or the words run from right to left, the label is set apart
-// by Unicode's isolates, which do not show
+// Message returns what to do about f. For an unknown code the text fits any field, and without a
+// label it fits any form. If the label or the text is right-to-left, the label is isolated with
+// invisible Unicode characters
 // (https://www.unicode.org/reports/tr9/#Explicit_Directional_Isolates).
 func (w *Words) Message(f Fault) string { return w.SayFault(f).String() }
 
-// FormMessage says what to do about an error that is about the form as a
-// whole, by its code in JSON answers. For an unknown code it takes the blame.
+// FormMessage returns what to do about an error of the whole form, by its code in JSON responses.
+// For an unknown code it apologizes.
 func (w *Words) FormMessage(code string) string { return w.SayForm(code).String() }
 
-// Thanks says that all is well.
+// Thanks returns the text after a successful post.
 func (w *Words) Thanks() string { return w.Text(Thanked) }
 
 // Say is [Words.Text] for a page.
@@ -114,7 +110,7 @@ func (w *Words) SayFault(f Fault) Phrase {
 	return w.phrase(w.counted(f.key(), f.Limit), map[string]string{"label": f.Label, "limit": f.Limit})
 }
 
-// heading is that of the summary of what is to be done.
+// heading returns the heading of the summary.
 func (w *Words) heading(code string, problems int) Phrase {
 	if code == codeConfirm && problems == 0 {
 		return w.Say(HeadingConfirm)
@@ -122,8 +118,7 @@ func (w *Words) heading(code string, problems int) Phrase {
 	return w.Say(Heading)
 }
 
-// counted is the text in the plural form that n needs: "TOO_LONG.one" before
-// "TOO_LONG", for one.
+// counted returns the text in the plural form for n: for one, "TOO_LONG.one" before "TOO_LONG".
 func (w *Words) counted(key Key, n string) text {
 	whole := w.texts[key]
 	count, err := strconv.Atoi(n)
@@ -137,12 +132,11 @@ func (w *Words) counted(key Key, n string) text {
 	return whole
 }
 
-// pluralForms are CLDR's names of those that a text may have besides the one
-// for all others (https://cldr.unicode.org/index/cldr-spec/plural-rules).
+// pluralForms are CLDR's names of the plural forms that a text may have besides "other"
+// (https://cldr.unicode.org/index/cldr-spec/plural-rules).
 var pluralForms = map[plural.Form]string{plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
 
-// direction is the one that the language is written in, which its script
-// decides.
+// direction returns the direction of the language's script.
 func direction(tag language.Tag) string {
 	script, _ := tag.Script()
 	switch script.String() {

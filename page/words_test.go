@@ -13,22 +13,21 @@ import (
 
 var english = page.Shipped().For("en")
 
-// jargon is what no visitor should have to read: codes, placeholders and the
-// words of those who run the site.
+// jargon must not appear in texts for visitors: codes, placeholders and technical terms.
 var jargon = regexp.MustCompile(`[A-Z]{2,}|[_{}<>%]|(?i)\b(crm|regexp?|pattern|field|input|option|type|null|invalid|server|error code|status)s?\b`)
 
 func checkPlain(t *testing.T, words string) {
 	t.Helper()
 	first, _ := utf8.DecodeRuneInString(words)
 	if !unicode.IsUpper(first) || !strings.HasSuffix(words, ".") || strings.TrimSpace(words) != words || strings.Contains(words, "  ") {
-		t.Errorf("%q is not made of sentences", words)
+		t.Errorf("%q is not a sentence", words)
 	}
 	if found := jargon.FindString(words); found != "" {
-		t.Errorf("%q says %q to a visitor", words, found)
+		t.Errorf("%q contains jargon: %q", words, found)
 	}
 }
 
-// faults are the ways in which each code comes about.
+// faults are the faults that can have each code.
 func faults(code fieldtype.Code) []page.Fault {
 	typed := page.Fault{Code: string(code), Type: string(fieldtype.Text), Label: "Your city"}
 	if strings.HasPrefix(typed.Code, "TOO_") {
@@ -48,17 +47,17 @@ func TestEachCodeHasItsOwnPlainWords(t *testing.T) {
 			words := english.Message(fault)
 			checkPlain(t, words)
 			if strings.Count(words, "“Your city”") != 1 {
-				t.Errorf("%s: %q does not say once what it is about", code, words)
+				t.Errorf("%s: %q does not name the field once", code, words)
 			}
 			if !strings.Contains(words, fault.Limit) {
 				t.Errorf("%s: %q does not name the limit %s", code, words, fault.Limit)
 			}
-			// To the visitor it is the same whether nothing came or blanks.
+			// Missing and blank values get the same text.
 			if code == fieldtype.RequiredEmpty {
 				code = fieldtype.RequiredMissing
 			}
 			if other, known := said[words]; known && other != code {
-				t.Errorf("%q is said for %s and for %s", words, code, other)
+				t.Errorf("%q is the text for %s and for %s", words, code, other)
 			}
 			said[words] = code
 		}
@@ -89,7 +88,7 @@ func TestMessage(t *testing.T) {
 		{page.Fault{}, "Check your answers, then send the form again."},
 		{page.Fault{Code: "REQUIRED_FIELD_MISSING"}, "Check your answers, then send the form again."},
 
-		// A label is text, whatever it looks like.
+		// A label is always plain text.
 		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "100% <b>%d", Limit: "9"}, "Give at most 9 characters for “100% <b>%d”."},
 		{page.Fault{Code: "TYPE_URL", Label: "“Site”\n"}, "Enter a web address in ““Site”\n”, like https://www.example.com."},
 	} {
@@ -112,13 +111,12 @@ func TestMessageWithoutALabel(t *testing.T) {
 	}
 }
 
-// The words for a form as a whole tell what to do, and those for whatever
-// else happens take the blame.
+// The texts for the whole form say what to do. The text for unknown errors apologizes.
 func TestFormMessage(t *testing.T) {
 	sorry := english.FormMessage("UNAVAILABLE")
 	checkPlain(t, sorry)
 	if !strings.HasPrefix(sorry, "Sorry") {
-		t.Errorf("%q does not take the blame", sorry)
+		t.Errorf("%q does not apologize", sorry)
 	}
 	for _, code := range []string{"", "UNHEARD_OF"} {
 		if got := english.FormMessage(code); got != sorry {
@@ -130,10 +128,10 @@ func TestFormMessage(t *testing.T) {
 		words := english.FormMessage(code)
 		checkPlain(t, words)
 		if said[words] {
-			t.Errorf("FormMessage(%q) is what is said for another code: %q", code, words)
+			t.Errorf("FormMessage(%q) has the text of another code: %q", code, words)
 		}
 		if !strings.Contains(words, "send it") {
-			t.Errorf("FormMessage(%q) = %q does not tell what to do", code, words)
+			t.Errorf("FormMessage(%q) = %q does not say what to do", code, words)
 		}
 		said[words] = true
 	}
