@@ -24,7 +24,7 @@ func (c *collector) readMultipart(src *source, boundary string) error {
 	if boundary == "" || len(boundary) > maxBoundary {
 		return fmt.Errorf("%w: the multipart boundary is missing or has more than %d characters", ErrMalformed, maxBoundary)
 	}
-	parts := partReader{src: src, Reader: multipart.NewReader(unfinished(src), boundary)}
+	parts := partReader{src: src, Reader: multipart.NewReader(untilFinalBoundary(src), boundary)}
 	for {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
@@ -39,10 +39,11 @@ func (c *collector) readMultipart(src *source, boundary string) error {
 	}
 }
 
-// unfinished makes the end of src an error. Package multipart takes the end of a body within a
-// part's headers for the end of the form; with unfinished, only the final boundary ends it. The
-// line break lets the final boundary be the last bytes of the body, as RFC 2046 allows.
-func unfinished(src io.Reader) io.Reader {
+// untilFinalBoundary makes the end of src an error. Package multipart takes the end of a body
+// within a part's headers for the end of the form; with untilFinalBoundary, only the final boundary
+// ends it. The line break lets the final boundary be the last bytes of the body, as RFC 2046
+// allows.
+func untilFinalBoundary(src io.Reader) io.Reader {
 	return io.MultiReader(src, strings.NewReader("\r\n"), cutShort{})
 }
 

@@ -41,7 +41,7 @@ func TestRateKeepsTheLimit(t *testing.T) {
 			}
 			pass := rate.Take(addr)
 			if (pass.Wait > 0) != (recent >= limit.Posts) {
-				rt.Fatalf("told to wait %s after %d posts in %s, of which %d may be", pass.Wait, recent, limit.Window, limit.Posts)
+				rt.Fatalf("told to wait %s after %d posts in %s, limit %d", pass.Wait, recent, limit.Window, limit.Posts)
 			}
 			if pass.Wait == 0 {
 				passed = append(passed, c.at)
@@ -50,7 +50,7 @@ func TestRateKeepsTheLimit(t *testing.T) {
 			if rapid.Bool().Draw(rt, "waits") {
 				c.at = c.at.Add(pass.Wait)
 				if again := rate.Take(addr); again.Wait > 0 {
-					rt.Fatalf("told to wait %s after waiting as told", again.Wait)
+					rt.Fatalf("told to wait %s again after waiting", again.Wait)
 				}
 				passed = append(passed, c.at)
 			}

@@ -6,20 +6,20 @@ import "time"
 // It has two generations and drops the older one as a whole. So its size and the time of each call
 // are bounded, however many keys clients invent.
 type recent[K comparable, V any] struct {
-	window time.Duration
-	most   int // maximum number of keys in a generation
+	window   time.Duration
+	capacity int // maximum number of keys in a generation
 
 	since          time.Time // start of the younger generation
 	younger, older map[K]V
 }
 
-func newRecent[K comparable, V any](window time.Duration, most int) *recent[K, V] {
-	return &recent[K, V]{window: window, most: most, younger: make(map[K]V)}
+func newRecent[K comparable, V any](window time.Duration, capacity int) *recent[K, V] {
+	return &recent[K, V]{window: window, capacity: capacity, younger: make(map[K]V)}
 }
 
 // get returns the key's value, or false if it is not kept.
 func (r *recent[K, V]) get(key K, now time.Time) (V, bool) {
-	r.turn(now, 0)
+	r.rotate(now, 0)
 	value, ok := r.younger[key]
 	if !ok {
 		value, ok = r.older[key]
@@ -33,7 +33,7 @@ func (r *recent[K, V]) put(key K, value V, now time.Time) {
 	if _, known := r.younger[key]; known {
 		more = 0
 	}
-	r.turn(now, more)
+	r.rotate(now, more)
 	r.younger[key] = value
 	delete(r.older, key)
 }
@@ -43,9 +43,9 @@ func (r *recent[K, V]) forget(key K) {
 	delete(r.older, key)
 }
 
-// turn begins a new generation if the younger one is old enough, or does not have room for more
+// rotate begins a new generation if the younger one is old enough, or does not have room for more
 // keys.
-func (r *recent[K, V]) turn(now time.Time, more int) {
+func (r *recent[K, V]) rotate(now time.Time, more int) {
 	switch age := now.Sub(r.since); {
 	case r.since.IsZero(), age < 0:
 		r.since = now
@@ -54,7 +54,7 @@ func (r *recent[K, V]) turn(now time.Time, more int) {
 	case age >= r.window:
 		r.younger, r.older, r.since = make(map[K]V), r.younger, r.since.Add(r.window)
 	}
-	if len(r.younger)+more > r.most {
+	if len(r.younger)+more > r.capacity {
 		r.younger, r.older, r.since = make(map[K]V), r.younger, now
 	}
 }

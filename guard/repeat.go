@@ -31,9 +31,9 @@ type Repeats struct {
 	window time.Duration
 	now    func() time.Time
 
-	mu    sync.Mutex
-	taken *recent[Fingerprint, Result]
-	open  map[Fingerprint]chan struct{} // posts in flight; the channel is closed when they end
+	mu       sync.Mutex
+	results  *recent[Fingerprint, Result]
+	inFlight map[Fingerprint]chan struct{} // posts in flight; the channel is closed when they end
 }
 
 // Result is the outcome of a post.
@@ -53,8 +53,8 @@ type Result struct {
 func NewRepeats(window time.Duration, now func() time.Time) *Repeats {
 	return &Repeats{
 		window: window, now: now,
-		taken: newRecent[Fingerprint, Result](window, mostRepeats),
-		open:  make(map[Fingerprint]chan struct{}),
+		results:  newRecent[Fingerprint, Result](window, mostRepeats),
+		inFlight: make(map[Fingerprint]chan struct{}),
 	}
 }
 
@@ -72,10 +72,10 @@ type Claim struct {
 func (r *Repeats) Claim(ctx context.Context, key Fingerprint) (*Claim, Result, error) {
 	for {
 		r.mu.Lock()
-		earlier, ended := r.look(key)
+		earlier, ended := r.lookup(key)
 		if ended == nil && (earlier.ID == "" || earlier.Asked) {
 			c := &Claim{of: r, key: key, ended: make(chan struct{})}
-			r.open[key] = c.ended
+			r.inFlight[key] = c.ended
 			r.mu.Unlock()
 			return c, earlier, nil
 		}
@@ -91,12 +91,12 @@ func (r *Repeats) Claim(ctx context.Context, key Fingerprint) (*Claim, Result, e
 	}
 }
 
-func (r *Repeats) look(key Fingerprint) (Result, chan struct{}) {
-	if ended, open := r.open[key]; open {
+func (r *Repeats) lookup(key Fingerprint) (Result, chan struct{}) {
+	if ended, open := r.inFlight[key]; open {
 		return Result{}, ended
 	}
 	now := r.now()
-	earlier, known := r.taken.get(key, now)
+	earlier, known := r.results.get(key, now)
 	if age := now.Sub(earlier.At); !known || age >= r.window || age < 0 {
 		return Result{}, nil
 	}
@@ -107,8 +107,8 @@ func (r *Repeats) look(key Fingerprint) (Result, chan struct{}) {
 func (r *Repeats) Forget(key Fingerprint, earlier Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known, ok := r.taken.get(key, r.now()); ok && known.ID == earlier.ID {
-		r.taken.forget(key)
+	if known, ok := r.results.get(key, r.now()); ok && known.ID == earlier.ID {
+		r.results.forget(key)
 	}
 }
 
@@ -116,25 +116,25 @@ func (r *Repeats) Forget(key Fingerprint, earlier Result) {
 // send it again.
 //
 // Ending a claim twice, or a nil claim, does nothing.
-func (c *Claim) End(became Result) {
+func (c *Claim) End(result Result) {
 	if c == nil {
 		return
 	}
 	r := c.of
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open[c.key] != c.ended {
+	if r.inFlight[c.key] != c.ended {
 		return
 	}
-	delete(r.open, c.key)
+	delete(r.inFlight, c.key)
 	close(c.ended)
-	if became.ID == "" {
-		r.taken.forget(c.key)
+	if result.ID == "" {
+		r.results.forget(c.key)
 		return
 	}
 	now := r.now()
-	if became.At.IsZero() {
-		became.At = now
+	if result.At.IsZero() {
+		result.At = now
 	}
-	r.taken.put(c.key, became, now)
+	r.results.put(c.key, result, now)
 }

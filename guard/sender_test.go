@@ -36,7 +36,7 @@ func TestSender(t *testing.T) {
 	}{
 		"Chrome":                              {with(newChrome, here), false, guard.Sender{NamesPage: true}, 0},
 		"Chrome, without Sec-Fetch-Site":      {with(newChrome, nil), false, guard.Sender{Flaws: 1}, 2},
-		"the same, where nobody sends it":     {with(newChrome, nil), true, guard.Sender{}, 0},
+		"the same without TLS":                {with(newChrome, nil), true, guard.Sender{}, 0},
 		"Firefox, without it":                 {with(newFirefox, nil), false, guard.Sender{Flaws: 1}, 2},
 		"Safari, without it":                  {with(newSafari, nil), false, guard.Sender{Flaws: 1}, 2},
 		"an old Chrome":                       {with(oldChrome, nil), false, guard.Sender{}, 0},

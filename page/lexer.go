@@ -267,7 +267,7 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 		case l.matched != 0:
 			l.matched = 0
 		default:
-			return goTo(p, n, '-')
+			return indexOrEnd(p, n, '-')
 		}
 	case inCommentEnd:
 		switch c {
@@ -295,7 +295,7 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 		case l.matched != 0:
 			l.matched = 0
 		default:
-			return goTo(p, n, ']')
+			return indexOrEnd(p, n, ']')
 		}
 	default:
 		l.state = inText
@@ -390,8 +390,8 @@ func (l *lexer) readEscaped(p []byte, n int) int {
 	return n
 }
 
-// goTo returns the position of the next c.
-func goTo(p []byte, n int, c byte) int {
+// indexOrEnd returns the position of the next c.
+func indexOrEnd(p []byte, n int, c byte) int {
 	if i := bytes.IndexByte(p[n:], c); i >= 0 {
 		return n + i
 	}

@@ -23,7 +23,7 @@ func (r *rendering) mark() error {
 	for _, p := range r.Problems {
 		if p.Input == "" {
 			said := r.say(p, "")
-			items.WriteString("<li" + r.in(said) + ">" + said.html() + "</li>")
+			items.WriteString("<li" + r.langAttributes(said) + ">" + said.html() + "</li>")
 			continue
 		}
 		if seen[p.Input] {
@@ -36,7 +36,7 @@ func (r *rendering) mark() error {
 		}
 		said := r.say(p, r.nameOf(g))
 		r.giveName(g, p.Fallback)
-		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.in(said) + `>` + said.html() + "</a></li>")
+		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.langAttributes(said) + `>` + said.html() + "</a></li>")
 		r.markGroup(g, said)
 	}
 	heading := r.words.heading(r.Code, len(r.Problems))
@@ -71,10 +71,10 @@ func (r *rendering) putSummary(heading Phrase, items string) {
 	if r.main != nil {
 		at = r.main.end
 	}
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.levelAt(at) + r.in(heading) + ">" + heading.html() + "</h2>")
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
 	if r.Code != "" {
 		message := r.words.SayForm(r.Code)
-		s.WriteString("<p" + r.in(message) + ">" + message.html() + "</p>")
+		s.WriteString("<p" + r.langAttributes(message) + ">" + message.html() + "</p>")
 	}
 	if r.Note != "" {
 		s.WriteString("<p>" + escape(r.Note) + "</p>")
@@ -148,10 +148,10 @@ func (r *rendering) groupOf(name string) *group {
 	return g
 }
 
-// in returns the attributes for one of our texts: the language if it is not the page's, and the
-// direction, because authors of right-to-left pages may not have declared it. The language of
-// operator texts is unknown, and likely the page's.
-func (r *rendering) in(p Phrase) string {
+// langAttributes returns the attributes for one of our texts: the language if it is not the page's,
+// and the direction, because authors of right-to-left pages may not have declared it. The language
+// of operator texts is unknown, and likely the page's.
+func (r *rendering) langAttributes(p Phrase) string {
 	switch {
 	case p.Lang == "":
 		return ""
@@ -167,9 +167,9 @@ func (r *rendering) in(p Phrase) string {
 func (r *rendering) markGroup(g *group, said Phrase) {
 	id := r.freshID("error")
 	prefix := r.words.Say(ErrorPrefix)
-	around, before, behind := r.in(said), "", ""
+	around, before, behind := r.langAttributes(said), "", ""
 	if prefix.Lang != said.Lang {
-		around, before, behind = "", r.in(prefix), r.in(said)
+		around, before, behind = "", r.langAttributes(prefix), r.langAttributes(said)
 	}
 	message := `<span class="telecrm-error" id="` + id + `"` + around + "><span" + before + ">" + prefix.html() + "</span> <span" + behind + ">" + said.html() + "</span></span>"
 	slot := r.slotFor(g.name)
@@ -246,7 +246,7 @@ func (r *rendering) say(p Problem, name string) Phrase {
 // control.
 func (r *rendering) nameOf(g *group) string {
 	if g.fieldset != nil {
-		return tidy(g.fieldset.legend.String())
+		return cleanLabel(g.fieldset.legend.String())
 	}
 	c := g.controls[0]
 	if c.kind == aRadio || c.kind == aCheckbox && len(g.controls) > 1 {
@@ -254,24 +254,24 @@ func (r *rendering) nameOf(g *group) string {
 	}
 	if id, _ := c.tag.get("id"); id != "" && r.first[id] == c.tag.start {
 		if l := r.labelFor(id); l != nil {
-			return tidy(l.words.String())
+			return cleanLabel(l.words.String())
 		}
 	}
 	if c.label != nil && !c.label.tag.has("for") {
-		return tidy(c.label.words.String())
+		return cleanLabel(c.label.words.String())
 	}
 	if name, _ := c.tag.get("aria-label"); name != "" {
-		return tidy(name)
+		return cleanLabel(name)
 	}
 	if by, _ := c.tag.get("aria-labelledby"); by != "" {
-		return tidy(r.textOf(strings.Fields(by)[0]))
+		return cleanLabel(r.textOf(strings.Fields(by)[0]))
 	}
 	placeholder, _ := c.tag.get("placeholder")
-	return tidy(placeholder)
+	return cleanLabel(placeholder)
 }
 
-// tidy returns a label on one line without its mark for required fields.
-func tidy(words string) string {
+// cleanLabel returns a label on one line without its mark for required fields.
+func cleanLabel(words string) string {
 	words = strings.Join(strings.Fields(words), " ")
 	for {
 		shorter := strings.TrimRight(words, " *:：")

@@ -11,7 +11,7 @@ func (r *rendering) giveName(g *group, fallback string) {
 		return
 	}
 	name, _ := c.tag.get("placeholder")
-	if tidy(name) == "" {
+	if cleanLabel(name) == "" {
 		name = fallback
 	}
 	if name != "" {

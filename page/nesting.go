@@ -31,8 +31,8 @@ const (
 // maxForeign bounds the nesting of SVG and MathML.
 const maxForeign = 200
 
-// isApart reports whether the position is in a template, SVG or MathML.
-func (n *nesting) isApart() bool { return n.templates > 0 || len(n.foreign) > 0 }
+// isSkipped reports whether the position is in a template, SVG or MathML.
+func (n *nesting) isSkipped() bool { return n.templates > 0 || len(n.foreign) > 0 }
 
 // hasSections reports whether "<![CDATA[" begins a section here.
 func (n *nesting) hasSections() bool {

@@ -76,20 +76,20 @@ func readOutline(source []byte) (*outline, error) {
 		outline: &outline{source: t.source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, styleAt: -1},
 		tags:    t,
 	}
-	isApart := false
+	isSkipped := false
 	for t.next() {
-		if !isApart {
+		if !isSkipped {
 			s.read()
 		}
 		switch {
 		case !t.isEnd:
-			if !s.open(isApart) {
+			if !s.open(isSkipped) {
 				return nil, ErrTooLarge
 			}
-		case !isApart:
+		case !isSkipped:
 			s.close(t.name)
 		}
-		isApart = t.nesting.isApart()
+		isSkipped = t.nesting.isSkipped()
 	}
 	if t.nesting.templates > maxDepth {
 		return nil, ErrTooLarge

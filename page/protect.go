@@ -83,11 +83,11 @@ func (f *Forms) take() (insert string) {
 }
 
 func (f *Forms) open(name []byte) (insert string) {
-	isApart, inForm := f.nesting.isApart(), f.nesting.inForm
+	isSkipped, inForm := f.nesting.isSkipped(), f.nesting.inForm
 	if f.nesting.open(name, f.lexer.selfClosing) == htmlSpace {
 		f.lexer.raw = rawName(name)
 	}
-	if isApart || f.nesting.isLost {
+	if isSkipped || f.nesting.isLost {
 		return ""
 	}
 	switch string(name) {

@@ -26,11 +26,11 @@ type scanner struct {
 }
 
 // open processes a start tag. It reports false if the page is nested too deeply.
-func (s *scanner) open(isApart bool) bool {
+func (s *scanner) open(isSkipped bool) bool {
 	if s.tags.nesting.templates == 0 {
 		s.noteID()
 	}
-	if isApart || s.tags.nesting.isApart() {
+	if isSkipped || s.tags.nesting.isSkipped() {
 		return true
 	}
 	name := s.tags.name

@@ -148,7 +148,7 @@ func (t *tags) readPlainAttributes(rest string) (ok bool) {
 		if end == 0 {
 			return rest == ">" || rest == "/>"
 		}
-		name := small(rest[:end])
+		name := lowerASCII(rest[:end])
 		rest = rest[end:]
 		value := ""
 		switch {
@@ -202,11 +202,11 @@ func nameOfTag(tag string) string {
 	if end := strings.IndexAny(tag, blanks+"/>"); end >= 0 {
 		tag = tag[:end]
 	}
-	return small(tag)
+	return lowerASCII(tag)
 }
 
-// small returns the name with ASCII letters in lower case, as in HTML.
-func small(name string) string {
+// lowerASCII returns the name with ASCII letters in lower case, as in HTML.
+func lowerASCII(name string) string {
 	if strings.IndexFunc(name, func(c rune) bool { return 'A' <= c && c <= 'Z' }) < 0 {
 		return name
 	}

@@ -219,7 +219,7 @@ func TestAnswerFormatsAsItsReason(t *testing.T) {
 		{
 			telecrm.Answer{
 				Verdict: telecrm.Created, Status: 201,
-				Remarks: []telecrm.Remark{{Field: "fields.name", Status: "IGNORED", Text: "Ravi Menon is no name"}},
+				Remarks: []telecrm.Remark{{Field: "fields.name", Status: "IGNORED", Text: "Ravi Menon is not a name"}},
 				Actions: []telecrm.ActionResult{{ID: "7", Status: "918123456789"}},
 			},
 			"created, HTTP 201",

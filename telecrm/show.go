@@ -24,8 +24,8 @@ type Shown struct {
 	// Actions are the entries of the lead's timeline, in TeleCRM's order, at most 100.
 	Actions []ShownAction
 
-	// MoreActions means that the timeline has other entries, or may. A missing action may then be
-	// stored all the same.
+	// MoreActions means that the timeline has other entries, or may. A missing action may still be
+	// stored.
 	MoreActions bool
 
 	// ServerTime is TeleCRM's time, to the second; zero if it was not sent.
