@@ -12,7 +12,7 @@ import (
 // a flat on three portals, their own site, a map.
 const manyLinks = 6
 
-// Weights of typed text. Each one makes a post suspected spam. Two together park it.
+// Weights of typed text. Each one makes a post suspected spam. Two make it spam.
 const (
 	weightLinks    = Doubt
 	weightMarkup   = Doubt

@@ -28,9 +28,9 @@ type Verdict int
 const (
 	// Welcome posts are accepted.
 	Welcome Verdict = iota
-	// Doubtful posts are kept as suspected spam, and the visitor is asked to send them once more.
+	// Doubtful posts are parked as suspected spam, and the visitor is asked to send them once more.
 	Doubtful
-	// Unwanted posts are parked, and answered as if they were accepted.
+	// Unwanted posts are parked as spam, and answered as if they were accepted.
 	Unwanted
 )
 

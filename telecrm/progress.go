@@ -33,8 +33,8 @@ func (p *progress) follow(ctx context.Context) context.Context {
 	})
 }
 
-// mayHaveArrived reports whether the request may have reached the server. If the transport does not report
-// progress, it may.
+// mayHaveArrived reports whether the request may have reached the server. If the transport does not
+// report progress, it may.
 func (p *progress) mayHaveArrived() bool {
 	return p.left.Load() || !p.reported.Load()
 }
