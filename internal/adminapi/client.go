@@ -16,14 +16,13 @@ import (
 
 // Errors that a [Client] wraps.
 var (
-	// ErrUnreachable: nothing answers at the admin endpoint's address.
-	ErrUnreachable = errors.New("no Caddy answers there; is it running, and is that the address of its admin endpoint?")
-	// ErrNoPlugin: a Caddy answers, or something else, that knows nothing of
-	// the plugin.
-	ErrNoPlugin = errors.New("that server has no telecrm plugin")
+	// ErrUnreachable means that nothing answers at the address of the admin endpoint.
+	ErrUnreachable = errors.New("no Caddy answers there; check that it is running, and the address of its admin endpoint")
+	// ErrNoPlugin means that the server that answers does not have the plugin.
+	ErrNoPlugin = errors.New("this server does not have the telecrm plugin")
 )
 
-// Error is what the API answers when something cannot be done.
+// Error is an error that the API returned.
 type Error struct {
 	Status  int
 	Message string
@@ -31,27 +30,26 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Client talks to an admin endpoint.
+// Client calls an admin endpoint.
 type Client struct {
-	// HTTP carries the requests.
+	// HTTP sends the requests.
 	HTTP *http.Client
-	// Origin is the endpoint's URL, without a path. It is sent as the Origin
-	// header, too, which the endpoint may insist on.
+	// Origin is the endpoint's URL, without a path. It is also sent as the Origin header, which the
+	// endpoint may require.
 	Origin string
-	// Address is what errors call the endpoint.
+	// Address names the endpoint in errors.
 	Address string
 }
 
-// longestAnswer bounds what is read of an answer: a full page of leads that
-// are as long as forms allow.
+// longestAnswer bounds the answer that is read. A full page of the longest leads fits.
 const longestAnswer = 256 << 20
 
-// Status asks how deliveries fare.
+// Status returns the state of all deliveries.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
-// List asks for a page of leads.
+// List returns a page of leads.
 func (c *Client) List(ctx context.Context, f Filter) (Page, error) {
 	query := choice(f.State, f.Account, f.After)
 	if f.Limit != 0 {
@@ -73,19 +71,19 @@ func choice(state outbox.State, account, after string) url.Values {
 	return query
 }
 
-// Get asks for one lead, with its content.
+// Get returns one lead, with its content.
 func (c *Client) Get(ctx context.Context, id string) (Lead, error) {
 	return call[Lead](ctx, c, http.MethodGet, "/leads/"+url.PathEscape(id), nil)
 }
 
-// Retry has one lead tried again at once.
+// Retry retries one lead at once.
 func (c *Client) Retry(ctx context.Context, id string) error {
 	_, err := call[struct{}](ctx, c, http.MethodPost, "/leads/"+url.PathEscape(id)+"/retry", nil)
 	return err
 }
 
-// RetryAll retries leads in that state, as many as fit into one call: see [Retried]. Suspected spam is
-// left parked unless suspectedSpam is set.
+// RetryAll retries leads in the given state, as many as fit into one call: see [Retried]. Suspected
+// spam stays parked unless suspectedSpam is set.
 func (c *Client) RetryAll(ctx context.Context, state outbox.State, account, after string, suspectedSpam bool) (Retried, error) {
 	query := choice(state, account, after)
 	if suspectedSpam {
@@ -100,19 +98,17 @@ func (c *Client) Discard(ctx context.Context, id string) error {
 	return err
 }
 
-// Erase removes a person from the outbox, as far as fits into one call: see
-// [Erased].
+// Erase removes a person's leads from the outbox, as many as fit into one call: see [Erased].
 func (c *Client) Erase(ctx context.Context, e Erasure) (Erased, error) {
 	return call[Erased](ctx, c, http.MethodPost, "/leads/erase", e)
 }
 
-// Resume has an account tried at once.
+// Resume retries an account at once.
 func (c *Client) Resume(ctx context.Context, account string) (Resumed, error) {
 	return call[Resumed](ctx, c, http.MethodPost, "/accounts/"+url.PathEscape(account)+"/resume", nil)
 }
 
-// call makes a request with the JSON body, if it is not nil, and reads the
-// answer.
+// call sends body as JSON, if it is not nil, and decodes the answer.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
 	var content io.Reader = http.NoBody
 	if body != nil {
@@ -149,15 +145,14 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 		return answer, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber() // long ids of the form's own would be rounded
+	decoder.UseNumber() // a float64 would round long ids
 	if err := decoder.Decode(&answer); err != nil {
 		return answer, fmt.Errorf("asking %s: %w", c.Address, ErrNoPlugin)
 	}
 	return answer, nil
 }
 
-// refusal reads an answer that tells why something cannot be done. Every one
-// of the API's is JSON; that of a server without the plugin is not.
+// refusal decodes an error answer. The API answers with JSON; a server without the plugin does not.
 func (c *Client) refusal(status int, text []byte) error {
 	var refused struct {
 		Message string `json:"error"`
@@ -168,5 +163,5 @@ func (c *Client) refusal(status int, text []byte) error {
 	if status == http.StatusNotFound {
 		return fmt.Errorf("asking %s: %w", c.Address, ErrNoPlugin)
 	}
-	return fmt.Errorf("asking %s: it answers with status %d", c.Address, status)
+	return fmt.Errorf("asking %s: unexpected status %d", c.Address, status)
 }

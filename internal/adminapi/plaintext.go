@@ -7,17 +7,16 @@ import (
 	"unicode/utf16"
 )
 
-// Steers reports whether a character is not text but steers what shows it: a
-// control character, which a terminal may obey, or one that is not seen, such
-// as those that turn the direction. The joiners that words need do not.
+// Steers reports whether r is a control character, which a terminal may obey, or an invisible one,
+// such as a change of direction. The joiners that words need are text.
 func Steers(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c'
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != joiner && r != nonJoiner
 }
 
-// Plain spells out the characters that steer, but line breaks. They are
-// written as JSON escapes them, so that JSON keeps its meaning: in JSON that is
-// not indented with tabs they only stand in strings.
+// Plain escapes control and invisible characters, except line breaks. It uses JSON escapes, so that
+// JSON keeps its meaning: unless JSON is indented with tabs, it only has such characters in
+// strings.
 func Plain(text string) string {
 	steers := func(r rune) bool { return r != '\n' && Steers(r) }
 	if !strings.ContainsFunc(text, steers) {

@@ -1,5 +1,5 @@
-// Package cli is `caddy telecrm`: what operators do with a running server from
-// a shell, through its admin endpoint.
+// Package cli implements the `caddy telecrm` commands, which use the admin endpoint of a running
+// Caddy.
 package cli
 
 import (
@@ -20,56 +20,57 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// Connect returns a client of the admin endpoint that the flags name: its
-// address or, if that is empty, a config file and its adapter.
+// Connect returns a client for the admin endpoint at address. If address is empty, it reads the
+// address from config, using adapter.
 type Connect func(address, config, adapter string) (*adminapi.Client, error)
 
-// Short says what the command is for, and Long how it is used.
+// Short and Long are the help texts of the telecrm command.
 const (
-	Short = "Shows and steers the delivery of leads to TeleCRM"
+	Short = "Shows and controls the delivery of leads to TeleCRM"
 	Long  = `
-Shows how the leads of a running Caddy fare on their way to TeleCRM, and lets
-you retry, discard, export and erase them.
+Shows the state of the leads of a running Caddy, and retries, discards, exports
+and erases them.
 
-The commands talk to Caddy's admin endpoint, which is at localhost:2019 unless
-your config says otherwise: then give its address with --address, or the
-config with --config.`
+The commands use Caddy's admin endpoint, by default localhost:2019. If your
+config sets another address, give it with --address, or give the config with
+--config.`
 )
 
-// Build makes root, the command called telecrm, complete.
+// Build adds the flags and the subcommands to root, the telecrm command.
 func Build(root *cobra.Command, connect Connect) {
 	t := &terminal{connect: connect, now: time.Now}
 	flags := root.PersistentFlags()
-	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (if --config is not used)")
-	flags.StringVarP(&t.config, "config", "c", "", "Configuration file to find the admin endpoint by")
-	flags.StringVarP(&t.adapter, "adapter", "a", "", "Name of the config adapter to apply to it")
-	flags.BoolVar(&t.json, "json", false, "Print JSON, one object a line")
+	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (default: from --config, or localhost:2019)")
+	flags.StringVarP(&t.config, "config", "c", "", "Configuration file that sets the admin endpoint")
+	flags.StringVarP(&t.adapter, "adapter", "a", "", "Name of the config adapter for --config")
+	flags.BoolVar(&t.json, "json", false, "Print JSON, one object per line")
 
 	leads := &cobra.Command{
 		Use:   "leads",
-		Short: "Shows and steers the leads in the outbox",
+		Short: "Shows and controls the leads in the outbox",
 		Long: `
-The leads that are on their way to TeleCRM (waiting), that are there
-(delivered), and that need somebody to look at them (parked).`,
+Leads are waiting (to be sent to TeleCRM), delivered, or parked (kept for you
+to look at).`,
 	}
 	leads.AddCommand(t.listCommand(), t.showCommand(), t.retryCommand(), t.discardCommand(), t.exportCommand(), t.eraseCommand())
-	accounts := &cobra.Command{Use: "accounts", Short: "Steers the accounts"}
+	accounts := &cobra.Command{Use: "accounts", Short: "Controls the accounts"}
 	accounts.AddCommand(t.resumeCommand())
 	root.AddCommand(t.statusCommand(), leads, accounts)
 	for _, group := range []*cobra.Command{root, leads, accounts} {
-		group.RunE = helpUnlessMistaken
+		group.RunE = showHelp
 	}
 }
 
-// helpUnlessMistaken runs a command that only has commands below it.
-func helpUnlessMistaken(cmd *cobra.Command, args []string) error {
+// showHelp runs a command that only has subcommands. It prints the help, or rejects an unknown
+// subcommand.
+func showHelp(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("unknown command %q for %q; look at %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+		return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 	}
 	return cmd.Help()
 }
 
-// terminal is where a command is given and answered.
+// terminal holds the flags and the streams of one command.
 type terminal struct {
 	connect                  Connect
 	now                      func() time.Time
@@ -78,19 +79,18 @@ type terminal struct {
 
 	client   *adminapi.Client
 	out, err io.Writer
-	colors   bool // out shows them
-	alive    bool // err can draw a line again
+	colors   bool // out is a terminal that shows colors
+	redraws  bool // err is a terminal, so a progress bar can be redrawn
 }
 
-// does returns what runs a command: it connects, and has the command end well
-// when somebody interrupts it.
+// does returns a cobra RunE function. It connects, runs f, and cancels f's context on an interrupt.
 func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 		defer stop()
 		t.out, t.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		t.colors = isTerminal(t.out) && os.Getenv("NO_COLOR") == ""
-		t.alive = isTerminal(t.err)
+		t.redraws = isTerminal(t.err)
 		var err error
 		if t.client, err = t.connect(t.address, t.config, t.adapter); err != nil {
 			return plainError(err)
@@ -103,8 +103,7 @@ func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*
 	}
 }
 
-// plainError is an error that cannot steer the terminal: it may quote what
-// somebody else has written.
+// plainError escapes control characters in err, which may quote text of other people.
 func plainError(err error) error {
 	if err == nil {
 		return nil
@@ -120,12 +119,12 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a descriptor fits
 }
 
-// printJSON prints the value on a line of its own.
+// printJSON prints value on one line.
 func (t *terminal) printJSON(value any) error {
 	return encodeJSON(t.out, value)
 }
 
-// encodeJSON writes the value as one line of JSON that cannot steer a terminal.
+// encodeJSON writes value as one line of JSON, with all control characters escaped.
 func encodeJSON(w io.Writer, value any) error {
 	var line strings.Builder
 	encoder := json.NewEncoder(&line)
@@ -141,12 +140,12 @@ func (t *terminal) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, format, args...)
 }
 
-// choice is which leads a command is about.
+// choice selects the leads for a command.
 type choice struct {
 	state, account string
 }
 
-// addTo gives the command the flags of the choice, which the shell completes.
+// addTo adds the flags of the choice, with completion, to cmd.
 func (c *choice) addTo(cmd *cobra.Command, t *terminal) {
 	cmd.Flags().StringVar(&c.state, "state", "", "Only leads in this state: waiting, delivered or parked")
 	cmd.Flags().StringVar(&c.account, "account", "", "Only leads of this account")
@@ -162,16 +161,16 @@ func stateNames() []cobra.Completion {
 	return names
 }
 
-// completionPatience is how long somebody who presses Tab waits.
-const completionPatience = 2 * time.Second
+// completionTimeout bounds how long pressing Tab waits for the server.
+const completionTimeout = 2 * time.Second
 
-// completeAccounts asks the server for the names of the accounts.
+// completeAccounts completes the names of the server's accounts.
 func (t *terminal) completeAccounts(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	client, err := t.connect(t.address, t.config, t.adapter)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	status, err := client.Status(ctx)
 	if err != nil {
@@ -186,7 +185,7 @@ func (t *terminal) completeAccounts(cmd *cobra.Command, _ []string, _ string) ([
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// count returns how many leads the choice is of, for a progress bar.
+// count returns how many leads the choice selects, for a progress bar.
 func (t *terminal) count(ctx context.Context, c choice) (int, error) {
 	status, err := t.client.Status(ctx)
 	if err != nil {

@@ -28,13 +28,13 @@ type endpoint struct {
 	*httptest.Server
 	status   adminapi.Status
 	leads    []adminapi.Lead
-	lists    int         // how many lists were asked for
-	onList   func(n int) // called before the nth is answered
-	failAt   int         // which list fails
-	answers  []string    // to posts, in order
-	requests []string    // other than lists and status
-	bodies   []string    // of them
-	longest  int         // the longest page asked for
+	lists    int         // number of list requests
+	onList   func(n int) // called before the nth list is answered
+	failAt   int         // number of the list that fails
+	answers  []string    // to the other requests, in order
+	requests []string    // all but lists and status
+	bodies   []string    // of requests
+	longest  int         // the longest page requested
 }
 
 func newEndpoint(t *testing.T, leads ...adminapi.Lead) *endpoint {
@@ -87,7 +87,7 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run gives a command and returns what it prints.
+// run runs a command and returns its output.
 func (e *endpoint) run(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	return run(t, e.URL, "", args...)
@@ -108,7 +108,7 @@ func run(t *testing.T, origin, stdin string, args ...string) (stdout, stderr str
 	return out.String(), errs.String(), err
 }
 
-// someLeads are that many parked leads with content.
+// someLeads returns n parked leads with content.
 func someLeads(n int) []adminapi.Lead {
 	leads := make([]adminapi.Lead, 0, n)
 	for i := range n {
@@ -138,7 +138,7 @@ func TestListPagesThroughEverything(t *testing.T) {
 	if err != nil || strings.Count(stdout, "\n") != 150 || e.lists != 2 {
 		t.Errorf("%d lines of %d lists, error %v", strings.Count(stdout, "\n"), e.lists, err)
 	}
-	if stdout, _, err := newEndpoint(t).run(t, "leads", "list"); err != nil || stdout != "There are no such leads.\n" {
+	if stdout, _, err := newEndpoint(t).run(t, "leads", "list"); err != nil || stdout != "No leads found.\n" {
 		t.Errorf("without leads: %q, error %v", stdout, err)
 	}
 }
@@ -205,9 +205,8 @@ func TestExportNDJSON(t *testing.T) {
 	}
 }
 
-// What is there already is not overwritten, and what could not be written as
-// a whole does not stay.
-func TestExportLeavesNoDebris(t *testing.T) {
+// An export does not overwrite a file, and removes a file that it could not finish.
+func TestExportKeepsFilesAndRemovesPartialOnes(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "leads.csv")
 	e := newEndpoint(t, someLeads(600)...)
@@ -221,13 +220,13 @@ func TestExportLeavesNoDebris(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := e.run(t, "leads", "export", "--format", "csv", "-o", path); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, _, err := e.run(t, "leads", "export", "--format", "csv", "-o", path); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("error %v", err)
 	}
 	if kept, _ := os.ReadFile(path); string(kept) != "precious" {
 		t.Errorf("the file holds %q", kept)
 	}
-	if _, _, err := e.run(t, "leads", "export", "--format", "xlsx"); err == nil || !strings.Contains(err.Error(), "csv, ndjson") {
+	if _, _, err := e.run(t, "leads", "export", "--format", "xlsx"); err == nil || !strings.Contains(err.Error(), "must be csv or ndjson, got \"xlsx\"") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -239,7 +238,7 @@ func TestRetry(t *testing.T) {
 		`{"retried":5,"skipped":1,"set_aside":3}`,
 	}
 	stdout, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked", "--account", "default")
-	if err != nil || stderr != "" || stdout != "2,005 leads will be tried again at once\n2 leads were left alone: in flight, delivered or gone in the meantime\n3 leads stay parked as suspected spam; --suspected-spam retries suspected spam too\n" {
+	if err != nil || stderr != "" || stdout != "2,005 leads will be retried at once\n2 leads skipped: in flight, delivered or removed in the meantime\n3 leads stay parked as suspected spam; use --suspected-spam to retry suspected spam too\n" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
 	want := []string{
@@ -252,7 +251,7 @@ func TestRetry(t *testing.T) {
 	for _, flags := range [][]string{{"--suspected-spam"}, {"--state", "parked", "--suspected-spam"}, {"--all", "--state", "parked", "--suspected-spam"}} {
 		e.requests, e.answers = nil, []string{`{"retried":7}`}
 		stdout, _, err = e.run(t, append([]string{"leads", "retry"}, flags...)...)
-		if err != nil || stdout != "7 leads will be tried again at once\n" {
+		if err != nil || stdout != "7 leads will be retried at once\n" {
 			t.Errorf("%v: printed %q, error %v", flags, stdout, err)
 		}
 		if diff := cmp.Diff([]string{"POST /telecrm/leads/retry?state=parked&suspected_spam=true"}, e.requests); diff != "" {
@@ -261,7 +260,7 @@ func TestRetry(t *testing.T) {
 	}
 	e.answers = []string{`{"error":"lead a is delivered and cannot be retried"}`}
 	stdout, stderr, err = e.run(t, "leads", "retry", "a", "b")
-	if err == nil || err.Error() != "1 of 2 leads could not be retried" || stdout != "b retried\n" || stderr != "lead a is delivered and cannot be retried\n" {
+	if err == nil || err.Error() != "1 of 2 leads not retried" || stdout != "b retried\n" || stderr != "lead a is delivered and cannot be retried\n" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
 	e.answers = []string{`{"error":"lead a is delivered and cannot be retried"}`}
@@ -269,9 +268,9 @@ func TestRetry(t *testing.T) {
 	if err == nil || err.Error() != "lead a is delivered and cannot be retried" || stdout+stderr != "" {
 		t.Errorf("printed %q and %q, error %v", stdout, stderr, err)
 	}
-	e.answers = []string{`{"error":"it is under way"}`}
+	e.answers = []string{`{"error":"the lead is in flight"}`}
 	stdout, _, err = e.run(t, "leads", "discard", "--json", "a", "b")
-	if err == nil || stdout != `{"id":"a","done":false,"error":"it is under way"}`+"\n"+`{"id":"b","done":true}`+"\n" {
+	if err == nil || stdout != `{"id":"a","done":false,"error":"the lead is in flight"}`+"\n"+`{"id":"b","done":true}`+"\n" {
 		t.Errorf("printed %q, error %v", stdout, err)
 	}
 }
@@ -284,8 +283,8 @@ func TestErase(t *testing.T) {
 	}
 	e.answers = slices.Clone(answers)
 	stdout, _, err := run(t, e.URL, "+91 81234 56789\n", "leads", "erase", "--identifier", "-")
-	if err == nil || !strings.Contains(err.Error(), "being sent at this moment: c") ||
-		stdout != "3 leads erased, of 9,010 leads looked at\nthe id of the person's lead in TeleCRM forgotten, in 1 account\n" {
+	if err == nil || !strings.Contains(err.Error(), "in flight cannot be erased: c") ||
+		stdout != "3 leads erased, 9,010 leads searched\nremembered TeleCRM lead id removed from 1 account\n" {
 		t.Errorf("printed %q, error %v", stdout, err)
 	}
 	want := []string{
@@ -302,7 +301,7 @@ func TestErase(t *testing.T) {
 	}
 }
 
-// What a visitor typed does not steer the terminal.
+// Control characters in a visitor's text are escaped.
 func TestShowIsPlainText(t *testing.T) {
 	e := newEndpoint(t)
 	e.answers = []string{`{"id":"a","state":"parked","account":"default","form":"f","created_at":"2026-11-24T12:00:00Z","attempts":1,` +
@@ -316,9 +315,8 @@ func TestShowIsPlainText(t *testing.T) {
 	}
 }
 
-// No command prints a character that a terminal obeys or that is not seen, in whatever format, and
-// JSON keeps its meaning.
-func TestOutputsAreSteeredByNothing(t *testing.T) {
+// No command prints a control or invisible character in any format, and JSON keeps its meaning.
+func TestOutputsEscapeControlCharacters(t *testing.T) {
 	const hostile = "one\x1b[2Jtwo\u009b31mthree\x7f\u202efour\u2066five\u2028six\U000e0041 क्\u200dष"
 	leads := someLeads(1)
 	leads[0].Account, leads[0].Form, leads[0].Reason, leads[0].LeadID = hostile, hostile, hostile, hostile
@@ -386,7 +384,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"default   sending         12,345 ", "3 minutes  a\n", "not in the running config", "my north is held since ",
+		"default   sending         12,345 ", "3 minutes  a\n", "not in the running config", "my north has been on hold since ",
 		"(2 hours ago): HTTP 401", "resume 'my north'", "/srv/outbox.db\n\nthe outbox's disk is full\n", "south is paused until ", "(in 1 minute)",
 	} {
 		if !strings.Contains(stdout, want) {
@@ -402,11 +400,11 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// A resumption says what is done, and not more.
+// resume prints what was done, and no more.
 func TestResume(t *testing.T) {
 	e := newEndpoint(t)
 	e.answers = []string{`{"resumed":true,"waiting":true}`, `{"resumed":true,"waiting":false}`, `{"resumed":false,"waiting":true}`}
-	for _, want := range []string{"north is being tried", "no lead of north waits", "north is neither held nor paused"} {
+	for _, want := range []string{"north is being tried", "north does not have a waiting lead", "north is neither on hold nor paused"} {
 		if stdout, _, err := e.run(t, "accounts", "resume", "north"); err != nil || !strings.Contains(stdout, want) {
 			t.Errorf("printed %q, error %v, want %q", stdout, err, want)
 		}
@@ -421,11 +419,11 @@ func TestMistakes(t *testing.T) {
 	}{
 		{[]string{"stats"}, `unknown command "stats"`},
 		{[]string{"leads", "lits"}, `unknown command "lits"`},
-		{[]string{"leads", "list", "--limit", "-1"}, "from 0"},
-		{[]string{"leads", "retry"}, "say which leads"},
-		{[]string{"leads", "retry", "--all"}, "--all --state parked"},
+		{[]string{"leads", "list", "--limit", "-1"}, "must be 0 or more, got -1"},
+		{[]string{"leads", "retry"}, "leads missing"},
+		{[]string{"leads", "retry", "--all"}, "--all: state missing"},
 		{[]string{"leads", "retry", "--all", "--state", "parked", "a"}, "but not both"},
-		{[]string{"leads", "retry", "a", "--state", "parked"}, "go with --all"},
+		{[]string{"leads", "retry", "a", "--state", "parked"}, "only allowed with --all"},
 		{[]string{"leads", "retry", "a", "--suspected-spam"}, "but not both"},
 		{[]string{"leads", "retry", "--state", "waiting", "--suspected-spam"}, "suspected spam is parked"},
 		{[]string{"leads", "erase"}, "identifier"},
@@ -442,8 +440,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// A server without the plugin, and one that does not run, are told apart.
-func TestServersThatAreNotThere(t *testing.T) {
+// The error distinguishes a server without the plugin from one that does not run.
+func TestWrongServers(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>Hello") }))
@@ -462,8 +460,8 @@ func TestServersThatAreNotThere(t *testing.T) {
 		{"accounts", "resume", "a"},
 	} {
 		for origin, want := range map[string]string{
-			other.URL: "that server has no telecrm plugin",
-			page.URL:  "that server has no telecrm plugin",
+			other.URL: "this server does not have the telecrm plugin",
+			page.URL:  "this server does not have the telecrm plugin",
 			gone.URL:  "no Caddy answers there",
 		} {
 			_, stderr, err := run(t, origin, "", command...)
@@ -494,8 +492,8 @@ func TestCompletion(t *testing.T) {
 
 func TestProgressIsForTerminals(t *testing.T) {
 	var err bytes.Buffer
-	for _, alive := range []bool{false, true} {
-		bar := (&terminal{err: &err, alive: alive}).progress("Exporting", 200)
+	for _, redraws := range []bool{false, true} {
+		bar := (&terminal{err: &err, redraws: redraws}).progress("Exporting", 200)
 		bar.at(100)
 		bar.at(101) // too soon to be drawn
 		bar.end()
@@ -509,8 +507,8 @@ func TestProgressIsForTerminals(t *testing.T) {
 func TestColorsAreForTerminals(t *testing.T) {
 	var out bytes.Buffer
 	tb := &table{t: &terminal{out: &out, colors: true}}
-	tb.print(header("A", "B"), []cell{{"held", bad}, {"x", plain}})
-	if want := "\x1b[1mA\x1b[0m     \x1b[1mB\x1b[0m\n\x1b[31mheld\x1b[0m  x\n"; out.String() != want {
+	tb.print(header("A", "B"), []cell{{"on hold", bad}, {"x", plain}})
+	if want := "\x1b[1mA\x1b[0m        \x1b[1mB\x1b[0m\n\x1b[31mon hold\x1b[0m  x\n"; out.String() != want {
 		t.Errorf("printed %q", out.String())
 	}
 }

@@ -19,8 +19,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// exportPage is how many leads are asked for at once with their content,
-// which may be long.
+// exportPage is the page size of exports. It is small because content can be long.
 const exportPage = 250
 
 // The formats of an export.
@@ -37,28 +36,27 @@ func (t *terminal) exportCommand() *cobra.Command {
 		Short: "Writes the leads, with what the visitors sent, to a file",
 		Long: `
 Writes the leads, with everything that the visitors sent, as CSV for
-spreadsheets or as NDJSON, one JSON object a line, for programs. What it
-writes is personal: the file that --output names is made so that only you can
-read it, and must not exist before. Without it the leads go to the standard
-output.
+spreadsheets, or as NDJSON (one JSON object per line) for programs. The output
+is personal data: the file that --output names must not exist yet, and is
+created so that only you can read it. Without --output, the leads go to the
+standard output.
 
-CSV has one column for each field that any of the leads has, called
-fields.<name>. To know them, the leads are read twice, and never held in
-memory. Fields of leads that arrive in between and have no column are in
-more_fields, as JSON; actions are in actions, as JSON. An apostrophe stands
-before whatever a spreadsheet could take for a formula, also after a comma, a
-semicolon, a bar or a line break inside a cell. Control characters are spelt
-out, such as \u001b.`,
+The CSV has a column fields.<name> for each field that any of the leads has. To
+find them, the leads are read twice; they are never all in memory. If a lead
+arrives in between and has other fields, they are in more_fields, as JSON.
+Actions are in actions, as JSON. Text that a spreadsheet could take for a
+formula gets an apostrophe in front, even after a comma, a semicolon, a bar or
+a line break inside a cell. Control characters are escaped, such as \u001b.`,
 		Args: cobra.NoArgs,
 	}
 	c.addTo(cmd, t)
 	cmd.Flags().StringVar(&format, "format", "", "csv or ndjson")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "The file to write (must not exist)")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "File to write; must not exist yet")
 	_ = cmd.MarkFlagRequired("format")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]cobra.Completion{formatCSV, formatNDJSON}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = t.does(func(ctx context.Context, _ []string) error {
 		if format != formatCSV && format != formatNDJSON {
-			return fmt.Errorf("unknown format %q; known ones are: %s, %s", format, formatCSV, formatNDJSON)
+			return fmt.Errorf("format: must be %[2]s or %[3]s, got %[1]q", format, formatCSV, formatNDJSON)
 		}
 		return t.exportTo(ctx, output, func(w io.Writer) (int, error) {
 			return t.export(ctx, c, format, w)
@@ -67,21 +65,21 @@ out, such as \u001b.`,
 	return cmd
 }
 
-// exportTo has the file written, or the standard output. A file that could
-// not be written as a whole is removed.
+// exportTo writes to the file at path, or to the standard output if path is empty. If writing
+// fails, it removes the file.
 func (t *terminal) exportTo(ctx context.Context, path string, write func(io.Writer) (int, error)) error {
 	if path == "" {
 		buffered := bufio.NewWriter(t.out)
 		_, err := write(buffered)
 		return errors.Join(err, buffered.Flush())
 	}
-	// A wrong address or account must not leave a file behind.
+	// Check the connection first, so that a wrong address does not leave a file behind.
 	if _, err := t.client.Status(ctx); err != nil {
 		return err
 	}
 	file, err := create(path)
 	if err != nil {
-		return fmt.Errorf("making the file: %w", err)
+		return fmt.Errorf("creating the file: %w", err)
 	}
 	buffered := bufio.NewWriter(file)
 	n, err := write(buffered)
@@ -95,7 +93,7 @@ func (t *terminal) exportTo(ctx context.Context, path string, write func(io.Writ
 	return nil
 }
 
-// export writes the leads and returns how many there were.
+// export writes the leads and returns their number.
 func (t *terminal) export(ctx context.Context, c choice, format string, w io.Writer) (int, error) {
 	total, err := t.count(ctx, c)
 	if err != nil {
@@ -121,8 +119,7 @@ func (t *terminal) export(ctx context.Context, c choice, format string, w io.Wri
 	return n, errors.Join(err, sheet.end())
 }
 
-// eachLead calls use with each lead, with its content, and returns how many
-// there were.
+// eachLead calls use with each lead and its content, and returns the number of leads.
 func (t *terminal) eachLead(ctx context.Context, c choice, what string, total int, use func(adminapi.Lead) error) (int, error) {
 	bar := t.progress(what, total)
 	defer bar.end()
@@ -143,11 +140,11 @@ func (t *terminal) eachLead(ctx context.Context, c choice, what string, total in
 // sheet writes leads as CSV.
 type sheet struct {
 	csv   *csv.Writer
-	names []string // of the fields that have a column
+	names []string // fields that have a column
 	err   error
 }
 
-// fixedColumns is how many columns there are besides those of fields.
+// fixedColumns is the number of columns other than fields.
 const fixedColumns = 13
 
 func newSheet(w io.Writer, names []string) *sheet {
@@ -209,23 +206,21 @@ func cellTime(at time.Time) string {
 	return at.Local().Format(time.RFC3339)
 }
 
-// formulaStarts are what spreadsheets take for the beginning of a formula, in
-// both widths.
+// formulaStarts are the characters that begin a formula in a spreadsheet, in both widths.
 const formulaStarts = "=+-@＝＋－＠"
 
-// separators are what a spreadsheet may split a line at, whatever stands
-// between its cells, and blanks what it may drop before a formula.
+// A spreadsheet may split a line at any of separators, and may drop blanks before a formula.
 const (
 	separators = ",;|\n"
 	blanks     = " \u00a0\u3000\""
 )
 
-// guarded is a cell that no spreadsheet takes for a formula
-// (https://owasp.org/www-community/attacks/CSV_Injection), wherever it splits
-// the line, and that cannot steer a terminal.
+// guarded escapes text so that a spreadsheet does not run it as a formula, wherever it splits the
+// line (https://owasp.org/www-community/attacks/CSV_Injection), and so that a terminal does not
+// obey it.
 func guarded(text string) string {
 	var b strings.Builder
-	first := true // of a cell, but for blanks
+	first := true // only blanks so far in this cell
 	for _, r := range adminapi.Plain(text) {
 		if first && strings.ContainsRune(formulaStarts, r) {
 			b.WriteByte('\'')

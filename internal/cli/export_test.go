@@ -7,8 +7,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// Whatever a visitor typed, wherever it comes to stand, no spreadsheet runs
-// it, and text that is no formula stays as it is.
+// A spreadsheet does not run a visitor's text in any column, and other text is unchanged.
 func TestNoCellIsAFormula(t *testing.T) {
 	for text, want := range map[string]string{
 		"=1+1": "'=1+1", "+cmd": "'+cmd", "-2": "'-2", "@SUM(A1)": "'@SUM(A1)", "＝1": "'＝1", " =1": " '=1",

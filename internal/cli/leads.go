@@ -23,21 +23,21 @@ func (t *terminal) listCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "Lists the leads, the oldest first",
+		Short: "Lists the leads, oldest first",
 		Long: `
-Lists the leads, the oldest first. It never shows whose they are: that is what
-"leads show" and "leads export" do.`,
+Lists the leads, oldest first. It does not show what visitors sent; use
+"leads show" or "leads export" for that.`,
 		Args: cobra.NoArgs,
 	}
 	c.addTo(cmd, t)
-	cmd.Flags().IntVar(&limit, "limit", 0, "List at most so many leads (0: all of them)")
+	cmd.Flags().IntVar(&limit, "limit", 0, "List at most this many leads (0: all)")
 	cmd.RunE = t.does(func(ctx context.Context, _ []string) error { return t.list(ctx, c, limit) })
 	return cmd
 }
 
 func (t *terminal) list(ctx context.Context, c choice, limit int) error {
 	if limit < 0 {
-		return errors.New("--limit is a number from 0")
+		return fmt.Errorf("--limit: must be 0 or more, got %d", limit)
 	}
 	columns := &table{t: t}
 	listed := 0
@@ -47,7 +47,7 @@ func (t *terminal) list(ctx context.Context, c choice, limit int) error {
 		}
 		var rows [][]cell
 		if listed == 0 && len(leads) > 0 {
-			rows = append(rows, header("ID", "STATE", "ACCOUNT", "FORM", "RECEIVED", "AGE", "TRIES", ""))
+			rows = append(rows, header("ID", "STATE", "ACCOUNT", "FORM", "RECEIVED", "AGE", "ATTEMPTS", ""))
 		}
 		for _, lead := range leads {
 			if t.json {
@@ -65,13 +65,12 @@ func (t *terminal) list(ctx context.Context, c choice, limit int) error {
 		return limit == 0 || listed < limit, nil
 	})
 	if err == nil && listed == 0 && !t.json {
-		t.printf("There are no such leads.\n")
+		t.printf("No leads found.\n")
 	}
 	return err
 }
 
-// eachPage calls f with page after page of the leads, until there are no more
-// or f wants none.
+// eachPage calls use with each page of leads, until there are no more or use returns false.
 func (t *terminal) eachPage(ctx context.Context, c choice, f adminapi.Filter, use func([]adminapi.Lead) (more bool, err error)) error {
 	f.State, f.Account = outbox.State(c.state), c.account
 	for {
@@ -116,10 +115,10 @@ func stateOfLead(lead adminapi.Lead) cell {
 func (t *terminal) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show <id>",
-		Short: "Shows one lead, with what the visitor sent",
+		Short: "Shows one lead, including what the visitor sent",
 		Long: `
-Shows one lead, with everything that the visitor sent. What it prints is
-personal.`,
+Shows one lead, including everything that the visitor sent. The output is
+personal data.`,
 		Args:              cobra.ExactArgs(1),
 		RunE:              t.does(t.show),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -140,7 +139,7 @@ func (t *terminal) show(ctx context.Context, args []string) error {
 		{{"account", quiet}, {onOneLine(lead.Account), plain}},
 		{{"form", quiet}, {onOneLine(lead.Form), plain}},
 		{{"received", quiet}, {moment(lead.CreatedAt) + " (" + t.ago(lead.CreatedAt) + ")", plain}},
-		{{"tries", quiet}, {strconv.Itoa(lead.Attempts), plain}},
+		{{"attempts", quiet}, {strconv.Itoa(lead.Attempts), plain}},
 	}
 	add := func(name, text string) {
 		if text != "" {
@@ -148,7 +147,7 @@ func (t *terminal) show(ctx context.Context, args []string) error {
 		}
 	}
 	if !lead.BegunAt.IsZero() {
-		add("last tried", moment(lead.BegunAt))
+		add("last attempt", moment(lead.BegunAt))
 	}
 	if !lead.FailingSince.IsZero() {
 		add("failing since", moment(lead.FailingSince))
@@ -176,7 +175,7 @@ func (t *terminal) printContent(content *adminapi.Content) {
 		return
 	}
 	if content.Unreadable {
-		t.printf("\nWhat the visitor sent cannot be read.\n")
+		t.printf("\nThe content of this lead is corrupt.\n")
 		return
 	}
 	t.printValues("fields", content.Fields)
@@ -205,8 +204,8 @@ func (t *terminal) retryCommand() *cobra.Command {
 		Use:   "retry <id>... | --all --state <state> | --suspected-spam",
 		Short: "Retries leads at once",
 		Long: `
-Retries leads at once: those with the ids given or, with --all, all leads in a
-state, parked or waiting, optionally of one account.
+Retries leads at once: those with the given ids or, with --all, all parked or
+all waiting leads, optionally of one account.
 
 --all leaves suspected spam parked. With --suspected-spam it is retried too.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -220,17 +219,17 @@ state, parked or waiting, optionally of one account.
 		}
 		switch {
 		case all && len(args) > 0:
-			return errors.New("give ids, or --all or --suspected-spam, but not both")
+			return errors.New("give either ids or --all or --suspected-spam, but not both")
 		case all && c.state == "":
-			return errors.New("say which leads: --all --state parked, or --all --state waiting")
+			return errors.New("--all: state missing; add --state parked or --state waiting")
 		case suspectedSpam && c.state != string(outbox.Parked):
-			return errors.New("suspected spam is parked: --suspected-spam goes with --state parked")
+			return errors.New("--suspected-spam: suspected spam is parked; use it with --state parked")
 		case all:
 			return t.retryAll(ctx, c, suspectedSpam)
 		case len(args) == 0:
-			return errors.New("say which leads: their ids, or --all --state parked")
+			return errors.New("leads missing; give their ids, or --all --state parked")
 		case c != choice{}:
-			return errors.New("--state and --account go with --all")
+			return errors.New("--state and --account: only allowed with --all; remove them or add --all")
 		}
 		return t.forEach(args, "retried", func(id string) error { return t.client.Retry(ctx, id) })
 	})
@@ -263,12 +262,12 @@ func (t *terminal) retryAll(ctx context.Context, c choice, suspectedSpam bool) e
 	if t.json {
 		return t.printJSON(sum)
 	}
-	t.printf("%s will be tried again at once\n", plural(sum.Retried, "lead", "leads"))
+	t.printf("%s will be retried at once\n", plural(sum.Retried, "lead", "leads"))
 	if sum.Skipped > 0 {
-		t.printf("%s: in flight, delivered or gone in the meantime\n", plural(sum.Skipped, "lead was left alone", "leads were left alone"))
+		t.printf("%s: in flight, delivered or removed in the meantime\n", plural(sum.Skipped, "lead skipped", "leads skipped"))
 	}
 	if sum.SuspectedSpam > 0 {
-		t.printf("%s; --suspected-spam retries suspected spam too\n", plural(sum.SuspectedSpam, "lead stays parked as suspected spam", "leads stay parked as suspected spam"))
+		t.printf("%s; use --suspected-spam to retry suspected spam too\n", plural(sum.SuspectedSpam, "lead stays parked as suspected spam", "leads stay parked as suspected spam"))
 	}
 	return nil
 }
@@ -278,8 +277,8 @@ func (t *terminal) discardCommand() *cobra.Command {
 		Use:   "discard <id>...",
 		Short: "Removes leads from the outbox for good",
 		Long: `
-Removes leads from the outbox for good, in whatever state they are. What of
-them is in TeleCRM already stays there.`,
+Removes leads from the outbox for good, in any state. It does not change
+TeleCRM.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -289,21 +288,21 @@ them is in TeleCRM already stays there.`,
 	return cmd
 }
 
-// done is what became of one id of several, as JSON.
+// done is the result for one of several ids, as JSON.
 type done struct {
 	ID    string `json:"id"`
 	Done  bool   `json:"done"`
 	Error string `json:"error,omitempty"`
 }
 
-// forEach does something with each id, and says so. An id for which it cannot
-// be done does not stop the others.
+// forEach calls do with each id and prints the result. It continues after an id that the server
+// refuses.
 func (t *terminal) forEach(ids []string, did string, do func(id string) error) error {
 	failed := 0
 	for _, id := range ids {
 		err := do(id)
 		if refused := new(adminapi.Error); err != nil && !errors.As(err, &refused) {
-			return err // it is the server that does not work
+			return err // the server does not answer
 		}
 		result := done{ID: id, Done: err == nil}
 		if err != nil {
@@ -325,7 +324,7 @@ func (t *terminal) forEach(ids []string, did string, do func(id string) error) e
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %s could not be %s", failed, plural(len(ids), "lead", "leads"), did)
+		return fmt.Errorf("%d of %s not %s", failed, plural(len(ids), "lead", "leads"), did)
 	}
 	return nil
 }
@@ -334,22 +333,22 @@ func (t *terminal) eraseCommand() *cobra.Command {
 	var identifier string
 	cmd := &cobra.Command{
 		Use:   "erase --identifier <value>",
-		Short: "Removes a person from the outbox",
+		Short: "Removes all data of a person from the outbox",
 		Long: `
-Removes everything about a person from the outbox: their leads, whatever their
-state and account, and the remembered id of their lead in TeleCRM. It does not
-touch what is in TeleCRM.
+Removes all data of a person from the outbox: their leads in every state and
+account, and the remembered id of their lead in TeleCRM. It does not change
+TeleCRM.
 
-The identifier is the value of the account's lead identifier, which is the
-phone number unless the config says otherwise. Write phone numbers with the
-country code; spaces and punctuation do not count. With "-" it is read from
-the standard input, which keeps it out of the shell's history.
+The identifier is the value of the account's lead identifier, by default the
+phone number. Write phone numbers with the country code; spaces and
+punctuation are ignored. With "-" it is read from the standard input, which
+keeps it out of the shell's history.
 
-A lead that is being sent at this very moment cannot be removed: the command
-names it and exits with 1. Run it again a little later.`,
+A lead that is in flight cannot be removed: the command names it and exits
+with 1. Run it again a little later.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&identifier, "identifier", "", "The person's phone number, or whatever the lead identifier is (- reads it from the standard input)")
+	cmd.Flags().StringVar(&identifier, "identifier", "", "Phone number, or other lead identifier, of the person (- reads the standard input)")
 	_ = cmd.MarkFlagRequired("identifier")
 	cmd.RunE = t.does(func(ctx context.Context, _ []string) error {
 		if identifier == "-" {
@@ -369,7 +368,7 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 	if err != nil {
 		return err
 	}
-	bar := t.progress("Looking through the leads", total)
+	bar := t.progress("Searching the leads", total)
 	var sum adminapi.Erased
 	for {
 		part, err := t.client.Erase(ctx, adminapi.Erasure{Identifier: identifier, After: sum.Next})
@@ -395,23 +394,22 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 			return err
 		}
 	} else {
-		t.printf("%s erased, of %s looked at\n", plural(sum.Erased, "lead", "leads"), plural(sum.Examined, "lead", "leads"))
+		t.printf("%s erased, %s searched\n", plural(sum.Erased, "lead", "leads"), plural(sum.Examined, "lead", "leads"))
 		if sum.Forgotten > 0 {
-			t.printf("the id of the person's lead in TeleCRM forgotten, in %s\n", plural(sum.Forgotten, "account", "accounts"))
+			t.printf("remembered TeleCRM lead id removed from %s\n", plural(sum.Forgotten, "account", "accounts"))
 		}
 	}
 	if len(sum.UnderWay) > 0 {
-		return fmt.Errorf("not erased, because it is being sent at this moment: %s; run this again a little later", strings.Join(sum.UnderWay, ", "))
+		return fmt.Errorf("leads in flight cannot be erased: %s; run this again a little later", strings.Join(sum.UnderWay, ", "))
 	}
 	return nil
 }
 
-// create makes a file that nobody else can read. It replaces none, whose
-// permissions would stay as they are.
+// create creates a file with mode 0600. It does not replace a file, which would keep its mode.
 func create(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("%s exists already; name another file, or remove it first", path)
+		return nil, fmt.Errorf("%s already exists; name another file, or remove it first", path)
 	}
 	return file, err
 }

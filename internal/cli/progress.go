@@ -10,12 +10,11 @@ import (
 
 const (
 	barWidth = 30
-	// redraw is how often a bar changes at most.
+	// redraw is the least time between two drawings of a bar.
 	redraw = 100 * time.Millisecond
 )
 
-// progress shows on the terminal how far something has come. Where there is
-// no terminal it shows nothing.
+// progress draws a progress bar on a terminal. Without a terminal it draws nothing.
 type progress struct {
 	t     *terminal
 	what  string
@@ -27,9 +26,9 @@ func (t *terminal) progress(what string, total int) *progress {
 	return &progress{t: t, what: what, total: total}
 }
 
-// at shows that so many are done.
+// at draws the bar with done of total.
 func (p *progress) at(done int) {
-	if !p.t.alive || time.Since(p.drawn) < redraw {
+	if !p.t.redraws || time.Since(p.drawn) < redraw {
 		return
 	}
 	p.drawn = time.Now()
@@ -43,9 +42,9 @@ func (p *progress) at(done int) {
 		humanize.Comma(int64(done)), humanize.Comma(int64(max(p.total, done))))
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
-	if p.t.alive && !p.drawn.IsZero() {
+	if p.t.redraws && !p.drawn.IsZero() {
 		_, _ = fmt.Fprint(p.t.err, "\r\x1b[K")
 	}
 }

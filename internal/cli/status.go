@@ -13,15 +13,15 @@ import (
 func (t *terminal) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Shows how the accounts fare",
+		Short: "Shows the state of each account",
 		Long: `
-Shows for each account whether its leads are sent, how many wait, since when
-the oldest does, and how many are delivered and parked.
+Shows for each account its state, how many leads are waiting, in flight, parked
+and delivered, and how long the oldest has been waiting.
 
-An account is "held" when TeleCRM takes no lead from it until somebody mends
-the token, the enterprise id, the subscription or the fields, and "paused" when
-TeleCRM has asked to be left alone for a while or has failed three times in a
-row. Nothing is lost meanwhile.`,
+An account is "on hold" when TeleCRM refuses all its leads until somebody fixes
+the token, the enterprise id, the subscription or the fields. It is "paused"
+when TeleCRM has asked to wait, or has failed three times in a row. Leads are
+kept meanwhile.`,
 		Args: cobra.NoArgs,
 		RunE: t.does(t.status),
 	}
@@ -53,10 +53,10 @@ func (t *terminal) printOutbox(o adminapi.Outbox) {
 		t.printf("%s\n\n", t.paint(bad, onOneLine(o.Trouble)))
 	}
 	if len(o.Accounts) == 0 {
-		t.printf("There are no accounts.\n")
+		t.printf("No accounts.\n")
 		return
 	}
-	rows := [][]cell{header("ACCOUNT", "STATE", "WAITING", "UNDER WAY", "PARKED", "DELIVERED", "OLDEST WAITING")}
+	rows := [][]cell{header("ACCOUNT", "STATE", "WAITING", "IN FLIGHT", "PARKED", "DELIVERED", "OLDEST WAITING")}
 	for _, a := range o.Accounts {
 		oldest := cell{"-", quiet}
 		if a.OldestWaiting != nil {
@@ -87,35 +87,35 @@ func stateOfAccount(a adminapi.Account) cell {
 	case !a.Configured:
 		return cell{"not configured", warn}
 	case a.Held:
-		return cell{"held", bad}
+		return cell{"on hold", bad}
 	case !a.PausedUntil.IsZero():
 		return cell{"paused", warn}
 	}
 	return cell{"sending", good}
 }
 
-// explain says what an account's state means, unless it is well.
+// explain prints what the state of an account means, unless the account is sending.
 func (t *terminal) explain(a adminapi.Account) {
 	name := onOneLine(a.Name)
 	switch {
 	case !a.Configured && a.Waiting > 0:
-		t.printf("\n%s is not in the running config: its leads wait until it is again.\n", name)
+		t.printf("\n%s is not in the running config; its leads wait until it is again.\n", name)
 	case a.Held:
-		t.printf("\n%s is held since %s (%s): %s\n", name, moment(a.HeldSince), t.ago(a.HeldSince), onOneLine(a.HeldReason))
-		t.printf("Look at the token, the enterprise id and the subscription, in this order; if leads are refused (400),\n"+
-			"at the identifier and the fields. It is tried again by itself, and at once with:\n"+
+		t.printf("\n%s has been on hold since %s (%s): %s\n", name, moment(a.HeldSince), t.ago(a.HeldSince), onOneLine(a.HeldReason))
+		t.printf("Check the token, the enterprise id and the subscription, in this order; if leads are refused (400),\n"+
+			"check the identifier and the fields. Caddy retries from time to time. To retry at once, run:\n"+
 			"caddy telecrm accounts resume %s\n", quoted(name))
 	case !a.PausedUntil.IsZero():
 		t.printf("\n%s is paused until %s (%s).\n", name, moment(a.PausedUntil), t.ahead(a.PausedUntil))
 	}
 }
 
-// quoted is a word as a shell takes it.
+// quoted quotes word for a shell, if necessary.
 func quoted(word string) string {
-	plainWord := func(r rune) bool {
+	unsafe := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
 	}
-	if word != "" && !strings.ContainsFunc(word, plainWord) {
+	if word != "" && !strings.ContainsFunc(word, unsafe) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
@@ -124,11 +124,11 @@ func quoted(word string) string {
 func (t *terminal) resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resume <account>",
-		Short: "Has a held or paused account tried at once",
+		Short: "Retries an account that is on hold or paused at once",
 		Long: `
-Has an account tried at once that is held or paused, for when you have mended
-what was wrong. One lead is sent, even if it is not due yet. When TeleCRM takes
-it, a held account is not held any more, and all that is due follows.`,
+Retries an account that is on hold or paused at once. Use it after you have
+fixed the cause. One lead is sent, even if it is not due yet. If TeleCRM takes
+it, the account is sending again, and all leads that are due follow.`,
 		Args: cobra.ExactArgs(1),
 		RunE: t.does(t.resume),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -149,11 +149,11 @@ func (t *terminal) resume(ctx context.Context, args []string) error {
 	case t.json:
 		return t.printJSON(resumed)
 	case resumed.Resumed && resumed.Waiting:
-		t.printf("%s is being tried; look at caddy telecrm status in a moment\n", onOneLine(args[0]))
+		t.printf("%s is being tried; run caddy telecrm status in a moment to see the result\n", onOneLine(args[0]))
 	case resumed.Resumed:
-		t.printf("no lead of %s waits to try it with; the next one is tried as soon as it comes\n", onOneLine(args[0]))
+		t.printf("%s does not have a waiting lead; its next lead is sent as soon as it arrives\n", onOneLine(args[0]))
 	default:
-		t.printf("%s is neither held nor paused\n", onOneLine(args[0]))
+		t.printf("%s is neither on hold nor paused\n", onOneLine(args[0]))
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// style is how a cell looks on a terminal that shows colors.
+// style is an ANSI code for a cell, used on terminals that show colors.
 type style string
 
 const (
@@ -23,13 +23,12 @@ type cell struct {
 	style style
 }
 
-// table prints rows as they come, in columns that only ever grow wider.
+// table prints rows as they arrive, in columns that only grow wider.
 type table struct {
 	t      *terminal
 	widths []int
 }
 
-// print prints the rows.
 func (tb *table) print(rows ...[]cell) {
 	for _, row := range rows {
 		for i, c := range row {
@@ -60,7 +59,7 @@ func header(titles ...string) []cell {
 	return row
 }
 
-// paint gives the text a style, if that can be seen.
+// paint styles text, if the terminal shows colors.
 func (t *terminal) paint(s style, text string) string {
 	if s == plain || !t.colors || text == "" {
 		return text

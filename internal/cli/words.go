@@ -11,17 +11,17 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// moment writes a time as the clock on the wall shows it.
+// moment formats at in local time.
 func moment(at time.Time) string {
 	return at.Local().Format("2006-01-02 15:04:05 MST")
 }
 
-// age is how long ago something was, in words.
+// age returns the time since at, in words.
 func (t *terminal) age(at time.Time) string {
 	return strings.TrimSpace(humanize.RelTime(at, t.now(), "", ""))
 }
 
-// ago is when something was, in words.
+// ago returns how long ago at was, in words.
 func (t *terminal) ago(at time.Time) string {
 	if age := t.age(at); age != "now" {
 		return age + " ago"
@@ -29,7 +29,7 @@ func (t *terminal) ago(at time.Time) string {
 	return "just now"
 }
 
-// ahead is when something will be, in words.
+// ahead returns the time until at, in words.
 func (t *terminal) ahead(at time.Time) string {
 	if !at.After(t.now()) {
 		return "now"
@@ -37,7 +37,7 @@ func (t *terminal) ahead(at time.Time) string {
 	return "in " + t.age(at)
 }
 
-// plural counts things.
+// plural returns n with the right noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -45,7 +45,7 @@ func plural(n int, one, many string) string {
 	return humanize.Comma(int64(n)) + " " + many
 }
 
-// textOf writes a value of a lead.
+// textOf formats the value of a lead's field.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -64,8 +64,7 @@ func textOf(value any) string {
 	return string(text)
 }
 
-// onOneLine is text from elsewhere, without line breaks, that cannot steer the
-// terminal.
+// onOneLine joins the lines of text and escapes its control characters.
 func onOneLine(text string) string {
 	return strings.Join(strings.Fields(adminapi.Plain(text)), " ")
 }
