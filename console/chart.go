@@ -1,6 +1,6 @@
 package console
 
-// The measures of the chart, in units of its own.
+// The dimensions of the chart, in SVG units.
 const (
 	chartHeight = 224
 	chartLeft   = 72 // room for the numbers beside it
@@ -8,27 +8,27 @@ const (
 	chartRight  = chartLeft + hours*slotWidth
 	chartWidth  = chartRight + 24 // room for half a time
 	chartTop    = 12
-	chartBottom = 190 // of the bars; below are the hours
+	chartBottom = 190 // of the bars; the hours are below
 	barWidth    = 8
 )
 
-// chart is where everything of the chart is.
+// chart has the positions of everything in the chart.
 type chart struct {
 	Width, Height, Left, Right, Bottom int
 	Lines                              []chartLine
 	Slots                              []chartSlot
-	// Empty tells that there is nothing to show.
+	// Empty reports that all counts are 0.
 	Empty bool
 }
 
-// chartLine is a horizontal line, and the number that it stands for.
+// chartLine is a horizontal line and its value.
 type chartLine struct{ Y, Value int }
 
-// chartSlot is an hour.
+// chartSlot has the bars of one hour.
 type chartSlot struct {
 	Hour
 	Bars []chartBar
-	// Middle is where its time is written, if it is.
+	// Middle is the position of the hour's label, if Labeled.
 	Middle  int
 	Labeled bool
 }
@@ -39,7 +39,7 @@ type chartBar struct {
 	X, Y, Width, Height int
 }
 
-// labelEvery is how many hours there are between two times on the chart.
+// labelEvery is the number of hours between two labels.
 const labelEvery = 4
 
 func newChart(c Counted) chart {
@@ -76,8 +76,7 @@ func newChart(c Counted) chart {
 	return ch
 }
 
-// niceTop is the number at the top of a chart whose tallest bar is n: an even
-// one that is easy to read.
+// niceTop returns a round, even number for the top of a chart whose tallest bar is n.
 func niceTop(n int) int {
 	for unit := 1; ; unit *= 10 {
 		for _, factor := range []int{2, 4, 6, 10} {

@@ -15,69 +15,64 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// Policy is the Content-Security-Policy that all the pages keep to: they
-// fetch nothing and run nothing.
+// Policy is the Content-Security-Policy of all pages. They load and run nothing.
 var Policy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// ReferrerPolicy is the Referrer-Policy of the pages. Caddy's admin endpoint
-// tells by the Referer that a link or a refresh comes from a page of its own.
+// ReferrerPolicy is the Referrer-Policy of all pages. Caddy's admin endpoint uses the Referer to
+// recognize links and refreshes from its own pages.
 const ReferrerPolicy = "same-origin"
 
-// Page is what operators see.
+// Page is the content of the page for operators.
 type Page struct {
 	Now time.Time
-	// Note says why there is no outbox, if there is none.
+	// Note says why Outboxes is empty.
 	Note     string
 	Outboxes []Outbox
-	// Parked is a page of the parked leads, the oldest first, and After what
-	// it was listed after.
+	// Parked is one page of the parked leads, oldest first. After is the id that it follows.
 	Parked adminapi.Page
 	After  string
-	// Done is what was done just now: a key of doneWords, or empty.
+	// Done is the action that was just done: a key of doneWords, or empty.
 	Done string
-	// Still has the page not refresh itself.
+	// Still turns off the automatic refresh.
 	Still bool
 }
 
-// Outbox is an outbox, and what was counted of it.
+// Outbox is the state of an outbox, with its counts.
 type Outbox struct {
 	adminapi.Outbox
 
 	Counted Counted
 }
 
-// refreshSeconds is after how long the page is loaded again.
+// refreshSeconds is the interval of the automatic refresh.
 const refreshSeconds = 30
 
-// doneWords say what was done.
+// doneWords describes each action that was done.
 var doneWords = map[string]string{
-	"retried":   "The lead is being tried again.",
+	"retried":   "The lead is being retried.",
 	"discarded": "The lead is discarded.",
 	"resumed":   "The account is being tried.",
 
-	"resumed-empty": "None of the account's leads waits; the next one is tried as soon as it comes.",
-	"not-resumed":   "The account is neither held nor paused.",
+	"resumed-empty": "The account does not have a waiting lead; its next lead is sent as soon as it arrives.",
+	"not-resumed":   "The account is neither on hold nor paused.",
 }
 
-// RefreshSeconds is after how long the page is loaded again.
+// RefreshSeconds returns the interval of the automatic refresh.
 func (Page) RefreshSeconds() int { return refreshSeconds }
 
-// DoneWords say what was done just now.
+// DoneWords describes the action that was just done.
 func (p Page) DoneWords() string { return doneWords[p.Done] }
 
-// Here is the page's address, without what was done, so that to refresh it
-// says that no more.
+// Here returns the page's address without Done, so that a refresh does not repeat it.
 func (p Page) Here() string { return p.address(p.After, p.Still) }
 
-// Toggled is the address of the same page that refreshes itself, if this one
-// does not, and the other way round.
+// Toggled returns the page's address with the automatic refresh switched over.
 func (p Page) Toggled() string { return p.address(p.After, !p.Still) }
 
-// NextParked is the address with the parked leads that follow, and
-// FirstParked that with the oldest.
+// NextParked returns the address of the next page of parked leads.
 func (p Page) NextParked() string { return p.address(p.Parked.Next, p.Still) }
 
-// FirstParked is the address with the oldest parked leads.
+// FirstParked returns the address of the first page of parked leads.
 func (p Page) FirstParked() string { return p.address("", p.Still) }
 
 func (p Page) address(after string, still bool) string {
@@ -94,7 +89,7 @@ func (p Page) address(after string, still bool) string {
 	return adminapi.Prefix + "/?" + query.Encode()
 }
 
-// Ago is how long ago something was, in words.
+// Ago returns how long ago at was, in words.
 func (p Page) Ago(at time.Time) string {
 	if age := p.Age(at); age != "now" {
 		return age + " ago"
@@ -102,12 +97,12 @@ func (p Page) Ago(at time.Time) string {
 	return "just now"
 }
 
-// Age is how long ago something was, or in how long it will be.
+// Age returns the time between at and now, in words.
 func (p Page) Age(at time.Time) string {
 	return strings.TrimSpace(humanize.RelTime(at, p.Now, "", ""))
 }
 
-// TotalParked is how many leads are parked.
+// TotalParked counts the parked leads of all accounts.
 func (p Page) TotalParked() int {
 	total := 0
 	for _, o := range p.Outboxes {
@@ -121,11 +116,10 @@ func (p Page) TotalParked() int {
 // Render writes the page.
 func Render(w io.Writer, p Page) error { return render(w, "page", p) }
 
-// RenderDiscard writes the page that asks whether the lead is to be
-// discarded.
+// RenderDiscard writes the page that asks to confirm discarding lead.
 func RenderDiscard(w io.Writer, lead adminapi.Lead) error { return render(w, "discard", lead) }
 
-// RenderProblem writes the page that says what could not be done.
+// RenderProblem writes the page that shows an error.
 func RenderProblem(w io.Writer, message string) error { return render(w, "problem", message) }
 
 //go:embed page.html

@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// text renders the page, which must be well formed, and returns its words.
+// text renders p, checks that it is well formed, and returns its words and its source.
 func text(t *testing.T, p Page) (words, source string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -55,24 +55,24 @@ func TestRender(t *testing.T) {
 	}{
 		{
 			name: "no outbox", page: Page{Note: "the outbox is off"},
-			has: []string{"There is nothing to show: the outbox is off."}, hasNot: []string{"Parked leads"},
+			has: []string{"Nothing to show: the outbox is off."}, hasNot: []string{"Parked leads"},
 		},
 		{
 			name: "all well", page: account(func(a *adminapi.Account) { a.Delivered = 12345 }),
-			has:     []string{"Sending", "12,345", "Outbox /srv/outbox.db", "none", "stored everything", "There are none."},
+			has:     []string{"Sending", "12,345", "Outbox /srv/outbox.db", "none", "not reported a field", "None."},
 			without: []string{"/resume"},
 		},
 		{
-			name: "held", page: account(func(a *adminapi.Account) {
+			name: "on hold", page: account(func(a *adminapi.Account) {
 				a.Held, a.HeldSince, a.HeldReason, a.Waiting = true, now.Add(-2*time.Hour), "HTTP 401", 7
 				a.OldestWaiting = &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-150 * time.Minute)}
 			}),
-			has:    []string{"Held since", "2 hours ago: HTTP 401.", "Try now : account north"},
+			has:    []string{"On hold since", "2 hours ago: HTTP 401.", "Try now : account north"},
 			markup: []string{`<form method="post" action="/telecrm/page/accounts/north/resume">`},
 		},
 		{
 			name: "paused", page: account(func(a *adminapi.Account) { a.PausedUntil = now.Add(10 * time.Minute) }),
-			has: []string{"Paused until", "for another 10 minutes."}, markup: []string{"/resume"},
+			has: []string{"Paused until", "in 10 minutes."}, markup: []string{"/resume"},
 		},
 		{
 			name: "not configured", page: account(func(a *adminapi.Account) { a.Configured = false }),
@@ -84,7 +84,7 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "parked", page: Page{Outboxes: account(func(a *adminapi.Account) { a.Parked = 41 }).Outboxes, Parked: adminapi.Page{Leads: []adminapi.Lead{lead}, Next: lead.ID}},
-			has: []string{"41 in all", "3 hours ago enquiry north TeleCRM has another lead " + lead.ID, "The next"},
+			has: []string{"41 in total", "3 hours ago enquiry north TeleCRM has another lead " + lead.ID, "The next"},
 			markup: []string{
 				`<form method="post" action="/telecrm/page/leads/` + lead.ID + `/retry">`,
 				`<form method="get" action="/telecrm/page/leads/` + lead.ID + `/discard">`,
@@ -97,7 +97,7 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "done", page: Page{Done: "retried"},
-			has: []string{"The lead is being tried again."}, markup: []string{`role="status"`, `url=/telecrm/"`},
+			has: []string{"The lead is being retried."}, markup: []string{`role="status"`, `url=/telecrm/"`},
 		},
 		{
 			name: "done, made up", page: Page{Done: "<b>you won</b>"},
@@ -139,8 +139,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// What the policy forbids, the pages do not try: scripts, styles beside the
-// one sheet, anything of another place.
+// The pages use nothing that the policy forbids: scripts, other styles, other origins.
 func TestPagesKeepToThePolicy(t *testing.T) {
 	counted := NewTally(time.Now)
 	counted.Accepted()
@@ -173,6 +172,6 @@ func TestPagesKeepToThePolicy(t *testing.T) {
 		}
 	}
 	if !strings.Contains(page, pageStyle) {
-		t.Error("the style sheet is not as it was hashed")
+		t.Error("the page's style sheet differs from the hashed one")
 	}
 }

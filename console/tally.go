@@ -1,5 +1,4 @@
-// Package console is the page on which operators see how leads fare, and what
-// it counts for that.
+// Package console renders the page for operators, and counts what it shows.
 package console
 
 import (
@@ -11,15 +10,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// hours is how far back a Tally counts.
+// hours is the number of hours that a Tally counts.
 const hours = 24
 
-// mostRemarked bounds the fields that a Tally keeps apart.
+// mostRemarked bounds the fields that a Tally counts separately.
 const mostRemarked = 200
 
-// Tally counts what becomes of leads while its process lives: by the hour,
-// for the last 24 hours, and TeleCRM's remarks by form and field. It is safe
-// for concurrent use.
+// Tally counts leads per hour, for the last 24 hours, and TeleCRM's remarks per form and field. It
+// keeps the counts in memory. It is safe for concurrent use.
 type Tally struct {
 	now func() time.Time
 
@@ -30,13 +28,13 @@ type Tally struct {
 	others  int
 }
 
-// hourCount is what happened in an hour, counted from 1970.
+// hourCount has the counts of one hour. Its number counts hours since 1970.
 type hourCount struct {
 	number int64
 	Counts
 }
 
-// Counts is how many leads were accepted from visitors, delivered and parked.
+// Counts has the numbers of leads accepted from visitors, delivered and parked.
 type Counts struct {
 	Accepted, Delivered, Parked int
 }
@@ -48,7 +46,7 @@ func NewTally(now func() time.Time) *Tally {
 	return &Tally{now: now, since: now(), remarks: make(map[remarked]int)}
 }
 
-// hour returns the counts of this hour.
+// hour returns the counts of the current hour.
 func (t *Tally) hour() *Counts {
 	number := hourOf(t.now())
 	at := &t.ring[number%hours]
@@ -60,15 +58,14 @@ func (t *Tally) hour() *Counts {
 
 func hourOf(at time.Time) int64 { return at.Unix() / int64(time.Hour/time.Second) }
 
-// Accepted counts a lead that is safe in the outbox.
+// Accepted counts a lead that was written to the outbox.
 func (t *Tally) Accepted() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.hour().Accepted++
 }
 
-// Settled counts a lead that has come to the state. That it waits again
-// counts nothing.
+// Settled counts a lead that was delivered or parked. It ignores waiting leads.
 func (t *Tally) Settled(state outbox.State) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,30 +92,29 @@ func (t *Tally) Remarked(form, field string) {
 
 // Counted is what a [Tally] has counted.
 type Counted struct {
-	// Since is when it began.
+	// Since is the time at which counting began.
 	Since time.Time
-	// Hours are the last 24 hours, the oldest first; the last one is not over
-	// yet.
+	// Hours has the last 24 hours, oldest first, including the current one.
 	Hours []Hour
-	// Remarks are the most frequent first.
+	// Remarks has the most frequent remarks first.
 	Remarks []Remark
-	// OtherRemarks counts those of fields beyond the 200 that are kept apart.
+	// OtherRemarks counts the remarks of fields beyond the first 200.
 	OtherRemarks int
 }
 
-// Hour is what happened in the hour that began at Start.
+// Hour has the counts of the hour that began at Start.
 type Hour struct {
 	Start time.Time
 	Counts
 }
 
-// Remark is how often TeleCRM did not store a field of a form as sent.
+// Remark counts how often TeleCRM did not store a field of a form as sent.
 type Remark struct {
 	Form, Field string
 	Times       int
 }
 
-// Counted returns what was counted so far.
+// Counted returns the counts so far.
 func (t *Tally) Counted() Counted {
 	t.mu.Lock()
 	defer t.mu.Unlock()

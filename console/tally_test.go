@@ -23,7 +23,7 @@ func TestTallyCountsByTheHour(t *testing.T) {
 	tally.Settled(outbox.Parked)
 	for _, test := range []struct {
 		after time.Duration
-		want  map[int]Counts // by how many hours ago
+		want  map[int]Counts // by hours ago
 	}{
 		{time.Hour, map[int]Counts{1: {Accepted: 2, Delivered: 1}, 0: {Parked: 1}}},
 		{23 * time.Hour, map[int]Counts{23: {Accepted: 2, Delivered: 1}, 22: {Parked: 1}}},
@@ -45,7 +45,7 @@ func TestTallyCountsByTheHour(t *testing.T) {
 			}
 		}
 	}
-	// An hour takes the place of the one a day before it.
+	// An hour replaces the same hour of the day before.
 	now = start.Add(24 * time.Hour)
 	tally.Accepted()
 	if got := tally.Counted().Hours[hours-1].Counts; got != (Counts{Accepted: 1}) {

@@ -13,7 +13,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// consoleCaddyfile has an account that works and one whose token is wrong.
+// consoleCaddyfile has an account that works and one with a wrong token.
 const consoleCaddyfile = `{
 	admin localhost:%[1]s {
 		origins localhost:%[1]s ""
@@ -64,8 +64,8 @@ http://localhost:%[3]s {
 }
 `
 
-// startConsole runs a site with an admin endpoint, and returns the address of
-// the page there.
+// startConsole runs a site with an admin endpoint, and returns the address of the page for
+// operators.
 func startConsole(t *testing.T) (s *site, page string) {
 	t.Helper()
 	admin, pages, crm := caddyproc.FreePort(t), caddyproc.FreePort(t), caddyproc.FreePort(t)
@@ -80,8 +80,8 @@ func startConsole(t *testing.T) (s *site, page string) {
 	return s, "http://localhost:" + admin + "/telecrm/"
 }
 
-// Somebody on call sees what is parked and why, retries one lead and discards
-// another, without scripts.
+// An operator sees the parked leads and their reasons, retries one and discards another, without
+// scripts.
 func TestConsole(t *testing.T) {
 	s, page := startConsole(t)
 	s.keepOut("81234", "onerror")
@@ -100,18 +100,18 @@ func TestConsole(t *testing.T) {
 	eventually(t, actionTimeout, "everything to be on the page", func() bool {
 		b.open(page)
 		text := evaluate[string](b, "document.body.innerText")
-		return strings.Contains(text, "Held") && countParked(b) == 3 && strings.Contains(text, "no_such_field")
+		return strings.Contains(text, "On hold") && countParked(b) == 3 && strings.Contains(text, "no_such_field")
 	})
 	checkLayout(b, "console")
 	if text := evaluate[string](b, "document.documentElement.outerHTML"); strings.Contains(text, "81234") || strings.Contains(text, "onerror") {
-		t.Errorf("the page says whose the leads are:\n%s", text)
+		t.Errorf("the page shows what visitors sent:\n%s", text)
 	}
 	checkAccessible(b)
 
 	if status := b.press(`form[action$="/retry"] button`); status != http.StatusOK || b.path() != "/telecrm/" {
-		t.Errorf("after the retry came %s with status %d", b.path(), status)
+		t.Errorf("after the retry: path %s, status %d", b.path(), status)
 	}
-	if got := evaluate[string](b, `document.querySelector("[role=status]").textContent`); !strings.Contains(got, "tried again") {
+	if got := evaluate[string](b, `document.querySelector("[role=status]").textContent`); !strings.Contains(got, "retried") {
 		t.Errorf("the page says %q", got)
 	}
 	eventually(t, actionTimeout, "the retried lead to be parked again", func() bool {
@@ -120,26 +120,26 @@ func TestConsole(t *testing.T) {
 	})
 
 	if status := b.press(`form[action$="/discard"] button`); status != http.StatusOK || !strings.HasSuffix(b.path(), "/discard") {
-		t.Fatalf("to be asked came %s with status %d", b.path(), status)
+		t.Fatalf("confirmation: path %s, status %d", b.path(), status)
 	}
 	checkLayout(b, "console-discard")
 	if status := b.press("button.danger"); status != http.StatusOK || b.path() != "/telecrm/" || countParked(b) != 2 {
-		t.Errorf("after the discard came %s with status %d and %d parked leads", b.path(), status, countParked(b))
+		t.Errorf("after the discard: path %s, status %d, %d parked leads", b.path(), status, countParked(b))
 	}
 	if status := b.press(`form[action$="/resume"] button`); status != http.StatusOK || b.path() != "/telecrm/" {
-		t.Errorf("after the resumption came %s with status %d", b.path(), status)
+		t.Errorf("after resuming: path %s, status %d", b.path(), status)
 	}
 
-	// Somebody else has discarded it meanwhile.
+	// Another operator has discarded the lead in the meantime.
 	gone := strings.TrimSuffix(page, "/") + "/page/leads/01900000-0000-7000-8000-000000000000/discard"
 	b.witness.expect(gone, http.StatusNotFound)
 	if status := b.load(chromedp.Navigate(gone)); status != http.StatusNotFound {
-		t.Errorf("a lead that is gone: status %d", status)
+		t.Errorf("a discarded lead: status %d", status)
 	}
 	checkLayout(b, "console-problem")
 }
 
-// Another site cannot have the browser of an operator do anything.
+// Another site cannot make an operator's browser retry a lead.
 func TestConsoleRefusesOtherSites(t *testing.T) {
 	s, page := startConsole(t)
 	s.postCallback(t, "+91 81234 56789")
@@ -152,7 +152,7 @@ func TestConsoleRefusesOtherSites(t *testing.T) {
 	target := evaluate[string](b, `document.querySelector('form[action$="/retry"]').action`)
 	b.open(s.pages) // another origin, as its port differs
 	b.witness.expect(target, http.StatusForbidden)
-	// The refusal is no page with an icon of its own, so the browser may ask for one.
+	// The error page does not name an icon, so the browser may request the default one.
 	b.witness.expect(strings.TrimSuffix(page, "/telecrm/")+"/favicon.ico", http.StatusBadRequest)
 	evaluate[bool](b, fmt.Sprintf(`(() => {
 		const form = document.createElement("form"), button = document.createElement("button");
@@ -173,7 +173,7 @@ func TestConsoleRefusesOtherSites(t *testing.T) {
 	}
 }
 
-// The page loads itself anew, which the admin endpoint must let it.
+// The page refreshes itself, and the admin endpoint allows that.
 func TestConsoleRefreshesItself(t *testing.T) {
 	_, page := startConsole(t)
 	b := openTab(t)
@@ -186,7 +186,7 @@ func TestConsoleRefreshesItself(t *testing.T) {
 		t.Errorf("refreshing does not stop; status %d", status)
 	}
 	if status := b.press(`header a:last-of-type`); status != http.StatusOK || evaluate[int](b, `document.querySelectorAll('meta[http-equiv="refresh"]').length`) != 1 {
-		t.Errorf("refreshing does not begin again; status %d", status)
+		t.Errorf("refreshing does not start again; status %d", status)
 	}
 }
 
@@ -194,8 +194,7 @@ func countParked(b *tab) int {
 	return evaluate[int](b, `document.querySelectorAll('form[action$="/retry"]').length`)
 }
 
-// checkAccessible looks for what people need who do not see the page, or use
-// no mouse.
+// checkAccessible checks what people need to use the page without sight or without a mouse.
 func checkAccessible(b *tab) {
 	b.t.Helper()
 	wrong := evaluate[[]string](b, `(() => {
