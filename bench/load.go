@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// result is what a load came to.
+// result has the measurements of one load.
 type result struct {
 	took    []time.Duration // sorted
 	elapsed time.Duration
@@ -29,10 +29,10 @@ func (r result) perSecond() float64           { return float64(len(r.took)) / r.
 func (r result) cpuPerRequest() time.Duration { return r.cpu / time.Duration(len(r.took)) }
 func (r result) median() time.Duration        { return r.took[len(r.took)/2] }
 
-// person makes every post somebody else's.
+// person numbers the posts, so that each is from another person.
 var person atomic.Int64
 
-// measure posts forms over so many connections for that long.
+// measure posts forms over the given number of connections for the duration of load.
 func (s *server) measure(path string, connections int, load time.Duration) (result, error) {
 	before, err := s.cpu()
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *server) post(path string, until time.Time) ([]time.Duration, error) {
 	return took, nil
 }
 
-// datasync makes what was written durable, without the file's times.
+// datasync makes the file's content durable, without its timestamps.
 func datasync(file *os.File) error {
 	return syscall.Fdatasync(int(file.Fd())) //nolint:gosec // a file descriptor
 }

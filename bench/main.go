@@ -1,12 +1,11 @@
 //go:build linux
 
-// Command bench measures what keeping leads safe costs, and prints ratios:
-// the machine may be shared, so both sides run in one go, in turn.
+// Command bench measures the cost of durable leads. It prints ratios, and runs both sides
+// alternately, because the machine may be shared.
 //
 //	go run ./bench [-rounds 5] [-seconds 5] [-dir FOLDER]
 //
-// The outbox and the file for the bare writes are made in FOLDER, by default
-// one in the system's folder for temporary files.
+// The outbox and the file for the bare writes are created in FOLDER, by default a temporary folder.
 package main
 
 import (
@@ -61,8 +60,7 @@ func run(rounds int, load time.Duration, parent string) error {
 	return nil
 }
 
-// many compares requests a second, and processor time a request, at 32
-// connections.
+// many compares requests per second, and processor time per request, at 32 connections.
 func many(s *server, rounds int, load time.Duration, _ string) error {
 	var speed, cpu []float64
 	for round := range rounds + 1 {
@@ -82,13 +80,12 @@ func many(s *server, rounds int, load time.Duration, _ string) error {
 		fmt.Printf("32 connections: forgetful %6.0f/s %5.1f µs cpu, deliver later %6.0f/s %5.1f µs cpu\n",
 			base.perSecond(), micros(base.cpuPerRequest()), kept.perSecond(), micros(kept.cpuPerRequest()))
 	}
-	fmt.Printf("32 connections: requests a second, ratio %.2f (wanted: 0.9 or more); processor time, ratio %.2f (wanted: 1.5 or less)\n",
+	fmt.Printf("32 connections: requests per second, ratio %.2f (wanted: 0.9 or more); processor time, ratio %.2f (wanted: 1.5 or less)\n",
 		median(speed), median(cpu))
 	return nil
 }
 
-// one compares what a capture adds at one connection with a bare durable
-// write.
+// one compares the time that capturing a lead adds at one connection with a bare durable write.
 func one(s *server, rounds int, load time.Duration, dir string) error {
 	var ratios []float64
 	for range rounds {
@@ -108,11 +105,11 @@ func one(s *server, rounds int, load time.Duration, dir string) error {
 		ratios = append(ratios, float64(added)/float64(bare))
 		fmt.Printf("1 connection: forgetful %v, deliver later %v, a bare append and fdatasync %v\n", base.median(), kept.median(), bare)
 	}
-	fmt.Printf("1 connection: what a capture adds, in bare durable writes, %.2f (wanted: 2.5 or less)\n", median(ratios))
+	fmt.Printf("1 connection: time added by a capture, in bare durable writes, %.2f (wanted: 2.5 or less)\n", median(ratios))
 	return nil
 }
 
-// now compares deliver now with what the CRM's latency allows.
+// now compares deliver now with the rate that the CRM's latency allows.
 func now(s *server, rounds int, load time.Duration, _ string) error {
 	const connections, latency = 256, 150 * time.Millisecond
 	allowed := connections / latency.Seconds()
@@ -129,11 +126,11 @@ func now(s *server, rounds int, load time.Duration, _ string) error {
 		fmt.Printf("%d connections, CRM takes %v: deliver now %6.0f/s of %.0f/s %5.1f µs cpu, median answer %v\n",
 			connections, latency, got.perSecond(), allowed, micros(got.cpuPerRequest()), got.median())
 	}
-	fmt.Printf("%d connections: share of what the CRM's latency allows, %.3f (wanted: 0.97 or more)\n", connections, median(ratios))
+	fmt.Printf("%d connections: share of the rate that the CRM's latency allows, %.3f (wanted: 0.97 or more)\n", connections, median(ratios))
 	return nil
 }
 
-// bareWrite is how long an append of a record's size with an fdatasync takes.
+// bareWrite measures an append of a record's size with an fdatasync.
 func bareWrite(path string, load time.Duration) (time.Duration, error) {
 	file, err := os.Create(path) //nolint:gosec // in our own folder
 	if err != nil {
@@ -163,7 +160,7 @@ func median(values []float64) float64 {
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-var errNoAnswer = errors.New("the server did not answer in time")
+var errNoAnswer = errors.New("server: no answer in time")
 
 func waitFor(ctx context.Context, ready func() bool) error {
 	ticker := time.NewTicker(20 * time.Millisecond)

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// crm answers every create-lead as TeleCRM would, after a while.
+// crm answers every create-lead request as TeleCRM would, after the latency.
 type crm struct {
 	url    string
 	server *http.Server
@@ -57,7 +57,7 @@ func listen() (net.Listener, error) {
 	return config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 }
 
-// server is Caddy as a process of its own.
+// server is a Caddy process.
 type server struct {
 	addr string
 	cmd  *exec.Cmd
@@ -151,14 +151,14 @@ func (s *server) stop() {
 	_ = s.cmd.Wait()
 }
 
-// cpu is the processor time that Caddy has used so far.
+// cpu returns the processor time that Caddy has used so far.
 func (s *server) cpu() (time.Duration, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "stat"))
 	if err != nil {
 		return 0, fmt.Errorf("reading the server's processor time: %w", err)
 	}
-	// After the command's name, in brackets, utime and stime are the 12th and
-	// 13th fields, in ticks of 10 ms.
+	// After the command's name, in parentheses, utime and stime are the 12th and 13th fields, in
+	// ticks of 10 ms.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	var ticks int64
 	for _, field := range fields[11:13] {

@@ -20,7 +20,7 @@ fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	if [ -n "$upgraded" ]; then
-		# A Caddyfile that no longer loads must not fail the upgrade, too.
+		# A broken Caddyfile must not also break the upgrade.
 		systemctl try-restart caddy-telecrm.service || true
 	fi
 fi

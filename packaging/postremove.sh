@@ -1,5 +1,5 @@
 #!/bin/sh
-# Has systemd forget the service. Certificates and leads in /var/lib/caddy stay,
+# Removes the service from systemd. Certificates and leads in /var/lib/caddy stay,
 # even when Debian purges the package: a lead is never removed by accident.
 set -e
 

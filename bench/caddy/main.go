@@ -1,5 +1,5 @@
-// Command caddy is Caddy with this plugin and, to measure it against, a
-// handler that reads the same forms and keeps nothing.
+// Command caddy is Caddy with this plugin and a baseline handler, which reads the same forms and
+// keeps nothing.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	caddycmd.Main()
 }
 
-// Forgetful parses a form, keeps nothing of it and redirects.
+// Forgetful parses a form, keeps nothing and redirects.
 type Forgetful struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -1,9 +1,9 @@
-// Command caddy is Caddy with its standard modules and this plugin, for
-// trying the plugin out from a checkout:
+// Command caddy is Caddy with its standard modules and this plugin, to try the plugin from a
+// checkout:
 //
 //	go run ./cmd/caddy run --config Caddyfile.example
 //
-// For production, build a binary with xcaddy as the README says.
+// For production, build a binary with xcaddy; see the README.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Optional: sends the page's forms without leaving it, and shows what to correct as the server's own error page does.
+// Optional: sends the page's forms without leaving the page, and shows errors as the server's own error page does.
 // Load it with <script src="/enhance.js" defer></script>. Without it, or if it fails, the browser sends the form itself.
-// The messages come in the page's language; for its own words give the form data-heading="…" and data-error="…:".
+// The messages are in the page's language. For the script's own words, set data-heading="…" and data-error="…:" on the form.
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", async event => {
     event.preventDefault();

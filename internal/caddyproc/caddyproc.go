@@ -1,5 +1,5 @@
-// Package caddyproc builds Caddy with this plugin and runs it as a process of
-// its own, for tests of promises that hold for the real binary only.
+// Package caddyproc builds Caddy with this plugin and runs it as a process, for tests of the real
+// binary.
 package caddyproc
 
 import (
@@ -19,15 +19,14 @@ import (
 )
 
 const (
-	buildTimeout = 10 * time.Minute // for a machine that has compiled none of Caddy yet
+	buildTimeout = 10 * time.Minute // for a machine with an empty build cache
 	startTimeout = 30 * time.Second
 	stopTimeout  = 10 * time.Second
 	pollInterval = 20 * time.Millisecond
 )
 
-// BuildAndRun is for the TestMain of a package whose tests all need the
-// binary: it builds it, stores its path in binary, runs the tests and returns
-// the code to exit with.
+// BuildAndRun builds Caddy, stores the binary's path in binary, runs the tests and returns the exit
+// code. Call it from TestMain.
 func BuildAndRun(m *testing.M, binary *string) int {
 	code, err := buildAndRun(m, binary)
 	if err != nil {
@@ -40,7 +39,7 @@ func BuildAndRun(m *testing.M, binary *string) int {
 func buildAndRun(m *testing.M, binary *string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "caddyproc")
 	if err != nil {
-		return 0, fmt.Errorf("making a folder for the binary: %w", err)
+		return 0, fmt.Errorf("creating a folder for the binary: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	*binary, err = Build(dir)
@@ -50,7 +49,7 @@ func buildAndRun(m *testing.M, binary *string) (code int, err error) {
 	return m.Run(), nil
 }
 
-// Build builds cmd/caddy into dir and returns the binary's path.
+// Build builds cmd/caddy in dir and returns the binary's path.
 func Build(dir string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -83,19 +82,18 @@ func Root() (string, error) {
 
 // Process is a running Caddy. One goroutine at a time may use it.
 type Process struct {
-	Env []string // what it was started with, for commands beside it
+	Env []string // its environment, also for other commands
 
 	binary  string
 	cmd     *exec.Cmd
 	log     buffer
 	exited  chan struct{}
-	err     error // how it ended, once exited is closed
+	err     error // of cmd.Wait, once exited is closed
 	stopped bool  // by the test
 }
 
-// Start runs `caddy run --config config` in the module's top folder, with its
-// data and config folders in home, and waits until ready answers. It is
-// stopped when the test ends.
+// Start runs `caddy run --config config` in the module's top folder, with its data and config
+// folders in home, and waits until ready answers. It stops Caddy when the test ends.
 func Start(t testing.TB, binary, config, home, ready string, env ...string) *Process {
 	t.Helper()
 	root, err := Root()
@@ -123,7 +121,7 @@ func Start(t testing.TB, binary, config, home, ready string, env ...string) *Pro
 	return p
 }
 
-// Await waits until url answers, with whatever status.
+// Await waits until url answers, with any status.
 func (p *Process) Await(t testing.TB, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
@@ -139,7 +137,7 @@ func (p *Process) Await(t testing.TB, url string) {
 		}
 		select {
 		case <-p.exited:
-			t.Fatalf("caddy ended before it answered at %s", url) // Stop says how
+			t.Fatalf("caddy exited before it answered at %s", url) // Stop reports the error
 		case <-ctx.Done():
 		case <-time.After(pollInterval):
 		}
@@ -147,8 +145,7 @@ func (p *Process) Await(t testing.TB, url string) {
 	t.Fatalf("caddy did not answer at %s:\n%s", url, p.Log())
 }
 
-// Run runs another command of the same binary, such as validate, and returns
-// what it printed.
+// Run runs another command of the same binary, such as validate, and returns its output.
 func (p *Process) Run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, p.binary, args...)
 	cmd.Dir, cmd.Env = p.cmd.Dir, p.Env
@@ -159,20 +156,18 @@ func (p *Process) Run(ctx context.Context, args ...string) (string, error) {
 // PID returns the process's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Log returns what the process has printed so far.
+// Log returns the process's output so far.
 func (p *Process) Log() string { return p.log.String() }
 
-// Stop asks the process to end, and kills it if it has not after ten seconds.
-// The test fails if it ended in another way than it should, which includes
-// before it was asked to, or if anything in it panicked. Stopping it again
-// does nothing.
+// Stop terminates the process, and kills it after ten seconds. The test fails if the process had
+// exited before, exits with an error, or has logged a panic. Further calls do nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if p.stopped {
 		return
 	}
 	p.stopped = true
-	// A process that is gone cannot be told, and is looked at all the same.
+	// Signal fails if the process has already exited.
 	gone := p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
@@ -183,20 +178,20 @@ func (p *Process) Stop(t testing.TB) {
 	}
 	switch {
 	case gone != nil, p.err != nil:
-		t.Errorf("caddy did not end well: %v:\n%s", errors.Join(gone, p.err), p.Log())
+		t.Errorf("caddy: unexpected exit: %v:\n%s", errors.Join(gone, p.err), p.Log())
 	case strings.Contains(p.Log(), "panic"):
 		t.Errorf("caddy panicked:\n%s", p.Log())
 	}
 }
 
-// Kill ends the process at once, as a crash would.
+// Kill ends the process at once, like a crash.
 func (p *Process) Kill() {
 	p.stopped = true
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// buffer is a bytes.Buffer for a process to write while a test reads.
+// buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

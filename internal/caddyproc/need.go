@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// Need returns the path of the first of the programs that is installed.
-// Without any, the test is skipped, saying so; in CI, where everything has to
-// be installed, it fails.
+// Need returns the path of the first of the programs that is installed. If none is, it skips the
+// test or, in CI, fails it.
 func Need(t testing.TB, programs ...string) string {
 	t.Helper()
 	for _, program := range programs {

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// npmTimeout is how long npm may take to fetch packages.
+// npmTimeout bounds the installation of packages.
 const npmTimeout = 5 * time.Minute
 
-// InstallPackages has npm install what the package-lock.json in the test's
-// folder asks for, unless it is there.
+// InstallPackages installs the packages of the package-lock.json in the test's folder with npm,
+// unless they are installed.
 func InstallPackages(t *testing.T) {
 	t.Helper()
 	lock, err := os.Stat("package-lock.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// npm writes this file when all the rest is in place.
+	// npm writes this file last.
 	installed, err := os.Stat(filepath.Join("node_modules", ".package-lock.json"))
 	if err == nil && !installed.ModTime().Before(lock.ModTime()) {
 		return
@@ -30,6 +30,6 @@ func InstallPackages(t *testing.T) {
 	npm := exec.CommandContext(ctx, Need(t, "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	npm.WaitDelay = time.Second
 	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("installing packages with npm, which has to be there: %v\n%s", err, out)
+		t.Fatalf("installing packages with npm: %v\n%s", err, out)
 	}
 }
