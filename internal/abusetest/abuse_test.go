@@ -16,22 +16,21 @@ type attack struct {
 	name string
 	run  func(ctx context.Context, t *testing.T, a *attacker)
 
-	// spare is what the process may take for the attack beyond what it takes
-	// for an ordinary day, in bytes.
+	// spare is the memory in bytes that the process may use beyond a quiet run.
 	spare int64
 
 	lasts  time.Duration
-	cutOff bool // after that time none of its connections may be left
+	cutOff bool // afterwards, none of its connections may be open
 }
 
-// What a process may take more under attack: for what is under way at once,
-// for what the guards remember, and as long as Go collects no garbage.
+// The memory that an attack may add: for requests in flight, for what the guards remember, and for
+// garbage that is not collected yet.
 const (
 	usualSpare = 96 << 20
-	perSender  = 64 << 10 // for each connection that is kept open
+	perSender  = 64 << 10 // for each open connection
 )
 
-// flood is an attack of one request after the other.
+// flood returns an attack that sends requests at the given rate.
 func flood(name string, rate int, shoot func(ctx context.Context, a *attacker, n int) int) attack {
 	return attack{name: name, spare: usualSpare, lasts: sized(1500*time.Millisecond, 20*time.Second), run: func(ctx context.Context, _ *testing.T, a *attacker) {
 		a.fire(ctx, rate, func(n int) int { return shoot(ctx, a, n) })
@@ -40,7 +39,7 @@ func flood(name string, rate int, shoot func(ctx context.Context, a *attacker, n
 
 func attacks() []attack {
 	slow := sized(500, 10_000)
-	slowLast := sized(1500*time.Millisecond, 45*time.Second) // by when the server has had enough of them
+	slowLast := sized(1500*time.Millisecond, 45*time.Second) // the server has cut them off by then
 	rate := sized(150, 200)
 	keys, parts := manyKeys(), floods()
 	return []attack{
@@ -66,19 +65,19 @@ func attacks() []attack {
 			return a.sendText(ctx, network(n), keys[i], []string{urlEncoded, inJSON}[i/2])
 		}),
 		flood("a flood from one address", 2*rate, func(ctx context.Context, a *attacker, n int) int {
-			return a.sendText(ctx, "203.0.113.7", doubtful(n), urlEncoded)
+			return a.sendText(ctx, "203.0.113.7", suspicious(n), urlEncoded)
 		}),
-		flood("each of many addresses goes on when told to wait", rate, func(ctx context.Context, a *attacker, n int) int {
-			return a.sendText(ctx, network(n/30), doubtful(0), urlEncoded)
+		flood("many addresses that continue after 429", rate, func(ctx context.Context, a *attacker, n int) int {
+			return a.sendText(ctx, network(n/30), suspicious(0), urlEncoded)
 		}),
 		flood("a flood from as many networks", 2*rate, func(ctx context.Context, a *attacker, n int) int {
 			return a.sendText(ctx, network(n), "phone=1", urlEncoded, acceptJSON)
 		}),
-		flood("doubtful posts", rate, func(ctx context.Context, a *attacker, n int) int {
-			return a.sendText(ctx, network(n), doubtful(n), urlEncoded)
+		flood("suspected spam", rate, func(ctx context.Context, a *attacker, n int) int {
+			return a.sendText(ctx, network(n), suspicious(n), urlEncoded)
 		}),
 		flood("posts of another site", 2*rate, func(ctx context.Context, a *attacker, n int) int {
-			return a.sendText(ctx, network(n), doubtful(n), urlEncoded, "Sec-Fetch-Site: cross-site")
+			return a.sendText(ctx, network(n), suspicious(n), urlEncoded, "Sec-Fetch-Site: cross-site")
 		}),
 		flood("preflights", 2*rate, func(ctx context.Context, a *attacker, n int) int {
 			return a.send(ctx, request{method: http.MethodOptions, address: network(n), headers: []string{
@@ -88,14 +87,14 @@ func attacks() []attack {
 	}
 }
 
-// Whatever is sent to the form, the memory stays bounded, the site is served,
-// and every honest visitor who posts meanwhile becomes a lead.
+// Under every attack, memory stays bounded, the site is served, and each post of an honest visitor
+// becomes a lead.
 func TestAbuse(t *testing.T) {
 	for _, attack := range attacks() {
 		t.Run(attack.name, func(t *testing.T) {
 			r := newRig(t)
 			quiet, busy := newVisitors(r.site), newVisitors(r.site)
-			busy.came = 100_000 // others than the quiet ones
+			busy.came = 100_000 // so that their names differ from those of the quiet ones
 			quietTime, idle := sized(time.Second, 15*time.Second), r.cpu(t)
 			quiet.come(t.Context(), quietTime)
 			before, begun := r.memory(t), r.cpu(t)
@@ -110,13 +109,13 @@ func TestAbuse(t *testing.T) {
 			busy.come(t.Context(), attack.lasts)
 			files := r.openFiles(t)
 			if attack.cutOff && files > 500 {
-				t.Errorf("HELD: %d files are open still", files)
+				t.Errorf("HELD: %d files are still open", files)
 			}
 			stop()
 			<-over
 
 			after := r.memory(t)
-			// The other visitors cost what they did when it was quiet.
+			// The other visitors cost as much as in the quiet run.
 			cost := r.cpu(t) - begun - time.Duration(float64(begun-idle)*attack.lasts.Seconds()/quietTime.Seconds())
 			if grown := after.peak - before.peak; grown > attack.spare {
 				t.Errorf("MEMORY: the process grew by %d MiB, more than %d", grown>>20, attack.spare>>20)
@@ -132,7 +131,7 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
-// checkLeads waits until everybody who was thanked is a lead, once.
+// checkLeads waits until each thanked visitor has exactly one lead.
 func (r *rig) checkLeads(t *testing.T, crowds ...*visitors) {
 	t.Helper()
 	var names []string
@@ -158,7 +157,7 @@ func (r *rig) checkLeads(t *testing.T, crowds ...*visitors) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("LOST: %d of the %d who were thanked", missing, len(names))
+			t.Errorf("LOST: %d of %d thanked visitors", missing, len(names))
 			return
 		}
 	}

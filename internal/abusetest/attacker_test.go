@@ -17,24 +17,24 @@ import (
 	"time"
 )
 
-// mostAtOnce bounds how many shots of one attacker are under way.
+// mostAtOnce bounds the requests in flight of one attacker.
 const mostAtOnce = 256
 
-// attacker attacks the site until told to stop.
+// attacker attacks the site until its context ends.
 type attacker struct {
 	site string
 
 	mu       sync.Mutex
 	shots    int
-	statuses map[int]int // how often each was answered; 0: not at all
+	statuses map[int]int // answers by status; 0: no answer
 }
 
 func newAttacker(site string) *attacker {
 	return &attacker{site: site, statuses: make(map[int]int)}
 }
 
-// fire shoots so many times a second until ctx ends, and waits for the last
-// answer. A shot that would be one too many at once is left out.
+// fire calls shoot at the given rate until ctx ends, and waits for the last answer. It skips a call
+// while mostAtOnce are running.
 func (a *attacker) fire(ctx context.Context, rate int, shoot func(n int) int) {
 	var shots sync.WaitGroup
 	defer shots.Wait()
@@ -62,7 +62,7 @@ func (a *attacker) note(status int) {
 	a.statuses[status]++
 }
 
-// answers lists how often each status was the answer.
+// answers lists the number of answers by status.
 func (a *attacker) answers() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,12 +77,12 @@ func (a *attacker) answers() string {
 	return strings.Join(list, ", ")
 }
 
-// request is one of an attacker's.
+// request is an attacker's request.
 type request struct {
 	method  string // POST unless set
 	address string // the attacker's
 	headers []string
-	length  int64 // of the body, as it is declared; below 0: in chunks
+	length  int64 // declared length of the body; below 0: chunked
 	body    io.Reader
 }
 
@@ -93,7 +93,7 @@ const (
 	acceptJSON = "Accept: application/json"
 )
 
-// head is the request's line and headers.
+// head returns the request line and the headers.
 func (a *attacker) head(r request) string {
 	lines := append([]string{
 		r.method + " /contact HTTP/1.1", "Host: " + a.site, "X-Forwarded-For: " + r.address, "Referer: http://" + a.site + "/contact",
@@ -112,8 +112,8 @@ func (a *attacker) dial(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", a.site)
 }
 
-// send sends a request over a connection of its own, and returns the status of
-// the answer; 0 if there is none.
+// send sends a request over a new connection, and returns the status of the answer, or 0 without an
+// answer.
 func (a *attacker) send(ctx context.Context, r request) (status int) {
 	if r.method == "" {
 		r.method = http.MethodPost
@@ -132,7 +132,7 @@ func (a *attacker) send(ctx context.Context, r request) (status int) {
 		}
 	}()
 	defer func() { <-sent }()
-	defer func() { _ = conn.Close() }() // which ends the sending
+	defer func() { _ = conn.Close() }() // ends the sending
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0
@@ -142,21 +142,19 @@ func (a *attacker) send(ctx context.Context, r request) (status int) {
 	return resp.StatusCode
 }
 
-// sendText is send with a body that is at hand.
+// sendText sends a post with the given body.
 func (a *attacker) sendText(ctx context.Context, address, body string, headers ...string) int {
 	return a.send(ctx, request{address: address, headers: headers, length: int64(len(body)), body: strings.NewReader(body)})
 }
 
-// network is the nth of many networks, an IPv6 /64 each.
+// network returns an address in the nth of many IPv6 /64 networks.
 func network(n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", n>>16&0xffff, n&0xffff) }
 
-// dripSteps is how many steps a second of dripping has, so that neither the
-// attacker nor the server has everything to do in one moment.
+// dripSteps is the number of steps per second of dripping. It spreads the work evenly.
 const dripSteps = 100
 
-// drip opens so many posts, evenly in the time given, and keeps them open, a
-// byte of each a second, until ctx ends.
-// Half of them come from a page of another site, and nobody wants them.
+// drip opens senders posts, evenly during opening, and sends one byte per second of each until ctx
+// ends. Half of them come from a page of another site.
 func (a *attacker) drip(ctx context.Context, t *testing.T, senders int, opening time.Duration) {
 	t.Helper()
 	conns := make([]net.Conn, 0, senders)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// endless is a body of one byte without an end.
+// endless is a body that repeats one byte without end.
 type endless byte
 
 func (b endless) Read(p []byte) (int, error) {
@@ -18,17 +18,17 @@ func (b endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// endlessChunks is a body in chunks without an end.
+// endlessChunks returns a chunked body without end.
 func endlessChunks() io.Reader {
 	return io.MultiReader(strings.NewReader("fffffff\r\nmessage="), endless('a'))
 }
 
-// endlessFile is a multipart body with a file without an end.
+// endlessFile returns a multipart body with a file without end.
 func endlessFile() io.Reader {
 	return io.MultiReader(strings.NewReader("--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n"), endless('-'))
 }
 
-// inBytes is text in chunks of one byte.
+// inBytes returns text in chunks of one byte.
 func inBytes(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
@@ -37,8 +37,8 @@ func inBytes(text string) string {
 	return b.String() + "0\r\n\r\n"
 }
 
-// colliding returns names that hash functions of the simple kind, which add up
-// characters by a factor, take for the same: "Aa" and "BB" are alike to them.
+// colliding returns names with equal values in simple multiplicative hash functions, in which "Aa"
+// and "BB" collide.
 func colliding(count int) []string {
 	names := make([]string, count)
 	for n := range names {
@@ -51,8 +51,7 @@ func colliding(count int) []string {
 	return names
 }
 
-// manyKeys are forms of as many such names as the limits let through, and of
-// far more.
+// manyKeys returns forms with as many colliding names as the limits allow, and with far more.
 func manyKeys() []string {
 	some, many := colliding(100), colliding(1500)
 	object := func(names []string) string {
@@ -61,8 +60,8 @@ func manyKeys() []string {
 	return []string{strings.Join(some, "=x&") + "=x", strings.Join(many, "=x&") + "=x", object(some), object(many)}
 }
 
-// floods are multipart bodies with thousands of parts, with hundreds of
-// headers in a part, and with a name that takes up all of the body.
+// floods returns multipart bodies with thousands of parts, with thousands of headers in a part,
+// with a name as long as the body, and with nested parts.
 func floods() []string {
 	const start, end = "--b\r\nContent-Disposition: form-data; name=", "\r\n--b--\r\n"
 	const size = 60_000
@@ -73,7 +72,7 @@ func floods() []string {
 	return []string{parts, headers, name, nested}
 }
 
-// doubtful returns a post with too many links. No two are alike.
-func doubtful(n int) string {
+// suspicious returns a post with too many links. Each n has a different one.
+func suspicious(n int) string {
 	return fmt.Sprintf("name=Spam+%[1]d&phone=%%2B9181%08[1]d&message=%[2]s", n, strings.Repeat(fmt.Sprintf("https://example.com/%d+", n), 6))
 }

@@ -1,15 +1,15 @@
 //go:build linux
 
-// Package abusetest shows that the site stays up while it is abused. It runs
-// the real binary, attacks its form over the loopback interface, and watches
-// what other visitors notice and how much memory it takes.
+// Package abusetest tests that the site stays up under attack. It runs the real binary, attacks its
+// form over the loopback interface, and measures what other visitors notice and how much memory the
+// process uses.
 //
 //	go test -v ./internal/abusetest
 //	ABUSE_FULL=1 go test -v -timeout 30m ./internal/abusetest
 //
-// The first takes less than a minute; the second is the size that
-// docs/security.md reports. Attackers and visitors share the machine with the
-// Caddy under test, so how long visitors wait is reported, and not judged.
+// The first takes less than a minute. The second is the size that docs/security.md reports.
+// Attackers and visitors share the machine with the Caddy under test, so waiting times are
+// reported, but have no limit.
 package abusetest
 
 import (
@@ -25,7 +25,7 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(caddyproc.BuildAndRun(m, &binary)) }
 
-// fullSize tells whether to run at the size that is reported.
+// fullSize selects the size that the docs report.
 var fullSize = os.Getenv("ABUSE_FULL") != ""
 
 // sized returns the first value in CI and the second at full size.
@@ -36,6 +36,6 @@ func sized[T any](ci, full T) T {
 	return ci
 }
 
-// patience is how long things may take that should happen at once, on a
-// machine that is busy with other tests.
+// patience bounds waiting for things that should happen at once, on a machine that is busy with
+// other tests.
 const patience = 30 * time.Second

@@ -24,8 +24,8 @@ const (
 	token        = "11111111-8888-7777-1700000000000:66666666-5555-4444"
 )
 
-// rig is a Caddy under attack, with the demo's site and form, its guards as
-// they are by default, and a stand-in for TeleCRM.
+// rig is a Caddy under attack, with the demo's site, a form with the default guards, and a stand-in
+// for TeleCRM.
 type rig struct {
 	*caddyproc.Process
 	crm   *sandbox.Sandbox
@@ -100,10 +100,10 @@ http://%s {
 `, r.admin, enterpriseID, crm, r.site)
 }
 
-// memory is what the process takes, in bytes.
+// memory is the memory use of the process, in bytes.
 type memory struct {
-	peak int64 // of the resident set, since the process began
-	heap int64 // what Go's heap spans take
+	peak int64 // peak resident set
+	heap int64 // Go's heap in use
 }
 
 func (r *rig) memory(t *testing.T) memory {
@@ -118,18 +118,18 @@ func (r *rig) memory(t *testing.T) memory {
 	}
 }
 
-// tick is the unit in which Linux counts time in /proc.
+// tick is the unit of time in /proc.
 const tick = 10 * time.Millisecond
 
-// cpu is the time that the process has computed.
+// cpu returns the processor time of the process.
 func (r *rig) cpu(t *testing.T) time.Duration {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What follows the name of the program, in brackets, are numbers; the
-	// twelfth and thirteenth are the time in its own code and in the kernel.
+	// After the program's name, in parentheses, the 12th and 13th fields are the user and the
+	// system time.
 	_, after, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(after)
 	ticks := 0
@@ -143,7 +143,7 @@ func (r *rig) cpu(t *testing.T) time.Duration {
 	return time.Duration(ticks) * tick
 }
 
-// openFiles is how many files, most of them connections, the server has open.
+// openFiles counts the open files of the server, most of which are connections.
 func (r *rig) openFiles(t *testing.T) int {
 	t.Helper()
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.PID()))
@@ -173,13 +173,13 @@ func (r *rig) metrics(t *testing.T) string {
 	return string(text)
 }
 
-// numberAfter returns the number that follows the words.
+// numberAfter returns the number after words in text.
 func numberAfter(t *testing.T, text, words string) float64 {
 	t.Helper()
 	_, after, found := strings.Cut(text, words)
 	fields := strings.Fields(after)
 	if !found || len(fields) == 0 {
-		t.Fatalf("no %q", words)
+		t.Fatalf("%q not found", words)
 	}
 	n, err := strconv.ParseFloat(fields[0], 64)
 	if err != nil {

@@ -15,14 +15,13 @@ import (
 	"time"
 )
 
-// How many honest visitors come in a second.
+// The rates of honest visitors.
 const (
 	readersPerSecond = 40
 	postersPerSecond = 15
 )
 
-// visitors look at a page or post the form, each from an address of their own
-// and over a connection of their own.
+// visitors open the page or post the form, each from a different address and over a new connection.
 type visitors struct {
 	site   string
 	client *http.Client
@@ -31,8 +30,8 @@ type visitors struct {
 	came   int
 	reads  []time.Duration
 	posts  []time.Duration
-	thanks []string // names of who was thanked
-	failed []string // what went wrong for the others
+	thanks []string // names of thanked visitors
+	failed []string // errors of the others
 }
 
 func newVisitors(site string) *visitors {
@@ -43,7 +42,7 @@ func newVisitors(site string) *visitors {
 	}}
 }
 
-// come has visitors come for a while, and waits for the last of them.
+// come sends visitors for the duration d, and waits for the last of them.
 func (v *visitors) come(ctx context.Context, d time.Duration) {
 	var visits sync.WaitGroup
 	defer visits.Wait()
@@ -54,7 +53,7 @@ func (v *visitors) come(ctx context.Context, d time.Duration) {
 	<-ctx.Done()
 }
 
-// every calls f so many times a second until ctx ends.
+// every calls f at the given rate per second until ctx ends.
 func every(ctx context.Context, rate int, f func()) {
 	start := time.Now()
 	for n := 0; ; n++ {
@@ -67,7 +66,7 @@ func every(ctx context.Context, rate int, f func()) {
 	}
 }
 
-// next is the number and the address of one more visitor.
+// next returns the number and the address of the next visitor.
 func (v *visitors) next() (n int, address string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -125,7 +124,7 @@ func (v *visitors) send(method, path, address string, values url.Values) (took t
 	return time.Since(begun), resp.StatusCode, err
 }
 
-// check fails the test for every visitor who was not served.
+// check fails the test if a visitor was not served.
 func (v *visitors) check(t *testing.T) {
 	t.Helper()
 	v.mu.Lock()

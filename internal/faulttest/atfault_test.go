@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// resume has the account tried at once, as an operator does who has mended it.
+// resume resumes the account, as an operator does after fixing the cause.
 func (r *rig) resume(t *testing.T) (resumed adminapi.Resumed) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.admin+"/telecrm/accounts/default/resume", nil)
@@ -32,9 +32,9 @@ func (r *rig) resume(t *testing.T) (resumed adminapi.Resumed) {
 	return resumed
 }
 
-// An append is stored and its answer lost, then the token is revoked, and then
-// issued again: the first probe finds by reading alone that everything is
-// there, and those that wait behind it are delivered all the same.
+// An append is stored but its answer is lost, and the token is revoked and issued again. The first
+// probe only reads and finds everything stored, and the waiting leads behind it are delivered all
+// the same.
 func TestProbeThatOnlyReads(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{deliver: "later"})
@@ -46,9 +46,9 @@ func TestProbeThatOnlyReads(t *testing.T) {
 	await(t, "lost answer", patience, func() bool { return len(r.logged("info", "lead waits")) == 1 })
 	r.crm.revoke(firstToken)
 	r.people = 0
-	r.one(t) // is turned away
+	r.one(t) // is refused
 	await(t, "error about the account", patience, func() bool { return len(r.held()) == 1 })
-	pass(t, 6*time.Second) // until the append is due again, which is before all others
+	pass(t, 6*time.Second) // until the append is due again, before all others
 	r.during(t, 50, func() { pass(t, sized(time.Second, time.Minute)) })
 	r.crm.issue(firstToken)
 	if resumed := r.resume(t); !resumed.Resumed || !resumed.Waiting {
@@ -61,16 +61,16 @@ func TestProbeThatOnlyReads(t *testing.T) {
 	if missing := l.missing(); len(missing) != 1 || missing[0].name != second.name {
 		t.Errorf("LOST: %d leads", len(missing)-1)
 	}
-	t.Logf("all %d leads were delivered %v after the resumption", len(l.posts), time.Since(resumed))
+	t.Logf("all %d leads were delivered %v after resuming", len(l.posts), time.Since(resumed))
 	allThanked(t, l.posts)
 	if n := r.notes()[second.message()]; n != 1 {
-		t.Errorf("the append whose answer was lost is there %d times", n)
+		t.Errorf("the append with the lost answer is stored %d times", n)
 	}
 	l.report(t, "append stored, its answer lost, then the token revoked and issued again")
 }
 
-// Leads that a firewall before the CRM turns away hold the others up for a
-// moment, and are parked with the reason.
+// Leads that a firewall in front of the CRM refuses delay the others briefly, and are parked with
+// the reason.
 func TestSomeLeadsTurnedAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{deliver: "later"})
@@ -94,14 +94,14 @@ func TestSomeLeadsTurnedAway(t *testing.T) {
 	}
 	allThanked(t, l.posts)
 	if missing := len(l.missing()); missing != len(bad) {
-		t.Errorf("LOST: %d leads are not in the CRM, want the %d that it turns away", missing, len(bad))
+		t.Errorf("LOST: %d leads are not in the CRM, want the %d refused ones", missing, len(bad))
 	}
-	t.Logf("%d leads turned away; the account was held %d times, and the longest that nothing reached the CRM was %v",
+	t.Logf("%d leads refused; the account was put on hold %d times, and the longest time without a delivery was %v",
 		len(bad), len(r.held()), longestSilence(l.requests))
-	l.report(t, "some leads turned away with a 403")
+	l.report(t, "some leads refused with a 403")
 }
 
-// longestSilence is the longest time between two requests.
+// longestSilence returns the longest time between two successful creates.
 func longestSilence(requests []request) (longest time.Duration) {
 	var last time.Time
 	for _, r := range requests {
@@ -115,9 +115,8 @@ func longestSilence(requests []request) (longest time.Duration) {
 	return longest
 }
 
-// When the CRM refuses every lead in the same way, because its identifier has
-// been changed, no more than one visitor is told to correct anything, and all
-// leads are delivered once that is mended.
+// If the CRM refuses every lead in the same way, because its identifier was changed, at most one
+// visitor is asked to correct anything, and all leads are delivered after the fix.
 func TestEveryLeadRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{deliver: "now 3s"})
@@ -131,9 +130,9 @@ func TestEveryLeadRefused(t *testing.T) {
 		pass(t, time.Second)
 	})
 	l := r.drain(t, sized(30*time.Second, 5*time.Minute))
-	await(t, "delivery of what had been refused", patience, func() bool { return len(r.crm.sandbox.Leads()) == len(r.all()) })
+	await(t, "delivery of the refused leads", patience, func() bool { return len(r.crm.sandbox.Leads()) == len(r.all()) })
 	blamed := count(l.posts, http.StatusUnprocessableEntity)
-	t.Logf("%d of %d visitors were told to correct something; %d leads are parked, until they wait again", blamed, len(l.posts), len(r.logged("warn", "lead parked")))
+	t.Logf("%d of %d visitors were asked to correct something; %d leads were parked before they waited again", blamed, len(l.posts), len(r.logged("warn", "lead parked")))
 	if blamed > 1 {
 		t.Errorf("BLAMED: %d visitors", blamed)
 	}

@@ -23,34 +23,34 @@ const (
 	secondToken  = "22222222-8888-7777-1700000000000:66666666-5555-4444"
 )
 
-// crm is a stand-in for TeleCRM that lives in the test, outlives every Caddy,
-// and remembers each request that reached it.
+// crm is a stand-in for TeleCRM. It runs in the test, outlives every Caddy, and records each
+// request.
 type crm struct {
 	sandbox *sandbox.Sandbox
 	address string
 
 	mu       sync.Mutex
-	server   *http.Server // nil while it is down
+	server   *http.Server // nil while the CRM is down
 	fails    func(nth int) sandbox.Fault
 	failed   int
-	refuses  func(lead string) sandbox.Fault // its status is 0 for those that are not refused
+	refuses  func(lead string) sandbox.Fault // status 0: not refused
 	tokens   map[string]bool
 	requests []*request
-	underWay int
-	last     time.Time // when one was last answered
+	inFlight int
+	last     time.Time // of the last answer
 }
 
-// request is one that reached the CRM.
+// request is a request that reached the CRM.
 type request struct {
-	lead     string // the name in it; empty if it is no create
+	lead     string // the lead's name; empty if it is not a create
 	arrived  time.Time
-	answered time.Time // zero while it is under way
+	answered time.Time // zero while in flight
 	status   int       // 0: the connection was cut
 	gone     bool      // Caddy did not wait for the answer
 }
 
-// newCRM starts a CRM that takes so long for each answer. It acts on a
-// request before that time, so that a crash meanwhile loses the answer only.
+// newCRM starts a CRM that delays each answer by latency. It acts on a request before the delay, so
+// that a crash in between only loses the answer.
 func newCRM(t *testing.T, latency time.Duration) *crm {
 	t.Helper()
 	box, err := sandbox.New(sandbox.Config{Token: firstToken, EnterpriseID: enterpriseID, Latency: latency})
@@ -62,16 +62,16 @@ func newCRM(t *testing.T, latency time.Duration) *crm {
 		address: "127.0.0.1:" + caddyproc.FreePort(t),
 		tokens:  map[string]bool{firstToken: true},
 	}
-	c.rise(t)
+	c.listen(t)
 	t.Cleanup(func() {
-		c.fall()
+		c.close()
 		box.Close()
 	})
 	return c
 }
 
-// rise has the CRM listen.
-func (c *crm) rise(t *testing.T) {
+// listen starts listening.
+func (c *crm) listen(t *testing.T) {
 	t.Helper()
 	var listener net.Listener
 	await(t, "listener at the CRM's address", patience, func() (up bool) {
@@ -86,8 +86,8 @@ func (c *crm) rise(t *testing.T) {
 	go func() { _ = server.Serve(listener) }()
 }
 
-// fall cuts all connections and refuses new ones.
-func (c *crm) fall() {
+// close cuts all connections and refuses new ones.
+func (c *crm) close() {
 	c.mu.Lock()
 	server := c.server
 	c.server = nil
@@ -97,8 +97,7 @@ func (c *crm) fall() {
 	}
 }
 
-// fail has every request meet the fault that fails returns for it, until
-// healed.
+// fail injects the fault that fails returns into every request, until heal is called.
 func (c *crm) fail(fails func(nth int) sandbox.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,8 +106,7 @@ func (c *crm) fail(fails func(nth int) sandbox.Fault) {
 
 func (c *crm) heal() { c.fail(nil) }
 
-// refuse has each create meet the fault that refuses returns for its lead;
-// nil has none refused.
+// refuse answers each create with the fault that refuses returns for its lead. Nil stops that.
 func (c *crm) refuse(refuses func(lead string) sandbox.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +127,7 @@ func always(name string) func(int) sandbox.Fault {
 	return func(int) sandbox.Fault { return sandbox.Faults()[name] }
 }
 
-// inTurn returns one of the named faults after the other.
+// inTurn returns the named faults in turn.
 func inTurn(names ...string) func(int) sandbox.Fault {
 	return func(nth int) sandbox.Fault { return sandbox.Faults()[names[nth%len(names)]] }
 }
@@ -147,12 +145,12 @@ func (c *crm) issue(token string) {
 	c.tokens[token] = true
 }
 
-// ServeHTTP notes the request, and has the sandbox answer it.
+// ServeHTTP records the request and passes it to the sandbox.
 func (c *crm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // Caddy went away before it was sent
+		return // Caddy disconnected before the request was complete
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	noted := c.begin(leadOf(r, body), arrived)
@@ -169,7 +167,7 @@ func (c *crm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.sandbox.ServeHTTP(answer, r)
 }
 
-// leadOf returns the name in a create; empty if the request is another.
+// leadOf returns the lead's name in a create, or "" for other requests.
 func leadOf(r *http.Request, body []byte) string {
 	var create struct {
 		Fields struct {
@@ -187,7 +185,7 @@ func (c *crm) begin(lead string, arrived time.Time) *request {
 	defer c.mu.Unlock()
 	noted := &request{lead: lead, arrived: arrived}
 	c.requests = append(c.requests, noted)
-	c.underWay++
+	c.inFlight++
 	return noted
 }
 
@@ -196,10 +194,10 @@ func (c *crm) end(noted *request, status int, gone bool) {
 	defer c.mu.Unlock()
 	c.last = time.Now()
 	noted.status, noted.answered, noted.gone = status, c.last, gone
-	c.underWay--
+	c.inFlight--
 }
 
-// authorize has the sandbox, which knows one token, take all valid ones.
+// authorize replaces any valid token with the one that the sandbox knows.
 func (c *crm) authorize(r *http.Request) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	c.mu.Lock()
@@ -213,7 +211,7 @@ func (c *crm) authorize(r *http.Request) {
 	r.Header.Set("Authorization", "Bearer "+token)
 }
 
-// inject queues the fault that this request, or one beside it, will meet.
+// inject queues the fault for this request, or for a concurrent one.
 func (c *crm) inject() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -234,7 +232,7 @@ func (c *crm) seen() []request {
 	return list
 }
 
-// seenAfter returns the requests that arrived after that time.
+// seenAfter returns the requests that arrived after the given time.
 func (c *crm) seenAfter(after time.Time) []request {
 	var list []request
 	for _, r := range c.seen() {
@@ -245,25 +243,24 @@ func (c *crm) seenAfter(after time.Time) []request {
 	return list
 }
 
-// busy tells how many requests are under way.
+// busy counts the requests in flight.
 func (c *crm) busy() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.underWay
+	return c.inFlight
 }
 
-// quietSince tells when the last request arrived or was answered; now, if one
-// is under way.
+// quietSince returns the time of the last answer, or now if a request is in flight.
 func (c *crm) quietSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.underWay > 0 {
+	if c.inFlight > 0 {
 		return time.Now()
 	}
 	return c.last
 }
 
-// statusWriter remembers the status that was written.
+// statusWriter records the written status.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -9,8 +9,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Whatever ails the CRM, visitors are thanked within the budget, and the CRM
-// gets all of their leads once it works again, each once.
+// Whenever the CRM fails, visitors are thanked within the budget, and the CRM gets each of their
+// leads once when it works again.
 func TestCRMFails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -18,7 +18,7 @@ func TestCRMFails(t *testing.T) {
 		fault string
 		begin func(*crm)
 	}{
-		{"down", "CRM down", (*crm).fall},
+		{"down", "CRM down", (*crm).close},
 		{"500", "CRM answers 500, having stored every other lead", func(c *crm) {
 			c.fail(inTurn(sandbox.FaultServerError, sandbox.FaultServerErrorAfterStore))
 		}},
@@ -40,13 +40,13 @@ func TestCRMFails(t *testing.T) {
 				pass(t, sized(3*time.Second, 10*time.Minute))
 				r.crm.heal()
 				if tc.name == "down" {
-					r.crm.rise(t)
+					r.crm.listen(t)
 				}
 				r.resumes(t, sized(6*time.Second, 40*time.Second))
 				pass(t, time.Second)
 			})
-			// Full size: a lead that failed at the last moment of ten minutes
-			// may be tried again fifteen minutes later.
+			// Full size: a lead that failed at the last moment of ten minutes may be retried
+			// fifteen minutes later.
 			l := r.drain(t, sized(90*time.Second, 20*time.Minute))
 			allThanked(t, l.posts)
 			r.verify(t, l, false)
@@ -55,14 +55,14 @@ func TestCRMFails(t *testing.T) {
 	}
 }
 
-// resumes checks that the CRM is asked again soon.
+// resumes checks that requests to the CRM start again soon.
 func (r *rig) resumes(t *testing.T, within time.Duration) {
 	t.Helper()
 	back := time.Now()
-	await(t, "request to the CRM that works again", time.Minute, func() bool { return len(r.crm.seenAfter(back)) > 0 })
+	await(t, "request to the recovered CRM", time.Minute, func() bool { return len(r.crm.seenAfter(back)) > 0 })
 	wait := time.Since(back)
-	t.Logf("the CRM was asked again %v after it was back", wait)
+	t.Logf("the first request came %v after the CRM recovered", wait)
 	if wait > within {
-		t.Errorf("LATE: the CRM was left alone for %v more, after it had failed for so short a time; want %v at most", wait, within)
+		t.Errorf("LATE: the first request came %v after the CRM recovered, want %v at most", wait, within)
 	}
 }

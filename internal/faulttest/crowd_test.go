@@ -18,30 +18,30 @@ import (
 // mostPosts bounds the load of one test.
 const mostPosts = 100_000
 
-// crowd are the visitors of one test. Each has a name, a message and, unless
-// people says otherwise, a number of their own, and posts the form once.
+// crowd is the visitors of one test. Each posts the form once, with a unique name and message and,
+// unless people is set, a unique phone number.
 type crowd struct {
-	form   string // its URL
-	client *http.Client
-	people int // how many have a number of their own; 0: all
-	wordy  int // how many bytes each message has beside what it says
+	form    string // URL
+	client  *http.Client
+	people  int // number of different phone numbers; 0: one for each post
+	padding int // bytes of padding in each message
 
 	mu    sync.Mutex
 	posts []*post
 }
 
-// post is one visitor's, and what came of it.
+// post is one visitor's post and its result.
 type post struct {
-	name   string
-	person int // whose number it is
-	wordy  int
-	begun  time.Time
-	took   time.Duration // 0 while it is under way
-	status int           // 0: there was no answer, but err
-	err    error
+	name    string
+	person  int // owner of the phone number
+	padding int
+	begun   time.Time
+	took    time.Duration // 0 while in flight
+	status  int           // 0: no answer; see err
+	err     error
 }
 
-// thanked tells whether the visitor saw the thank-you page.
+// thanked reports whether the visitor saw the thank-you page.
 func (p *post) thanked() bool { return p.status == http.StatusSeeOther }
 
 func newCrowd(form string) *crowd {
@@ -49,7 +49,7 @@ func newCrowd(form string) *crowd {
 		form: form,
 		client: &http.Client{
 			Timeout: time.Minute,
-			// Visitors share no connections.
+			// Each visitor has their own connection.
 			Transport:     &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -57,10 +57,9 @@ func newCrowd(form string) *crowd {
 }
 
 func (p *post) phone() string   { return fmt.Sprintf("+9180%08d", p.person) }
-func (p *post) message() string { return "A question of " + p.name + strings.Repeat("?", p.wordy) }
+func (p *post) message() string { return "A question of " + p.name + strings.Repeat("?", p.padding) }
 
-// during has visitors come, so many a second, while f runs, and waits for the
-// last of them.
+// during sends visitors at the given rate per second while f runs, and waits for the last of them.
 func (c *crowd) during(t *testing.T, rate int, f func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -76,7 +75,7 @@ func (c *crowd) during(t *testing.T, rate int, f func()) {
 	f()
 }
 
-// come has so many visitors a second come until ctx ends.
+// come sends visitors at the given rate per second until ctx ends.
 func (c *crowd) come(ctx context.Context, rate int) {
 	var visits sync.WaitGroup
 	defer visits.Wait()
@@ -97,7 +96,7 @@ func (c *crowd) come(ctx context.Context, rate int) {
 	}
 }
 
-// one has one more visitor come, and returns what came of it.
+// one sends one more visitor and returns their post.
 func (c *crowd) one(t *testing.T) post {
 	t.Helper()
 	p := c.next()
@@ -114,7 +113,7 @@ func (c *crowd) next() *post {
 	if n == mostPosts {
 		return nil
 	}
-	p := &post{name: fmt.Sprintf("Load %06d", n), person: n, wordy: c.wordy, begun: time.Now()}
+	p := &post{name: fmt.Sprintf("Load %06d", n), person: n, padding: c.padding, begun: time.Now()}
 	if c.people > 0 {
 		p.person %= c.people
 	}
@@ -146,7 +145,7 @@ func (c *crowd) send(p *post) (status int, err error) {
 	return resp.StatusCode, err
 }
 
-// all returns the posts so far that have ended.
+// all returns the posts that have ended so far.
 func (c *crowd) all() []post {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,12 +158,12 @@ func (c *crowd) all() []post {
 	return list
 }
 
-// since returns the ended posts that began after that time.
+// since returns the ended posts that began after the given time.
 func (c *crowd) since(begin time.Time) []post {
 	return slices.DeleteFunc(c.all(), func(p post) bool { return p.begun.Before(begin) })
 }
 
-// count tells how many posts had that outcome.
+// count counts the posts with the given status.
 func count(posts []post, status int) int {
 	n := 0
 	for i := range posts {
@@ -175,7 +174,7 @@ func count(posts []post, status int) int {
 	return n
 }
 
-// waits describes how long those who were thanked had waited.
+// waits describes the waiting times of thanked visitors.
 func waits(posts []post) string {
 	var list []time.Duration
 	for i := range posts {

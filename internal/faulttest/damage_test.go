@@ -11,20 +11,19 @@ import (
 	"time"
 )
 
-// flips is how many bits of the outbox file are turned over.
+// flips is the number of bits to flip in the outbox file.
 const flips = 20
 
-// An outbox file that is damaged or gone keeps nobody from being served, and
-// loses no more than what cannot be read any more.
+// With a damaged or missing outbox file, visitors are still served, and only unreadable leads are
+// lost.
 func TestOutboxDamaged(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		damage func(t *testing.T, file string)
-		// spoilt is how many leads the damage may have spoilt that a search
-		// for their names still finds.
-		spoilt int
-		// kept: the running process has the file open and loses nothing.
+		// hidden is the number of leads that may be corrupt although a search finds their message.
+		hidden int
+		// kept means that a running process loses nothing, because it has the file open.
 		kept bool
 	}{
 		{"truncated", truncate, 1, false},
@@ -40,7 +39,7 @@ func TestOutboxDamaged(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					r := newRig(t, settings{deliver: "later"})
-					r.crm.fall()
+					r.crm.close()
 					r.during(t, 100, func() { pass(t, sized(2*time.Second, time.Minute)) })
 					if !running {
 						r.Stop(t)
@@ -48,7 +47,7 @@ func TestOutboxDamaged(t *testing.T) {
 					tc.damage(t, r.outbox)
 					lost := 0
 					if !running || !tc.kept {
-						lost = unreadable(t, r.outbox, r.all()) + tc.spoilt
+						lost = unreadable(t, r.outbox, r.all()) + tc.hidden
 					}
 					if !running {
 						r.start(t)
@@ -56,12 +55,12 @@ func TestOutboxDamaged(t *testing.T) {
 					damaged := time.Now()
 					r.during(t, 50, func() {
 						pass(t, time.Second)
-						r.crm.rise(t)
+						r.crm.listen(t)
 						pass(t, time.Second)
 					})
 					l := r.drainBut(t, sized(40*time.Second, 5*time.Minute), func() int {
-						if told, reported := r.told(); reported {
-							return min(told, lost)
+						if logged, reported := r.reportedLost(); reported {
+							return min(logged, lost)
 						}
 						return lost
 					})
@@ -75,8 +74,8 @@ func TestOutboxDamaged(t *testing.T) {
 	}
 }
 
-// told returns how many leads the log says are lost, if it says so.
-func (r *rig) told() (lost int, known bool) {
+// reportedLost returns the number of lost leads according to the log.
+func (r *rig) reportedLost() (lost int, known bool) {
 	reports := r.logged("error", "set aside")
 	known = len(reports) > 0
 	for _, line := range reports {
@@ -86,14 +85,14 @@ func (r *rig) told() (lost int, known bool) {
 	return lost, known
 }
 
-// verifyLoss checks that only leads from before the damage are missing, and
-// that, if anything could tell of the damage, the log does.
+// verifyLoss checks that only leads from before the damage are missing, and that the log reports
+// the damage if it can be detected.
 func (r *rig) verifyLoss(t *testing.T, l ledger, damaged time.Time, tells bool) {
 	t.Helper()
 	missing := l.missing()
 	for _, p := range missing {
 		if p.begun.After(damaged) {
-			t.Errorf("LOST: %q, who came after the damage", p.name)
+			t.Errorf("LOST: %q, posted after the damage", p.name)
 		}
 	}
 	reports := slices.Concat(r.logged("error", "set aside"), r.logged("error", "removed or replaced"))
@@ -101,14 +100,14 @@ func (r *rig) verifyLoss(t *testing.T, l ledger, damaged time.Time, tells bool) 
 		t.Log(line.text)
 	}
 	if len(missing) > 0 && tells && len(reports) == 0 {
-		t.Errorf("UNREPORTED: %d leads were lost without a word", len(missing))
+		t.Errorf("UNREPORTED: %d leads were lost, and the log does not say so", len(missing))
 	}
 	if len(reports) > 1 {
-		t.Errorf("one damage was reported %d times", len(reports))
+		t.Errorf("the damage was reported %d times", len(reports))
 	}
 }
 
-// unreadable counts the thanked whose names are no more in the file.
+// unreadable counts the thanked visitors whose messages are not in the file any more.
 func unreadable(t *testing.T, file string, posts []post) int {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -166,17 +165,16 @@ func remove(t *testing.T, file string) {
 	}
 }
 
-// replace puts another file in the place of the outbox, as a restored backup
-// would be.
+// replace replaces the outbox file with another file, like a restored backup.
 func replace(t *testing.T, file string) {
 	t.Helper()
-	write(t, file+".other", "This is no outbox. ")
+	write(t, file+".other", "This is not an outbox. ")
 	if err := os.Rename(file+".other", file); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// overwrite loses all that is in the file.
+// overwrite overwrites the whole file.
 func overwrite(t *testing.T, file string) {
 	t.Helper()
 	info, err := os.Stat(file)

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// A full disk makes nobody be thanked for a lead that is not safe: while the
-// CRM is up the lead goes there directly, else the visitor is told. Once
-// there is room again all is well without a restart.
+// With a full disk, no visitor is thanked for a lead that is not safe: the lead is sent directly
+// while the CRM is up, otherwise the visitor gets a 503. When there is room again, everything works
+// without a restart.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	for _, disk := range disks(t) {
@@ -28,17 +28,17 @@ func TestDiskFull(t *testing.T) {
 			r := newRig(t, settings{outbox: filepath.Join(disk.dir, "outbox.db"), launcher: disk.launcher})
 			r.during(t, sized(50, 100), func() {
 				pass(t, 500*time.Millisecond)
-				r.crm.fall()
+				r.crm.close()
 				pass(t, time.Second)
 
 				disk.fill(t)
-				// The journal has some room of its own that the disk cannot take back.
-				await(t, "visitor who is told", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
+				// The journal has preallocated some room.
+				await(t, "visitor with a 503", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
 				pass(t, sized(time.Second, time.Minute))
 
-				r.crm.rise(t)
+				r.crm.listen(t)
 				up := time.Now()
-				await(t, "lead that went to the CRM directly", patience, func() bool { return count(r.since(up), http.StatusSeeOther) > 0 })
+				await(t, "lead that was sent directly", patience, func() bool { return count(r.since(up), http.StatusSeeOther) > 0 })
 				pass(t, sized(time.Second, time.Minute))
 
 				disk.free(t)
@@ -59,10 +59,9 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// An outbox that has filled its own disk while the CRM was down delivers what
-// it holds once the CRM is back, though nobody has made room; also by a Caddy
-// that was started on the full disk. Meanwhile `status` and the log name the
-// disk.
+// An outbox that filled its own disk while the CRM was down delivers its leads when the CRM is
+// back, although the disk is still full. So does a Caddy that was started on the full disk.
+// Meanwhile `status` and the log report the full disk.
 func TestDiskFilledByOutbox(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string]func(*testing.T, *rig){
@@ -83,15 +82,15 @@ func TestDiskFilledByOutbox(t *testing.T) {
 				t.Skip(err)
 			}
 			r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db")})
-			r.wordy = 1500
-			r.crm.fall()
+			r.padding = 1500
+			r.crm.close()
 			r.during(t, 100, func() {
-				await(t, "visitor who is not thanked", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
+				await(t, "visitor with a 503", 6*patience, func() bool { return count(r.all(), http.StatusServiceUnavailable) > 0 })
 				pass(t, time.Second)
 			})
 			r.wantDiskNamed(t)
 			between(t, r)
-			r.crm.rise(t)
+			r.crm.listen(t)
 			l := r.drain(t, 3*time.Minute)
 			r.verify(t, l, name == "killed")
 			if n := count(l.posts, http.StatusSeeOther); n < 100 {
@@ -102,7 +101,7 @@ func TestDiskFilledByOutbox(t *testing.T) {
 	}
 }
 
-// wantDiskNamed checks that operators are told what is wrong.
+// wantDiskNamed checks that the log and status report the full disk.
 func (r *rig) wantDiskNamed(t *testing.T) {
 	t.Helper()
 	if len(r.logged("error", "disk is full")) == 0 {
@@ -116,28 +115,28 @@ func (r *rig) wantDiskNamed(t *testing.T) {
 	}
 }
 
-// disk is a place for an outbox that can be filled.
+// disk is a folder for an outbox, with a way to fill it up.
 type disk struct {
 	name       string
 	dir        string
-	launcher   string // in place of the binary, if the disk needs one
+	launcher   string // runs the binary, if the disk needs it
 	fill, free func(*testing.T)
 }
 
-// disks returns a file system of its own, if this process may mount one, and
-// a limit to the size of files, which any process can put on its children.
+// disks returns a small file system, if this process may mount one, and a file size limit, which
+// any process can set for its children.
 func disks(t *testing.T) []disk {
 	t.Helper()
 	limit := fileSizeLimit(t)
 	dir, err := mountSmall(t, "16m")
 	if err != nil {
-		t.Logf("%v; only the limit to the size of files is tried", err)
+		t.Logf("%v; only the file size limit is tested", err)
 		return []disk{limit}
 	}
 	return []disk{limit, smallFileSystem(dir)}
 }
 
-// mountSmall mounts a file system of that size until the test ends.
+// mountSmall mounts a file system of the given size until the test ends.
 func mountSmall(t *testing.T, size string) (dir string, err error) {
 	t.Helper()
 	dir = t.TempDir()
@@ -177,7 +176,7 @@ func smallFileSystem(dir string) disk {
 	}
 }
 
-// zeros can be read without end.
+// zeros is an endless reader of zeros.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -202,7 +201,7 @@ func fileSizeLimit(t *testing.T) disk {
 			}
 			command := exec.CommandContext(t.Context(), "prlimit", "--pid", strings.TrimSpace(string(pid)), "--fsize="+size+":")
 			if output, err := command.CombinedOutput(); err != nil {
-				t.Fatalf("limiting the size of files: %v\n%s", err, output)
+				t.Fatalf("setting the file size limit: %v\n%s", err, output)
 			}
 		}
 	}

@@ -9,19 +9,18 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// shortestProbe is the least wait before a held account is tried again.
+// shortestProbe is the least time between probes of an account on hold.
 const shortestProbe = 50 * time.Second
 
-// A fault of the account, not of a lead, holds the account: one error is
-// logged, nothing is sent but a probe now and then, visitors are thanked, and
-// all is delivered once the account is mended: at once after a reload with
-// another token, else with the next probe.
+// A fault of the account, not of a lead, puts the account on hold: one error is logged, only probes
+// are sent, visitors are thanked, and everything is delivered after the fix: at once after a reload
+// with another token, otherwise after the next probe.
 func TestAccountHeld(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, fault string
 		begin       func(*crm)
-		mend        func(*crm)
+		fix         func(*crm)
 	}{
 		{"token", "token revoked", func(c *crm) { c.revoke(firstToken) }, func(c *crm) { c.issue(firstToken) }},
 		{"licence", "licence expired", func(c *crm) { c.fail(always(sandbox.FaultLicenseExpired)) }, (*crm).heal},
@@ -37,7 +36,7 @@ func TestAccountHeld(t *testing.T) {
 						pass(t, 500*time.Millisecond)
 						tc.begin(r.crm)
 						await(t, "error about the account", patience, func() bool { return len(r.held()) > 0 })
-						await(t, "end of what was under way", patience, func() bool { return time.Since(r.crm.quietSince()) > quiet })
+						await(t, "end of the requests in flight", patience, func() bool { return time.Since(r.crm.quietSince()) > quiet })
 						held := time.Now()
 						pass(t, sized(time.Second, 5*time.Minute))
 						if status := r.load(t, r.caddyfile()); status != 200 {
@@ -45,7 +44,7 @@ func TestAccountHeld(t *testing.T) {
 						}
 						pass(t, sized(time.Second, 5*time.Minute))
 						onlyProbes(t, held, r.crm.seenAfter(held))
-						tc.mend(r.crm)
+						tc.fix(r.crm)
 						way.release(t, r)
 						pass(t, time.Second)
 					})
@@ -55,23 +54,23 @@ func TestAccountHeld(t *testing.T) {
 					if errors := r.logged("error", ""); len(errors) != 1 {
 						t.Errorf("%d errors were logged, want 1: %v", len(errors), errors)
 					}
-					l.report(t, tc.fault+", found by "+way.name)
+					l.report(t, tc.fault+", released by "+way.name)
 				})
 			}
 		})
 	}
 }
 
-// held returns the errors about a held account.
+// held returns the logged errors about an account on hold.
 func (r *rig) held() []logLine { return r.logged("error", "takes no lead from this account") }
 
-// way is how an account comes to be tried again.
+// way is a way to release an account on hold.
 type way struct {
 	name    string
 	release func(*testing.T, *rig)
 }
 
-// ways are those for which there is time: a probe comes after a minute.
+// ways leaves out the probe in CI, because it takes a minute.
 var ways = sized([]way{byReload}, []way{byReload, byProbe})
 
 var byReload = way{"reload", func(t *testing.T, r *rig) {
@@ -84,13 +83,12 @@ var byReload = way{"reload", func(t *testing.T, r *rig) {
 
 var byProbe = way{"probe", func(*testing.T, *rig) {}}
 
-// onlyProbes checks that so much time lay between the requests to a held
-// account that they were no more than probes.
+// onlyProbes checks that the requests for an account on hold are as far apart as probes.
 func onlyProbes(t *testing.T, last time.Time, requests []request) {
 	t.Helper()
 	for _, r := range requests {
 		if wait := r.arrived.Sub(last); wait < shortestProbe {
-			t.Errorf("a request to a held account %v after the one before", wait)
+			t.Errorf("account on hold: a request only %v after the previous one", wait)
 		}
 		last = r.arrived
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Caddy that is killed at any moment appends every enquiry of a person whom
-// the CRM knows to that person's lead, and none twice.
+// A Caddy that is killed at any moment appends every enquiry of a known person to their lead
+// exactly once.
 func TestKilledWithKnownPeople(t *testing.T) {
 	t.Parallel()
 	kills, rate := sized(5, 50), sized(60, 100)
@@ -24,12 +24,12 @@ func TestKilledWithKnownPeople(t *testing.T) {
 		}
 		pass(t, 500*time.Millisecond)
 	})
-	heard := func() bool {
-		return len(r.unheard()) == 0 && r.unsettled() == 0 && time.Since(r.crm.quietSince()) > quiet
+	settled := func() bool {
+		return len(r.unrecorded()) == 0 && r.unsettled() == 0 && time.Since(r.crm.quietSince()) > quiet
 	}
-	for deadline := time.Now().Add(sized(time.Minute, 5*time.Minute)); !heard(); pass(t, 100*time.Millisecond) {
+	for deadline := time.Now().Add(sized(time.Minute, 5*time.Minute)); !settled(); pass(t, 100*time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("LOST: %d enquiries are in no timeline, and %d wait still\n%s", len(r.unheard()), r.unsettled(), tail(r.earlier+r.Log()))
+			t.Fatalf("LOST: %d enquiries are not in a timeline, and %d leads are still waiting\n%s", len(r.unrecorded()), r.unsettled(), tail(r.earlier+r.Log()))
 		}
 	}
 	r.verifyTimelines(t)
@@ -38,7 +38,7 @@ func TestKilledWithKnownPeople(t *testing.T) {
 		len(posts), count(posts, http.StatusSeeOther), len(r.crm.sandbox.Leads()), len(r.notes()), waits(posts))
 }
 
-// notes counts the actions with each message, in all leads.
+// notes counts the actions of all leads by message.
 func (r *rig) notes() map[string]int {
 	notes := make(map[string]int)
 	for _, lead := range r.crm.sandbox.Leads() {
@@ -50,8 +50,8 @@ func (r *rig) notes() map[string]int {
 	return notes
 }
 
-// unheard returns those who were thanked and whose message is in no timeline.
-func (r *rig) unheard() []string {
+// unrecorded returns the thanked visitors whose message is not in a timeline.
+func (r *rig) unrecorded() []string {
 	var list []string
 	notes := r.notes()
 	for _, p := range r.all() {
@@ -62,8 +62,8 @@ func (r *rig) unheard() []string {
 	return list
 }
 
-// verifyTimelines checks that each person has one lead and no message is in a
-// timeline twice, and that nothing was parked.
+// verifyTimelines checks that each person has one lead, that each message is in a timeline at most
+// once, and that nothing was parked.
 func (r *rig) verifyTimelines(t *testing.T) {
 	t.Helper()
 	if n := len(r.crm.sandbox.Leads()); n > r.people {
@@ -71,12 +71,12 @@ func (r *rig) verifyTimelines(t *testing.T) {
 	}
 	for note, n := range r.notes() {
 		if n > 1 {
-			t.Errorf("DOUBLED: %q is there %d times", note, n)
+			t.Errorf("DOUBLED: %q is stored %d times", note, n)
 		}
 	}
 	for _, lead := range r.crm.sandbox.Leads() {
 		if len(lead.Changes) > 0 {
-			t.Errorf("CHANGED: fields of a lead that was there: %v", lead.Changes)
+			t.Errorf("CHANGED: fields of an existing lead: %v", lead.Changes)
 		}
 	}
 	if parked := r.logged("warn", "lead parked"); len(parked) > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// ledger compares what visitors were told with what the CRM has.
+// ledger compares the answers to visitors with the leads in the CRM.
 type ledger struct {
 	posts    []post
 	leads    map[string][]sandbox.Lead // by name
@@ -28,7 +28,7 @@ func (r *rig) ledger() ledger {
 	return l
 }
 
-// missing returns those who were thanked and are not in the CRM.
+// missing returns the posts of thanked visitors who are not in the CRM.
 func (l ledger) missing() []post {
 	var list []post
 	for _, p := range l.posts {
@@ -39,8 +39,8 @@ func (l ledger) missing() []post {
 	return list
 }
 
-// unsettled counts the leads that wait to be tried again, by the log. The CRM
-// may have them, by an attempt whose answer was lost.
+// unsettled counts the leads that wait for a retry, according to the log. The CRM may already have
+// them, if an answer was lost.
 func (r *rig) unsettled() int {
 	waiting := make(map[string]bool)
 	for _, line := range r.logged("", "lead ") {
@@ -54,18 +54,16 @@ func (r *rig) unsettled() int {
 	return len(waiting)
 }
 
-// quiet is how long the CRM must not be asked for anything before all is
-// taken to be delivered.
+// quiet is the time without requests after which everything counts as delivered.
 const quiet = time.Second
 
-// drain waits until the leads of all who were thanked are in the CRM, and
-// nothing more is sent.
+// drain waits until the leads of all thanked visitors are in the CRM and nothing more is sent.
 func (r *rig) drain(t *testing.T, within time.Duration) ledger {
 	t.Helper()
 	return r.drainBut(t, within, func() int { return 0 })
 }
 
-// drainBut is drain, but for as many leads as lost returns.
+// drainBut is like drain, but allows as many missing leads as lost returns.
 func (r *rig) drainBut(t *testing.T, within time.Duration, lost func() int) ledger {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -75,7 +73,7 @@ func (r *rig) drainBut(t *testing.T, within time.Duration, lost func() int) ledg
 			return l
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("LOST: after %v, %d of those who were thanked are not in the CRM, and %d leads wait still; at most %d may be missing; the first is %q\n%s",
+			t.Errorf("LOST: after %v, %d thanked visitors are not in the CRM, and %d leads are still waiting; at most %d may be missing; the first is %q\n%s",
 				within, len(l.missing()), r.unsettled(), lost(), first(l.missing()), tail(r.earlier+r.Log()))
 			return l
 		}
@@ -93,13 +91,12 @@ func first(posts []post) string {
 // tail returns the end of a log.
 func tail(text string) string { return text[max(0, len(text)-6000):] }
 
-// crashed says whether a process was killed, after which a lead may be sent
-// again whose answer had come: the CRM, asked again, then says that it has it.
+// crashed reports whether a process was killed. A lead may then be sent again although its answer
+// had come; the CRM answers that it has it.
 type crashed bool
 
-// verify checks that no lead and no action is in the CRM twice or other than
-// it was sent, that nothing was sent again after it was answered, and that
-// nothing was parked: no two visitors have the same number.
+// verify checks that no lead or action is in the CRM twice or changed, that nothing was sent again
+// after an answer, and that nothing was parked, because no two visitors have the same number.
 func (r *rig) verify(t *testing.T, l ledger, killed crashed) {
 	t.Helper()
 	sent := make(map[string]post, len(l.posts))
@@ -109,7 +106,7 @@ func (r *rig) verify(t *testing.T, l ledger, killed crashed) {
 	for name, leads := range l.leads {
 		p, known := sent[name]
 		if !known {
-			t.Errorf("the CRM has %q, which nobody sent", name)
+			t.Errorf("the CRM has the lead %q, which no visitor sent", name)
 			continue
 		}
 		if len(leads) > 1 {
@@ -119,11 +116,10 @@ func (r *rig) verify(t *testing.T, l ledger, killed crashed) {
 			p.check(t, lead)
 		}
 	}
-	// On a busy machine an answer may come too late for Caddy, which then must
-	// ask again.
+	// On a busy machine an answer may come too late for Caddy, which then retries.
 	again, late := l.sentAgain(r.timeout), r.attemptsTimedOut()
 	if len(again) > late && !bool(killed) {
-		t.Errorf("SENT AGAIN: %d leads were sent again after the CRM had confirmed them, though only %d attempts had timed out; the first is %q",
+		t.Errorf("SENT AGAIN: %d leads were sent again after the CRM had confirmed them, although only %d attempts had timed out; the first is %q",
 			len(again), late, again[0])
 	}
 	if parked := r.logged("warn", "lead parked"); len(parked) > 0 {
@@ -134,7 +130,7 @@ func (r *rig) verify(t *testing.T, l ledger, killed crashed) {
 	}
 }
 
-// attemptsTimedOut counts the attempts that had no answer in time.
+// attemptsTimedOut counts the attempts that timed out.
 func (r *rig) attemptsTimedOut() int {
 	n := 0
 	for _, line := range r.logged("info", "lead waits") {
@@ -145,7 +141,7 @@ func (r *rig) attemptsTimedOut() int {
 	return n
 }
 
-// check compares a lead with the post that it was made of.
+// check compares a lead with its post.
 func (p post) check(t *testing.T, lead sandbox.Lead) {
 	t.Helper()
 	switch {
@@ -158,12 +154,11 @@ func (p post) check(t *testing.T, lead sandbox.Lead) {
 	}
 }
 
-// sentAgain returns the leads that were sent again after the CRM had said
-// that it has them.
+// sentAgain returns the leads that were sent again after the CRM had confirmed them.
 func (l ledger) sentAgain(timeout time.Duration) []string {
 	confirmed := make(map[string]time.Time)
 	for _, r := range l.requests {
-		// An answer that took long may have come too late.
+		// A slow answer may have come too late.
 		if r.lead != "" && r.status == http.StatusCreated && !r.gone && r.answered.Sub(r.arrived) < timeout/2 {
 			confirmed[r.lead] = r.answered
 		}
@@ -177,7 +172,7 @@ func (l ledger) sentAgain(timeout time.Duration) []string {
 	return list
 }
 
-// report logs a row of docs/reliability.md, and how to get it again.
+// report logs a row for docs/reliability.md, and the command that reproduces it.
 func (l ledger) report(t *testing.T, fault string) {
 	t.Helper()
 	creates := 0

@@ -1,22 +1,19 @@
 //go:build linux
 
-// Package faulttest shows that no lead is lost. It runs the real binary under
-// load through crashes, outages, full disks and reloads, against a CRM that
-// remembers every request, and compares what visitors were told with what the
-// CRM was sent.
+// Package faulttest tests that no lead is lost. It runs the real binary under load through crashes,
+// outages, full disks and reloads, against a CRM that records every request, and compares the
+// answers to visitors with the leads in the CRM.
 //
 //	go test ./internal/faulttest
 //	FAULT_FULL=1 go test -v -timeout 2h -parallel 16 ./internal/faulttest
 //	FAULT_RACE=1 go test ./internal/faulttest
 //
-// The first runs in a few minutes; the second is the size that
-// docs/reliability.md reports; the third has the race detector watch the
-// Caddy under test.
+// The first takes a few minutes. The second is the size that docs/reliability.md reports. The third
+// runs the Caddy under test with the race detector.
 //
-// A clock that is set forward or back is not among the faults: a Go program
-// asks the kernel for the time, past anything that could be preloaded to lie
-// to it, and the kernel's clock is everybody's. The tests of package delivery
-// turn the clock themselves.
+// Wrong clocks are not tested here: a Go program reads the time from the kernel, which a preloaded
+// library cannot change, and all processes share the kernel's clock. The tests of package delivery
+// inject a clock.
 package faulttest
 
 import (
@@ -39,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(caddyproc.BuildAndRun(m, &binary))
 }
 
-// fullSize tells whether to run at the size that is reported.
+// fullSize selects the size that the docs report.
 var fullSize = os.Getenv("FAULT_FULL") != ""
 
 // sized returns the first value in CI and the second at full size.
@@ -50,21 +47,21 @@ func sized[T any](ci, full T) T {
 	return ci
 }
 
-// pass lets time pass while the load goes on.
+// pass waits while the load continues.
 func pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	select {
 	case <-time.After(d):
 	case <-t.Context().Done():
-		t.Fatal("the test was ended")
+		t.Fatal("the test was canceled")
 	}
 }
 
-// patience is how long things may take that should happen at once, on a
-// machine that is busy with other tests.
+// patience bounds waiting for things that should happen at once, on a machine that is busy with
+// other tests.
 const patience = 20 * time.Second
 
-// await waits until the condition holds.
+// await waits until holds returns true.
 func await(t *testing.T, what string, within time.Duration, holds func() bool) {
 	t.Helper()
 	deadline := time.After(within)
@@ -72,7 +69,7 @@ func await(t *testing.T, what string, within time.Duration, holds func() bool) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-deadline:
-			t.Fatalf("after %v: still no %s", within, what)
+			t.Fatalf("no %[2]s after %[1]v", within, what)
 		}
 	}
 }

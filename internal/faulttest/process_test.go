@@ -15,9 +15,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// A second Caddy on the same outbox file says so and ends, whatever name it
-// has for the file; commands that only read the config work beside the first,
-// which goes on.
+// A second Caddy on the same outbox file exits with an error that says so, even if it uses another
+// path. Commands that only read the config work while the first Caddy runs, and the first is not
+// disturbed.
 func TestSecondProcessOnOneFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{})
@@ -35,7 +35,7 @@ func TestSecondProcessOnOneFile(t *testing.T) {
 		defer cancel()
 		output, err := r.Run(ctx, "run", "--config", path)
 		if err == nil || ctx.Err() != nil {
-			t.Errorf("%s: a second process on one file: %v\n%s", name, err, output)
+			t.Errorf("%s: second process on one file: error %v\n%s", name, err, output)
 		}
 		for _, word := range []string{file, "outbox bolt <file>", "in use by another process"} {
 			if !strings.Contains(output, word) {
@@ -44,18 +44,18 @@ func TestSecondProcessOnOneFile(t *testing.T) {
 		}
 		for _, command := range []string{"validate", "adapt"} {
 			if output, err := r.Run(ctx, command, "--config", path); err != nil {
-				t.Errorf("%s: %s beside a running server: %v\n%s", name, command, err, output)
+				t.Errorf("%s: %s while Caddy runs: %v\n%s", name, command, err, output)
 			}
 		}
 	}
 	if p := r.one(t); !p.thanked() {
-		t.Errorf("the first process answered %d", p.status)
+		t.Errorf("the first process answered with status %d", p.status)
 	}
 	r.verify(t, r.drain(t, patience), false)
 }
 
-// However Caddy is told to stop, attempts that are under way end first, and
-// what they achieved is known to the next process.
+// When Caddy is stopped in any way, attempts in flight finish first, and the next process knows
+// their results.
 func TestStopLetsAttemptsEnd(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(*testing.T, *rig){
@@ -65,7 +65,7 @@ func TestStopLetsAttemptsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, settings{deliver: "later", timeout: patience, grace: patience})
-			r.during(t, 50, func() { pass(t, time.Second) }) // the more was delivered, the more is sent at once
+			r.during(t, 50, func() { pass(t, time.Second) }) // each delivery allows more to be sent at once
 			r.crm.fail(func(int) sandbox.Fault { return sandbox.Fault{Delay: 2 * time.Second} })
 			begin := time.Now()
 			r.during(t, 50, func() {
@@ -74,7 +74,7 @@ func TestStopLetsAttemptsEnd(t *testing.T) {
 			stop(t, r)
 			for _, q := range r.crm.seenAfter(begin) {
 				if q.status != http.StatusCreated {
-					t.Errorf("an attempt that was under way ended with status %d (0: cut off)", q.status)
+					t.Errorf("an attempt in flight ended with status %d (0: cut off)", q.status)
 				}
 			}
 			r.crm.heal()
@@ -86,8 +86,7 @@ func TestStopLetsAttemptsEnd(t *testing.T) {
 	}
 }
 
-// An attempt that outlasts the grace period is looked into by the next
-// process.
+// The next process resolves an attempt that outlasted the grace period.
 func TestStopGivesAttemptsUpAfterGrace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{deliver: "later", timeout: time.Minute, grace: 500 * time.Millisecond})
@@ -116,5 +115,5 @@ func stopByCommand(t *testing.T, r *rig) {
 		t.Fatalf("caddy stop: %v\n%s", err, output)
 	}
 	await(t, "end of the process", patience, func() bool { return len(r.logged("info", "shutdown complete")) > 0 })
-	r.Kill() // it has ended, and Stop would take that amiss
+	r.Kill() // the process has exited, which Stop would report as an error
 }

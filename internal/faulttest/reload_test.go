@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Reloads, accepted and refused, are noticed by no visitor of the form, and no
-// lead is lost or sent twice.
+// Visitors do not notice reloads, accepted or refused, and no lead is lost or sent twice.
 func TestReloadedUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{latency: 20 * time.Millisecond})
@@ -28,7 +27,7 @@ func TestReloadedUnderLoad(t *testing.T) {
 				refused++
 				continue
 			}
-			// Different each time, or it would be no reload.
+			// Caddy ignores a reload with the same config.
 			deliver := fmt.Sprintf("deliver now %dms", 500+n)
 			if status := r.load(t, strings.Replace(r.caddyfile(), "deliver "+r.deliver, deliver, 1)); status != http.StatusOK {
 				t.Errorf("reload %d: status %d", n, status)
@@ -42,23 +41,22 @@ func TestReloadedUnderLoad(t *testing.T) {
 	r.allReachedThanked(t, l)
 	r.verify(t, l, false)
 	if accepted < 10 || refused < 10 {
-		t.Errorf("only %d reloads and %d mistakes", accepted, refused)
+		t.Errorf("only %d accepted and %d refused reloads", accepted, refused)
 	}
-	t.Logf("Caddy cut off %d of %d posts before they reached the form, and %d of %d to a page of its own",
+	t.Logf("Caddy cut off %d of %d posts before they reached the form, and %d of %d posts to another handler",
 		count(l.posts, 0), len(l.posts), count(plain.all(), 0), len(plain.all()))
 	l.report(t, fmt.Sprintf("%d reloads and %d refused ones", accepted, refused))
 }
 
-// loadMistake loads one of several configs that cannot work: some are found
-// out when they are read, some when they are provisioned, and some only when
-// the new config has begun to start.
+// loadMistake loads one of several broken configs. Some fail when they are parsed, some when they
+// are provisioned, and some only when the new config starts.
 func (r *rig) loadMistake(t *testing.T, nth int) {
 	t.Helper()
 	mistakes := []struct{ old, wrong string }{
 		{"field name", "feild name"},
 		{"country IN", "country Atlantis"},
 		{r.token, r.token + ".gone"},
-		{"http://" + r.site, "http://" + r.crm.address}, // in use
+		{"http://" + r.site, "http://" + r.crm.address}, // port in use
 		{"outbox bolt " + r.outbox, "outbox bolt /proc/none/outbox.db"},
 	}
 	m := mistakes[nth%len(mistakes)]
@@ -67,14 +65,13 @@ func (r *rig) loadMistake(t *testing.T, nth int) {
 	}
 }
 
-// allReachedThanked checks that every post that reached the form was thanked
-// for. While it reloads, Caddy itself cuts some connections off before any
-// handler sees a request, whatever the site.
+// allReachedThanked checks that the visitor of every post that reached the form was thanked. During
+// a reload, Caddy itself cuts off some connections of any site before a handler sees the request.
 func (r *rig) allReachedThanked(t *testing.T, l ledger) {
 	t.Helper()
 	reached, thanked := len(r.logged("info", "submission")), count(l.posts, http.StatusSeeOther)
 	if reached != thanked {
-		t.Errorf("FAILED VISITORS: %d posts reached the form, %d were thanked for", reached, thanked)
+		t.Errorf("FAILED VISITORS: %d posts reached the form, %d visitors were thanked", reached, thanked)
 	}
 	for _, p := range l.posts {
 		if !p.thanked() && p.status != 0 {

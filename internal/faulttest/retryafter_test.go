@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// A CRM that says when to come back is asked nothing earlier.
+// A CRM that answers with Retry-After does not get a request before that time.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second
@@ -41,8 +41,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// refuseOnce has the CRM answer 429, to the next request and to those that
-// are under way with it, and checks when it is asked again.
+// refuseOnce answers the next request and those in flight with 429, and checks the time of the
+// following request.
 func (r *rig) refuseOnce(t *testing.T, wait time.Duration, header func(until time.Time) string) {
 	t.Helper()
 	begin := time.Now()
@@ -60,12 +60,12 @@ func (r *rig) refuseOnce(t *testing.T, wait time.Duration, header func(until tim
 	last := refused[len(refused)-1]
 	until := last.arrived.Add(wait)
 	if date, err := http.ParseTime(header(until)); err == nil {
-		until = date // which has no fractions of a second
+		until = date // a date does not have fractions of a second
 	}
 	await(t, "request after the 429", time.Until(until)+patience, func() bool { return len(r.crm.seenAfter(last.answered)) > 0 })
 	next := r.crm.seenAfter(last.answered)[0].arrived
 	if next.Before(until) {
-		t.Errorf("a request %v before the time that the CRM said", until.Sub(next))
+		t.Errorf("a request %v before the time of Retry-After", until.Sub(next))
 	}
-	t.Logf("429 to %d requests that were under way together; the next one came %v after the time told", len(refused), next.Sub(until))
+	t.Logf("429 to %d concurrent requests; the next one came %v after the time of Retry-After", len(refused), next.Sub(until))
 }

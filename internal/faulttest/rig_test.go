@@ -19,7 +19,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// settings are in what the tests' Caddyfiles differ.
+// settings are the differences between the tests' Caddyfiles.
 type settings struct {
 	deliver  string        // "now 500ms" unless set
 	timeout  time.Duration // of one request to the CRM; 10s unless set
@@ -27,7 +27,7 @@ type settings struct {
 	latency  time.Duration // of the CRM
 	kind     string        // of the outbox; "bolt" unless set
 	outbox   string        // the file; in the test's folder unless set
-	launcher string        // what to run in place of the binary
+	launcher string        // runs in place of the binary
 }
 
 // rig is a Caddy under test, its visitors and its CRM.
@@ -39,7 +39,7 @@ type rig struct {
 	settings
 	home, config, token string // paths
 	site, admin         string // addresses
-	earlier             string // what processes before this one have logged
+	earlier             string // log of the previous processes
 }
 
 func newRig(t *testing.T, s settings) *rig {
@@ -120,7 +120,7 @@ http://%s {
 `, r.admin, r.grace, r.token, enterpriseID, r.crm.address, r.timeout, r.kind, r.outbox, r.site, r.deliver)
 }
 
-// start starts Caddy, again if it was stopped or killed.
+// start starts Caddy, or restarts it after it was stopped or killed.
 func (r *rig) start(t *testing.T) {
 	t.Helper()
 	if r.Process != nil {
@@ -129,10 +129,8 @@ func (r *rig) start(t *testing.T) {
 	r.Process = caddyproc.Start(t, r.launcher, r.config, r.home, "http://"+r.site+"/")
 }
 
-// load replaces the config with the given Caddyfile, and returns the status
-// of the answer. It asks again when the connection ended without one: with each
-// config Caddy replaces its admin endpoint too, and resets a connection that
-// the old one had just taken.
+// load loads the given Caddyfile and returns the status of the answer. It retries if the connection
+// is reset, because Caddy replaces its admin endpoint with each config.
 func (r *rig) load(t *testing.T, caddyfile string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -154,7 +152,7 @@ func (r *rig) tryLoad(ctx context.Context, caddyfile string) (status int, err er
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "text/caddyfile")
-	req.Header.Set("Cache-Control", "must-revalidate") // even if it is the same
+	req.Header.Set("Cache-Control", "must-revalidate") // even if the config is the same
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
@@ -169,7 +167,7 @@ type logLine struct {
 	Msg   string `json:"msg"`
 	ID    string `json:"id"`
 
-	// Of a line about an outbox that was set aside.
+	// In lines about an outbox that was set aside.
 	CarriedOver int  `json:"carried_over"`
 	Lost        int  `json:"lost"`
 	LostKnown   bool `json:"lost_known"`
@@ -177,8 +175,8 @@ type logLine struct {
 	text string
 }
 
-// logged returns what all processes have logged that is at that level, or at
-// any if it is empty, and contains the words.
+// logged returns the log lines of all processes that contain words. An empty level matches any
+// level.
 func (r *rig) logged(level, words string) []logLine {
 	var lines []logLine
 	for text := range strings.Lines(r.earlier + r.Log()) {

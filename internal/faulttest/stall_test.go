@@ -15,13 +15,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// A disk that stalls for longer than a visitor can wait has their leads sent at once. What comes
-// through when it works again is not sent a second time.
+// If the disk stalls for longer than a visitor can wait, their lead is sent directly. If the disk
+// stores it later after all, it is not sent a second time.
 func TestDiskStalls(t *testing.T) {
 	t.Parallel()
 	visitors := sized(40, 400)
 	r := newRig(t, settings{launcher: buildStallCaddy(t), kind: "stalled", deliver: "now 3s"})
-	for range visitors { // people whom the CRM knows, so that a second create shows as an action
+	for range visitors { // make the people known, so that a second create shows as an action
 		r.one(t)
 	}
 	r.people = visitors
@@ -38,9 +38,9 @@ func TestDiskStalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	settled := func() bool {
-		return r.unsettled() == 0 && len(r.unheard()) == 0 && time.Since(r.crm.quietSince()) > 3*time.Second
+		return r.unsettled() == 0 && len(r.unrecorded()) == 0 && time.Since(r.crm.quietSince()) > 3*time.Second
 	}
-	await(t, "end of all", 2*time.Minute, settled)
+	await(t, "end of all deliveries", 2*time.Minute, settled)
 	allThanked(t, r.since(begun))
 	r.verifyTimelines(t)
 	posts, doubled := r.since(begun), 0
@@ -48,10 +48,10 @@ func TestDiskStalls(t *testing.T) {
 		doubled += n - 1
 	}
 	t.Logf("\n| fault | posts | thanked | lost | doubled | wait of the thanked |\n| disk stalls for over ten seconds | %d | %d | %d | %d | %s |",
-		len(posts), count(posts, http.StatusSeeOther), len(r.unheard()), doubled, waits(posts))
+		len(posts), count(posts, http.StatusSeeOther), len(r.unrecorded()), doubled, waits(posts))
 }
 
-// buildStallCaddy builds a Caddy whose disk can stall.
+// buildStallCaddy builds a Caddy with an outbox whose disk can stall.
 func buildStallCaddy(t *testing.T) string {
 	t.Helper()
 	root, err := caddyproc.Root()

@@ -13,8 +13,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// A create that is cut before it is stored, after which somebody else creates the person, is not
-// taken for the one that did: what the visitor wrote is added to the lead that is there.
+// A create is cut off before it is stored, and then somebody else creates the person. The plugin
+// does not take that lead for its own: it adds the visitor's message to it.
 func TestSomebodyElseCreatesThePerson(t *testing.T) {
 	t.Parallel()
 	visitors := sized(40, 1000)
@@ -24,19 +24,19 @@ func TestSomebodyElseCreatesThePerson(t *testing.T) {
 		r.crm.fail(always(sandbox.FaultDropped))
 		r.crm.createElsewhere(t, r.one(t))
 		r.crm.heal()
-		r.one(t) // so that Caddy does not leave the CRM alone
+		r.one(t) // so that the account is not paused
 	}
 	deadline := time.Now().Add(sized(time.Minute, 5*time.Minute))
 	for r.unsettled() > 0 || time.Since(r.crm.quietSince()) < quiet {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d leads wait still\n%s", r.unsettled(), tail(r.Log()))
+			t.Fatalf("%d leads are still waiting\n%s", r.unsettled(), tail(r.Log()))
 		}
 		pass(t, 100*time.Millisecond)
 	}
 	posts := r.all()
 	allThanked(t, posts)
-	if lost := r.unheard(); len(lost) > 0 {
-		t.Errorf("LOST: of %d who were thanked, the words of %d are in no timeline; the first is %q", len(posts), len(lost), lost[0])
+	if lost := r.unrecorded(); len(lost) > 0 {
+		t.Errorf("LOST: of %d thanked visitors, the messages of %d are not in a timeline; the first is %q", len(posts), len(lost), lost[0])
 	}
 	r.verifyTimelines(t)
 	doubled := 0
@@ -44,10 +44,10 @@ func TestSomebodyElseCreatesThePerson(t *testing.T) {
 		doubled += n - 1
 	}
 	t.Logf("\n| fault | posts | thanked | lost | doubled | wait of the thanked |\n| create cut before it is stored, the person created by somebody else | %d | %d | %d | %d | %s |",
-		len(posts), count(posts, http.StatusSeeOther), len(r.unheard()), doubled, waits(posts))
+		len(posts), count(posts, http.StatusSeeOther), len(r.unrecorded()), doubled, waits(posts))
 }
 
-// createElsewhere has somebody else create the visitor's lead, past Caddy.
+// createElsewhere creates the visitor's lead directly in the CRM.
 func (c *crm) createElsewhere(t *testing.T, p post) {
 	t.Helper()
 	body := fmt.Sprintf(`{"fields":{"phone":%q,"name":"Walk-in","message":"Asked at the counter"}}`, p.phone()[1:])

@@ -1,9 +1,8 @@
-// Submits one form with a client library and prints, as JSON, what the library
-// made of the answer.
+// Submits one form with a client library and prints, as JSON, how the library read the answer.
 //
 //	node clients.mjs formspree|web3forms <base URL> <form>
 //
-// The form's values come on standard input, with how to encode them:
+// Standard input has the form's values and their encoding:
 //
 //	{"encoding": "json" or "multipart", "values": {"name": "..."}}
 import { text } from "node:stream/consumers";
@@ -13,8 +12,8 @@ import useWeb3Forms from "@web3forms/react";
 const [library, base, form] = process.argv.slice(2);
 const { encoding, values } = JSON.parse(await text(process.stdin));
 
-// web3forms has its service's address built in. That is all that is changed
-// of the requests; the answer is noted as it came.
+// web3forms has its service's address built in. Only the address of a request is changed; the answer is recorded
+// unchanged.
 const web3formsURL = "https://api.web3forms.com/submit";
 let answer;
 const send = globalThis.fetch;

@@ -1,8 +1,7 @@
-// Package jsclients_test holds the JSON answers against client libraries that
-// sites already use: they submit forms to a running Caddy, and what they make
-// of its answers has to be right.
+// Package jsclients_test tests the JSON answers with client libraries that sites already use. The
+// libraries submit forms to a running Caddy and must read its answers correctly.
 //
-// It needs Node.js and npm, and installs the libraries beside itself.
+// It needs Node.js and npm, and installs the libraries in its folder.
 package jsclients_test
 
 import (
@@ -16,15 +15,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// clients are the ways in which the libraries send a form.
+// clients lists the ways in which the libraries send a form.
 var clients = map[string]struct{ library, encoding string }{
 	"formspree, object":   {"formspree", "json"},
 	"formspree, FormData": {"formspree", "multipart"},
 	"web3forms":           {"web3forms", "json"},
 }
 
-// forServices are inputs that speak to a form service and are nobody's answer
-// to a question. web3forms adds access_key, ccemail and webhook to them.
+// forServices has inputs that are meant for a form service. web3forms adds access_key, ccemail and
+// webhook.
 var forServices = map[string]string{
 	"_subject":             "New enquiry",
 	"_replyto":             "asha@example.com",
@@ -51,13 +50,13 @@ func TestAccepted(t *testing.T) {
 
 			created := submit(t, client.library, base, client.encoding, values)
 			checkSuccess(t, created)
-			// That somebody is a customer already is nobody's business.
+			// The answer does not reveal that the person is already known.
 			known := submit(t, client.library, base, client.encoding, values)
 			checkSuccess(t, known)
 
 			leads := crm.Leads()
 			if len(leads) != 1 {
-				t.Fatalf("the CRM holds %d leads, want 1", len(leads))
+				t.Fatalf("the CRM has %d leads, want 1", len(leads))
 			}
 			want := map[string]any{
 				"name": "Asha Rao", "phone": "918123456789", "email": "asha@example.com", "employees": json.Number("12"),
@@ -81,12 +80,12 @@ func checkSuccess(t *testing.T, r report) {
 	want := map[string]any{
 		"ok": true, "success": true, "code": 200.0, "status": "success",
 		"next": thankYou, "redirect": thankYou, "redirectUrl": thankYou,
-		"message": spoken(t, r.Answer.Body, "message"), "id": spoken(t, r.Answer.Body, "id"),
+		"message": textOf(t, r.Answer.Body, "message"), "id": textOf(t, r.Answer.Body, "id"),
 	}
 	if diff := cmp.Diff(answer{Status: http.StatusOK, Body: want}, r.Answer); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	if r.Outcome.Body != nil { // web3forms hands all of it on
+	if r.Outcome.Body != nil { // web3forms passes on the whole body
 		if diff := cmp.Diff(want, r.Outcome.Body); diff != "" {
 			t.Errorf("body in onSuccess (-want +got):\n%s", diff)
 		}
@@ -100,8 +99,8 @@ func checkSuccess(t *testing.T, r report) {
 	}
 }
 
-// fieldError is an error as the answer has it, and its code as formspree
-// passes it on: one it does not know becomes UNSPECIFIED, the message stays.
+// fieldError is an error of the answer, with the code that formspree passes on. An unknown code
+// becomes UNSPECIFIED; the message is kept.
 type fieldError struct {
 	field, code, formspree string
 }
@@ -145,7 +144,7 @@ func TestCorrectable(t *testing.T) {
 				r := submit(t, client.library, base, client.encoding, tt.values)
 				checkFailure(t, r, http.StatusUnprocessableEntity, tt.want)
 				if requests := crm.Requests(); requests > 0 {
-					t.Errorf("%d requests went to the CRM, want none", requests)
+					t.Errorf("%d requests reached the CRM, want 0", requests)
 				}
 			})
 		}
@@ -196,7 +195,7 @@ func checkFailureBody(t *testing.T, got answer, status int, want []fieldError) {
 		}
 		list = append(list, entry)
 	}
-	message := spoken(t, got.Body, "message")
+	message := textOf(t, got.Body, "message")
 	body := map[string]any{
 		"ok": false, "success": false, "code": float64(status), "status": "error",
 		"error": message, "message": message, "errors": list,
@@ -206,17 +205,17 @@ func checkFailureBody(t *testing.T, got answer, status int, want []fieldError) {
 	}
 }
 
-// checkSubmissionError checks what formspree's SubmissionError tells.
+// checkSubmissionError checks formspree's SubmissionError.
 func checkSubmissionError(t *testing.T, r report, want []fieldError) {
 	t.Helper()
 	var form []libraryError
 	fields := make(map[string][]libraryError)
 	for i, e := range want {
-		told := libraryError{Code: e.formspree, Message: messageOf(t, r.Answer.Body, i)}
+		passed := libraryError{Code: e.formspree, Message: messageOf(t, r.Answer.Body, i)}
 		if e.field == "" {
-			form = append(form, told)
+			form = append(form, passed)
 		} else {
-			fields[e.field] = append(fields[e.field], told)
+			fields[e.field] = append(fields[e.field], passed)
 		}
 	}
 	if diff := cmp.Diff(form, r.Outcome.FormErrors, equateEmpty); diff != "" {

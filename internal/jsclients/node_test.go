@@ -14,10 +14,10 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// nodeTimeout is how long a script may take.
+// nodeTimeout bounds the run of a script.
 const nodeTimeout = time.Minute
 
-// report is what clients.mjs prints.
+// report is the output of clients.mjs.
 type report struct {
 	Outcome struct {
 		Kind        string                    `json:"kind"`
@@ -30,7 +30,7 @@ type report struct {
 	Answer answer `json:"answer"`
 }
 
-// answer is Caddy's, as it came.
+// answer is Caddy's unchanged answer.
 type answer struct {
 	Status int            `json:"status"`
 	Body   map[string]any `json:"body"`
@@ -43,19 +43,18 @@ type libraryError struct {
 
 var equateEmpty = cmpopts.EquateEmpty()
 
-// installLibraries has what the scripts need.
+// installLibraries installs what the scripts need.
 func installLibraries(t *testing.T) {
 	t.Helper()
 	caddyproc.Need(t, "node")
 	caddyproc.InstallPackages(t)
 }
 
-// submit sends a form with a library, as a site's script would.
+// submit sends a form with a library, like a site's script.
 func submit(t *testing.T, library, base, encoding string, values map[string]string) report {
 	t.Helper()
 	const script = "clients.mjs"
-	// go test sees what the test itself looks at, and forgets a cached result
-	// when it changes.
+	// go test only tracks files that the test itself opens, to invalidate cached results.
 	if _, err := os.Stat(script); err != nil {
 		t.Fatal(err)
 	}
@@ -70,21 +69,21 @@ func submit(t *testing.T, library, base, encoding string, values map[string]stri
 	var printed, complaints bytes.Buffer
 	node.Stdout, node.Stderr = &printed, &complaints
 	if err := node.Run(); err != nil {
-		t.Fatalf("running %s with Node.js, which has to be there: %v\n%s", script, err, &complaints)
+		t.Fatalf("running %s with Node.js: %v\n%s", script, err, &complaints)
 	}
 	var r report
 	if err := json.Unmarshal(printed.Bytes(), &r); err != nil {
-		t.Fatalf("reading what %s printed: %v\n%s", script, err, &printed)
+		t.Fatalf("reading the output of %s: %v\n%s", script, err, &printed)
 	}
 	return r
 }
 
-// spoken returns the text that body has under key, which must not be empty.
-func spoken(t *testing.T, body map[string]any, key string) string {
+// textOf returns the text under key in body, which must not be empty.
+func textOf(t *testing.T, body map[string]any, key string) string {
 	t.Helper()
 	text, _ := body[key].(string)
 	if text == "" {
-		t.Errorf("the answer's %s is %v, want words", key, body[key])
+		t.Errorf("the answer's %s is %v, want text", key, body[key])
 	}
 	return text
 }
@@ -97,5 +96,5 @@ func messageOf(t *testing.T, body map[string]any, i int) string {
 		t.Fatalf("the answer has %d errors, want more than %d", len(list), i)
 	}
 	entry, _ := list[i].(map[string]any)
-	return spoken(t, entry, "message")
+	return textOf(t, entry, "message")
 }

@@ -24,8 +24,8 @@ const (
 	thankYou   = "/thank-you"
 )
 
-// config is the site under test, without an outbox, so that what ails the
-// CRM gets to the visitor; its paths are those that formspree posts to.
+// config is the site under test. It does not have an outbox, so that failures of the CRM reach the
+// visitor. Its paths are those that formspree posts to.
 const config = `{
 	admin off
 	telecrm {

@@ -1,5 +1,5 @@
 // Command stallcaddy is Caddy with this plugin and one more outbox, whose disk a test can stall:
-// while the file beside it that is named like it, and ends in .stall, exists, no append ends.
+// appends block while a file with the outbox's name and the suffix .stall exists.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	caddycmd.Main()
 }
 
-// stalled is the default outbox on a disk that stalls.
+// stalled is the default outbox on a disk that can stall.
 type stalled struct{ outboxes.Bolt }
 
 // CaddyModule returns the Caddy module information.
@@ -33,7 +33,7 @@ func (stalled) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "telecrm.outbox.stalled", New: func() caddy.Module { return new(stalled) }}
 }
 
-// UnmarshalCaddyfile takes the file's name.
+// UnmarshalCaddyfile reads the file's name.
 func (s *stalled) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return s.Bolt.UnmarshalCaddyfile(d)
 }
@@ -54,7 +54,7 @@ type stalledStore struct {
 func (s *stalledStore) Append(ctx context.Context, entry outbox.Entry) error {
 	for {
 		if _, err := os.Stat(s.stall); err != nil {
-			// As a write that the disk held up: it is carried out, whoever waits.
+			// A stalled write is carried out later, even if the caller has given up.
 			return s.Store.Append(context.WithoutCancel(ctx), entry)
 		}
 		time.Sleep(10 * time.Millisecond)
