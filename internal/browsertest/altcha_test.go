@@ -19,12 +19,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// widgetPolicy is the content security policy that docs/challenges.md gives for the widget, and what the page itself
-// needs: a form and an empty icon.
+// widgetPolicy is the content security policy that docs/challenges.md gives for the widget, plus
+// what the page itself needs: a form and an empty icon.
 const widgetPolicy = "default-src 'none'; form-action 'self'; img-src data:; " +
 	"script-src 'self'; connect-src 'self'; worker-src blob:; style-src 'unsafe-inline'"
 
-// widgetPage is a page with ALTCHA's own widget (https://altcha.org), which works when told by auto.
+// widgetPage is a page with ALTCHA's widget (https://altcha.org). The attribute auto says when it
+// starts.
 func widgetPage(action, challenge, auto string) string {
 	return fmt.Sprintf(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Callback</title><link rel="icon" href="data:,">
 <script type="module" src="/altcha.min.js"></script></head>
@@ -47,8 +48,8 @@ func widgetScript(t *testing.T) []byte {
 	return script
 }
 
-// The widget on a page of the demo solves the challenges of the real binary, whose form takes nothing without them; and
-// once more on the page that comes back with something to correct.
+// The widget on a page of the demo solves the challenges of the real binary, whose form requires
+// them. It solves another one on the error page.
 func TestAltchaFormMakesALead(t *testing.T) {
 	root := t.TempDir()
 	for name, content := range map[string]string{
@@ -69,16 +70,17 @@ func TestAltchaFormMakesALead(t *testing.T) {
 	fillCallback(b, "Ravi", "12345")
 	b.witness.expect(s.pages+"/callback", http.StatusUnprocessableEntity)
 	if status := b.press("button"); status != http.StatusUnprocessableEntity {
-		t.Fatalf("the answer to a wrong form has status %d", status)
+		t.Fatalf("invalid form: status %d", status)
 	}
 	b.fill(byName("phone"), "08123456789")
 	if status := b.press("button"); status != http.StatusOK || b.path() != "/thank-you" {
-		t.Fatalf("after the form came %s with status %d", b.path(), status)
+		t.Fatalf("after the form: path %s, status %d", b.path(), status)
 	}
 	checkCallbackLead(t, s)
 }
 
-// What the widget posts is what the guard verifies, once. The page with the widget breaks no rule of accessibility.
+// The guard accepts the widget's answer exactly once. The page with the widget does not violate an
+// accessibility rule.
 func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 	altcha, err := challenge.NewAltcha(challenge.AltchaConfig{
 		Keys: signing.Key([]byte("0123456789abcdef")), MaxNumber: 50_000, Lifetime: time.Minute, Spent: challenge.NewSpent(),
@@ -120,7 +122,7 @@ func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 		case "off":
 			b.do(chromedp.Click(chromedp.CSS(`altcha-widget input[type="checkbox"]`)))
 			b.awaitAnswer()
-			// As scripts have to that send the form themselves.
+			// Scripts that send the form themselves have to do this.
 			evaluate[any](b, `document.querySelector("altcha-widget").reset()`)
 			eventually(t, actionTimeout, "the answer to go", func() bool { return !b.isAnswered() })
 			b.do(chromedp.Click(chromedp.CSS(`altcha-widget input[type="checkbox"]`)))
@@ -137,7 +139,7 @@ func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 			t.Errorf("%s: %v in %q", auto, err, answer)
 		}
 		if err := altcha.Verify(answer); err == nil {
-			t.Errorf("%s: the answer counts twice", auto)
+			t.Errorf("%s: the answer was accepted twice", auto)
 		}
 	}
 }

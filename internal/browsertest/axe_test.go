@@ -12,7 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// What is put into a page breaks no rule of accessibility that the page itself keeps; the built-in page breaks none.
+// Error messages do not add accessibility violations to a page. The built-in page does not have
+// any.
 func TestErrorPagesAreAccessible(t *testing.T) {
 	caddyproc.InstallPackages(t)
 	s, b := startSite(t, "form callback", "form callback\nform_page /no-such-page"), openTab(t)
@@ -20,7 +21,7 @@ func TestErrorPagesAreAccessible(t *testing.T) {
 	b.open(s.pages + "/contact")
 	before := b.violations()
 	b.do(chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"))
-	// An answer that is not listed: the list and the group are wrong as well.
+	// An answer that is not an option also makes the select and the radio group invalid.
 	evaluate[any](b, `document.querySelector("[name=product]").options[4].value = "Nuclear";
 		document.querySelector("[name=product]").selectedIndex = 4;
 		document.querySelector("[name=interests]").value = "Nuclear"; document.querySelector("[name=interests]").checked = true;
@@ -43,20 +44,21 @@ func checkViolations(t *testing.T, before, after []string) {
 	t.Helper()
 	for _, violation := range after {
 		if !slices.Contains(before, violation) {
-			t.Errorf("the page breaks a rule: %s", violation)
+			t.Errorf("accessibility violation: %s", violation)
 		}
 	}
 }
 
-// violations lists the rules of axe-core (https://github.com/dequelabs/axe-core) that the page breaks in light or in
-// dark, with the tags that break them.
+// violations lists the axe-core rules (https://github.com/dequelabs/axe-core) that the page
+// violates in light or in dark mode, with the offending tags.
 func (b *tab) violations() []string {
 	b.t.Helper()
 	return b.violationsBy("node.html", "dark", "light")
 }
 
-// violationsByElement lists them, in light alone, with what tells an element even when it gets other attributes and
-// texts. What is outside of all landmarks on a page that has none where the form is, is one violation.
+// violationsByElement lists the violations in light mode, and identifies elements in a way that
+// does not depend on their attributes and texts. Content outside of all landmarks counts as one
+// violation if the form is not in a landmark.
 func (b *tab) violationsByElement() []string {
 	b.t.Helper()
 	return b.violationsBy(`(rule.id == "region" ? "" : node.element.localName + " " + (node.element.name || node.element.classList[0] || ""))`, "light")

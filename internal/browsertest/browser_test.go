@@ -21,18 +21,18 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// actionTimeout is how long one step in the browser may take.
+// actionTimeout bounds one step in the browser.
 const actionTimeout = 20 * time.Second
 
-// tab is a browser's tab with a witness of what its pages do.
+// tab is a browser tab with a witness that records what its pages do.
 type tab struct {
 	t       *testing.T
 	ctx     context.Context
 	witness *witness
 }
 
-// openTab starts a browser, with a profile of its own, that ends with the test. The test fails if a page asks another
-// host for anything or the console has complaints.
+// openTab starts a browser with a new profile, which is closed when the test ends. The test fails
+// if a page sends a request to another host, or if the console has errors.
 func openTab(t *testing.T) *tab {
 	t.Helper()
 	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
@@ -42,7 +42,7 @@ func openTab(t *testing.T) *tab {
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
-		// Should the browser itself want to talk to somebody, it finds nobody.
+		// The browser's own requests do not reach any host.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost"),
 		chromedp.Flag("lang", "en-US"),
 	})
@@ -55,7 +55,7 @@ func openTab(t *testing.T) *tab {
 		endAllocator()
 		b.witness.check(t)
 	})
-	// The first action starts the browser, which would end with a context that has a deadline.
+	// The first action starts the browser, so its context must not have a deadline.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("starting the browser: %v", err)
 	}
@@ -81,7 +81,7 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// open goes to the page and expects it to be there.
+// open opens the page and expects status 200.
 func (b *tab) open(url string) {
 	b.t.Helper()
 	if status := b.load(chromedp.Navigate(url)); status != 200 {
@@ -89,7 +89,7 @@ func (b *tab) open(url string) {
 	}
 }
 
-// press clicks what leads to another page and returns the HTTP status of that one.
+// press clicks a control that opens another page, and returns the HTTP status of that page.
 func (b *tab) press(selector string) (status int64) {
 	b.t.Helper()
 	return b.load(chromedp.Click(chromedp.CSS(selector)))
@@ -104,18 +104,18 @@ func (b *tab) load(actions ...chromedp.Action[chromedp.Void]) (status int64) {
 		b.t.Fatalf("waiting for the page to load: %v", err)
 	}
 	if response == nil {
-		b.t.Fatal("no page was loaded")
+		b.t.Fatal("no page loaded")
 	}
 	return response.Status
 }
 
-// fill types text into the control after emptying it.
+// fill clears the control and types text into it.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
 	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// set gives the control a value as its picker would.
+// set sets the control's value, like its picker.
 func (b *tab) set(selector, value string) {
 	b.t.Helper()
 	got := evaluate[string](b, fmt.Sprintf(`(() => {
@@ -126,11 +126,11 @@ func (b *tab) set(selector, value string) {
 		return control.value;
 	})()`, quote(selector), quote(value)))
 	if got != value {
-		b.t.Fatalf("%s took %q as %q", selector, value, got)
+		b.t.Fatalf("%s: set to %q, got %q", selector, value, got)
 	}
 }
 
-// choose selects exactly the options with these values.
+// choose selects exactly the options with the given values.
 func (b *tab) choose(selector string, values ...string) {
 	b.t.Helper()
 	chosen := evaluate[[]string](b, fmt.Sprintf(`(() => {
@@ -141,17 +141,19 @@ func (b *tab) choose(selector string, values ...string) {
 		return Array.from(select.selectedOptions, option => option.value);
 	})()`, quote(selector), quote(values)))
 	if !slices.Equal(chosen, values) {
-		b.t.Fatalf("%s let %q be chosen, not %q", selector, chosen, values)
+		b.t.Fatalf("%s: %q selected, want %q", selector, chosen, values)
 	}
 }
 
-// withoutScripts stops the scripts of the pages loaded from now on. The test's own still run.
+// withoutScripts disables the scripts of pages that are loaded from now on. The test's own scripts
+// still run.
 func (b *tab) withoutScripts() {
 	b.t.Helper()
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
-// paint has pages shown in the color scheme, light or dark. They stand still, so that what is clicked stays where it is.
+// paint selects the color scheme, light or dark. It also turns off animations, so that elements do
+// not move while they are clicked.
 func (b *tab) paint(scheme string) {
 	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
@@ -160,21 +162,21 @@ func (b *tab) paint(scheme string) {
 	}})
 }
 
-// path is the path of the page shown.
+// path returns the path of the current page.
 func (b *tab) path() string {
 	b.t.Helper()
 	return evaluate[string](b, "location.pathname")
 }
 
-// sends lists what the page's only form would send now, as "name=value", sorted, without what was left empty and what
-// is no visitor's: names with a leading underscore are between the form and the plugin.
+// sends lists what the page's only form would send now, as sorted "name=value". It leaves out empty
+// values, and names with a leading underscore, which the plugin adds.
 func (b *tab) sends() []string {
 	b.t.Helper()
 	return evaluate[[]string](b, `Array.from(new FormData(document.querySelector("form")))
 		.filter(([name, value]) => value !== "" && !name.startsWith("_")).map(([name, value]) => name + "=" + value).sort()`)
 }
 
-// call sends the browser a command of the DevTools protocol.
+// call sends a DevTools command to the browser.
 func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
@@ -186,7 +188,7 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// evaluate runs the test's own JavaScript in the page.
+// evaluate runs JavaScript in the page and returns its result.
 func evaluate[T any](b *tab, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
@@ -198,16 +200,16 @@ func evaluate[T any](b *tab, expression string) T {
 	return result
 }
 
-// quote writes value as JavaScript.
+// quote returns value as a JavaScript literal.
 func quote(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // only strings and lists of them get here
+		panic(err) // value is a string or a list of strings
 	}
 	return string(text)
 }
 
-// witness sees what pages ask for and complain about.
+// witness records the requests and console messages of pages.
 type witness struct {
 	mu       sync.Mutex
 	failures []failure
@@ -215,22 +217,23 @@ type witness struct {
 	tolerant bool
 }
 
-// failure is something that must not happen unexpectedly.
+// failure is an unexpected request or message.
 type failure struct{ what, text string }
 
-// expect permits the page at url to be answered with status, which the browser notes in its console.
+// expect allows the given status for url, which the browser logs in its console.
 func (w *witness) expect(url string, status int) {
 	w.permit(url, fmt.Sprintf("Failed to load resource: the server responded with a status of %d", status))
 }
 
-// permit lets the console say of the page at url what begins with text.
+// permit allows console messages about the page at url that begin with text.
 func (w *witness) permit(url, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.expected = append(w.expected, failure{url, text})
 }
 
-// tolerate permits everything: the pages are somebody else's, and ask other hosts for fonts and scripts, in vain.
+// tolerate allows everything, for pages of third parties, which request fonts and scripts from
+// other hosts in vain.
 func (w *witness) tolerate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -28,7 +28,7 @@ func TestCallbackFormLeavesTheFileBehind(t *testing.T) {
 			fillCallback(b, "Ravi", "08123456789")
 			b.do(chromedp.SetUploadFiles(chromedp.CSS(byName("bill")), []string{bill}))
 			if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-				t.Fatalf("after the form came %s with status %d", b.path(), status)
+				t.Fatalf("after the form: path %s, status %d", b.path(), status)
 			}
 			checkCallbackLead(t, s)
 			eventually(t, stopTimeout, "the log to tell of the file", func() bool {
@@ -38,7 +38,8 @@ func TestCallbackFormLeavesTheFileBehind(t *testing.T) {
 	}
 }
 
-// Whoever chooses a file that is too large gets back what they typed, though their line is slow.
+// A visitor with a file that is too large gets their form back filled in, even over a slow
+// connection.
 func TestTooLargeFileTakesNothingElseAlong(t *testing.T) {
 	s, b := startSite(t, "max_body 20MB", "max_body 1MB"), openTab(t)
 	s.keepOut("Ravi", "08123456789")
@@ -56,19 +57,20 @@ func TestTooLargeFileTakesNothingElseAlong(t *testing.T) {
 	b.do(chromedp.SetUploadFiles(chromedp.CSS(byName("bill")), []string{bill}))
 	b.witness.expect(s.pages+"/callback", http.StatusRequestEntityTooLarge)
 	if status := b.press(submitButton); status != http.StatusRequestEntityTooLarge {
-		t.Fatalf("the answer has status %d", status)
+		t.Fatalf("status %d", status)
 	}
 	checkErrorPage(b)
 	if diff := cmp.Diff(typed, b.sends()); diff != "" {
 		t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
 	}
 	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-		t.Fatalf("after the form without the file came %s with status %d", b.path(), status)
+		t.Fatalf("after the form without the file: path %s, status %d", b.path(), status)
 	}
 	checkCallbackLead(t, s)
 }
 
-// A form that posts to an address without a page comes back on the page that it is on, again and again.
+// If a form posts to an address without a page, errors are shown on the page with the form, every
+// time.
 func TestErrorPageIsTheOneTheFormIsOn(t *testing.T) {
 	s, b := startSite(t), openTab(t)
 	b.open(s.pages)
@@ -76,16 +78,16 @@ func TestErrorPageIsTheOneTheFormIsOn(t *testing.T) {
 	for range 2 {
 		b.witness.expect(s.pages+"/callback", http.StatusUnprocessableEntity)
 		if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
-			t.Fatalf("the answer to a wrong form has status %d", status)
+			t.Fatalf("invalid form: status %d", status)
 		}
 		if got := evaluate[bool](b, `document.querySelector(".hero") !== null`); !got {
-			t.Error("the page is not the home page, on which the form is")
+			t.Error("the page is not the home page, which has the form")
 		}
 		checkErrorPage(b, "phone")
 	}
 	b.fill(byName("phone"), "08123456789")
 	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-		t.Fatalf("after the corrected form came %s with status %d", b.path(), status)
+		t.Fatalf("after the corrected form: path %s, status %d", b.path(), status)
 	}
 	checkCallbackLead(t, s)
 }
@@ -98,8 +100,7 @@ func fillCallback(b *tab, name, phone string) {
 	)
 }
 
-// checkCallbackLead expects Ravi's lead, and nothing in it but what he typed and
-// the form's own action.
+// checkCallbackLead expects Ravi's lead with only what he typed and the form's own action.
 func checkCallbackLead(t *testing.T, s *site) {
 	t.Helper()
 	want := sandbox.Lead{
@@ -110,6 +111,6 @@ func checkCallbackLead(t *testing.T, s *site) {
 		NewOptions: []string{},
 	}
 	if diff := cmp.Diff(want, withoutIDs(t, s.onlyLead(t))); diff != "" {
-		t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+		t.Errorf("lead (-want +got):\n%s", diff)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// submitButton is the one of the page's only form.
+// submitButton selects the submit button of the page's only form.
 const submitButton = `form button[type="submit"]`
 
 // kolkata is the time zone of the demo's account.
@@ -36,19 +36,19 @@ func TestContactFormMakesALead(t *testing.T) {
 			began := time.Now()
 			fillEnquiry(b)
 			if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-				t.Fatalf("after the form came %s with status %d", b.path(), status)
+				t.Fatalf("after the form: path %s, status %d", b.path(), status)
 			}
 
 			got := s.onlyLead(t)
 			checkSubmittedAt(t, got.Fields, began)
 			if diff := cmp.Diff(wholeEnquiry(s), withoutIDs(t, got)); diff != "" {
-				t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+				t.Errorf("lead (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// fillEnquiry fills in every control of the contact form, and fails if there is one more.
+// fillEnquiry fills in every control of the contact form, and fails if the form has another one.
 func fillEnquiry(b *tab) {
 	b.t.Helper()
 	filled := []string{"product", "slot", "topics", "rating", "contact_by", "interests", "consent"}
@@ -89,13 +89,13 @@ func fillEnquiry(b *tab) {
 	controls := evaluate[[]string](b, `Array.from(new Set(Array.from(document.querySelectorAll("form :is(input, select, textarea)"))
 		.filter(control => control.type !== "hidden" && !control.closest("[aria-hidden]")).map(control => control.name))).sort()`)
 	if diff := cmp.Diff(filled, controls); diff != "" {
-		b.t.Fatalf("the test does not fill in all controls (-filled +on the page):\n%s", diff)
+		b.t.Fatalf("controls (-filled +on the page):\n%s", diff)
 	}
 }
 
 func byName(name string) string { return `form [name="` + name + `"]` }
 
-// wholeEnquiry is the lead that fillEnquiry's values make, without ids and times.
+// wholeEnquiry returns the lead for the values of fillEnquiry, without ids and times.
 func wholeEnquiry(s *site) sandbox.Lead {
 	contactPage := s.pages + "/contact"
 	return sandbox.Lead{
@@ -139,7 +139,7 @@ func millis(moment time.Time) json.Number {
 	return json.Number(strconv.FormatInt(moment.UnixMilli(), 10))
 }
 
-// checkSubmittedAt takes submitted_at out of the fields after a look at it.
+// checkSubmittedAt checks submitted_at and removes it from the fields.
 func checkSubmittedAt(t *testing.T, fields map[string]any, began time.Time) {
 	t.Helper()
 	number, ok := fields["submitted_at"].(json.Number)
@@ -148,14 +148,14 @@ func checkSubmittedAt(t *testing.T, fields map[string]any, began time.Time) {
 	}
 	at, err := number.Int64()
 	if err != nil || at < began.UnixMilli() || at > time.Now().UnixMilli() {
-		t.Errorf("submitted_at is %s, which is not in the time of this test (from %d)", number, began.UnixMilli())
+		t.Errorf("submitted_at is %s, not during this test (from %d)", number, began.UnixMilli())
 	}
 	delete(fields, "submitted_at")
 }
 
 var leadID = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
-// withoutIDs takes out of the lead what differs each time, after a look at it.
+// withoutIDs checks the ids and times of the lead and removes them.
 func withoutIDs(t *testing.T, lead sandbox.Lead) sandbox.Lead {
 	t.Helper()
 	if !leadID.MatchString(lead.ID) || lead.CreatedAt.IsZero() {

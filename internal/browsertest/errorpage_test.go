@@ -14,8 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// awkward is text that a page must take care to show as it is: the line break at its beginning is one that a textarea
-// swallows, and the rest would end it.
+// awkward is text that a page must escape: a textarea drops the leading line break, and the rest
+// would end the textarea.
 const awkward = "\n</textarea><script>window.injected = true</script>\n\"double\" 'single' & &amp; 🙂 नमस्ते {env.HOME}"
 
 func TestErrorPageIsCorrectedAndSentAgain(t *testing.T) {
@@ -24,7 +24,7 @@ func TestErrorPageIsCorrectedAndSentAgain(t *testing.T) {
 		b.withoutScripts()
 		correctAndSendAgain(t, s, b)
 	})
-	// With scripts on, one that came in with the visitor's text could run.
+	// With scripts on, a script in the visitor's text could run.
 	t.Run("scripts on", func(t *testing.T) {
 		s, b := startSite(t), openTab(t)
 		correctAndSendAgain(t, s, b)
@@ -52,17 +52,17 @@ func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 
 	b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
 	if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
-		t.Fatalf("the answer to a wrong form has status %d", status)
+		t.Fatalf("invalid form: status %d", status)
 	}
 	if leads := s.leads(t); len(leads) > 0 {
-		t.Errorf("a wrong form made %d leads", len(leads))
+		t.Errorf("an invalid form created %d leads", len(leads))
 	}
 	checkErrorPage(b, "name", "phone", "email", "consent")
 	if diff := cmp.Diff(typed, b.sends()); diff != "" {
 		t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
 	}
 	if got := evaluate[string](b, `document.querySelector("textarea").value`); got != awkward {
-		t.Errorf("the text area keeps %q, not %q", got, awkward)
+		t.Errorf("the text area has %q, want %q", got, awkward)
 	}
 
 	b.fill(byName("name"), "Anjali Menon")
@@ -71,16 +71,17 @@ func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 	b.agree()
 	began := time.Now()
 	if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-		t.Fatalf("after the corrected form came %s with status %d", b.path(), status)
+		t.Fatalf("after the corrected form: path %s, status %d", b.path(), status)
 	}
 	got := s.onlyLead(t)
 	checkSubmittedAt(t, got.Fields, began)
 	if diff := cmp.Diff(correctedEnquiry(s), withoutIDs(t, got)); diff != "" {
-		t.Errorf("the lead is not what was typed (-want +got):\n%s", diff)
+		t.Errorf("lead (-want +got):\n%s", diff)
 	}
 }
 
-// The site's own script shows the same as the page does that the server makes, and leaves the page only when all is well.
+// The site's script shows the same errors as the server's page, and leaves the page only on
+// success.
 func TestEnhancedFormShowsTheSame(t *testing.T) {
 	s, b := startSite(t), openTab(t)
 	b.open(s.pages + "/contact")
@@ -120,7 +121,7 @@ func TestEnhancedFormShowsTheSame(t *testing.T) {
 	}
 }
 
-// agree gives consent on the error page, be it by a box to tick or by a word to write.
+// agree gives consent on the error page, with a checkbox or a text input.
 func (b *tab) agree() {
 	b.t.Helper()
 	consent := byName("consent")
@@ -131,7 +132,7 @@ func (b *tab) agree() {
 	b.fill(consent, "yes")
 }
 
-// correctedEnquiry is the lead of a form that was sent, corrected and sent again.
+// correctedEnquiry returns the lead of a form that was sent, corrected and sent again.
 func correctedEnquiry(s *site) sandbox.Lead {
 	contactPage := s.pages + "/contact"
 	return sandbox.Lead{
@@ -159,7 +160,7 @@ func correctedEnquiry(s *site) sandbox.Lead {
 	}
 }
 
-// With an outbox, a visitor notices nothing of a CRM that is down.
+// With an outbox, visitors do not notice that the CRM is down.
 func TestVisitorIsThankedWhileTheCRMIsDown(t *testing.T) {
 	s := startSite(t, crmURL, unreachableCRM)
 	b := openTab(t)
@@ -182,7 +183,7 @@ func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
 
 	b.witness.expect(s.pages+"/contact", http.StatusServiceUnavailable)
 	if status := b.press(submitButton); status != http.StatusServiceUnavailable {
-		t.Fatalf("without a CRM the answer has status %d", status)
+		t.Fatalf("without a CRM: status %d", status)
 	}
 	checkErrorPage(b)
 	if diff := cmp.Diff(typed, b.sends()); diff != "" {
@@ -191,15 +192,16 @@ func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
 	text := evaluate[string](b, `document.querySelector("`+summary+`").innerText`)
 	for _, jargon := range []string{"CRM", "503", "upstream", "token", "dial"} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(jargon)) {
-			t.Errorf("the visitor gets to read %q", jargon)
+			t.Errorf("the page shows %q", jargon)
 		}
 	}
 }
 
-// summary selects what tells of the errors, on the visitor's own page and on the built-in one.
+// summary selects the error summary of the visitor's own page and of the built-in page.
 const summary = ":is(.telecrm-summary, .summary)"
 
-// checkErrorPage expects an error page, with errors about these inputs in this order and the way to each of them.
+// checkErrorPage expects an error page with errors about the given inputs, in this order, with
+// links to them.
 func checkErrorPage(b *tab, wrong ...string) {
 	b.t.Helper()
 	words := page.Shipped().For(evaluate[string](b, "document.documentElement.lang"))
@@ -207,18 +209,18 @@ func checkErrorPage(b *tab, wrong ...string) {
 		b.t.Errorf("the title is %q", got)
 	}
 	if !evaluate[bool](b, `document.activeElement.matches("`+summary+`")`) {
-		b.t.Errorf("the focus is not on the summary, but on %s", evaluate[string](b, "document.activeElement.outerHTML"))
+		b.t.Errorf("the focus is on %s, not on the summary", evaluate[string](b, "document.activeElement.outerHTML"))
 	}
 	if !evaluate[bool](b, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("`+summary+` h1, `+summary+` h2").getBoundingClientRect())`) {
-		b.t.Error("the heading of the summary is out of sight")
+		b.t.Error("the heading of the summary is not visible")
 	}
 	if got := evaluate[string](b, "String(window.injected)"); got != "undefined" {
-		b.t.Errorf("a script from the visitor's text has run: %s", got)
+		b.t.Errorf("a script in the visitor's text ran: %s", got)
 	}
 	if got := evaluate[[]string](b, `Array.from(document.querySelectorAll("[for], [aria-describedby], [aria-labelledby]"),
 		e => ["for", "aria-describedby", "aria-labelledby"].map(name => e.getAttribute(name) || "").join(" ").split(" ")).flat()
 		.filter(id => id && !document.getElementById(id))`); len(got) > 0 {
-		b.t.Errorf("elements refer to %q, which the page does not have", got)
+		b.t.Errorf("elements refer to missing ids: %q", got)
 	}
 
 	links := evaluate[[]string](b, `Array.from(document.querySelectorAll("`+summary+` a"), a => a.getAttribute("href"))`)
@@ -228,10 +230,10 @@ func checkErrorPage(b *tab, wrong ...string) {
 		focused = append(focused, evaluate[string](b, "document.activeElement.name || document.activeElement.outerHTML"))
 	}
 	if diff := cmp.Diff(append([]string{}, wrong...), focused); diff != "" {
-		b.t.Errorf("the summary's links do not lead to what is wrong (-want +focused):\n%s", diff)
+		b.t.Errorf("inputs that the summary links to (-want +focused):\n%s", diff)
 	}
 	invalid := evaluate[[]string](b, `Array.from(document.querySelectorAll('form [aria-invalid="true"]'), e => e.name)`)
 	if diff := cmp.Diff(append([]string{}, wrong...), invalid); diff != "" {
-		b.t.Errorf("other controls are marked as wrong (-want +marked):\n%s", diff)
+		b.t.Errorf("controls marked as invalid (-want +marked):\n%s", diff)
 	}
 }

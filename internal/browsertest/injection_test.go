@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// injections are texts that run, or load something, where a page does not keep them in their place.
+// injections has texts that run or load something if a page does not escape them.
 var injections = []string{
 	`"><img src=x onerror="window.injected=1">`,
 	`' onfocus='window.injected=1' autofocus='`,
@@ -23,12 +23,13 @@ var injections = []string{
 	`&lt;script&gt;window.injected=1&lt;/script&gt;&#34;&gt;`,
 }
 
-// No text that is posted runs on the page that shows it again, neither on the visitor's own nor on the built-in one.
+// Posted text does not run on the page that shows it again, neither the visitor's own nor the
+// built-in one.
 func TestPostedTextNeverRuns(t *testing.T) {
 	for name, edits := range map[string][]string{"own page": nil, "built-in page": {"form enquiry", "form enquiry\nform_page /no-such-page"}} {
 		t.Run(name, func(t *testing.T) {
 			s, b := startSite(t, edits...), openTab(t)
-			// A date, or the like, that is none.
+			// An invalid date, number or similar value.
 			b.witness.permit(s.pages+"/contact", "The specified value ")
 			var clean []string
 			for _, text := range append([]string{"harmless"}, injections...) {
@@ -36,13 +37,13 @@ func TestPostedTextNeverRuns(t *testing.T) {
 				names := evaluate[[]string](b, postEverywhere(text))
 				b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
 				if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
-					t.Fatalf("%q is answered with status %d", text, status)
+					t.Fatalf("%q: status %d", text, status)
 				}
-				// What runs when it gets the focus has its chance.
+				// Text that runs on focus gets the focus.
 				evaluate[any](b, `for (const e of document.querySelectorAll("a, input, select, textarea, button")) e.focus(); void 0`)
 				b.do(chromedp.Click(chromedp.CSS(summary + " a")))
 				if evaluate[bool](b, `"injected" in window`) {
-					t.Errorf("%q has run", text)
+					t.Errorf("%q ran", text)
 				}
 				elements := evaluate[[]string](b, `Array.from(document.querySelectorAll("*"), e => e.localName + " " + e.getAttributeNames().sort())`)
 				if clean == nil {
@@ -59,14 +60,14 @@ func TestPostedTextNeverRuns(t *testing.T) {
 				}
 			}
 			if leads := s.leads(t); len(leads) > 0 {
-				t.Errorf("%d leads were made", len(leads))
+				t.Errorf("%d leads were created", len(leads))
 			}
 		})
 	}
 }
 
-// postEverywhere has all controls of the page's form send text, whatever a visitor could do with them, and lists those
-// that show what is typed.
+// postEverywhere posts text in all controls of the page's form, even where a visitor could not type
+// it, and lists the controls that show typed text.
 func postEverywhere(text string) string {
 	return `(text => {
 		const shown = [];

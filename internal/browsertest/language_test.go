@@ -36,7 +36,7 @@ var (
 	hindi  = []any{"संपर्क करें", "आपका नाम", "फ़ोन नंबर", "कर्मचारियों की संख्या", "आने की तारीख", "मुझे फ़ोन किया जा सकता है", "भेजें"}
 )
 
-// Messages are in the page's language and run in its direction, whatever the labels in them are written in.
+// Messages have the language and the direction of the page, whatever script their labels use.
 func TestPagesInOtherLanguages(t *testing.T) {
 	for _, test := range []struct {
 		name, lang, attributes, direction string
@@ -63,7 +63,8 @@ func TestPagesInOtherLanguages(t *testing.T) {
 	}
 }
 
-// The site's own script asks for messages in the page's language, and has its own words from the form.
+// The site's script requests messages in the page's language, and takes its own words from the
+// form.
 func TestEnhancedFormSpeaksThePagesLanguage(t *testing.T) {
 	dir := t.TempDir()
 	script, err := os.ReadFile(filepath.Join("..", "..", "example", "site", "enhance.js"))
@@ -95,7 +96,7 @@ func TestEnhancedFormSpeaksThePagesLanguage(t *testing.T) {
 		}
 		want := "त्रुटि: " + page.Shipped().For("hi").Message(page.Fault{Code: "TYPE_PHONE", Label: "Phone"})
 		if got := evaluate[string](b, `document.querySelector("[data-fs-error]").textContent`); got != want {
-			t.Errorf("the author's own place for the message says %q, want %q", got, want)
+			t.Errorf("the author's element for the message has %q, want %q", got, want)
 		}
 		if got := evaluate[string](b, `document.querySelector(".telecrm-summary h2").textContent`); got != "एक समस्या है" {
 			t.Errorf("the heading is %q", got)
@@ -103,7 +104,7 @@ func TestEnhancedFormSpeaksThePagesLanguage(t *testing.T) {
 	}
 }
 
-// The built-in page is in the language that the browser asks for.
+// The built-in page is in the browser's language.
 func TestBuiltinPageInArabic(t *testing.T) {
 	s, b := startSite(t, "form enquiry", "form enquiry\nform_page /no-such-page"), openTab(t)
 	call(b, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": "ar-EG, en;q=0.8"}})
@@ -113,12 +114,12 @@ func TestBuiltinPageInArabic(t *testing.T) {
 	checkErrorPage(b, "name", "phone", "email", "employees", "visit_date", "consent")
 	b.checkWords("ar", "rtl", "Email")
 	if got := evaluate[string](b, `getComputedStyle(document.body).direction`); got != "rtl" {
-		t.Errorf("the page runs %s", got)
+		t.Errorf("direction of the page: %s", got)
 	}
 	b.takePicture("error-arabic-builtin.png")
 }
 
-// sendWrong sends a form in which nothing is right.
+// sendWrong sends a form in which every input is invalid.
 func (b *tab) sendWrong(s *site) {
 	b.t.Helper()
 	b.do(
@@ -129,12 +130,12 @@ func (b *tab) sendWrong(s *site) {
 	)
 	b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)
 	if status := b.press(submitButton); status != http.StatusUnprocessableEntity {
-		b.t.Fatalf("the answer has status %d", status)
+		b.t.Fatalf("status %d", status)
 	}
 }
 
-// checkWords expects the heading and the messages in the language, running in its direction, with a date that is read
-// from the left.
+// checkWords expects the heading and the messages in the given language and direction, with a date
+// from left to right.
 func (b *tab) checkWords(lang, direction, email string) {
 	b.t.Helper()
 	words := page.Shipped().For(lang)
@@ -145,10 +146,10 @@ func (b *tab) checkWords(lang, direction, email string) {
 	if want := isolated.Replace(words.Message(page.Fault{Code: "TYPE_EMAIL", Label: email})); len(texts) != 6 || texts[2] != want {
 		b.t.Errorf("the messages are %q; the third should be %q", texts, want)
 	}
-	// The last is the operator's, whose direction is not known.
+	// The last message is the operator's, whose direction is unknown.
 	runs := evaluate[[]string](b, `Array.from(document.querySelectorAll("`+summary+` :is(h1, h2, li:not(:last-child) a)"), e => getComputedStyle(e).direction)`)
 	if !slices.Equal(runs, slices.Repeat([]string{direction}, 6)) {
-		b.t.Errorf("the words run %q", runs)
+		b.t.Errorf("directions of the messages: %q", runs)
 	}
 	if !evaluate[bool](b, `(() => {
 		const walker = document.createTreeWalker(document.querySelector("`+summary+`"), NodeFilter.SHOW_TEXT);
@@ -159,9 +160,9 @@ func (b *tab) checkWords(lang, direction, email string) {
 		}
 		return false;
 	})()`) {
-		b.t.Error("the example of a date is not read from the left")
+		b.t.Error("the example date is not left to right")
 	}
 }
 
-// isolated takes out the marks around a label, which a page has as elements.
+// isolated removes the isolates around a label, because a page has elements instead.
 var isolated = strings.NewReplacer("\u2068", "", "\u2069", "")

@@ -11,10 +11,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// screenshotsEnv names a folder that TestPagesFit writes pictures of the pages into.
+// screenshotsEnv names the folder for screenshots of the pages.
 const screenshotsEnv = "CADDY_TELECRM_SCREENSHOTS"
 
-// screen is what a page is looked at on.
+// screen is a screen size for layout checks.
 type screen struct {
 	name          string
 	width, height int64
@@ -54,7 +54,7 @@ func TestPagesFit(t *testing.T) {
 	checkLayout(b, "sandbox")
 }
 
-// checkLayout looks at the page on each screen in light and in dark.
+// checkLayout checks the page on each screen, in light and in dark.
 func checkLayout(b *tab, page string) {
 	b.t.Helper()
 	for _, screen := range screens {
@@ -74,7 +74,7 @@ func checkLayout(b *tab, page string) {
 	call(b, emulation.ClearDeviceMetricsOverride, struct{}{})
 }
 
-// checkColors expects dark text on a light page, or the other way round.
+// checkColors expects dark text on a light page, or light text on a dark one.
 func checkColors(b *tab, page, scheme string) {
 	b.t.Helper()
 	got := evaluate[string](b, `(() => {
@@ -83,11 +83,11 @@ func checkColors(b *tab, page, scheme string) {
 		return light(style.backgroundColor) > light(style.color) ? "light" : "dark";
 	})()`)
 	if got != scheme {
-		b.t.Errorf("the %s page is %s where %s is asked for", page, got, scheme)
+		b.t.Errorf("the %s page is %s, want %s", page, got, scheme)
 	}
 }
 
-// takePicture writes a picture of the whole page, if somebody wants to look at them.
+// takePicture writes a screenshot of the whole page, if screenshotsEnv is set.
 func (b *tab) takePicture(name string) {
 	b.t.Helper()
 	dir := os.Getenv(screenshotsEnv)

@@ -1,4 +1,5 @@
-// Package browsertest has a real browser go through the demo of Caddyfile.example, served by the real binary.
+// Package browsertest runs a real browser against the demo of Caddyfile.example, served by the real
+// binary.
 package browsertest
 
 import (

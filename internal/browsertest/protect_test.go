@@ -15,16 +15,17 @@ import (
 
 const trap = "subject_2"
 
-// Nobody meets the trap, whatever the site's policy makes of its style, and what people send is a lead like any other.
+// Visitors do not notice the trap, even if the site's policy blocks its style, and their posts
+// become normal leads.
 func TestProtectedForm(t *testing.T) {
 	caddyproc.InstallPackages(t)
 	for _, test := range []struct {
 		name, header string
-		complaint    string // what the console may say of the policy
+		complaint    string // console message about the policy
 	}{
 		{"no policy", "", ""},
 		{"a policy against styles", `header Content-Security-Policy "style-src 'self'"`, ""},
-		// It comes into the header last of all, so the page is made without knowing it.
+		// The header is added last, so the plugin does not see the policy.
 		{"a late policy against styles", `header >Content-Security-Policy "style-src 'self'"`, "Applying inline style violates the following Content Security Policy directive"},
 		{"a style sheet that hides", "rewrite /style.css /hiding.css\nheader /hiding.css Content-Type text/css\nrespond /hiding.css \"[hidden] { display: none !important }\"", ""},
 	} {
@@ -55,7 +56,7 @@ func TestProtectedForm(t *testing.T) {
 			checkUnseen(b)
 			b.fill(byName("phone"), "081234 56789")
 			if status := b.press(submitButton); status != http.StatusOK || b.path() != "/thank-you" {
-				t.Fatalf("after the form came %s with status %d", b.path(), status)
+				t.Fatalf("after the form: path %s, status %d", b.path(), status)
 			}
 			lead := strings.ToLower(fmt.Sprint(s.onlyLead(t).Fields))
 			if strings.Contains(lead, "subject") || strings.Contains(lead, "stamp") || !strings.Contains(lead, "918123456789") {
@@ -65,23 +66,24 @@ func TestProtectedForm(t *testing.T) {
 	}
 }
 
-// checkUnseen fails if the trap can be seen, scrolled to, reached with the Tab key or read out.
+// checkUnseen fails if the trap can be seen, scrolled to, reached with the Tab key or read by a
+// screen reader.
 func checkUnseen(b *tab) {
 	b.t.Helper()
 	const input = `document.querySelector("[name=` + trap + `]")`
 	if !evaluate[bool](b, input+`.value === "" && `+input+`.closest("[aria-hidden=true]") !== null`) {
-		b.t.Error("the trap is filled in, or read out")
+		b.t.Error("the trap is filled in, or visible to screen readers")
 	}
 	if evaluate[bool](b, `(() => {
 		const label = `+input+`.closest("div").getBoundingClientRect();
 		return label.width > 0 && label.bottom + window.scrollY > 0;
 	})()`) {
-		b.t.Error("the trap is on the page")
+		b.t.Error("the trap is visible")
 	}
 	if !evaluate[bool](b, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`) {
 		b.t.Error("the page scrolls sideways")
 	}
-	// The trap would come before the form's first control.
+	// The trap is before the form's first control.
 	evaluate[any](b, `document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute("tabindex")`)
 	for reached := []string{}; !slices.Contains(reached, "name"); {
 		b.do(chromedp.KeyEvent(kb.Tab))

@@ -14,7 +14,7 @@ import (
 // demoEnterprise is the workspace of Caddyfile.example.
 const demoEnterprise = "66aa00bb11cc22dd33ee44ff"
 
-// hostile is what somebody might type to take over the page of whoever reads it.
+// hostile is text that an attacker might type to take over the page that shows it.
 const hostile = `</h2><img src=x onerror="window.injected = true"><script>window.injected = true</script>{{.}}`
 
 func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
@@ -29,10 +29,10 @@ func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
 	s.postCallback(t, "+91 81234 56789")
 	eventually(t, actionTimeout, "the lead to arrive", func() bool { return countLeads(b) == 1 })
 	if got := evaluate[string](b, "String(window.notReloaded)"); got != "true" {
-		t.Error("the page was loaded anew for the lead")
+		t.Error("the page was reloaded for the lead")
 	}
 	if got := evaluate[string](b, `document.getElementById("news").textContent`); got != "New lead: "+hostile {
-		t.Errorf("a screen reader hears %q", got)
+		t.Errorf("the status for screen readers is %q", got)
 	}
 
 	s.updateLead(t, s.onlyLead(t).ID, `{"fields":{"city":"Pune"}}`)
@@ -48,7 +48,7 @@ func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
 	b.open(s.sandbox)
 	reloaded := shownLeads(b)
 	if diff := cmp.Diff(live, reloaded); diff != "" {
-		t.Errorf("the page shows something else after a reload without scripts (-live +reloaded):\n%s", diff)
+		t.Errorf("page after a reload without scripts (-live +reloaded):\n%s", diff)
 	}
 	if len(reloaded) != 1 || !strings.Contains(reloaded[0], "918123456789") {
 		t.Errorf("the page shows the leads %q", reloaded)
@@ -70,11 +70,11 @@ func (s *site) postCallback(t *testing.T, phone string) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("posting the form led to status %d", resp.StatusCode)
+		t.Fatalf("posting the form: status %d", resp.StatusCode)
 	}
 }
 
-// updateLead updates a lead as the demo site's account could.
+// updateLead updates a lead with the demo's token.
 func (s *site) updateLead(t *testing.T, id, body string) {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join("..", "..", "example", "sandbox-token.txt"))
@@ -94,7 +94,7 @@ func (s *site) updateLead(t *testing.T, id, body string) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("updating the lead led to status %d", resp.StatusCode)
+		t.Fatalf("updating the lead: status %d", resp.StatusCode)
 	}
 }
 
@@ -102,11 +102,12 @@ func countLeads(b *tab) int {
 	return evaluate[int](b, `document.querySelectorAll("#leads > li").length`)
 }
 
-// shownLeads returns the text of the leads on the sandbox's page, after a look at whether text is all they are.
+// shownLeads returns the text of the leads on the sandbox's page, and checks that they contain only
+// text.
 func shownLeads(b *tab) []string {
 	b.t.Helper()
 	if got := evaluate[string](b, "String(window.injected)"); got != "undefined" {
-		b.t.Errorf("a script from the visitor's text has run: %s", got)
+		b.t.Errorf("a script in the visitor's text ran: %s", got)
 	}
 	if got := evaluate[int](b, `document.querySelectorAll("#leads :is(script, img)").length`); got != 0 {
 		b.t.Errorf("%d elements from the visitor's text are on the page", got)

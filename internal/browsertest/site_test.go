@@ -18,18 +18,19 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
-// unreachableCRM is an address at which nothing listens: port 1 belongs to a service that died out.
+// unreachableCRM is an address at which nothing listens. Port 1 belongs to an obsolete service.
 const unreachableCRM = "http://localhost:1/autoupdate/v2"
 
-// site is a running demo: the pages and, beside them, the sandbox that stands in for TeleCRM.
+// site is a running demo: the pages, and the sandbox that stands in for TeleCRM.
 type site struct {
 	*caddyproc.Process
 	pages   string   // URL without a path
-	sandbox string   // likewise
-	private []string // what the log must not hold
+	sandbox string   // URL without a path
+	private []string // texts that must not be in the log
 }
 
-// startSite runs the demo on ports of its own until the test ends. Edits are pairs of old and new text in the Caddyfile.
+// startSite runs the demo on free ports until the test ends. Edits are pairs of old and new text in
+// the Caddyfile.
 func startSite(t *testing.T, edits ...string) *site {
 	t.Helper()
 	pages, crm := caddyproc.FreePort(t), caddyproc.FreePort(t)
@@ -43,7 +44,7 @@ func startSite(t *testing.T, edits ...string) *site {
 	return s
 }
 
-// keepOut has the test fail if the log ever holds one of the texts.
+// keepOut makes the test fail if the log contains one of the texts.
 func (s *site) keepOut(texts ...string) { s.private = append(s.private, texts...) }
 
 func (s *site) checkLog(t *testing.T) {
@@ -51,13 +52,13 @@ func (s *site) checkLog(t *testing.T) {
 	text := s.Log()
 	for _, private := range s.private {
 		if strings.Contains(text, private) {
-			t.Errorf("the site's log holds what a visitor typed, %q:\n%s", private, text)
+			t.Errorf("the site's log contains visitor text, %q:\n%s", private, text)
 		}
 	}
 }
 
-// demoConfig writes a copy of Caddyfile.example with other ports and an outbox of its own, without a rate limit, and without
-// the admin endpoint, whose port is fixed.
+// demoConfig writes a copy of Caddyfile.example with other ports and another outbox, without a rate
+// limit, and without the admin endpoint, whose port is fixed.
 func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 	t.Helper()
 	example, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile.example"))
@@ -68,16 +69,16 @@ func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 	const outbox = "example/outbox.db"
 	for _, old := range []string{"\n{\n", "8080", "8081", outbox} {
 		if !strings.Contains(text, old) {
-			t.Fatalf("Caddyfile.example has no %q to put something else for", old)
+			t.Fatalf("Caddyfile.example: %q not found", old)
 		}
 	}
 	for i := 0; i < len(edits); i += 2 {
 		if !strings.Contains(text, edits[i]) {
-			t.Fatalf("Caddyfile.example has no %q to edit", edits[i])
+			t.Fatalf("Caddyfile.example: %q not found, cannot edit it", edits[i])
 		}
 		text = strings.ReplaceAll(text, edits[i], edits[i+1])
 	}
-	// A test sends more in a minute than any visitor.
+	// A test sends more posts per minute than a visitor.
 	text = strings.ReplaceAll(text, "thank_you /thank-you\n", "thank_you /thank-you\n\t\trate_limit off\n")
 	text = strings.Replace(text, "\n{\n", "\n{\n\tadmin off\n", 1)
 	text = strings.NewReplacer("8080", pages, "8081", crm, outbox, filepath.Join(t.TempDir(), "outbox.db")).Replace(text)
@@ -88,7 +89,7 @@ func demoConfig(t *testing.T, edits []string, pages, crm string) string {
 	return config
 }
 
-// leads returns what the sandbox has stored.
+// leads returns the leads in the sandbox.
 func (s *site) leads(t *testing.T) []sandbox.Lead {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.sandbox+"/leads.json", nil)
@@ -110,17 +111,17 @@ func (s *site) leads(t *testing.T) []sandbox.Lead {
 	return leads
 }
 
-// onlyLead returns the one lead that the sandbox has stored.
+// onlyLead returns the only lead in the sandbox.
 func (s *site) onlyLead(t *testing.T) sandbox.Lead {
 	t.Helper()
 	leads := s.leads(t)
 	if len(leads) != 1 {
-		t.Fatalf("the sandbox has %d leads, not 1; the site's log:\n%s", len(leads), s.Log())
+		t.Fatalf("the sandbox has %d leads, want 1; the site's log:\n%s", len(leads), s.Log())
 	}
 	return leads[0]
 }
 
-// eventually polls until ok reports true. details, if given, say more when the time is up.
+// eventually polls until ok returns true. On a timeout it prints details.
 func eventually(t *testing.T, timeout time.Duration, what string, ok func() bool, details ...func() string) {
 	t.Helper()
 	deadline := time.NewTimer(timeout)
@@ -135,7 +136,7 @@ func eventually(t *testing.T, timeout time.Duration, what string, ok func() bool
 			for _, detail := range details {
 				more.WriteString("\n" + detail())
 			}
-			t.Fatalf("waited %v in vain for %s%s", timeout, what, &more)
+			t.Fatalf("timeout after %v waiting for %s%s", timeout, what, &more)
 		}
 	}
 }

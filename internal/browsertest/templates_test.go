@@ -18,8 +18,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
-// templates are pages with a contact form of site templates that others have published: the npm package, its folder that
-// is the site, and the page.
+// templates lists contact pages of published site templates: the npm package, the folder of the
+// site in it, and the page.
 var templates = [][3]string{
 	{"@getbase/base", "", "/index.html"},
 	{"material-kit", "", "/examples/landing-page.html"},
@@ -31,8 +31,8 @@ var templates = [][3]string{
 	{"startbootstrap-modern-business", "dist", "/contact.html"},
 }
 
-// On the pages of templates, whose authors know nothing of us, every control keeps its value, the errors can be found and
-// read, and no rule of accessibility is broken that was kept before.
+// On the pages of third-party templates, every control keeps its value, the errors can be found and
+// read, and there are no new accessibility violations.
 func TestTemplates(t *testing.T) {
 	caddyproc.InstallPackages(t)
 	for _, template := range templates {
@@ -56,11 +56,11 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// templateSite is a template that is served with its form tied to the plugin.
+// templateSite is a running site from a template, whose form posts to the plugin.
 type templateSite struct {
 	page     string   // URL
-	controls []string // names of those that the visitor fills in, each once
-	form     string   // selects it
+	controls []string // names of the controls that the visitor fills in
+	form     string   // CSS selector
 }
 
 func startTemplate(t *testing.T, name, folder, file string) *templateSite {
@@ -127,8 +127,8 @@ var (
 	typePattern    = regexp.MustCompile(`(?is)\stype="([^"]*)"`)
 )
 
-// tieForm does to a page what its owner has to: the form with the message posts to the plugin, and its controls have
-// names. It returns the names of those that the visitor fills in.
+// tieForm adapts a page as its owner has to: the form with the message posts to the plugin, and its
+// controls have names. It returns the names of the controls that the visitor fills in.
 func tieForm(t *testing.T, source string) (adapted string, controls []string) {
 	t.Helper()
 	unnamed := 0
@@ -167,7 +167,8 @@ func tieForm(t *testing.T, source string) (adapted string, controls []string) {
 	return adapted, controls
 }
 
-// fillIn fills the form in, all of it wrongly, and returns what it would send.
+// fillIn fills in every control of the form with an invalid value, and returns what the form would
+// send.
 func (s *templateSite) fillIn(b *tab) (typed []string) {
 	b.t.Helper()
 	b.open(s.page)
@@ -188,7 +189,8 @@ func (s *templateSite) fillIn(b *tab) (typed []string) {
 	return typed
 }
 
-// sends lists what the form would send now, without what is never shown again and what is between it and the plugin.
+// sends lists what the form would send now, without values that are never shown again and without
+// the plugin's own inputs.
 func (s *templateSite) sends(b *tab) []string {
 	b.t.Helper()
 	form := `document.querySelector(` + quote(s.form) + `)`
@@ -196,12 +198,12 @@ func (s *templateSite) sends(b *tab) []string {
 		.filter(([name]) => `+form+`.elements[name].type != "password").map(([name, value]) => name + "=" + value)`)
 }
 
-// send sends the form and looks at the page that comes back.
+// send sends the form and checks the error page.
 func (s *templateSite) send(b *tab, typed []string) {
 	b.t.Helper()
-	// Not by a click: the buttons of some templates wait for a script of a form service.
+	// Some templates' buttons only work with the script of a form service, so it does not click.
 	if status := b.load(submit(s.form)); status != http.StatusUnprocessableEntity {
-		b.t.Fatalf("the answer has status %d", status)
+		b.t.Fatalf("status %d", status)
 	}
 	if diff := cmp.Diff(typed, s.sends(b)); diff != "" {
 		b.t.Errorf("the page does not keep what was typed (-typed +kept):\n%s", diff)
@@ -209,7 +211,7 @@ func (s *templateSite) send(b *tab, typed []string) {
 	s.checkErrors(b)
 }
 
-// submit sends the form that the selector selects.
+// submit sends the form with the given selector.
 func submit(selector string) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := chromedp.Evaluate[any]("HTMLFormElement.prototype.submit.call(document.querySelector("+quote(selector)+")); void 0")(ctx, target)
@@ -222,27 +224,27 @@ func (s *templateSite) checkErrors(b *tab) {
 	if got := evaluate[string](b, "document.title"); !strings.HasPrefix(got, "Error: ") {
 		b.t.Errorf("the title is %q", got)
 	}
-	// Browsers give it once the page has been laid out.
+	// Browsers set the focus after the layout.
 	eventually(b.t, actionTimeout, "the focus on the summary", func() bool {
 		return evaluate[string](b, "document.activeElement.className") == "telecrm-summary"
 	})
-	// Nothing that is fixed to the window's edge covers the heading.
+	// Elements that are fixed to the window do not cover the heading.
 	if got := evaluate[string](b, `(heading => {
 		const box = heading.getBoundingClientRect(), there = document.elementFromPoint(box.left + 5, box.top + box.height / 2);
 		return there === heading || heading.contains(there) ? "" : (there ? there.outerHTML.slice(0, 200) : "nothing") + " at " + box.top;
 	})(document.querySelector(".telecrm-summary h2"))`); got != "" {
-		b.t.Errorf("where the summary's heading should be seen is %s", got)
+		b.t.Errorf("the summary's heading is covered by %s", got)
 	}
 	focused := evaluate[[]string](b, `Array.from(document.querySelectorAll(".telecrm-summary a"), link => { link.click(); return document.activeElement.name || link.href; })`)
 	if diff := cmp.Diff(s.controls, focused); diff != "" {
-		b.t.Errorf("the links do not lead to the controls (-want +focused):\n%s", diff)
+		b.t.Errorf("controls that the links lead to (-want +focused):\n%s", diff)
 	}
 	if got := evaluate[[]string](b, `Array.from(document.querySelectorAll("`+strings.ReplaceAll(s.form, `"`, `'`)+` [aria-describedby]"), e => e.getAttribute("aria-describedby").split(" "))
 		.flat().filter(id => document.querySelectorAll("#" + CSS.escape(id)).length != 1)`); len(got) > 0 {
-		b.t.Errorf("controls are described by %q, which the page does not have once", got)
+		b.t.Errorf("controls are described by ids that are missing or not unique: %q", got)
 	}
 	if got := evaluate[[]string](b, `Array.from(`+`document.querySelector(`+quote(s.form)+`).elements).filter(e => e.name && !["hidden", "file", "submit", "button", "radio"].includes(e.type) &&
 		e.localName != "fieldset" && (e.getAttribute("aria-invalid") != "true" || !e.matches("[aria-describedby], fieldset[aria-describedby] *"))).map(e => e.name)`); len(got) > 0 {
-		b.t.Errorf("not marked as wrong: %q", got)
+		b.t.Errorf("not marked as invalid: %q", got)
 	}
 }
