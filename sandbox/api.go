@@ -29,13 +29,13 @@ const (
 
 var errBodyTooLarge = fmt.Errorf("the request body is larger than %d bytes", maxBody)
 
-// answer is a complete HTTP answer, so that it can be made long before it is written, or never be written.
+// answer is a complete HTTP answer, which can be written later or never.
 type answer struct {
 	status      int
 	contentType string
 	header      http.Header
 	body        []byte
-	leadID      string // of the lead that making this answer stored or changed
+	leadID      string // of the lead that the request stored or changed
 }
 
 // apiRequest is an API request whose body has been read.
@@ -64,12 +64,13 @@ func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if !s.wait(r.Context(), s.cfg.Latency) || fault.Drop {
 		cutConnection()
 	}
-	// Clients compare a lead's time of creation with the server's clock, so both must be the same one.
+	// Clients compare a lead's time of creation with the server's clock, so both must use the same
+	// clock.
 	w.Header().Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat))
 	ans.write(w)
 }
 
-// cutConnection ends the request without an answer, in the way net/http provides for it.
+// cutConnection ends the request without an answer.
 func cutConnection() {
 	panic(http.ErrAbortHandler)
 }
@@ -82,8 +83,8 @@ func readRequest(r *http.Request) apiRequest {
 	return apiRequest{Request: r, body: body, bodyErr: err}
 }
 
-// handle is the API's normal behaviour. An unknown path or method is answered with HTML, as the live service is known to
-// do: nothing behind the gateway saw the request.
+// handle implements the API's normal behaviour. An unknown path or method is answered with HTML,
+// like the live service, whose gateway answers these.
 func (s *Sandbox) handle(r apiRequest) answer {
 	to := routeOf(r.Request)
 	if to.allow == "" {
@@ -120,8 +121,9 @@ func (s *Sandbox) handle(r apiRequest) answer {
 	return htmlAnswer(http.StatusNotFound)
 }
 
-// authorize checks token and enterprise. Both faults have one status and one code, see
-// https://docs.telecrm.in/authentication; only the message tells them apart. Each API refuses the other's token.
+// authorize checks the token and the enterprise. Both errors have the same status and code (see
+// https://docs.telecrm.in/authentication) and different messages. Each API refuses the other's
+// token.
 func (s *Sandbox) authorize(r apiRequest, to route) (answer, bool) {
 	sent := r.Header.Values("Authorization")
 	token := s.cfg.Token
@@ -170,7 +172,8 @@ type errorDetail struct {
 	LeadID  string `json:"lead_id,omitempty"`
 }
 
-// errorAnswer is the documented error envelope. See https://docs.telecrm.in/sync-api/overview.
+// errorAnswer returns an error in the documented envelope. See
+// https://docs.telecrm.in/sync-api/overview.
 func errorAnswer(status int, code, message string) answer {
 	return jsonAnswer(status, errorBody{errorDetail{Code: code, Message: message}})
 }
@@ -206,5 +209,5 @@ func (a answer) write(w http.ResponseWriter) {
 	h.Set("Content-Type", a.contentType)
 	maps.Copy(h, a.header)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client may be gone, which is its right
+	_, _ = w.Write(a.body) // the client may have disconnected
 }

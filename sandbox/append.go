@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// appendActions follows https://docs.telecrm.in/sync-api/actions/create: an action of a type that cannot be written has the
-// whole request refused, and one with a fault in it is ignored. Of a custom action, a field with an invalid value is left
-// out and the rest stored, as in a create.
+// appendActions follows https://docs.telecrm.in/sync-api/actions/create: the whole request is
+// refused if an action's type cannot be written, and an invalid action is ignored. A field of a
+// custom action with an invalid value is omitted and the rest stored, as in a create.
 func (s *Sandbox) appendActions(id string, body []byte) answer {
 	req, err := parseLead(body, "actions")
 	if err == nil && len(req.actions) == 0 {
@@ -35,7 +35,7 @@ func (s *Sandbox) appendActions(id string, body []byte) answer {
 	return ans
 }
 
-// writable reports whether the entry has a type that can be written: a payment or a custom action's.
+// writable reports whether the entry's type can be written: a payment or a custom action.
 func (d *draft) writable(entry any) bool {
 	object, _ := entry.(map[string]any)
 	kind, _ := object["type"].(string)

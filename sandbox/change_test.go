@@ -20,11 +20,11 @@ const (
 	asyncToken = "async-token"
 )
 
-// known is a lead of the default schema.
+// known is a valid lead for the default schema.
 const known = `{"fields":{"phone":"918123456789","name":"Ravi Menon","status":"Won","source":"Expo"},
 	"actions":[{"type":"1042","fields":{"note":"first"}}]}`
 
-// ask sends one request. A body makes it a POST.
+// ask sends one request: a POST if it has a body.
 func ask(t *testing.T, s *sandbox.Sandbox, path, token, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	method := http.MethodGet
@@ -41,7 +41,7 @@ func ask(t *testing.T, s *sandbox.Sandbox, path, token, body string) *httptest.R
 	return w
 }
 
-// clock is moved by hand.
+// clock is a clock that the test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) config(cfg *sandbox.Config) {
@@ -51,7 +51,7 @@ func (c *clock) config(cfg *sandbox.Config) {
 
 func withAsync(c *sandbox.Config) { c.AsyncToken = asyncToken }
 
-// newKnown returns a sandbox that has the known lead, and its id.
+// newKnown returns a sandbox with the known lead, and the lead's id.
 func newKnown(t *testing.T, change ...func(*sandbox.Config)) (s *sandbox.Sandbox, id string) {
 	t.Helper()
 	s = newSandbox(t, append(change, withAsync)...)
@@ -67,7 +67,7 @@ func onlyLead(t *testing.T, s *sandbox.Sandbox) sandbox.Lead {
 	return leads[0]
 }
 
-// checkAnswer checks status and JSON body; a body without { is an error's code.
+// checkAnswer checks the status and the JSON body. A body without { is an error code.
 func checkAnswer(t *testing.T, w *httptest.ResponseRecorder, status int, body string) {
 	t.Helper()
 	if w.Code != status {
@@ -152,7 +152,7 @@ func TestUpdate(t *testing.T) {
 				maps.Copy(want.Fields, tt.set)
 			}
 			if tt.status == 200 {
-				want.Remarks = after.Remarks // those of what was dropped
+				want.Remarks = after.Remarks // of dropped parts
 			}
 			if diff := cmp.Diff(want, after); diff != "" {
 				t.Errorf("stored lead (-want +got):\n%s", diff)

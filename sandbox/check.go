@@ -17,15 +17,16 @@ var (
 	moneySyntax = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
 )
 
-// maxDate is the end of the year 9999 in epoch milliseconds; a larger number is in microseconds by mistake.
+// maxDate is the end of the year 9999 in epoch milliseconds; a larger number is probably in
+// microseconds.
 const maxDate = 253_402_300_799_999
 
-// maxEmail is the longest address that mail can be sent to (RFC 5321, erratum 1690).
+// maxEmail is the length of the longest valid email address (RFC 5321, erratum 1690).
 const maxEmail = 254
 
-// problem says why the value cannot be stored in the field, or "". The rules are those of
-// https://docs.telecrm.in/concepts/field-types. Nulls and empty values are refused for every type: what TeleCRM does with
-// them is not documented, and a client has no reason to send any.
+// problem returns why the value cannot be stored in the field, or "". The rules are those of
+// https://docs.telecrm.in/concepts/field-types. Nulls and empty values are refused for every type:
+// TeleCRM does not document what it does with them, and clients have no reason to send them.
 func (s *Schema) problem(field Field, value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -110,7 +111,7 @@ func listProblem(t FieldType, list []any) string {
 	return ""
 }
 
-// validEmail allows white space around the address, which TeleCRM trims.
+// validEmail allows surrounding white space, which TeleCRM trims.
 func validEmail(v string) bool {
 	v = strings.TrimSpace(v)
 	addr, err := mail.ParseAddress(v)
@@ -121,11 +122,11 @@ func validEmail(v string) bool {
 	return strings.Contains(domain, ".")
 }
 
-// validDateText accepts the samples of https://docs.telecrm.in/concepts/field-types: 01/06/2026 and 01/06/2026 10:30:00,
-// day first. ISO 8601 is refused.
+// validDateText accepts the samples of https://docs.telecrm.in/concepts/field-types: 01/06/2026 and
+// 01/06/2026 10:30:00, day first. ISO 8601 is refused.
 func validDateText(v string) bool {
 	for _, layout := range []string{"02/01/2006", "02/01/2006 15:04:05"} {
-		// time.Parse is lax about digits; a text of another length is not in the format.
+		// time.Parse accepts single digits, so check the length too.
 		if _, err := time.Parse(layout, v); err == nil && len(v) == len(layout) {
 			return true
 		}

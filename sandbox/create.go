@@ -8,14 +8,15 @@ import (
 	"slices"
 )
 
-// leadRequest is the body of a request after its outer shape was checked.
+// leadRequest is the body of a request with a valid outer shape.
 type leadRequest struct {
 	fields  map[string]any
 	actions []any
 }
 
-// createAnswer is the body of a 201, and of the 200 that appending actions is answered with. See
-// https://docs.telecrm.in/sync-api/leads/create and https://docs.telecrm.in/sync-api/actions/create.
+// createAnswer is the body of a 201, and of the 200 of an append. See
+// https://docs.telecrm.in/sync-api/leads/create and
+// https://docs.telecrm.in/sync-api/actions/create.
 type createAnswer struct {
 	LeadID  string         `json:"lead_id"`
 	Actions []actionAnswer `json:"actions"`
@@ -55,7 +56,7 @@ func (s *Sandbox) createLead(body []byte) answer {
 	return ans
 }
 
-// conflict is the answer to a lead whose identifier another one has.
+// conflict returns the answer to a lead whose identifier is taken.
 func (s *Sandbox) conflict(fields map[string]any, other string) answer {
 	name := s.schema.Identifier
 	detail := errorDetail{Code: codeLeadExists, Message: fmt.Sprintf("Lead with %s %s already exists.", name, fields[name])}
@@ -70,7 +71,7 @@ var (
 	errNoActions = errors.New(`"actions" is missing or empty`)
 )
 
-// parseLead reads a body that has no other keys than those.
+// parseLead decodes a body, which may only have the known keys.
 func parseLead(body []byte, known ...string) (leadRequest, error) {
 	decoded, err := decodeJSON(body)
 	if err != nil {
@@ -83,7 +84,7 @@ func parseLead(body []byte, known ...string) (leadRequest, error) {
 	var req leadRequest
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if !slices.Contains(known, key) {
-			return leadRequest{}, fmt.Errorf("the body has an unknown key %q", key)
+			return leadRequest{}, fmt.Errorf("body: unknown key %q", key)
 		}
 		if key == "fields" {
 			req.fields, ok = object[key].(map[string]any)

@@ -305,7 +305,8 @@ func TestNewOptions(t *testing.T) {
 	}
 }
 
-// TestNothingVanishes sends arbitrary values: each field is either stored as it was sent or remarked, never both or neither.
+// TestNothingVanishes sends arbitrary values: each field is either stored as sent or has a remark,
+// never both or neither.
 func TestNothingVanishes(t *testing.T) {
 	t.Parallel()
 	schema := sandbox.DefaultSchema()

@@ -6,8 +6,9 @@ import (
 	"net/http"
 )
 
-// fieldAnswer is one field in the answer of https://docs.telecrm.in/sync-api/enterprise/custom-fields-list. Whether
-// TeleCRM lists the standard fields is not documented; the sandbox does.
+// fieldAnswer is one field in the answer of
+// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list. Whether TeleCRM lists the
+// standard fields is not documented; the sandbox does.
 type fieldAnswer struct {
 	ID              string    `json:"id,omitempty"`
 	Type            FieldType `json:"type"`
@@ -57,7 +58,7 @@ func detailedOptions(field Field) any {
 	return options
 }
 
-// schemaID makes the id of a part of the schema, the same each time.
+// schemaID returns a stable id for a part of the schema.
 func schemaID(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:12])

@@ -9,19 +9,20 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is far deeper than any request needs; the body {"actions":[{"fields":{"tags":["x"]}}]} has a depth of 5.
+// maxDepth is far deeper than any request needs; the body {"actions":[{"fields":{"tags":["x"]}}]}
+// has a depth of 5.
 const maxDepth = 16
 
 var (
 	errNotUTF8  = errors.New("the body is not valid UTF-8")
 	errNotJSON  = errors.New("the body is not valid JSON")
 	errTooDeep  = errors.New("the body is nested too deeply")
-	errTrailing = errors.New("the body goes on after its JSON value")
+	errTrailing = errors.New("the body has data after its JSON value")
 )
 
-// decodeJSON decodes like encoding/json with UseNumber, but refuses what that lets pass: invalid UTF-8, a name that occurs
-// twice in one object, and a second value. TeleCRM's behaviour for those is not documented, and no client should rely on
-// any. Errors hold no values.
+// decodeJSON decodes like encoding/json with UseNumber, but refuses invalid UTF-8, duplicate names
+// in one object, and trailing data. TeleCRM does not document its behaviour for those, so clients
+// should not rely on any. Errors do not contain values.
 func decodeJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotUTF8

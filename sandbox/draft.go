@@ -15,7 +15,8 @@ const (
 	typePayment   = "PAYMENT"
 )
 
-// paymentRules are the keys of a payment and what each may hold. See https://docs.telecrm.in/concepts/actions.
+// paymentRules maps the keys of a payment to their allowed values. See
+// https://docs.telecrm.in/concepts/actions.
 var paymentRules = map[string]func(string) bool{
 	"status":   oneOf("PENDING", "COMPLETED", "FAILED", "REFUNDED", "CANCELLED", "PROCESSING"),
 	"currency": oneOf("INR", "USD", "PKR", "AED", "QAR", "SAR", "MYR", "AUD", "CAD", "SGD", "XOF"),
@@ -25,7 +26,7 @@ var paymentRules = map[string]func(string) bool{
 	paymentID: func(v string) bool { return v != "" },
 }
 
-// paymentID is the one key of a payment that may be missing.
+// paymentID is the only optional key of a payment.
 const paymentID = "paymentid"
 
 var amountSyntax = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
@@ -34,17 +35,17 @@ func oneOf(words ...string) func(string) bool {
 	return func(v string) bool { return slices.Contains(words, v) }
 }
 
-// draft is what a request asks to be stored. What is wrong with the request's parts is remarked and left out.
+// draft is the valid part of a request, to be stored. Each invalid part is omitted, with a remark.
 type draft struct {
 	schema     *Schema
 	op         Op
-	existing   bool // it is for a lead that is there
+	existing   bool // for an existing lead
 	at         time.Time
 	fields     map[string]any
 	actions    []Action
 	remarks    []Remark
 	newOptions []string
-	answers    []actionAnswer // place by place, as the request's actions
+	answers    []actionAnswer // in the order of the request's actions
 }
 
 func (s *Sandbox) newDraft(op Op) *draft {
@@ -54,7 +55,7 @@ func (s *Sandbox) newDraft(op Op) *draft {
 	}
 }
 
-// newLead makes a lead of the draft.
+// newLead returns a new lead with the draft's values.
 func (d *draft) newLead() Lead {
 	return Lead{
 		ID: newID(), CreatedAt: d.at, Fields: d.fields, Actions: slices.Clone(d.actions), Changes: []Change{},
@@ -62,7 +63,7 @@ func (d *draft) newLead() Lead {
 	}
 }
 
-// change puts the draft into a lead that is there.
+// change applies the draft to an existing lead.
 func (d *draft) change(lead *Lead) {
 	if len(d.fields) > 0 {
 		maps.Copy(lead.Fields, d.fields)
@@ -91,7 +92,7 @@ func (d *draft) addFields(values map[string]any) {
 	}
 }
 
-// locked reports whether the draft must leave the field as it is.
+// locked reports whether the draft must not change the field.
 func (d *draft) locked(name string) bool {
 	field, _ := findField(d.schema.Fields, name)
 	return d.existing && field.LockAfterCreate
@@ -103,8 +104,8 @@ func (d *draft) addActions(entries []any) {
 	}
 }
 
-// check reports whether the value can be stored in the field of that name. It remarks at path when not, and notes the
-// dropdown under optionOf when the value is a label that the schema does not have.
+// check reports whether the value can be stored in the named field. If not, it adds a remark at
+// path. If the value is a label that a dropdown does not have, it records the dropdown as optionOf.
 func (d *draft) check(fields []Field, name, optionOf, path string, value any) bool {
 	field, ok := findField(fields, name)
 	if !ok {
@@ -121,9 +122,10 @@ func (d *draft) check(fields []Field, name, optionOf, path string, value any) bo
 	return true
 }
 
-// addAction adds one entry of a request's actions. Whether TeleCRM refuses the whole create for a type that cannot be
-// written is not documented for this endpoint; https://docs.telecrm.in/sync-api/leads/pitfalls speaks of ignored actions,
-// so that is what happens here.
+// addAction adds one entry of a request's actions. TeleCRM does not document for this endpoint
+// whether it refuses the whole create for a type that cannot be written.
+// https://docs.telecrm.in/sync-api/leads/pitfalls mentions ignored actions, so the action is
+// ignored here.
 func (d *draft) addAction(path string, entry any) {
 	action, ok := d.buildAction(path, entry)
 	if !ok {
@@ -157,11 +159,12 @@ func (d *draft) buildAction(path string, entry any) (Action, bool) {
 	return d.buildCustomAction(path, definition, object)
 }
 
-// actionPrefix stands before the code of a custom action in the Async API, and in answers of the Sync API as seen live.
+// actionPrefix precedes the code of a custom action in the Async API, and in live answers of the
+// Sync API.
 const actionPrefix = "ACTION_"
 
-// definition finds a custom action by its type in a request: the bare code, with actionPrefix before it in the Async API.
-// See https://docs.telecrm.in/concepts/actions.
+// definition finds a custom action by its type in a request: the bare code or, in the Async API,
+// the code with actionPrefix. See https://docs.telecrm.in/concepts/actions.
 func (d *draft) definition(kind string) (ActionDefinition, bool) {
 	if d.op != OpUpsert {
 		return d.schema.action(kind)
@@ -214,7 +217,7 @@ func (d *draft) buildPayment(path string, object map[string]any) (Action, bool) 
 	return action, complete
 }
 
-// onlyKeys remarks every key of the action that is not known.
+// onlyKeys adds a remark for every unknown key of the action.
 func (d *draft) onlyKeys(path string, object map[string]any, known ...string) bool {
 	ok := true
 	for _, key := range slices.Sorted(maps.Keys(object)) {

@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// heartbeat keeps proxies from taking a quiet stream for a dead one.
+	// heartbeat keeps proxies from closing an idle stream.
 	heartbeat = 15 * time.Second
-	// streamWrite is how long a client may take to accept one event before its stream is dropped.
+	// streamWrite is the time limit for writing one event. A slower client is disconnected.
 	streamWrite = 10 * time.Second
-	// streamRetry is how long a browser waits before it opens a stream anew.
+	// streamRetry is the time after which a browser reconnects.
 	streamRetry = 2 * time.Second
 )
 
-// cursor is a place in the order of changes: every lead as it was at the change seq of this era has been seen. Each Reset,
-// each Delete and each Sandbox starts an era.
+// cursor is a position in the sequence of changes: the reader has seen every change of this era up
+// to seq. Each Reset, each Delete and each Sandbox starts a new era.
 type cursor struct {
 	era string
 	seq uint64
 }
 
-// String is the form of the cursor in URLs and event ids.
+// String returns the cursor's form in URLs and event ids.
 func (c cursor) String() string {
 	return fmt.Sprintf("%s-%d", c.era, c.seq)
 }
 
-// parseCursor reads what String wrote. Anything else is a cursor of no era.
+// parseCursor parses the result of String. Any other text gives a cursor of an unknown era.
 func parseCursor(text string) cursor {
 	era, digits, _ := strings.Cut(text, "-")
 	seq, err := strconv.ParseUint(digits, 10, 64)
@@ -42,17 +42,17 @@ func parseCursor(text string) cursor {
 	return cursor{era: era, seq: seq}
 }
 
-// news is what happened after a cursor.
+// news has the changes after a cursor.
 type news struct {
 	cursor  cursor // after all of it
-	newEra  bool   // forget what was seen before
+	newEra  bool   // the reader must start over
 	records []record
-	changed <-chan struct{} // closed when there is more
-	due     time.Duration   // there is more by then at the latest; 0 if that is not known
+	changed <-chan struct{} // closed at the next change
+	due     time.Duration   // time until the next pending upsert; 0 if there is none
 }
 
-// newsSince returns those of the newest leads, of as many as the page shows, that came or changed after the cursor, in
-// order of arrival.
+// newsSince returns the leads that arrived or changed after the cursor, in order of arrival,
+// limited to the newest leads that the page shows.
 func (s *Sandbox) newsSince(seen cursor) news {
 	s.lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,8 @@ func (s *Sandbox) newsSince(seen cursor) news {
 	return n
 }
 
-// place returns where a reader is who has seen the first i+1 records: before the earliest change that is still to come.
+// place returns the cursor of a reader that has seen the first i+1 records: before the earliest
+// change that it has not seen.
 func (n news) place(i int) cursor {
 	place := n.cursor
 	for _, rec := range n.records[i+1:] {
@@ -82,8 +83,9 @@ func (n news) place(i int) cursor {
 	return place
 }
 
-// serveEvents streams new and changed leads until the client goes, falls behind or the sandbox closes. A stream holds no queue: it
-// remembers its place and reads on from there, so a slow client costs no memory and holds nobody up.
+// serveEvents streams new and changed leads until the client disconnects or falls behind, or the
+// sandbox closes. A stream does not have a queue: it continues from its cursor, so a slow client
+// costs no memory and does not delay others.
 func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -129,7 +131,7 @@ func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 type leadEvent struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
-	HTML  string `json:"html"` // made by the page's own template, which escapes
+	HTML  string `json:"html"` // from the page's template, which escapes
 }
 
 // events writes the news in the format of server-sent events.
@@ -153,14 +155,14 @@ func (s *Sandbox) events(n news) []byte {
 	return out.Bytes()
 }
 
-// eventStream writes to one client.
+// eventStream writes events to one client.
 type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 }
 
-// send writes and flushes within streamWrite. The deadline is lifted afterwards because HTTP/2 would end the idle stream
-// at it; writers that know no deadlines do without.
+// send writes and flushes within streamWrite. It removes the deadline afterwards, because HTTP/2
+// would end the idle stream. Writers without deadlines do not get one.
 func (e eventStream) send(data []byte) error {
 	if len(data) == 0 {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// stream is an open event stream over a real connection.
+// stream is an event stream over a real connection.
 type stream struct {
 	t    *testing.T
 	body *bufio.Scanner
@@ -51,7 +51,7 @@ func openStream(t *testing.T, base, after, lastID string) *stream {
 	return &stream{t: t, body: scanner}
 }
 
-// next returns the kind and data of the next event; "" when the stream ended.
+// next returns the kind and the data of the next event, or "" at the end of the stream.
 func (s *stream) next() (kind, data string) {
 	s.t.Helper()
 	for s.body.Scan() {
@@ -128,7 +128,8 @@ func TestEventsContinueThePage(t *testing.T) {
 	again.wantLead("918123400004")
 }
 
-// A lead that changed is sent again, and a reader that was cut off between two events misses neither.
+// A changed lead is sent again, and a reader that was disconnected between two events misses
+// neither.
 func TestEventsShowChanges(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, withAsync)
@@ -149,7 +150,7 @@ func TestEventsShowChanges(t *testing.T) {
 	}
 
 	create(t, s, phoneBody(3))
-	ask(t, s, lead, token, `{"fields":{"city":"Nagpur"}}`) // after the others, and before them on the page
+	ask(t, s, lead, token, `{"fields":{"city":"Nagpur"}}`) // changed after the others, but above them on the page
 	cut := openStream(t, url, cursor, "")
 	cut.wantLead("918123400001")
 	again := openStream(t, url, cursor, cut.id)
@@ -224,13 +225,13 @@ func TestCloseEndsStreams(t *testing.T) {
 	}
 }
 
-// recorder is a client in memory, so that its stream can live in a bubble of synthetic time.
+// recorder is an in-memory client, so that its stream can run in a synctest bubble.
 type recorder struct {
 	header http.Header
 	mu     sync.Mutex
 	body   bytes.Buffer
 	fail   bool
-	// deadlines are those set, in order.
+	// deadlines lists the set deadlines.
 	deadlines []time.Time
 }
 
@@ -283,7 +284,7 @@ func TestHeartbeatAndEnd(t *testing.T) {
 					defer close(done)
 					s.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events", nil))
 				}()
-				<-time.After(61 * time.Second) // of the bubble's clock
+				<-time.After(61 * time.Second) // by the bubble's clock
 				if beats := w.count(": still here"); beats != 4 {
 					t.Errorf("%d heartbeats in a minute, want 4", beats)
 				}
@@ -294,7 +295,7 @@ func TestHeartbeatAndEnd(t *testing.T) {
 	}
 }
 
-// TestSlowClientsAreDropped checks what drops them: a deadline on each write, lifted while there is nothing to write.
+// Each write has a deadline, which drops slow clients and is removed between writes.
 func TestSlowClientsAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -319,7 +320,7 @@ func TestSlowClientsAreDropped(t *testing.T) {
 func TestStreamNeedsFlush(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
-	// A writer without Flush cannot stream: the handler gives up instead of holding the request.
+	// A writer without Flush cannot stream, so the handler returns.
 	s.ServeHTTP(struct{ http.ResponseWriter }{httptest.NewRecorder()},
 		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events", nil))
 }

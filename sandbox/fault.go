@@ -8,33 +8,34 @@ import (
 	"time"
 )
 
-// Fault is what one API request meets instead of, or on top of, the normal behaviour.
+// Fault replaces or changes the normal handling of one API request.
 type Fault struct {
-	// Op is the operation whose requests can meet the fault. Empty means every API request, also one for no operation.
+	// Op limits the fault to requests of one operation. Empty means every API request, even one
+	// with an unknown path.
 	Op Op
-	// Status is the HTTP status to answer with, 200 to 599. 0 means the normal handling, after Delay and before Drop; Body,
-	// ContentType and Header then mean nothing.
+	// Status is the HTTP status of the answer, 200 to 599. 0 means the normal handling, after Delay
+	// and before Drop; Body, ContentType and Header are then ignored.
 	Status int
-	// Body is the answer's body. "{lead_id}" in it becomes the id of the lead that Store stored or changed, else a new id.
+	// Body is the answer's body. "{lead_id}" in it is replaced with the id of the lead that Store
+	// stored or changed, or with a new id.
 	Body string
-	// ContentType of the answer. Empty means application/json.
+	// ContentType is the answer's content type. Empty means application/json.
 	ContentType string
-	// Header is added to the answer, replacing headers of the same name.
+	// Header is added to the answer, and replaces headers of the same name.
 	Header http.Header
-	// Delay passes before answering. It ends early when the client goes away, which then gets no answer, or when the
-	// sandbox closes.
+	// Delay delays the answer. It ends early when the client disconnects or the sandbox closes.
 	Delay time.Duration
-	// Store handles the request normally first, before Delay, so that something is stored that the client may never learn
-	// of. Reading stores nothing; a search counts as one that Search.IndexSearches knows.
-	// Without it, a Status or Drop keeps the request from being acted on, and so does a client that gives up during Delay.
+	// Store first handles the request normally, before Delay, so that a lead is stored although the
+	// client may not learn of it. A search then counts for Search.IndexSearches. Without Store, the
+	// request is not handled if Status or Drop is set, or if the client gives up during Delay.
 	Store bool
-	// Drop reads the request and then cuts the connection without an answer.
+	// Drop cuts the connection without an answer, after reading the request.
 	Drop bool
 }
 
-// Names of the faults that Faults returns.
+// The names of the faults that Faults returns.
 const (
-	// 2xx answers that differ from the usual 201; the lead is stored.
+	// 2xx answers other than the usual 201; the lead is stored.
 	FaultNullLists     = "201 with null lists"
 	FaultNoLists       = "201 without lists"
 	FaultRemarks       = "201 with remarks and an ignored action"
@@ -62,7 +63,7 @@ const (
 	FaultUnsupportedMedia    = "415"
 	FaultRedirect            = "307 redirect"
 
-	// Troubles that pass; the lead is not stored.
+	// Temporary failures; the lead is not stored.
 	FaultRequestTimeout   = "408"
 	FaultRateLimited      = "429 without Retry-After"
 	FaultRateLimitedAfter = "429 with Retry-After"
@@ -72,22 +73,24 @@ const (
 	FaultDropped          = "dropped"
 	FaultSlow             = "slow"
 
-	// Ambiguous attempts: the lead is stored and the client does not get to know.
+	// Ambiguous attempts: the lead is stored, but the client does not learn of it.
 	FaultServerErrorAfterStore = "500 after the lead was stored"
 	FaultDroppedAfterStore     = "dropped after the lead was stored"
 	FaultSlowAfterStore        = "slow after the lead was stored"
 )
 
-// slowDelay is longer than any client should wait.
+// slowDelay is longer than any client waits.
 const slowDelay = 2 * time.Minute
 
-// Faults returns a fault for every answer that a client of TeleCRM should be ready for, by the names above. The map and
-// what is in it are the caller's to change. The shapes that TeleCRM does not document, such as a 429's body or the status
-// of an expired licence, are guesses; a client does well not to look closely at them.
+// Faults returns, by the names above, a fault for every answer that a client of TeleCRM should
+// handle. The caller may change the map. Some answers, such as a 429's body or the status of an
+// expired licence, are not documented by TeleCRM and are guesses; clients should not rely on their
+// details.
 //
-// The 2xx answers are those to a create; for other operations most of them are broken ones.
+// The 2xx answers are for a create; for other operations most of them are invalid.
 //
-// FaultRedirect points to a path of the sandbox itself, so a client that follows it shows in Requests.
+// FaultRedirect points to a path of the sandbox itself, so Requests counts a client that follows
+// it.
 func Faults() map[string]Fault {
 	return map[string]Fault{
 		FaultNullLists:     stored(201, `{"lead_id":"{lead_id}","actions":null,"remarks":null}`),
@@ -131,7 +134,7 @@ func Faults() map[string]Fault {
 	}
 }
 
-// On returns the fault for the requests of one operation only.
+// On returns the fault, limited to requests of one operation.
 func (f Fault) On(op Op) Fault {
 	f.Op = op
 	return f
@@ -153,7 +156,7 @@ func html(status int) Fault {
 	return Fault{Status: status, Body: string(htmlAnswer(status).body), ContentType: typeHTML}
 }
 
-// retryAfter asks for one second, the shortest wait that the header can ask for.
+// retryAfter adds a Retry-After of one second, the shortest that the header allows.
 func retryAfter(f Fault) Fault {
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
@@ -164,7 +167,8 @@ func alsoStored(f Fault) Fault {
 	return f
 }
 
-// nextFault counts the request and says what it meets. The zero Fault is the normal behaviour.
+// nextFault counts the request and returns the fault for it. The zero Fault is the normal
+// behaviour.
 func (s *Sandbox) nextFault(op Op) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,13 +193,13 @@ func shareFault(status int) Fault {
 	if status == http.StatusUnauthorized {
 		code = codeNotAuthorized
 	}
-	return refused(status, code, "The sandbox was told to let this request fail.")
+	return refused(status, code, "The sandbox is configured to fail this request.")
 }
 
 func (f Fault) answer(leadID string) answer {
 	if f.Status < 200 || f.Status > 599 {
 		return errorAnswer(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR",
-			fmt.Sprintf("The injected fault's status %d is not between 200 and 599.", f.Status))
+			fmt.Sprintf("The injected fault's status must be between 200 and 599, got %d.", f.Status))
 	}
 	if leadID == "" {
 		leadID = newID()

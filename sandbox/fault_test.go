@@ -19,8 +19,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// TestFaults holds every fault that answers to its name: the status that the name starts with, a lead stored or not, and a
-// lead_id that is the stored lead's.
+// TestFaults checks that every fault does what its name says: the status, whether a lead is stored,
+// and the lead_id in the answer.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	stored := map[string]bool{
@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 	}
 	for name, fault := range sandbox.Faults() {
 		if fault.Drop || fault.Delay > 0 {
-			continue // tested by themselves
+			continue // tested separately
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +88,8 @@ func TestInjectOrderAndCount(t *testing.T) {
 	}
 }
 
-// TestFaultsOfOneOperation: a request takes the first fault that is for it, and leaves the others in their order.
+// TestFaultsOfOneOperation checks that a request takes the first matching fault and leaves the
+// others in order.
 func TestFaultsOfOneOperation(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -201,7 +202,8 @@ func TestCloseEndsDelay(t *testing.T) {
 	})
 }
 
-// TestClientGoesDuringDelay is what makes slow faults ambiguous or not: only Store and Latency leave a lead behind.
+// TestClientGoesDuringDelay checks that only Store and Latency store a lead if the client
+// disconnects during the delay.
 func TestClientGoesDuringDelay(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

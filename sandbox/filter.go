@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// leadFilter holds what is asked of each field; all of it must be met. An empty one matches every lead.
+// leadFilter maps fields to conditions. A lead matches if it meets all of them. An empty filter
+// matches every lead.
 type leadFilter map[string]condition
 
-// condition reports whether a field's shown value is what is asked for.
+// condition reports whether a field's shown value matches.
 type condition func(value any) bool
 
 func (f leadFilter) matches(fields map[string]any) bool {
@@ -24,8 +25,9 @@ func (f leadFilter) matches(fields map[string]any) bool {
 	return true
 }
 
-// newFilter reads the filters of https://docs.telecrm.in/sync-api/leads/search. What happens to a field that does not exist
-// is not documented; refusing it shows a misspelt name, where finding nothing would pass for an answer.
+// newFilter reads the filters of https://docs.telecrm.in/sync-api/leads/search. The documentation
+// does not say what happens to an unknown field. It is refused here, so that a misspelt name does
+// not look like an empty result.
 func (s *Sandbox) newFilter(wanted map[string]any) (leadFilter, error) {
 	filter := make(leadFilter, len(wanted))
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
@@ -37,24 +39,24 @@ func (s *Sandbox) newFilter(wanted map[string]any) (leadFilter, error) {
 			met, err = s.newEquality(name, wanted[name])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the filter fields.%s is not valid: %w", name, err)
+			return nil, fmt.Errorf("filter fields.%s: %w", name, err)
 		}
 		filter[name] = met
 	}
 	return filter, nil
 }
 
-// newRange is met from one moment to another, both included. Moments in the workspace's own format are documented too; the
-// sandbox has none and refuses them.
+// newRange returns a condition for a time range, both ends included. TeleCRM also documents times
+// in the workspace's own format; the sandbox refuses those.
 func newRange(wanted any) (condition, error) {
 	object, ok := wanted.(map[string]any)
 	if !ok || len(object) == 0 {
-		return nil, errors.New(`it must be an object with "from", "to" or both`)
+		return nil, errors.New(`must be an object with "from", "to" or both`)
 	}
 	bounds := map[string]int64{"from": -maxDate, "to": maxDate}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if _, known := bounds[key]; !known {
-			return nil, fmt.Errorf("it has an unknown key %q", key)
+			return nil, fmt.Errorf("unknown key %q", key)
 		}
 		number, _ := object[key].(json.Number)
 		millis, err := number.Int64()
@@ -70,28 +72,28 @@ func newRange(wanted any) (condition, error) {
 	}, nil
 }
 
-// newEquality is met by a value, or by one of several.
+// newEquality returns a condition for a value, or for one of several.
 func (s *Sandbox) newEquality(name string, wanted any) (condition, error) {
 	field, ok := findField(s.schema.Fields, name)
 	if !ok {
-		return nil, errors.New("there is no such field")
+		return nil, errors.New("no such field")
 	}
 	choices, ok := wanted.([]any)
 	if !ok {
 		choices = []any{wanted}
 	}
 	if len(choices) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, errors.New("must not be empty")
 	}
 	for _, choice := range choices {
 		switch v := choice.(type) {
 		case json.Number:
 		case string:
 			if v == "" {
-				return nil, errors.New("it is empty")
+				return nil, errors.New("must not be empty")
 			}
 		default:
-			return nil, errors.New("it must be a string, a number or an array of those")
+			return nil, errors.New("must be a string, a number or an array of those")
 		}
 	}
 	return func(value any) bool {
@@ -99,7 +101,7 @@ func (s *Sandbox) newEquality(name string, wanted any) (condition, error) {
 	}, nil
 }
 
-// equal compares a shown value with one asked for. Of several tags one is enough.
+// equal compares a shown value with a wanted one. One matching tag is enough.
 func (s *Sandbox) equal(t FieldType, value, wanted any) bool {
 	if tags, ok := value.([]any); ok {
 		return slices.ContainsFunc(tags, func(tag any) bool { return s.equal(TypeText, tag, wanted) })
@@ -116,7 +118,8 @@ func (s *Sandbox) equal(t FieldType, value, wanted any) bool {
 		}
 		return strings.TrimPrefix(text, "+") == strings.TrimPrefix(wantedText, "+")
 	case TypeStatus:
-		// https://docs.telecrm.in/sync-api/leads/pitfalls says so, and the overview of the search the opposite.
+		// https://docs.telecrm.in/sync-api/leads/pitfalls says so; the overview of the search says
+		// the opposite.
 		return text == wantedText
 	case TypeEmail, TypeActiveUsers:
 		return strings.EqualFold(strings.TrimSpace(text), strings.TrimSpace(wantedText))

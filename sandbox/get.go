@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// getLead answers as https://docs.telecrm.in/sync-api/leads/get says. Actions come in the order in which they were stored,
-// which is not documented, and show when that was, which is only seen live.
+// getLead follows https://docs.telecrm.in/sync-api/leads/get. Actions are in the order in which
+// they were stored, which is not documented, with their times, which only live answers have.
 func (s *Sandbox) getLead(id, query string) answer {
 	page, err := parsePage(query)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Sandbox) getLead(id, query string) answer {
 	return jsonAnswer(http.StatusOK, shown)
 }
 
-// parseFlag reads a query parameter that is true or false; false if it is not there.
+// parseFlag parses a query parameter that is true or false. The default is false.
 func parseFlag(query, name string) (bool, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -56,7 +56,7 @@ func parseFlag(query, name string) (bool, error) {
 	return false, errors.New(name + " must be true or false")
 }
 
-// showLead is a lead as reading and updating it show it.
+// showLead returns a lead in the form that reading and updating it return.
 func (s *Sandbox) showLead(lead Lead) map[string]any {
 	fields := cloneFields(lead.Fields)
 	s.addStatus(fields)
@@ -73,7 +73,8 @@ func (s *Sandbox) showLead(lead Lead) map[string]any {
 	return shown
 }
 
-// showAction is an entry of the timeline. A payment's values stand beside its type, as in a request.
+// showAction returns an entry of the timeline. A payment's values are next to its type, as in a
+// request.
 func (s *Sandbox) showAction(action Action) map[string]any {
 	entry := map[string]any{"type": action.Type, "creationTimestamp": epochMillis(action.CreatedAt)}
 	if action.Type == typePayment {

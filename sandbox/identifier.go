@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// identifierOf returns the lead identifier in the form that leads are matched by. Its error is safe to show: it names the
-// field, never the value.
+// identifierOf returns the normalized lead identifier. Its error names the field, never the value.
 func (s *Schema) identifierOf(fields map[string]any) (string, error) {
 	value, present := fields[s.Identifier]
 	if !present {
@@ -16,12 +15,12 @@ func (s *Schema) identifierOf(fields map[string]any) (string, error) {
 	if problem := s.problem(field, value); problem != "" {
 		return "", fmt.Errorf("the lead identifier %s cannot be used: %s", s.Identifier, problem)
 	}
-	text, _ := value.(string) // the types that an identifier can have allow nothing else
+	text, _ := value.(string) // all identifier types are strings
 	return s.normalize(field.Type, text), nil
 }
 
-// normalize follows https://docs.telecrm.in/concepts/lead-identifier: phone numbers are reduced to country code and
-// national number, addresses are trimmed, and case never matters.
+// normalize follows https://docs.telecrm.in/concepts/lead-identifier: it reduces phone numbers to
+// country code and national number, trims addresses, and ignores case.
 func (s *Schema) normalize(t FieldType, v string) string {
 	if t == TypePhone {
 		return s.normalizePhone(v)
@@ -32,8 +31,9 @@ func (s *Schema) normalize(t FieldType, v string) string {
 	return strings.ToLower(v)
 }
 
-// normalizePhone reduces a number to the digits of country code and national number. Without a leading + or 00, a number
-// is taken for a national one when it has a trunk 0 or no more digits than national numbers of the workspace's country.
+// normalizePhone reduces a number to the digits of country code and national number. Without a
+// leading + or 00, a number is national if it has a trunk 0, or no more digits than national
+// numbers of the workspace's country.
 func (s *Schema) normalizePhone(v string) string {
 	digits, international := strings.CutPrefix(v, "+")
 	if !international {

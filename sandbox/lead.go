@@ -8,47 +8,50 @@ import (
 
 // Lead is one stored lead.
 type Lead struct {
-	// ID is the lead_id that the create was answered with: 24 hexadecimal digits.
+	// ID is the lead_id in the answer to the create: 24 hexadecimal digits.
 	ID string `json:"lead_id"`
 	// CreatedAt is when it was stored, by Config.Now.
 	CreatedAt time.Time `json:"created_at"`
-	// Fields holds what is stored, exactly as it was sent: a value is a string, a json.Number or, for tags, a []any of
-	// strings. Dropped fields are not in it.
+	// Fields holds the stored values exactly as they were sent: a string, a json.Number or, for
+	// tags, a []any of strings. It does not have dropped fields.
 	Fields map[string]any `json:"fields"`
-	// Actions holds the actions that were stored, in the order sent. Ignored ones are not in it.
+	// Actions holds the stored actions, in the order sent. It does not have ignored ones.
 	Actions []Action `json:"actions"`
-	// Changes holds what was set after the lead was created, one entry for each request that set something.
+	// Changes has one entry for each request that set fields after the lead was created.
 	Changes []Change `json:"changes"`
-	// Remarks says what was not stored of the requests that made the lead what it is. Creating a lead and appending actions
-	// are answered with them; an update and the Async API tell nobody.
+	// Remarks says which parts of the requests for this lead were not stored. The answers to a
+	// create and an append contain them; those to an update and of the Async API do not.
 	Remarks []Remark `json:"remarks"`
-	// NewOptions names the dropdowns that were given a label which is not in the schema. TeleCRM makes a new option of such
-	// a label, see https://docs.telecrm.in/sync-api/enterprise/examples. A lead field is named by its API name, a field of
-	// an action by its path, such as actions[0].fields.slot.
+	// NewOptions names the dropdowns that got a label which is not in the schema. TeleCRM creates a
+	// new option for such a label, see https://docs.telecrm.in/sync-api/enterprise/examples. A lead
+	// field is named by its API name, a field of an action by its path, such as
+	// actions[0].fields.slot.
 	NewOptions []string `json:"new_options"`
 }
 
 // Action is one entry of a lead's timeline.
 type Action struct {
-	// ID is the action_id that the request was answered with: 24 hexadecimal digits.
+	// ID is the action_id in the answer: 24 hexadecimal digits.
 	ID string `json:"action_id"`
 	// CreatedAt is when it was stored, by Config.Now.
 	CreatedAt time.Time `json:"created_at"`
 	// Type is the bare code of a custom action, or PAYMENT.
 	Type string `json:"type"`
-	// Fields holds the stored values, as in Lead.Fields. A payment's status, currency, amount and paymentid are here too.
+	// Fields holds the stored values, as in Lead.Fields, including a payment's status, currency,
+	// amount and paymentid.
 	Fields map[string]any `json:"fields"`
 }
 
-// Change is what one request set of a lead that was there.
+// Change has the fields that one request set on an existing lead.
 type Change struct {
-	// At is when, by Config.Now.
+	// At is the time of the request, by Config.Now.
 	At time.Time `json:"at"`
-	// Fields holds the names and values that were set, as in Lead.Fields, those included that were the same before.
+	// Fields holds the set fields, as in Lead.Fields, including unchanged ones.
 	Fields map[string]any `json:"fields"`
 }
 
-// Remark says what was not stored. See https://docs.telecrm.in/sync-api/leads/pitfalls.
+// Remark describes a part of a request that was not stored. See
+// https://docs.telecrm.in/sync-api/leads/pitfalls.
 type Remark struct {
 	// Field is the path in the request: fields.rating, actions[0].fields.note, actions[0].type.
 	Field string `json:"field"`

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// pageLeads is how many leads the page shows at most, the newest ones.
+// pageLeads is the highest number of leads on the page.
 const pageLeads = 1000
 
 //go:embed assets
@@ -21,18 +21,18 @@ var assets embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(assets, "assets/page.html"))
 
-// assetTypes are the files that the page loads, by path.
+// assetTypes maps the paths of the page's files to content types.
 var assetTypes = map[string]string{
 	"/assets/page.css": "text/css; charset=utf-8",
 	"/assets/page.js":  "text/javascript; charset=utf-8",
 	"/assets/icon.svg": "image/svg+xml",
 }
 
-// pagePolicy lets the page load its own files and nothing else, and lets nothing in a lead's values run.
+// pagePolicy only allows the page's own files, so nothing in a lead's values can run.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// pageHandler returns what serves the path, or nil when the path is not one of the page's.
+// pageHandler returns the handler for a path of the page, or nil for another path.
 func (s *Sandbox) pageHandler(path string) http.HandlerFunc {
 	switch path {
 	case "/":
@@ -61,7 +61,7 @@ func (s *Sandbox) serveLeads(w http.ResponseWriter, _ *http.Request) {
 	jsonAnswer(http.StatusOK, s.Leads()).write(w)
 }
 
-// pageView is what the page's template shows.
+// pageView is the data of the page's template.
 type pageView struct {
 	Cursor cursor
 	Limit  int
@@ -88,13 +88,13 @@ type valueView struct {
 	Name string
 	Type FieldType
 	JSON string   // the JSON type: string, number or array
-	Text string   // unless it is an array
+	Text string   // if it is not an array
 	List []string // if it is an array
-	Note string   // the value in words, where it is hard to read
+	Note string   // explanation of a value that is hard to read
 }
 
 func (s *Sandbox) servePage(w http.ResponseWriter, _ *http.Request) {
-	// An empty cursor is behind everything, so all of the leads count as new.
+	// An empty cursor is before everything, so all leads count as new.
 	news := s.newsSince(cursor{})
 	view := pageView{Cursor: news.cursor, Limit: pageLeads}
 	for _, rec := range slices.Backward(news.records) {
@@ -130,7 +130,7 @@ func (s *Sandbox) viewLead(lead Lead) leadView {
 	return view
 }
 
-// paymentFields are in the order in which the page shows them.
+// paymentFields lists the fields of a payment in the page's order.
 var paymentFields = []Field{
 	{APIName: "status", Type: TypeText},
 	{APIName: "amount", Type: TypeMoney},
@@ -150,7 +150,8 @@ func (s *Sandbox) viewAction(action Action) actionView {
 	}
 }
 
-// viewValues shows the values in the order of their fields' definitions; no value is stored without one.
+// viewValues returns the values in the order of their fields' definitions. Every stored value has a
+// definition.
 func viewValues(fields []Field, values map[string]any) []valueView {
 	views := make([]valueView, 0, len(values))
 	for _, field := range fields {

@@ -67,7 +67,7 @@ func TestPageShowsLeadsWithoutScript(t *testing.T) {
 	}
 }
 
-// TestPageLoadsOnlyItself follows every URL of the page and its policy.
+// TestPageLoadsOnlyItself checks every URL of the page, and its policy.
 func TestPageLoadsOnlyItself(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)

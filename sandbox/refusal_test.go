@@ -11,7 +11,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Who may ask for what, and of which lead.
+// Each API needs its own token, and an existing lead.
 func TestLeadRefusals(t *testing.T) {
 	t.Parallel()
 	const (
@@ -69,7 +69,7 @@ func TestLeadRefusals(t *testing.T) {
 	}
 }
 
-// Without an async token nothing gets into the Async API.
+// Without an async token, the Async API refuses every request.
 func TestUpsertWithoutAsyncToken(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
@@ -107,7 +107,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// Faults mean the same for every operation: acted on or not, then answered or not.
+// Faults work in the same way for every operation.
 func TestFaultsOfEveryOperation(t *testing.T) {
 	t.Parallel()
 	for op, request := range map[sandbox.Op]struct{ path, token, body string }{

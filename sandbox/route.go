@@ -21,14 +21,14 @@ const (
 	OpUpsert Op = "upsert" // the Async API's only one
 )
 
-// Where the two APIs begin. Each has a host of its own, see https://docs.telecrm.in/async-api/overview, and the Async one
-// no path before this.
+// The path prefixes of the two APIs. Each API has its own host, see
+// https://docs.telecrm.in/async-api/overview.
 const (
 	syncPrefix  = "/autoupdate/v2/enterprise/"
 	asyncPrefix = "/enterprise/"
 )
 
-// refusal is the code that a request of this operation is refused with when it makes no sense.
+// refusal returns the error code for an invalid request of this operation.
 func (op Op) refusal() string {
 	if op == OpCreate {
 		return codeInvalidLead
@@ -36,18 +36,18 @@ func (op Op) refusal() string {
 	return codeBadRequest
 }
 
-// route is what a request asks for, authorised or not.
+// route is the operation that a request asks for, before authorization.
 type route struct {
-	op         Op     // empty if the path has no operation for the method
-	allow      string // the methods that the path has; empty if there is no such path
+	op         Op     // empty if the path does not allow the method
+	allow      string // the methods of the path; empty if the path is unknown
 	enterprise string
-	leadID     string // of the operations on one lead
+	leadID     string // if the operation is on one lead
 }
 
-// idMark stands for a lead's id in the paths below.
+// idMark is the placeholder for a lead's id in the paths below.
 const idMark = "{id}"
 
-// operations are the methods and operations of each path, by what follows the enterprise id.
+// operations maps the path after the enterprise id to its methods and operations.
 var operations = map[string]map[string]map[string]Op{
 	syncPrefix: {
 		"lead":                       {http.MethodPost: OpCreate},
@@ -81,7 +81,8 @@ func routeOf(r *http.Request) route {
 	return route{}
 }
 
-// findResource returns the methods of a resource, nil if there is none, and the lead's id in its path.
+// findResource returns the methods of a resource, or nil if it is unknown, and the lead's id in its
+// path.
 func findResource(resources map[string]map[string]Op, resource string) (methods map[string]Op, leadID string) {
 	if methods, ok := resources[resource]; ok {
 		return methods, ""
@@ -98,7 +99,7 @@ func findResource(resources map[string]map[string]Op, resource string) (methods 
 	return resources[strings.Join(parts, "/")], leadID
 }
 
-// splitPath takes the enterprise id and the resource out of {prefix}{enterpriseId}/{resource...}.
+// splitPath returns the enterprise id and the resource of {prefix}{enterpriseId}/{resource...}.
 func splitPath(u *url.URL, prefix string) (enterprise, resource string, ok bool) {
 	rest, ok := strings.CutPrefix(u.EscapedPath(), prefix)
 	if !ok {

@@ -1,10 +1,11 @@
 // Package sandbox is a stand-in for the TeleCRM APIs, Sync and Async, as an http.Handler.
 //
-// It stores leads in memory under the rules that TeleCRM documents, and is as strict as those rules can be read: what it
-// accepts without a remark, a workspace with the same fields should accept too. Tests use it as the witness of what was
-// sent; a demo uses it as the CRM, because "/" is a page that shows the leads as they arrive.
+// It stores leads in memory, follows the rules that TeleCRM documents, and reads them as strictly
+// as possible: a lead that it accepts without a remark should also be accepted by a workspace with
+// the same fields. Tests use it to check what was sent. The demo uses it as the CRM, because "/" is
+// a page that shows the leads as they arrive.
 //
-// Served today:
+// It serves:
 //
 //	POST /autoupdate/v2/enterprise/{enterpriseId}/lead                   create a lead
 //	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/search            find leads
@@ -17,13 +18,14 @@
 //	GET  /events                                                         the page's live updates, as server-sent events
 //	GET  /leads.json                                                     the leads in order of arrival, as JSON
 //
-// The page and leads.json ask for no token and show everything, so the sandbox belongs on a laptop, never in front of
-// real visitors' data. All of the page's URLs are relative: a path prefix that was stripped before the request got here
-// does no harm.
+// The page and leads.json do not require a token and show everything, so never use the sandbox with
+// real visitors' data. All of the page's URLs are relative, so a stripped path prefix does no harm.
 //
-// The rules come from https://docs.telecrm.in/sync-api/overview, https://docs.telecrm.in/async-api/overview and the pages
-// below those, https://docs.telecrm.in/concepts/field-types, https://docs.telecrm.in/concepts/lead-identifier and
-// https://docs.telecrm.in/concepts/actions. Where those are silent, the comment at the rule says what was chosen.
+// The rules come from https://docs.telecrm.in/sync-api/overview,
+// https://docs.telecrm.in/async-api/overview and the pages below those,
+// https://docs.telecrm.in/concepts/field-types, https://docs.telecrm.in/concepts/lead-identifier
+// and https://docs.telecrm.in/concepts/actions. Where those do not say, the comment at the rule
+// says what was chosen.
 package sandbox
 
 import (
@@ -38,64 +40,74 @@ import (
 	"time"
 )
 
-// Config says how a Sandbox behaves. Token and EnterpriseID are required; the zero value of everything else is usable.
+// Config configures a Sandbox. Token and EnterpriseID are required; the zero value of every other
+// field is usable.
 type Config struct {
-	// Token is the Sync token that every request of the Sync API must carry as "Authorization: Bearer <token>".
+	// Token is the Sync token that every request of the Sync API must carry as "Authorization:
+	// Bearer <token>".
 	Token string
-	// AsyncToken is the Async token, which is another one. Without it every request of the Async API is refused.
+	// AsyncToken is the Async token, which must differ from Token. Without it every request of the
+	// Async API is refused.
 	AsyncToken string
-	// EnterpriseID is the one enterprise that the sandbox knows.
+	// EnterpriseID is the only enterprise of the sandbox.
 	EnterpriseID string
 	// Schema describes the workspace. Nil means DefaultSchema. New takes a copy.
 	Schema *Schema
-	// Latency is how long every API answer is held back. The request has been acted on by then, so a client that gives up
-	// meanwhile may have created a lead.
+	// Latency delays every API answer. The request has been handled by then, so a client that gives
+	// up in the meantime may have created a lead.
 	Latency time.Duration
-	// FailStatus is the HTTP status, 300 to 599, of the requests that FailShare lets fail.
+	// FailStatus is the HTTP status, 300 to 599, for the requests that FailShare selects.
 	FailStatus int
-	// FailShare is the share of API requests, from 0 to 1, that are answered with FailStatus and not acted on. They are
-	// spread evenly rather than by chance: a share of 0.25 fails every fourth request.
+	// FailShare is the share of API requests, from 0 to 1, that fail with FailStatus and are not
+	// handled. They are spread evenly, not randomly: a share of 0.25 fails every fourth request.
 	FailShare float64
-	// KeepLeads is how many leads are kept at most; the oldest is forgotten first, and its identifier becomes free again.
-	// 0 keeps all of them.
+	// KeepLeads is the highest number of leads to keep. The oldest is deleted first, and its
+	// identifier becomes free again. 0 keeps all leads.
 	KeepLeads int
-	// AsyncDelay is how long after the Async API took a lead it is created or updated, by Now.
+	// AsyncDelay is the time, by Now, between the acceptance of a lead by the Async API and its
+	// creation or update.
 	AsyncDelay time.Duration
-	// AsyncPlainOK lets the Async API answer with the text OK, as its older hosts do.
+	// AsyncPlainOK makes the Async API answer with the text OK, as its older hosts do.
 	AsyncPlainOK bool
-	// ConflictID puts the id of the lead that is there into the error of a 409. TeleCRM is not known to do so.
+	// ConflictID adds the id of the existing lead to the error of a 409. TeleCRM is not known to do
+	// so.
 	ConflictID bool
-	// DropInvalid lets an update drop what it would be refused for, an invalid value or a locked field, without a word. The
-	// documents disagree: see https://docs.telecrm.in/sync-api/leads/update and https://docs.telecrm.in/concepts/field-types.
+	// DropInvalid makes an update silently drop invalid values and locked fields, instead of
+	// refusing the update. The documentation is contradictory: see
+	// https://docs.telecrm.in/sync-api/leads/update and
+	// https://docs.telecrm.in/concepts/field-types.
 	DropInvalid bool
-	// LiveShapes lets reading and updating a lead show it as live answers do: status, rating and assignee, which is called
-	// employeeid, beside the fields rather than among them, and ACTION_ before the code of a custom action.
+	// LiveShapes makes answers to reading and updating a lead look like live answers: status,
+	// rating and assignee (called employeeid) are next to the fields, not among them, and the code
+	// of a custom action has the prefix ACTION_.
 	LiveShapes bool
-	// Now is the clock behind all times of a Lead, AsyncDelay, Search.IndexDelay and the Date of API answers. Nil means
-	// time.Now.
+	// Now is the clock behind all times of a Lead, AsyncDelay, Search.IndexDelay and the Date of
+	// API answers. Nil means time.Now.
 	Now func() time.Time
-	// Search says in what searches differ from the usual.
+	// Search configures how searches behave.
 	Search Search
 }
 
-// Search holds what is not known of TeleCRM's searches, or known to vary. The zero value finds every lead at once, but a
-// phone number only by all of its digits.
+// Search configures behaviour of TeleCRM's searches that is unknown or varies. The zero value finds
+// every lead at once, but a phone number only by all of its digits.
 type Search struct {
-	// NormalizePhones lets a search find a phone number in every spelling that a create would take for the same. Without it
-	// only the digits with the calling code find it, with or without a + before them.
+	// NormalizePhones makes a search find a phone number in every spelling that a create would
+	// treat as the same. Without it, only the digits with the calling code find it, with or without
+	// a leading +.
 	NormalizePhones bool
-	// HideIDs leaves the id out of the rows, as on https://docs.telecrm.in/sync-api/leads/examples.
+	// HideIDs omits the id from the rows, as on https://docs.telecrm.in/sync-api/leads/examples.
 	HideIDs bool
-	// Twins shows every lead twice, the second time under another id.
+	// Twins returns every lead twice, the second time with another id.
 	Twins bool
-	// IndexDelay is how long after its creation a lead is not found, by Config.Now.
+	// IndexDelay is the time after its creation, by Config.Now, in which a lead is not found.
 	IndexDelay time.Duration
-	// IndexSearches is how many searches that should find a lead do not, before one does. A search within IndexDelay does
-	// not count.
+	// IndexSearches is the number of searches that miss a lead before one finds it. A search within
+	// IndexDelay does not count.
 	IndexSearches int
 }
 
-// Sandbox is an in-memory CRM. It is safe for concurrent use. Make one with New, and call Close when done with it.
+// Sandbox is an in-memory CRM. It is safe for concurrent use. Create it with New, and call Close
+// when done.
 type Sandbox struct {
 	cfg    Config
 	schema *Schema
@@ -106,12 +118,12 @@ type Sandbox struct {
 	mu         sync.Mutex
 	requests   int
 	operations map[Op]int // requests by operation
-	shared     int        // requests that FailShare was asked about
+	shared     int        // requests that FailShare was applied to
 	faults     []Fault
 	store      store
 }
 
-// New makes a sandbox. It returns an error that names the setting when one is missing or makes no sense.
+// New returns a new sandbox, or an error that names the missing or invalid setting.
 func New(cfg Config) (*Sandbox, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
@@ -138,37 +150,37 @@ func New(cfg Config) (*Sandbox, error) {
 func (c Config) validate() error {
 	switch {
 	case c.Token == "":
-		return errors.New("a token is required: choose any, and give the client the same")
+		return errors.New("token: missing; choose any, and give the client the same")
 	case strings.ContainsAny(c.Token, " \t\r\n"):
-		return errors.New("the token must not contain white space")
+		return errors.New("token: must not contain white space")
 	case strings.ContainsAny(c.AsyncToken, " \t\r\n"):
-		return errors.New("the async token must not contain white space")
+		return errors.New("async token: must not contain white space")
 	case c.AsyncToken == c.Token:
-		return errors.New("the async token is the same as the token: each API refuses the token of the other")
+		return errors.New("async token: must differ from the token, because each API refuses the other's token")
 	case c.EnterpriseID == "":
-		return errors.New("an enterprise id is required: choose any, and give the client the same")
+		return errors.New("enterprise id: missing; choose any, and give the client the same")
 	case c.Latency < 0:
-		return fmt.Errorf("latency %v is negative", c.Latency)
+		return fmt.Errorf("latency: must not be negative, got %v", c.Latency)
 	case c.AsyncDelay < 0:
-		return fmt.Errorf("async delay %v is negative", c.AsyncDelay)
+		return fmt.Errorf("async delay: must not be negative, got %v", c.AsyncDelay)
 	case c.KeepLeads < 0:
-		return fmt.Errorf("keeping %d leads is impossible: use 0 to keep all", c.KeepLeads)
+		return fmt.Errorf("leads to keep: must not be negative, got %d; use 0 to keep all", c.KeepLeads)
 	case c.Search.IndexDelay < 0:
-		return fmt.Errorf("index delay %v is negative", c.Search.IndexDelay)
+		return fmt.Errorf("index delay: must not be negative, got %v", c.Search.IndexDelay)
 	case c.Search.IndexSearches < 0:
-		return fmt.Errorf("an index after %d searches is impossible: use 0 for one at once", c.Search.IndexSearches)
+		return fmt.Errorf("index searches: must not be negative, got %d; use 0 to index at once", c.Search.IndexSearches)
 	case !(c.FailShare >= 0 && c.FailShare <= 1): // NaN too
-		return fmt.Errorf("fail share %v is not between 0 and 1", c.FailShare)
+		return fmt.Errorf("fail share: must be between 0 and 1, got %v", c.FailShare)
 	case c.FailShare > 0 && (c.FailStatus < 300 || c.FailStatus > 599):
-		return fmt.Errorf("fail status %d is not between 300 and 599", c.FailStatus)
+		return fmt.Errorf("fail status: must be between 300 and 599, got %d", c.FailStatus)
 	}
 	return nil
 }
 
-// ServeHTTP answers API requests and serves the page. Requests for the page are GET or HEAD to one of its own paths;
-// every other request counts as an API request and can meet a fault.
+// ServeHTTP answers API requests and serves the page. Requests for the page are GET or HEAD to one
+// of its own paths; every other request counts as an API request, to which faults apply.
 //
-// To cut a connection without an answer it panics with http.ErrAbortHandler, which HTTP servers understand.
+// To cut a connection without an answer, it panics with http.ErrAbortHandler.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := s.pageHandler(r.URL.Path)
 	if page != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -178,7 +190,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serveAPI(w, r)
 }
 
-// Leads returns the leads in order of arrival. They are deep copies and the caller's to change.
+// Leads returns deep copies of the leads, in order of arrival.
 func (s *Sandbox) Leads() []Lead {
 	s.lock()
 	defer s.mu.Unlock()
@@ -189,28 +201,29 @@ func (s *Sandbox) Leads() []Lead {
 	return leads
 }
 
-// Requests returns how many API requests came in since New or Reset, refused and failed ones included.
+// Requests counts the API requests since New or Reset, including refused and failed ones.
 func (s *Sandbox) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests
 }
 
-// Creates returns how many of the Requests were for creating a lead, refused and failed ones included.
+// Creates counts the Requests that create a lead, including refused and failed ones.
 func (s *Sandbox) Creates() int { return s.Count(OpCreate) }
 
-// Searches returns how many of the Requests were for finding leads, refused and failed ones included.
+// Searches counts the Requests that search for leads, including refused and failed ones.
 func (s *Sandbox) Searches() int { return s.Count(OpSearch) }
 
-// Count returns how many of the Requests were for that operation, refused and failed ones included.
+// Count counts the Requests of the given operation, including refused and failed ones.
 func (s *Sandbox) Count(op Op) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.operations[op]
 }
 
-// Inject queues faults. Each one is used up by one following API request, in order, and goes before Config.FailShare. A
-// request passes over the faults of another Fault.Op, which stay in their place.
+// Inject queues faults. Each applies to one of the following API requests, in order, and takes
+// precedence over Config.FailShare. A request skips faults with another Fault.Op, which stay in the
+// queue.
 func (s *Sandbox) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,15 +233,16 @@ func (s *Sandbox) Inject(faults ...Fault) {
 	}
 }
 
-// Delete forgets a lead, as if somebody had deleted it in TeleCRM, and reports whether there was one of that id. Its
-// identifier becomes free again. Open pages start over.
+// Delete deletes a lead, as if somebody had deleted it in TeleCRM, and reports whether it existed.
+// Its identifier becomes free again. Open pages start over.
 func (s *Sandbox) Delete(id string) bool {
 	s.lock()
 	defer s.mu.Unlock()
 	return s.store.forget(id)
 }
 
-// Reset forgets the leads, those that the Async API is still to create or update too, the queued faults and the counts of requests. Open pages are emptied.
+// Reset deletes all leads, including pending ones of the Async API, the queued faults and the
+// request counts. Open pages become empty.
 func (s *Sandbox) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,13 +251,15 @@ func (s *Sandbox) Reset() {
 	s.store.clear()
 }
 
-// Close ends the page's event streams and every wait that is under way; what was waiting is answered at once. It returns
-// without waiting for them and may be called more than once. A closed sandbox still answers, without delays.
+// Close ends the page's event streams and all delays; delayed requests are answered at once. It
+// returns without waiting for them and may be called more than once. A closed sandbox still
+// answers, without delays.
 func (s *Sandbox) Close() {
 	s.closing.Do(func() { close(s.closed) })
 }
 
-// wait pauses for d. It ends early when the sandbox closes, and reports false when the client has gone away.
+// wait pauses for d. It returns early when the sandbox closes, and returns false when the client
+// has disconnected.
 func (s *Sandbox) wait(ctx context.Context, d time.Duration) bool {
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -257,7 +273,7 @@ func (s *Sandbox) wait(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// newID makes an id that looks like TeleCRM's: 24 hexadecimal digits.
+// newID returns a random id like TeleCRM's, with 24 hexadecimal digits.
 func newID() string {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // documented never to fail

@@ -53,7 +53,7 @@ func create(t *testing.T, s *sandbox.Sandbox, body string) *httptest.ResponseRec
 	return w
 }
 
-// phoneBody is a lead that the default schema accepts. Each n is another lead.
+// phoneBody returns a valid lead for the default schema. Each n gives another lead.
 func phoneBody(n int) string {
 	return fmt.Sprintf(`{"fields":{"phone":"9181234%05d"}}`, n)
 }
@@ -85,7 +85,7 @@ func TestNewRefusesConfig(t *testing.T) {
 		{"one token for both", "async token", func(c *sandbox.Config) { c.AsyncToken = c.Token }},
 		{"negative async delay", "async delay", func(c *sandbox.Config) { c.AsyncDelay = -1 }},
 		{"negative latency", "latency", func(c *sandbox.Config) { c.Latency = -1 }},
-		{"negative keep", "keeping", func(c *sandbox.Config) { c.KeepLeads = -1 }},
+		{"negative keep", "leads to keep", func(c *sandbox.Config) { c.KeepLeads = -1 }},
 		{"negative index delay", "index delay", func(c *sandbox.Config) { c.Search.IndexDelay = -1 }},
 		{"negative index searches", "index", func(c *sandbox.Config) { c.Search.IndexSearches = -1 }},
 		{"share above 1", "share", func(c *sandbox.Config) { c.FailShare, c.FailStatus = 1.5, 500 }},

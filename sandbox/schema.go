@@ -14,8 +14,9 @@ import (
 	"strings"
 )
 
-// FieldType is the type of a field, in the upper-case words of TeleCRM's field definitions. See
-// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list and https://docs.telecrm.in/concepts/field-types.
+// FieldType is the type of a field, as in TeleCRM's field definitions. See
+// https://docs.telecrm.in/sync-api/enterprise/custom-fields-list and
+// https://docs.telecrm.in/concepts/field-types.
 type FieldType string
 
 // The field types.
@@ -36,7 +37,7 @@ const (
 	TypeLostReason  FieldType = "LOSTREASON"
 )
 
-// fieldTypes says what a value of each type must be.
+// fieldTypes describes the valid values of each type.
 var fieldTypes = map[FieldType]string{
 	TypeText:        "a string",
 	TypeEmail:       "an email address",
@@ -54,14 +55,17 @@ var fieldTypes = map[FieldType]string{
 	TypeLostReason:  "an active lost reason",
 }
 
-// Schema describes a workspace: its fields, actions, pipeline and people. Its JSON form is what LoadSchema reads.
+// Schema describes a workspace: its fields, actions, pipeline and people. LoadSchema reads its JSON
+// form.
 type Schema struct {
-	// Identifier is the API name of the field that identifies a lead. Its type is PHONE, EMAIL or TEXT.
+	// Identifier is the API name of the field that identifies a lead. Its type is PHONE, EMAIL or
+	// TEXT.
 	Identifier string `json:"identifier"`
-	// CallingCode is the country calling code of phone numbers without one, such as 91. Required if any field of a lead is
-	// a PHONE.
+	// CallingCode is the country calling code of phone numbers without one, such as 91. Required if
+	// any field of a lead is a PHONE.
 	CallingCode string `json:"default_calling_code,omitempty"`
-	// NationalDigits is the most digits that a phone number without calling code has in that country. 0 means 10.
+	// NationalDigits is the highest number of digits of a national phone number in that country. 0
+	// means 10.
 	NationalDigits int `json:"national_digits,omitempty"`
 	// Statuses are the active statuses of the pipeline.
 	Statuses []Status `json:"statuses,omitempty"`
@@ -69,7 +73,8 @@ type Schema struct {
 	LostReasons []string `json:"lost_reasons,omitempty"`
 	// Members are the email addresses of the team.
 	Members []string `json:"members,omitempty"`
-	// Fields are the fields of a lead, the standard ones included. The page shows them in this order.
+	// Fields are the fields of a lead, the standard ones included. The page shows them in this
+	// order.
 	Fields []Field `json:"fields"`
 	// Actions are the custom actions. PAYMENT needs no definition.
 	Actions []ActionDefinition `json:"actions,omitempty"`
@@ -77,7 +82,7 @@ type Schema struct {
 
 // Status is one active status of the pipeline.
 type Status struct {
-	// Label is what a lead's status field holds.
+	// Label is the value of a lead's status field.
 	Label string `json:"label"`
 	// Stage is OPEN, WON or LOST.
 	Stage string `json:"stage"`
@@ -91,33 +96,33 @@ type Field struct {
 	Type FieldType `json:"type"`
 	// Options are the labels of a DROPDOWN or of TAGS.
 	Options []string `json:"options,omitempty"`
-	// LockAfterCreate marks a field of a lead that cannot change after the lead was created.
+	// LockAfterCreate reports that the field cannot change after the lead was created.
 	LockAfterCreate bool `json:"lock_after_create,omitempty"`
 }
 
 // ActionDefinition is one custom action.
 type ActionDefinition struct {
-	// Code is the bare number that requests carry as the action's type, without the prefix ACTION_.
+	// Code is the action's type in requests: a number, without the prefix ACTION_.
 	Code string `json:"code"`
-	// Name is what the page calls it.
+	// Name is the name on the page.
 	Name string `json:"name"`
-	// Fields are the values that an action of this type can hold.
+	// Fields are the keys of an action of this type.
 	Fields []Field `json:"fields,omitempty"`
 }
 
 //go:embed default-schema.json
 var defaultSchema []byte
 
-// DefaultSchema returns a workspace that has every field type at least once. It is a fresh copy, the caller's to change.
+// DefaultSchema returns a new copy of a workspace that has every field type at least once.
 func DefaultSchema() *Schema {
 	schema, err := ParseSchema(defaultSchema)
 	if err != nil {
-		panic(err) // compiled in, so only a broken build can do this
+		panic(err) // embedded, so it is always valid
 	}
 	return schema
 }
 
-// LoadSchema reads a schema file. Errors name the file and what is wrong in it.
+// LoadSchema reads a schema file. Errors name the file.
 func LoadSchema(path string) (*Schema, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -130,8 +135,7 @@ func LoadSchema(path string) (*Schema, error) {
 	return schema, nil
 }
 
-// ParseSchema reads a schema from JSON. Unknown keys are refused, and so is everything that contradicts itself; the error
-// names all that was found wrong.
+// ParseSchema parses and validates a schema. It refuses unknown keys. The error lists all problems.
 func ParseSchema(data []byte) (*Schema, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -140,7 +144,7 @@ func ParseSchema(data []byte) (*Schema, error) {
 		return nil, fmt.Errorf("parse schema: %w", atLine(data, err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("parse schema: there is more after the JSON object")
+		return nil, errors.New("parse schema: data after the JSON object")
 	}
 	if schema.NationalDigits == 0 {
 		schema.NationalDigits = 10
@@ -159,7 +163,7 @@ func (s *Schema) clone() (*Schema, error) {
 	return ParseSchema(data)
 }
 
-// atLine adds the line to a JSON error that knows its place.
+// atLine adds the line number to a JSON error that has an offset.
 func atLine(data []byte, err error) error {
 	var offset int64
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -208,7 +212,7 @@ func (s *Schema) validateIdentifier() error {
 	field, ok := findField(s.Fields, s.Identifier)
 	switch {
 	case s.Identifier == "":
-		return errors.New(`"identifier" is missing: name the field that identifies a lead`)
+		return errors.New(`"identifier" is missing; name the field that identifies a lead`)
 	case !ok:
 		return fmt.Errorf("identifier %q is not one of the fields", s.Identifier)
 	case !slices.Contains([]FieldType{TypePhone, TypeEmail, TypeText}, field.Type):
@@ -220,10 +224,10 @@ func (s *Schema) validateIdentifier() error {
 func (s *Schema) validatePhones() error {
 	hasPhone := slices.ContainsFunc(s.Fields, func(f Field) bool { return f.Type == TypePhone })
 	if (hasPhone || s.CallingCode != "") && !callingCodeSyntax.MatchString(s.CallingCode) {
-		return fmt.Errorf("default_calling_code %q is not 1 to 3 digits, such as 91", s.CallingCode)
+		return fmt.Errorf("default_calling_code: must be 1 to 3 digits, such as 91, got %q", s.CallingCode)
 	}
 	if s.NationalDigits < 4 || s.NationalDigits > 14 {
-		return fmt.Errorf("national_digits %d is not between 4 and 14", s.NationalDigits)
+		return fmt.Errorf("national_digits: must be between 4 and 14, got %d", s.NationalDigits)
 	}
 	return nil
 }
@@ -234,7 +238,7 @@ func (s *Schema) validatePipeline() error {
 	for i, status := range s.Statuses {
 		labels[i] = status.Label
 		if !slices.Contains([]string{"OPEN", "WON", "LOST"}, status.Stage) {
-			errs = append(errs, fmt.Errorf("statuses[%d]: stage %q is not OPEN, WON or LOST", i, status.Stage))
+			errs = append(errs, fmt.Errorf("statuses[%d]: stage must be OPEN, WON or LOST, got %q", i, status.Stage))
 		}
 	}
 	errs = append(errs, distinct("statuses", labels), distinct("lost_reasons", s.LostReasons))
@@ -257,7 +261,7 @@ func (s *Schema) validateActions() error {
 	for i, action := range s.Actions {
 		codes[i] = action.Code
 		if !actionCodeSyntax.MatchString(action.Code) {
-			errs = append(errs, fmt.Errorf("actions[%d]: code %q is not a bare number, such as 1042", i, action.Code))
+			errs = append(errs, fmt.Errorf("actions[%d]: code must be a number without a prefix, such as 1042, got %q", i, action.Code))
 		}
 		path := fmt.Sprintf("actions[%d].fields", i)
 		errs = append(errs, validateFields(path, action.Fields))
@@ -275,7 +279,7 @@ func validateFields(path string, fields []Field) error {
 	for i, field := range fields {
 		names[i] = field.APIName
 		if _, known := fieldTypes[field.Type]; !known {
-			errs = append(errs, fmt.Errorf("%s[%d] %q: unknown type %q, known are %s", path, i, field.APIName, field.Type, typeNames()))
+			errs = append(errs, fmt.Errorf("%s[%d] %q: unknown type %q; known types are %s", path, i, field.APIName, field.Type, typeNames()))
 		}
 		if len(field.Options) > 0 && field.Type != TypeDropdown && field.Type != TypeTags {
 			errs = append(errs, fmt.Errorf("%s[%d] %q: only DROPDOWN and TAGS have options", path, i, field.APIName))
@@ -294,13 +298,13 @@ func typeNames() string {
 	return strings.Join(names, " ")
 }
 
-// distinct refuses names that are empty or occur twice.
+// distinct returns an error if a name is empty or duplicate.
 func distinct(path string, names []string) error {
 	seen := make(map[string]bool, len(names))
 	for i, name := range names {
 		switch {
 		case name == "":
-			return fmt.Errorf("%s[%d] has no name", path, i)
+			return fmt.Errorf("%s[%d]: name missing", path, i)
 		case seen[name]:
 			return fmt.Errorf("%s[%d]: %q occurs twice", path, i, name)
 		}

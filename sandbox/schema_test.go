@@ -65,7 +65,7 @@ func TestParseSchemaSmallest(t *testing.T) {
 
 func TestParseSchemaErrors(t *testing.T) {
 	t.Parallel()
-	// with puts more keys into a schema that is fine without them.
+	// with adds keys to a valid schema.
 	with := func(keys string) string {
 		return `{"identifier":"name","fields":[{"api_name":"name","type":"TEXT"}],` + keys + `}`
 	}
@@ -85,16 +85,16 @@ func TestParseSchemaErrors(t *testing.T) {
 		{"no calling code", fields(`{"api_name":"p","type":"PHONE"}`), "default_calling_code"},
 		{"calling code", with(`"default_calling_code":"+91"`), "default_calling_code"},
 		{"national digits", with(`"national_digits":3`), "national_digits"},
-		{"unknown type", fields(`{"api_name":"a","type":"text"}`), `fields[1] "a": unknown type "text", known are ACTIVEUSERS`},
-		{"no api name", fields(`{"type":"TEXT"}`), "fields[1] has no name"},
+		{"unknown type", fields(`{"api_name":"a","type":"text"}`), `fields[1] "a": unknown type "text"; known types are ACTIVEUSERS`},
+		{"no api name", fields(`{"type":"TEXT"}`), "fields[1]: name missing"},
 		{"field twice", fields(`{"api_name":"name","type":"TEXT"}`), `fields[1]: "name" occurs twice`},
 		{"options of text", fields(`{"api_name":"a","type":"TEXT","options":["x"]}`), "only DROPDOWN and TAGS"},
 		{"option twice", fields(`{"api_name":"a","type":"TAGS","options":["x","x"]}`), `fields[1].options[1]: "x" occurs twice`},
-		{"stage", with(`"statuses":[{"label":"Fresh","stage":"NEW"}]`), `stage "NEW"`},
+		{"stage", with(`"statuses":[{"label":"Fresh","stage":"NEW"}]`), `got "NEW"`},
 		{"status twice", with(`"statuses":[{"label":"A","stage":"OPEN"},{"label":"A","stage":"WON"}]`), `statuses[1]: "A"`},
-		{"empty reason", with(`"lost_reasons":[""]`), "lost_reasons[0] has no name"},
+		{"empty reason", with(`"lost_reasons":[""]`), "lost_reasons[0]: name missing"},
 		{"member", with(`"members":["agent7"]`), "members[0] is not an email address"},
-		{"prefixed code", with(`"actions":[{"code":"ACTION_1042","name":"Call"}]`), `"ACTION_1042" is not a bare number`},
+		{"prefixed code", with(`"actions":[{"code":"ACTION_1042","name":"Call"}]`), `code must be a number without a prefix, such as 1042, got "ACTION_1042"`},
 		{"code twice", with(`"actions":[{"code":"1","name":"A"},{"code":"1","name":"B"}]`), `actions[1]: "1" occurs twice`},
 		{"action field", with(`"actions":[{"code":"1","name":"A","fields":[{"api_name":"n","type":"X"}]}]`), "actions[0].fields[0]"},
 		{

@@ -16,22 +16,22 @@ const (
 	maxLimit     = 100
 )
 
-// The fields that every lead has and no request can set.
+// The fields that every lead has, and that requests cannot set.
 const (
 	fieldCreatedOn  = "created_on"
 	fieldModifiedOn = "modified_on"
 )
 
-// The standard fields that live answers show beside a row's fields rather than among them.
+// The standard fields that live answers show next to a row's fields, not among them.
 const (
 	fieldStatus   = "status"
 	fieldRating   = "rating"
 	fieldAssignee = "assignee"
-	fieldEmployee = "employeeid" // what live answers call the assignee
+	fieldEmployee = "employeeid" // the assignee in live answers
 )
 
-// searchAnswer is the body of a 200. Its form is that of live answers, which show more than
-// https://docs.telecrm.in/sync-api/leads/search does.
+// searchAnswer is the body of a 200, in the form of live answers, which have more than
+// https://docs.telecrm.in/sync-api/leads/search.
 type searchAnswer struct {
 	Data       []searchRow `json:"data"`
 	TotalCount int         `json:"total_count"`
@@ -48,10 +48,10 @@ type searchRow struct {
 	IsArchived bool           `json:"isArchived"`
 	IsSpam     bool           `json:"isSpam"`
 	Fields     map[string]any `json:"fields"`
-	Actions    []Action       `json:"actions"` // always empty, whatever the lead has
+	Actions    []Action       `json:"actions"` // always empty, even if the lead has actions
 }
 
-// page is the part of the matching leads that is asked for.
+// page is the requested part of the matching leads.
 type page struct {
 	skip, limit int
 }
@@ -81,7 +81,7 @@ func parsePage(query string) (page, error) {
 	if values.Has("skip") {
 		p.skip, err = strconv.Atoi(values.Get("skip"))
 		if err != nil || p.skip < 0 {
-			return page{}, errors.New("skip must be a number from 0")
+			return page{}, errors.New("skip must be a number, at least 0")
 		}
 	}
 	if values.Has("limit") {
@@ -93,7 +93,8 @@ func parsePage(query string) (page, error) {
 	return p, nil
 }
 
-// parseSearch reads a search's body. Filters by action are documented, but not understood here.
+// parseSearch parses a search's body. TeleCRM also documents filters by action, which are not
+// supported here.
 func (s *Sandbox) parseSearch(body []byte) (leadFilter, error) {
 	decoded, err := decodeJSON(body)
 	if err != nil {
@@ -108,11 +109,11 @@ func (s *Sandbox) parseSearch(body []byte) (leadFilter, error) {
 		values, ok := object[key].(map[string]any)
 		switch {
 		case key != "fields" && key != "actions":
-			return nil, fmt.Errorf("the body has an unknown key %q", key)
+			return nil, fmt.Errorf("body: unknown key %q", key)
 		case !ok:
 			return nil, fmt.Errorf("%q has the wrong JSON type", key)
 		case key == "actions" && len(values) > 0:
-			return nil, errors.New("the sandbox cannot search by actions")
+			return nil, errors.New("the sandbox does not support searching by actions")
 		case key == "fields":
 			if filter, err = s.newFilter(values); err != nil {
 				return nil, err
@@ -122,7 +123,8 @@ func (s *Sandbox) parseSearch(body []byte) (leadFilter, error) {
 	return filter, nil
 }
 
-// find returns the matching leads as rows, newest first. A lead that the index does not hold yet is no match.
+// find returns the matching leads as rows, newest first. It leaves out leads that are not indexed
+// yet.
 func (s *Sandbox) find(filter leadFilter) []searchRow {
 	s.lock()
 	defer s.mu.Unlock()
@@ -131,7 +133,7 @@ func (s *Sandbox) find(filter leadFilter) []searchRow {
 	sought := filter[s.schema.Identifier]
 	for i := range slices.Backward(s.store.records) {
 		rec := &s.store.records[i]
-		// Most searches are by the identifier, which is known without all that a lead shows.
+		// Most searches are by the identifier, which is known without building the shown fields.
 		if sought != nil && !sought(s.shownValue(s.schema.Identifier, rec.lead.Fields[s.schema.Identifier])) {
 			continue
 		}
@@ -151,15 +153,15 @@ func (s *Sandbox) find(filter leadFilter) []searchRow {
 	return rows
 }
 
-// twinID makes the id of a lead's twin, the same at every search.
+// twinID returns the id of a lead's twin, which is the same in every search.
 func twinID(id string) string {
 	digits := []byte(id)
 	slices.Reverse(digits)
 	return string(digits)
 }
 
-// shownFields are a lead's fields as searches see them: phone numbers with calling code and +, a status even if none was
-// sent, and the times.
+// shownFields returns a lead's fields in the form of search results: phone numbers with + and
+// calling code, a status even if none was sent, and the times.
 func (s *Sandbox) shownFields(lead Lead) map[string]any {
 	fields := cloneFields(lead.Fields)
 	for name, value := range fields {
@@ -174,7 +176,7 @@ func (s *Sandbox) shownFields(lead Lead) map[string]any {
 	return fields
 }
 
-// shownValue is a field's value as searches see it.
+// shownValue returns a field's value in the form of search results.
 func (s *Sandbox) shownValue(name string, value any) any {
 	field, _ := findField(s.schema.Fields, name)
 	if text, ok := value.(string); ok && field.Type == TypePhone {
@@ -183,7 +185,7 @@ func (s *Sandbox) shownValue(name string, value any) any {
 	return value
 }
 
-// addStatus adds the status that a lead has if none was sent.
+// addStatus adds the default status if none was sent.
 func (s *Sandbox) addStatus(fields map[string]any) {
 	if _, sent := fields[fieldStatus]; !sent && len(s.schema.Statuses) > 0 {
 		fields[fieldStatus] = s.schema.Statuses[0].Label

@@ -26,7 +26,7 @@ type searched struct {
 	Limit      int `json:"limit"`
 }
 
-// phones are the found leads' numbers, in order.
+// phones returns the phone numbers of the found leads, in order.
 func (s searched) phones() []string {
 	var phones []string
 	for _, row := range s.Data {
@@ -35,7 +35,7 @@ func (s searched) phones() []string {
 	return phones
 }
 
-// search sends a search, with a query if there is one.
+// search sends a search, with an optional query.
 func search(t *testing.T, s *sandbox.Sandbox, body string, query ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, searchPath+strings.Join(query, ""), strings.NewReader(body))
@@ -110,7 +110,7 @@ func TestSearchFilters(t *testing.T) {
 		{`{"fields":{"phone":"918123400001"}}`, 1},
 		{`{"fields":{"phone":"+918123400001"}}`, 1},
 		{`{"fields":{"phone":["+918123400001","447400123456","12015550123"]}}`, 2},
-		// Only the full digits find a number, however it was sent.
+		// Only all digits find a number, in whatever form it was sent.
 		{`{"fields":{"phone":"918123400002"}}`, 1},
 		{`{"fields":{"phone":"8123400002"}}`, 0},
 		{`{"fields":{"phone":"08123400001"}}`, 0},
@@ -296,7 +296,7 @@ func TestSearchIndexSearches(t *testing.T) {
 	const one, other = `{"fields":{"phone":"918123400001"}}`, `{"fields":{"phone":"918123400002"}}`
 	s.Inject(sandbox.Fault{Status: 500}, sandbox.Fault{Status: 500, Store: true})
 	search(t, s, one) // not handled, so it does not count
-	search(t, s, one) // counts, although the answer is another
+	search(t, s, one) // counts, although the answer is a fault
 	for i, step := range []struct {
 		body string
 		want int

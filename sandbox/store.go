@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// record is a lead with what the store needs to find it again.
+// record is a lead with the store's own data.
 type record struct {
 	lead       Lead
-	seq        uint64 // of its last change; 1 for the first change of all
+	seq        uint64 // number of its last change, from 1
 	identifier string // normalised
-	missed     int    // searches that should have found it
+	missed     int    // searches that missed it
 }
 
 // store holds the leads. Sandbox.mu guards it.
@@ -20,7 +20,7 @@ type store struct {
 	seq     uint64
 	records []record            // in order of arrival
 	taken   map[string]struct{} // normalised identifiers
-	pending []upsert            // taken by the Async API and not done, in order
+	pending []upsert            // accepted by the Async API, in order
 	changed chan struct{}       // closed and replaced at every change
 }
 
@@ -33,7 +33,8 @@ func newStore(keep int) store {
 	}
 }
 
-// add stores the lead unless the identifier is taken. It returns the id of the lead that has it then.
+// add stores the lead unless the identifier is taken. It then returns the id of the lead that has
+// it.
 func (st *store) add(lead Lead, identifier string) (id string, added bool) {
 	if _, taken := st.taken[identifier]; taken {
 		return st.byIdentifier(identifier).lead.ID, false
@@ -48,12 +49,12 @@ func (st *store) add(lead Lead, identifier string) (id string, added bool) {
 	return lead.ID, true
 }
 
-// byID returns the record of that lead, or nil. It is good until the store changes.
+// byID returns the record with the given id, or nil. It is valid until the store changes.
 func (st *store) byID(id string) *record {
 	return st.find(func(rec record) bool { return rec.lead.ID == id })
 }
 
-// byIdentifier is byID for a normalised identifier.
+// byIdentifier is like byID, for a normalized identifier.
 func (st *store) byIdentifier(identifier string) *record {
 	return st.find(func(rec record) bool { return rec.identifier == identifier })
 }
@@ -65,7 +66,7 @@ func (st *store) find(is func(record) bool) *record {
 	return nil
 }
 
-// change puts the draft into the record.
+// change applies the draft to the record.
 func (st *store) change(rec *record, d *draft) {
 	d.change(&rec.lead)
 	st.seq++
@@ -73,8 +74,8 @@ func (st *store) change(rec *record, d *draft) {
 	st.announce()
 }
 
-// forget deletes the lead and reports whether there was one. Pages are told by an era of its own, because a cursor can
-// only tell them of leads that are there.
+// forget deletes the lead and reports whether it existed. It starts a new era, because a cursor
+// cannot announce deletions.
 func (st *store) forget(id string) bool {
 	i := slices.IndexFunc(st.records, func(rec record) bool { return rec.lead.ID == id })
 	if i < 0 {
@@ -103,7 +104,7 @@ func (st *store) announce() {
 	st.changed = make(chan struct{})
 }
 
-// untilDue is how long until the next pending upsert is due; 0 if there is none.
+// untilDue returns the time until the next pending upsert is due, or 0 if there is none.
 func (st *store) untilDue(now time.Time) time.Duration {
 	if len(st.pending) == 0 {
 		return 0

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// updateLead follows https://docs.telecrm.in/sync-api/leads/update: only the supplied fields change. A body with anything
-// but fields is refused, as what TeleCRM does with actions here is not documented.
+// updateLead follows https://docs.telecrm.in/sync-api/leads/update: only the supplied fields
+// change. A body with other keys is refused, because TeleCRM does not document what it does with
+// actions here.
 func (s *Sandbox) updateLead(id string, body []byte) answer {
 	req, err := parseLead(body, "fields")
 	if err == nil && len(req.fields) == 0 {
@@ -39,12 +40,13 @@ func (s *Sandbox) updateLead(id string, body []byte) answer {
 	return ans
 }
 
-// updateProblem says why an update is refused as a whole, or "". The page of the update says that an invalid value has it
-// refused, except for a status that does not exist; https://docs.telecrm.in/concepts/field-types says that such values are
-// dropped, which is what Config.DropInvalid is for. Names that do not exist are dropped in either case, as by a create.
+// updateProblem returns why the whole update is refused, or "". The documentation of the update
+// says that an invalid value, other than an unknown status, refuses the update.
+// https://docs.telecrm.in/concepts/field-types says that such values are dropped, as with
+// Config.DropInvalid. Unknown names are dropped in either case, as by a create.
 //
-// What happens to a field that is locked after creation is not documented. It is refused here, even with the value that is
-// there, so that a client which would overwrite it shows.
+// TeleCRM does not document what happens to a field that is locked after creation. An update of it
+// is refused here, even with the same value, to reveal clients that would overwrite it.
 func (s *Sandbox) updateProblem(fields map[string]any) string {
 	if s.cfg.DropInvalid {
 		return ""

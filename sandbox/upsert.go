@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// upsert is a lead that the Async API has taken.
+// upsert is a lead that the Async API has accepted.
 type upsert struct {
 	due time.Time
 	req leadRequest
 }
 
-// upsertLead takes a lead as https://docs.telecrm.in/async-api/create-or-update-lead says. Whatever is wrong with it is not
-// told. Only a body that is not in the documented shape at all is refused, which is a guess.
+// upsertLead follows https://docs.telecrm.in/async-api/create-or-update-lead. It does not report
+// invalid parts. It only refuses a body that does not have the documented shape, which is a guess.
 func (s *Sandbox) upsertLead(body []byte) answer {
 	req, err := parseLead(body, "fields", "actions")
 	if err == nil && req.fields == nil {
@@ -25,7 +25,7 @@ func (s *Sandbox) upsertLead(body []byte) answer {
 	s.store.pending = append(s.store.pending, upsert{due: s.cfg.Now().Add(s.cfg.AsyncDelay), req: req})
 	s.applyDue()
 	if len(s.store.pending) > 0 {
-		s.store.announce() // whoever waits for news learns when there will be some
+		s.store.announce() // event streams then know when the upsert is due
 	}
 	s.mu.Unlock()
 	if s.cfg.AsyncPlainOK {
@@ -34,13 +34,13 @@ func (s *Sandbox) upsertLead(body []byte) answer {
 	return jsonAnswer(http.StatusOK, map[string]string{"status": "QUEUED"})
 }
 
-// lock locks the store with everything in it that is due.
+// lock locks the store and applies all upserts that are due.
 func (s *Sandbox) lock() {
 	s.mu.Lock()
 	s.applyDue()
 }
 
-// applyDue does the pending upserts that are due, in the order in which they were taken. Sandbox.mu is held.
+// applyDue applies the pending upserts that are due, in order. The caller holds Sandbox.mu.
 func (s *Sandbox) applyDue() {
 	for len(s.store.pending) > 0 && !s.cfg.Now().Before(s.store.pending[0].due) {
 		s.apply(s.store.pending[0])
@@ -48,8 +48,8 @@ func (s *Sandbox) applyDue() {
 	}
 }
 
-// apply updates the lead that has the identifier, or else creates it. Without a usable identifier the whole lead is
-// dropped. See https://docs.telecrm.in/async-api/pitfalls.
+// apply updates the lead with the identifier, or creates it. Without a valid identifier it drops
+// the whole lead. See https://docs.telecrm.in/async-api/pitfalls.
 func (s *Sandbox) apply(taken upsert) {
 	req := taken.req
 	identifier, err := s.schema.identifierOf(req.fields)
@@ -67,7 +67,7 @@ func (s *Sandbox) apply(taken upsert) {
 	}
 	draft.existing = true
 	fields := cloneFields(req.fields)
-	delete(fields, s.schema.Identifier) // it is what the lead was found by, and cannot change
+	delete(fields, s.schema.Identifier) // the identifier cannot change
 	draft.addFields(fields)
 	draft.addActions(req.actions)
 	s.store.change(rec, draft)

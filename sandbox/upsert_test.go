@@ -159,7 +159,7 @@ func TestAsyncDelay(t *testing.T) {
 	}
 }
 
-// A delayed lead appears on an open page when its time has come.
+// A delayed lead appears on an open page when it is due.
 func TestAsyncDelayOnThePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestAsyncDelayOnThePage(t *testing.T) {
 	})
 }
 
-// FuzzChanges checks that no body breaks the stand-in, and that none gets the identifier changed.
+// FuzzChanges checks that no body breaks the stand-in or changes the identifier.
 func FuzzChanges(f *testing.F) {
 	for _, body := range []string{
 		known, `{"fields":{"city":"Pune"}}`, `{"fields":{"phone":"1"}}`, `{"actions":[{"type":"1043"},7]}`,

@@ -1,7 +1,7 @@
 "use strict";
 
-// Adds leads to the page as they arrive, and shows them anew when they change. The server renders them; without this
-// script a reload shows the same.
+// Adds leads to the page as they arrive, and updates them when they change. The server renders them; without this
+// script, reload the page to see them.
 (() => {
   const list = document.getElementById("leads");
   const empty = document.getElementById("empty");
@@ -47,8 +47,8 @@
     recount();
   }
 
-  // The browser reopens a stream that broke off, but gives up on one that was answered with an error, as happens while
-  // a server restarts.
+  // The browser reconnects a broken stream by itself, but gives up after an error status, such as while a server
+  // restarts.
   function listen() {
     const source = new EventSource("events?after=" + encodeURIComponent(cursor));
     source.addEventListener("open", () => show("Live", true));
