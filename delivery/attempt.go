@@ -2,254 +2,185 @@ package delivery
 
 import (
 	"context"
-	"errors"
-	"net/http"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Outcome is what became of an attempt that somebody waits for.
-type Outcome struct {
-	// State is the entry's new state.
-	State outbox.State
-	// Answer is what TeleCRM said.
-	Answer telecrm.Answer
-	// LeadID is TeleCRM's id of the lead, if it was delivered and is known.
-	LeadID string
-}
+// The steps of an errand, as entries keep them. An entry without one is yet
+// to be created, or its creation has been tried.
+const (
+	stepFind   = "find"   // created again, and then looked for
+	stepUpdate = "update" // fields of the lead that is there are set
+	stepAppend = "append" // actions are appended to it
+	stepUpsert = "upsert" // the Async API gets the whole lead
+)
 
-// attempt sends a taken entry once and settles it.
-func (l *lane) attempt(account *Account, entry outbox.Entry) {
-	defer l.release(entry)
-	ctx, ended := l.start(entry)
-	a := &attempt{lane: l, account: account, entry: entry}
-	s, answer := a.send(ctx)
-	ended(s)
-	l.endProbe(entry, s, a.asked)
-	l.vacate()
-	// Whoever waits need not wait for the record: if it is lost with this
-	// process, the next one finds out what became of the attempt.
-	outcome := Outcome{State: s.State, Answer: answer, LeadID: s.LeadID}
-	if a.blameless {
-		outcome = Outcome{State: outbox.Waiting}
-	}
-	l.tell(entry.ID, outcome)
-	l.settle(entry, s)
-	a.recorded()
-	if settled := l.engine.settings().Hooks.Settled; settled != nil {
-		settled(entry, s, answer)
-	}
-}
-
-// attempt is one attempt at an entry. It implements crew.
+// attempt is one attempt at an entry: as many requests as it takes, each of
+// which that changes something is recorded before it leaves.
 type attempt struct {
-	*lane
+	account  *Account
+	entry    outbox.Entry // as it is recorded
+	job      Job
+	retryFor time.Duration
+	now      func() time.Time
+	locked   map[string]bool // fields that cannot change after the creation
+	runner
 
-	account *Account
-	entry   outbox.Entry
-	asked   bool // TeleCRM has been asked
-	alone   bool // TeleCRM turns this lead away and takes others
-	// blameless tells that TeleCRM refuses the lead in a way that its visitor
-	// can do nothing about; refusal is not nil if it is one of a row.
-	blameless bool
-	refusal   *refusal
+	sent         bool // a request has been made
+	actionsFound bool // the actions were found in the timeline, and left out
+	remarks      []telecrm.Remark
 }
 
-// send makes the attempt and decides what becomes of the entry.
-func (a *attempt) send(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
-	entry := a.entry
-	job, err := DecodeJob(entry.Payload)
-	if err != nil {
-		return outbox.Settlement{State: outbox.Parked, At: a.engine.now(), Reason: reasonUnreadable},
-			telecrm.Answer{Verdict: telecrm.Rejected, Err: err}
+// runner is what an errand needs of whoever sends it out.
+type runner interface {
+	// throttle waits until a further request may be sent. If it may not be sent
+	// now, it returns why the entry waits.
+	throttle(ctx context.Context, entry outbox.Entry) (reason string, err error)
+	// bypassed returns what came of the entry's lead if it was sent past the
+	// outbox, which waits for that to end.
+	bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool)
+	// observe draws conclusions from an answer.
+	observe(answer telecrm.Answer, begun time.Time)
+	// notify tells whoever waits for the outcome.
+	notify(id string, outcome Outcome)
+	advance(ctx context.Context, id string, p outbox.Progress) error
+	recall(ctx context.Context, account, identifier string) (leadID string, err error)
+	forget(ctx context.Context, account, identifier string) error
+}
+
+// run makes the attempt and decides what becomes of the entry.
+func (a *attempt) run(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	if s, answer, sent := a.settleBypassed(ctx); sent {
+		return s, answer
 	}
-	if a.overtaken(entry) {
-		now := a.engine.now()
-		return outbox.Settlement{
-			State:          outbox.Waiting,
-			At:             now,
-			DueAt:          now,
-			Step:           entry.Step,
-			LeadID:         entry.LeadID,
-			Reason:         reasonOvertaken,
-			AmbiguousSince: entry.AmbiguousSince,
-			FailingSince:   entry.FailingSince,
-			Uncounted:      true,
-		}, unanswered(errOvertaken)
-	}
-	e := &errand{
-		account:  a.account,
-		entry:    entry,
-		job:      job,
-		retryFor: a.engine.settings().RetryFor,
-		now:      a.engine.now,
-		locked:   a.lockedFields(),
-		crew:     a,
-	}
-	s, answer := e.run(ctx)
-	a.asked = e.asked
-	switch {
-	case a.alone:
-		s = a.singleOut(s, answer)
-	case s.State == outbox.Parked && answer.Verdict == telecrm.Rejected && answer.Status != 0:
-		s = a.refuse(s, answer)
-	}
-	if s.State != outbox.Waiting {
-		a.unsuspect(entry.ID)
-	}
+	s, answer := a.dispatch(ctx)
+	answer.Remarks = slices.Concat(a.remarks, answer.Remarks)
 	return s, answer
 }
 
-// errOvertaken: TeleCRM has told another attempt to leave it alone, or that
-// the account is at fault.
-var errOvertaken = errors.New(reasonOvertaken)
-
-// overtaken reports whether an attempt that was recorded but has not been sent
-// is to be put off, because TeleCRM has told another one to leave it alone, or
-// that the account is at fault.
-func (l *lane) overtaken(entry outbox.Entry) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.hold.on() && !l.sentSinceHeld(entry.ID, entry.BegunAt) || l.engine.now().Before(l.paused)
-}
-
-// sentSinceHeld reports whether an attempt that began at that time says
-// something about the account as it is since the lane was held.
-func (l *lane) sentSinceHeld(id string, begun time.Time) bool {
-	return l.hold.probe == id || begun.After(l.hold.since)
-}
-
-// turn waits until an attempt may send another request.
-func (l *lane) turn(ctx context.Context, entry outbox.Entry) (reason string, err error) {
-	if err := l.pace.Wait(ctx); err != nil {
-		return reasonOvertaken, err
-	}
-	if l.overtaken(entry) {
-		return reasonOvertaken, errOvertaken
-	}
-	return "", nil
-}
-
-func (l *lane) advance(ctx context.Context, id string, p outbox.Progress) error {
-	return l.engine.store.Advance(ctx, id, p)
-}
-
-func (l *lane) recall(ctx context.Context, account, identifier string) (string, error) {
-	if identifier == "" {
-		return "", nil
-	}
-	leadID, _, err := l.engine.store.Recall(ctx, account, identifier)
-	return leadID, err
-}
-
-func (l *lane) forget(ctx context.Context, account, identifier string) error {
-	return l.engine.store.Forget(ctx, account, identifier)
-}
-
-// learn lets the lane draw its conclusions for the other entries: it opens up
-// while TeleCRM answers, draws in while it does not, pauses when told to, and
-// is held when the account is at fault. begun is when the attempt began: what
-// was sent before the lane was held says nothing about the account now, nor
-// does what was sent with other settings than those of now.
-func (a *attempt) learn(answer telecrm.Answer, begun time.Time) {
-	l := a.lane
-	l.engine.hear(answer)
-	now := l.engine.now()
-	held, resumed := false, false
-	l.mu.Lock()
-	if l.account == nil || !sameWorkspace(l.account, a.account) {
-		l.mu.Unlock()
-		return
-	}
-	switch answer.Verdict {
-	case telecrm.Created, telecrm.Duplicate, telecrm.Done, telecrm.Accepted:
-		resumed = l.works(a.entry, begun, true)
-	case telecrm.Rejected, telecrm.Missing:
-		resumed = l.works(a.entry, begun, false)
-		if l.hold.on() {
-			l.holdBack(a.entry.ID, answer, now)
+// begin goes on from the step that the entry has come to.
+func (a *attempt) dispatch(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	switch a.entry.Step {
+	case stepUpdate, stepAppend:
+		if a.account.Client == nil {
+			return a.missingToken(reasonNeedsSync)
 		}
-	case telecrm.Hold:
-		if a.alone = l.singledOut(a.entry.ID); a.alone {
-			break
-		}
-		l.suspect(a.entry.ID, suspect{identifier: a.entry.Identifier})
-		l.window = 1
-		held = !l.hold.on()
-		l.holdBack(a.entry.ID, answer, now)
-	case telecrm.Retry:
-		l.window = max(l.window/2, 1)
-		l.failures++
-		if l.hold.on() {
-			l.holdBack(a.entry.ID, answer, now)
-		}
-		if l.engine.sending.Err() == nil {
-			l.pauseFor(answer, now)
-		}
+		return a.resumeStep(ctx)
+	case stepUpsert:
+		return a.upsert(ctx)
 	}
-	l.mu.Unlock()
-	if held {
-		l.tellHeld(answer.Reason())
+	if a.account.Client == nil {
+		return a.upsert(ctx)
 	}
-	if resumed {
-		l.tellResumed()
+	return a.create(ctx)
+}
+
+// missingToken parks an entry of which a step needs a token that is not in the
+// config any more.
+func (a *attempt) missingToken(reason string) (outbox.Settlement, telecrm.Answer) {
+	return a.settlement(outbox.Parked, reason), telecrm.Answer{Verdict: telecrm.Rejected}
+}
+
+// settlement returns one that keeps what the entry has come to.
+func (a *attempt) settlement(state outbox.State, reason string) outbox.Settlement {
+	return outbox.Settlement{
+		State:          state,
+		At:             a.now(),
+		Step:           a.entry.Step,
+		Reason:         reason,
+		LeadID:         a.entry.LeadID,
+		AmbiguousSince: a.entry.AmbiguousSince,
+		FailingSince:   a.entry.FailingSince,
 	}
 }
 
-// works notes that TeleCRM answers for a lead, and whether it has taken it,
-// and reports whether that ends a hold.
-func (l *lane) works(entry outbox.Entry, begun time.Time, taken bool) (resumed bool) {
-	l.window = min(2*l.window, widest)
-	l.failures, l.pause = 0, 0
-	if taken {
-		l.refused = refusals{}
-		l.blames.Taken(entry.Form)
-	}
-	if l.hold.on() && l.sentSinceHeld(entry.ID, begun) && (taken || l.hold.refusal == "") {
-		l.hold = hold{}
-		resumed = true
-	}
-	if !l.hold.on() {
-		l.passed(entry.ID, taken)
-	}
-	return resumed
+// decide is what an answer that settles nothing about the person makes of the
+// entry.
+func (a *attempt) decide(answer telecrm.Answer) (outbox.Settlement, telecrm.Answer) {
+	return decide(a.entry, answer, a.now(), a.retryFor), answer
 }
 
-// pauseFor leaves TeleCRM alone for as long as it asks for, or, when it has
-// too much to do or has failed several times in a row, for longer each time.
-// Attempts that were under way together count as one.
-func (l *lane) pauseFor(answer telecrm.Answer, now time.Time) {
-	wait := answer.RetryAfter
-	inTrouble := answer.Status == http.StatusTooManyRequests || l.failures >= troubled
-	if wait == 0 && inTrouble && !now.Before(l.paused) {
-		l.pause = nextPause(l.pause)
-		wait = jittered(l.pause)
+// create creates the lead.
+func (a *attempt) create(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	answer := a.account.Client.CreateLead(ctx, a.job.Lead)
+	a.observe(answer)
+	if answer.Verdict != telecrm.Duplicate {
+		return a.decide(answer)
 	}
-	if until := now.Add(wait); until.After(l.paused) {
-		l.paused = until
-	}
+	// What is still to be done would let a visitor whom TeleCRM knows wait
+	// longer than others, and so tell them apart.
+	a.notify(a.entry.ID, Outcome{State: outbox.Waiting, Answer: answer})
+	return a.resolveDuplicate(ctx, answer)
 }
 
-func (l *lane) tellHeld(reason string) {
-	if held := l.engine.settings().Hooks.Held; held != nil {
-		held(l.name, reason)
-	}
+// observe draws conclusions from an answer.
+func (a *attempt) observe(answer telecrm.Answer) {
+	a.sent = true
+	a.runner.observe(answer, a.entry.BegunAt)
 }
 
-func (l *lane) tellResumed() {
-	if resumed := l.engine.settings().Hooks.Resumed; resumed != nil {
-		resumed(l.name)
+// throttle waits until a further request may be sent. If it may not, it returns
+// the settlement with which the entry waits.
+func (a *attempt) throttle(ctx context.Context) (outbox.Settlement, error) {
+	if !a.sent {
+		return outbox.Settlement{}, nil // the attempt has waited for its turn
 	}
+	reason, err := a.runner.throttle(ctx, a.entry)
+	if err == nil {
+		return outbox.Settlement{}, nil
+	}
+	s := a.settlement(outbox.Waiting, reason)
+	s.DueAt, s.Uncounted = s.At, true
+	return s, err
 }
 
-// retryable reports whether an outbox that failed this way may work later.
-func retryable(err error) bool {
-	for _, final := range []error{outbox.ErrNotFound, outbox.ErrState, outbox.ErrClosed, context.Canceled} {
-		if errors.Is(err, final) {
-			return false
-		}
+// beginStep waits for its turn and records that the step begins, unless it is the
+// one that the attempt was recorded to begin with.
+func (a *attempt) beginStep(ctx context.Context, step, leadID string) (outbox.Settlement, error) {
+	if s, err := a.throttle(ctx); err != nil {
+		return s, err
 	}
-	return true
+	if !a.sent && a.entry.Step == step {
+		return outbox.Settlement{}, nil
+	}
+	p := outbox.Progress{Step: step, At: a.now(), LeadID: leadID, Reason: a.entry.Reason}
+	if err := a.advance(ctx, a.entry.ID, p); err != nil {
+		s := a.settlement(outbox.Waiting, reasonNotRecorded)
+		s.DueAt, s.Uncounted = s.At, true
+		return s, fmt.Errorf("recording the next step: %w", err)
+	}
+	a.entry.Step, a.entry.BegunAt, a.entry.LeadID = p.Step, p.At, p.LeadID
+	a.entry.AmbiguousSince = time.Time{}
+	return outbox.Settlement{}, nil
+}
+
+// noAnswer is the answer of an errand that ends before the next request.
+func noAnswer(err error) telecrm.Answer {
+	return telecrm.Answer{Verdict: telecrm.Retry, Err: err}
+}
+
+// upsert hands the lead to the Async API. It never says what became of it, so
+// when an answer was lost nobody can find out whether the actions are there:
+// then the fields alone are sent, which does no harm twice, and the entry is
+// parked for a person to look at the timeline.
+func (a *attempt) upsert(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+	if a.account.Async == nil {
+		return a.missingToken(reasonNeedsAsync)
+	}
+	lead := a.job.Lead
+	unsure := !a.entry.AmbiguousSince.IsZero() && len(lead.Actions) > 0
+	if unsure {
+		lead.Actions = nil
+	}
+	answer := a.account.Async.UpsertLead(ctx, lead)
+	a.observe(answer)
+	s, answer := a.decide(answer)
+	if answer.Verdict == telecrm.Accepted && unsure {
+		s = a.settlement(outbox.Parked, reasonActionsUncertain)
+	}
+	return s, answer
 }

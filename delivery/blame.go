@@ -6,11 +6,11 @@ import "sync"
 // that have nothing to do with them. The zero value is ready for use.
 type Blames struct {
 	mu   sync.Mutex
-	last map[string]blame // by form
+	last map[string]shownRefusal // by form
 }
 
-// blame names the last visitor that was told about a refusal by TeleCRM.
-type blame struct{ how, identifier string }
+// shownRefusal names the last visitor that was told about a refusal by TeleCRM.
+type shownRefusal struct{ reason, identifier string }
 
 // Refused reports whether the visitor is to be told that TeleCRM has refused
 // their lead, how being its status and code: not if it has just refused
@@ -19,13 +19,13 @@ func (b *Blames) Refused(form, how, identifier string) (tell bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	last, known := b.last[form]
-	if known && last.how == how && last.identifier != identifier {
+	if known && last.reason == how && last.identifier != identifier {
 		return false
 	}
 	if b.last == nil {
-		b.last = make(map[string]blame)
+		b.last = make(map[string]shownRefusal)
 	}
-	b.last[form] = blame{how, identifier}
+	b.last[form] = shownRefusal{how, identifier}
 	return true
 }
 

@@ -11,55 +11,55 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// agreement is how far two clocks may be apart that agree. Entries are kept for
+// clockTolerance is how far two clocks may be apart that agree. Entries are kept for
 // days, so that a day more or less does no harm.
-const agreement = 24 * time.Hour
+const clockTolerance = 24 * time.Hour
 
-// timekeeper judges whether the time of day can be trusted when entries are
+// expiryClock judges whether the time of day can be trusted when entries are
 // expired. A machine whose clock was far ahead when the process started would
 // expire all of them at once, and so would one whose clock was far behind when
 // they were settled. The clock of this process is steady, so it is either right
 // all the time or never.
-type timekeeper struct {
+type expiryClock struct {
 	// Of the one goroutine that expires entries.
-	kept    outbox.Clock // as it was when the process started
+	stored  outbox.Clock // as it was when the process started
 	started time.Time    // when that was read; zero: it was not
 	warned  bool
 
-	mu    sync.Mutex
-	heard bool
-	apart time.Duration // how far TeleCRM's clock was from ours when it was last heard
+	mu       sync.Mutex
+	compared bool
+	skew     time.Duration // how far TeleCRM's clock was from ours when it was last heard
 }
 
-// hear compares the clock with that of TeleCRM.
-func (e *Engine) hear(answer telecrm.Answer) {
+// compareClock compares the clock with that of TeleCRM.
+func (e *Engine) compareClock(answer telecrm.Answer) {
 	if answer.Date.IsZero() {
 		return
 	}
 	k := &e.clock
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.heard, k.apart = true, answer.Date.Sub(e.now()).Abs()
+	k.compared, k.skew = true, answer.Date.Sub(e.now()).Abs()
 }
 
 // trusted reports whether the clock agrees with TeleCRM's, or if TeleCRM has
 // not been heard yet, with what it showed when an earlier process looked.
-func (k *timekeeper) trusted() bool {
+func (k *expiryClock) trusted() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.heard {
-		return k.apart <= agreement
+	if k.compared {
+		return k.skew <= clockTolerance
 	}
-	return k.kept.SeenAt.IsZero() || k.started.Sub(k.kept.SeenAt).Abs() <= agreement
+	return k.stored.SeenAt.IsZero() || k.started.Sub(k.stored.SeenAt).Abs() <= clockTolerance
 }
 
-// judge returns what the outbox is to remember of the clock.
-func (k *timekeeper) judge(now time.Time) outbox.Clock {
+// next returns what the outbox is to remember of the clock.
+func (k *expiryClock) next(now time.Time) outbox.Clock {
 	if !k.trusted() {
-		return outbox.Clock{SeenAt: k.kept.SeenAt}
+		return outbox.Clock{SeenAt: k.stored.SeenAt}
 	}
-	next := outbox.Clock{SeenAt: now, SteadySince: k.kept.SteadySince}
-	if next.SteadySince.IsZero() || k.kept.SeenAt.After(k.started.Add(agreement)) {
+	next := outbox.Clock{SeenAt: now, SteadySince: k.stored.SteadySince}
+	if next.SteadySince.IsZero() || k.stored.SeenAt.After(k.started.Add(clockTolerance)) {
 		next.SteadySince = k.started
 	}
 	return next
@@ -77,11 +77,11 @@ func (e *Engine) startClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.kept, k.started = kept, e.now()
+	k.stored, k.started = kept, e.now()
 	if k.trusted() || kept.SteadySince.IsZero() {
 		return nil
 	}
-	return e.store.SetClock(ctx, k.judge(k.started))
+	return e.store.SetClock(ctx, k.next(k.started))
 }
 
 // keepClock notes in the outbox whether the clock is trusted, and returns a
@@ -93,7 +93,7 @@ func (e *Engine) keepClock(ctx context.Context) (lasted func(time.Duration) bool
 		return nil, err
 	}
 	k, now := &e.clock, e.now()
-	c := k.judge(now)
+	c := k.next(now)
 	if err := e.store.SetClock(ctx, c); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (l life) live(t *testing.T, store *memory) {
 		}
 	}
 	if l.crm != nil {
-		e.hear(telecrm.Answer{Date: time.Now().Add(*l.crm)})
+		e.compareClock(telecrm.Answer{Date: time.Now().Add(*l.crm)})
 	}
 	time.Sleep(l.runs - time.Since(begin))
 	if err := e.Stop(t.Context()); err != nil {

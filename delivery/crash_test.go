@@ -643,7 +643,7 @@ func TestKnownPeopleWaitNoLonger(t *testing.T) {
 func TestSecondPostTellsNothing(t *testing.T) {
 	t.Parallel()
 	const latency = 200 * time.Millisecond
-	gaps := []time.Duration{0, time.Millisecond, latency / 2, latency, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, recently, time.Hour}
+	gaps := []time.Duration{0, time.Millisecond, latency / 2, latency, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, recentWindow, time.Hour}
 	for wayName, way := range ways() {
 		t.Run(wayName, func(t *testing.T) {
 			t.Parallel()

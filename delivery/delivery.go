@@ -105,23 +105,23 @@ type Engine struct {
 
 	// sending is what attempts run under; it ends when Close has waited long
 	// enough for them.
-	sending context.Context
-	abandon context.CancelFunc
+	sending       context.Context
+	cancelSending context.CancelFunc
 	// running ends the loops.
-	running context.Context
-	stop    context.CancelFunc
-	loops   sync.WaitGroup
-	full    chan struct{} // holds one signal that the outbox needs room
-	clock   timekeeper
+	running  context.Context
+	stop     context.CancelFunc
+	loops    sync.WaitGroup
+	needRoom chan struct{} // holds one signal that the outbox needs room
+	clock    expiryClock
 
-	late lateLeads
+	appends appends
 
 	mu     sync.Mutex
 	config Config
 	lanes  map[string]*lane
 	closed bool
-	// outdate ends what reports orphans of an earlier configuration.
-	outdate context.CancelFunc
+	// cancelOrphanReport ends what reports orphans of an earlier configuration.
+	cancelOrphanReport context.CancelFunc
 }
 
 // New returns an engine for store. It does nothing until it is configured.
@@ -129,11 +129,11 @@ func New(store outbox.Store) *Engine { return newEngine(store, steadyClock()) }
 
 // newEngine returns an engine that reads the time from now.
 func newEngine(store outbox.Store, now func() time.Time) *Engine {
-	e := &Engine{store: store, now: now, full: make(chan struct{}, 1), lanes: make(map[string]*lane)}
-	e.sending, e.abandon = context.WithCancel(context.Background())
+	e := &Engine{store: store, now: now, needRoom: make(chan struct{}, 1), lanes: make(map[string]*lane)}
+	e.sending, e.cancelSending = context.WithCancel(context.Background())
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.config = Config{Logger: zap.NewNop()}
-	e.outdate = func() {}
+	e.cancelOrphanReport = func() {}
 	e.loops.Go(e.maintain)
 	return e
 }
@@ -176,16 +176,16 @@ func (e *Engine) Configure(c Config) {
 			l.configure(nil)
 		}
 	}
-	e.outdate()
+	e.cancelOrphanReport()
 	current, outdate := context.WithCancel(e.running)
-	e.outdate = outdate
+	e.cancelOrphanReport = outdate
 	e.loops.Go(func() {
 		defer outdate()
 		e.reportOrphans(current, c)
 	})
 	e.mu.Unlock()
 	for _, l := range resumed {
-		l.tellResumed()
+		l.notifyResumed()
 	}
 }
 
@@ -211,9 +211,9 @@ func (e *Engine) reportOrphans(ctx context.Context, c Config) {
 	}
 }
 
-// enter has Stop wait until loops.Done is called; false if it was called
+// track has Stop wait until loops.Done is called; false if it was called
 // already.
-func (e *Engine) enter() bool {
+func (e *Engine) track() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -291,12 +291,12 @@ func (e *Engine) Stop(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		e.abandon()
+		e.cancelSending()
 		return nil
 	case <-ctx.Done():
 	}
-	e.abandon()
-	timer := time.NewTimer(lastRecords)
+	e.cancelSending()
+	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -306,6 +306,6 @@ func (e *Engine) Stop(ctx context.Context) error {
 	}
 }
 
-// lastRecords is how long the outbox may take to record attempts that were
+// closeTimeout is how long the outbox may take to record attempts that were
 // given up.
-const lastRecords = time.Second
+const closeTimeout = time.Second

@@ -601,7 +601,7 @@ func TestSlowOutbox(t *testing.T) {
 		_, err := r.engine.Submit(context.Background(), Submission{
 			ID: "x", Account: "default", Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}}},
 		}, time.Second)
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != journalPatience {
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != appendTimeout {
 			r.t.Errorf("Submit returned %v after %v", err, time.Since(start))
 		}
 		time.Sleep(time.Minute)

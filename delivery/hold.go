@@ -12,41 +12,41 @@ import (
 // hold is the state of a held lane. While it lasts one attempt at a time, the
 // probe, finds out whether the account works again.
 type hold struct {
-	reason   string // empty: not held
-	since    time.Time
-	first    time.Duration // the wait before the first probe
-	refusal  string        // how TeleCRM refuses one lead after the other, if it is held for that
-	every    time.Duration // the wait before the next one; 0 after a resumption
-	fresh    time.Duration // the wait before one with a lead that comes only then
-	probeAt  time.Time
-	probe    string // the id of the entry that is being probed with; empty: none
-	answered bool   // the probe's answer has planned the next one
-	probedAt time.Time
-	resumed  bool // somebody resumed the account while the probe was in flight
+	reason        string // empty: not held
+	since         time.Time
+	firstInterval time.Duration // the wait before the first probe
+	refusal       string        // how TeleCRM refuses one lead after the other, if it is held for that
+	interval      time.Duration // the wait before the next one; 0 after a resumption
+	freshInterval time.Duration // the wait before one with a lead that comes only then
+	probeAt       time.Time
+	probe         string // the id of the entry that is being probed with; empty: none
+	answered      bool   // the probe's answer has planned the next one
+	probedAt      time.Time
+	resumed       bool // somebody resumed the account while the probe was in flight
 }
 
 func (h hold) on() bool { return h.reason != "" }
 
-// doubtful reports whether it may be a lead that TeleCRM turns away, and not
+// mayBePoison reports whether it may be a lead that TeleCRM turns away, and not
 // the account.
-func (h hold) doubtful() bool { return h.first == firstDoubtfulProbe }
+func (h hold) mayBePoison() bool { return h.firstInterval == firstPoisonProbe }
 
 // plan plans the next probe, after one with a lead that had failed before or
 // not; each finds the wait a little longer.
 func (h *hold) plan(now time.Time, again bool) {
-	h.every = nextProbe(h.every, h.first)
+	h.interval = nextProbe(h.interval, h.firstInterval)
 	if !again {
-		h.fresh = nextProbe(h.fresh, h.first)
+		h.freshInterval = nextProbe(h.freshInterval, h.firstInterval)
 	}
-	h.probedAt, h.probeAt = now, now.Add(jittered(h.every))
+	h.probedAt, h.probeAt = now, now.Add(jittered(h.interval))
 }
 
-// holdBack holds the lane, or has a held one wait for the next probe. An
+// extendHold holds the lane, or has a held one wait for the next probe. An
 // attempt that began before the lane was held says nothing new.
-func (l *lane) holdBack(id string, answer telecrm.Answer, now time.Time) {
+func (l *lane) extendHold(id string, answer telecrm.Answer, now time.Time) {
 	switch {
 	case !l.hold.on():
-		l.hold = hold{reason: answer.Reason(), since: now, first: firstWait(answer)}
+		l.hold = hold{reason: answer.Reason(), since: now, firstInterval: firstInterval(answer)}
 		l.hold.plan(now, false)
 	case l.hold.probe == id && !l.hold.answered:
 		if answer.Verdict == telecrm.Hold {
@@ -58,14 +58,14 @@ func (l *lane) holdBack(id string, answer telecrm.Answer, now time.Time) {
 	}
 }
 
-// firstWait is the wait before the first probe. It is short unless the answer
+// firstInterval is the wait before the first probe. It is short unless the answer
 // names the account, because it may be the lead that is turned away: then the
 // next one, which is another, should not have to wait.
-func firstWait(answer telecrm.Answer) time.Duration {
+func firstInterval(answer telecrm.Answer) time.Duration {
 	if namesAccount(answer) {
 		return firstProbe
 	}
-	return firstDoubtfulProbe
+	return firstPoisonProbe
 }
 
 // namesAccount reports whether an answer blames the account itself. A bare 403
@@ -90,25 +90,25 @@ func (l *lane) endProbe(entry outbox.Entry, s outbox.Settlement, asked bool) {
 	now := l.engine.now()
 	switch {
 	case l.hold.resumed:
-		l.hold.every, l.hold.fresh, l.hold.probeAt = 0, 0, now
+		l.hold.interval, l.hold.freshInterval, l.hold.probeAt = 0, 0, now
 	case l.hold.answered:
 	case s.State != outbox.Waiting:
 		l.hold.probeAt = now
 	case asked:
 		l.hold.plan(now, true)
 	default:
-		l.hold.probeAt = now.Add(storeTrouble)
+		l.hold.probeAt = now.Add(storeRetryDelay)
 	}
 	l.hold.probe, l.hold.answered, l.hold.resumed = "", false, false
 }
 
-// arrived notes that a lead has been added. If it may be other leads that
+// entryAdded notes that a lead has been added. If it may be other leads that
 // TeleCRM turns away, and not the account, the new one need not wait for as
 // long as they have to by now.
-func (l *lane) arrived() {
+func (l *lane) entryAdded() {
 	l.mu.Lock()
-	if l.hold.doubtful() {
-		if soon := l.hold.probedAt.Add(l.hold.fresh); soon.Before(l.hold.probeAt) {
+	if l.hold.mayBePoison() {
+		if soon := l.hold.probedAt.Add(l.hold.freshInterval); soon.Before(l.hold.probeAt) {
 			l.hold.probeAt = soon
 		}
 	}

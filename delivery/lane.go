@@ -11,8 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// widest is how many attempts of one account may be under way at once.
-const widest = 256
+// maxWindow is how many attempts of one account may be under way at once.
+const maxWindow = 256
 
 // lane delivers the leads of one account.
 type lane struct {
@@ -23,7 +23,7 @@ type lane struct {
 
 	mu       sync.Mutex
 	account  *Account // nil while it is not configured
-	underWay int
+	inFlight int
 	busy     map[string]bool   // identifiers of attempts under way
 	waiters  map[string]waiter // by entry id
 	recent   recent
@@ -32,11 +32,11 @@ type lane struct {
 	pause    time.Duration // the last pause of the lane's own choosing
 	paused   time.Time     // when TeleCRM may be asked again
 	hold     hold
-	locks    locks
+	locked   lockedFields
 	refused  refusals
 	blames   Blames
 	suspects map[string]*suspect // by entry id
-	resumed  bool                // somebody wants an attempt now, whether one is due or not
+	forced   bool                // somebody wants an attempt now, whether one is due or not
 }
 
 func newLane(e *Engine, account Account) *lane {
@@ -64,7 +64,7 @@ func (l *lane) configure(account *Account) (resumed bool) {
 		if l.account == nil || !sameWorkspace(l.account, account) {
 			resumed = l.hold.on()
 			l.hold, l.paused, l.pause, l.failures = hold{}, time.Time{}, 0, 0
-			l.locks.due = time.Time{}
+			l.locked.due = time.Time{}
 		}
 	}
 	l.account = account
@@ -98,36 +98,36 @@ func (l *lane) run() {
 		case <-l.wake:
 		case <-timer.C:
 		}
-		l.learnLocks(attempts.Go)
-		wait := l.begin(&attempts)
+		l.refreshLockedFields(attempts.Go)
+		wait := l.startDue(&attempts)
 		timer.Reset(wait)
 	}
 }
 
-// idle is how long a lane sleeps that has nothing due; whoever adds something
+// idleWait is how long a lane sleeps that has nothing due; whoever adds something
 // wakes it.
-const idle = time.Hour
+const idleWait = time.Hour
 
-// storeTrouble is how long a lane leaves an outbox alone that did not work.
-const storeTrouble = time.Second
+// storeRetryDelay is how long a lane leaves an outbox alone that did not work.
+const storeRetryDelay = time.Second
 
-// begin begins the attempts that may begin now, and returns how long to wait
+// startDue begins the attempts that may begin now, and returns how long to wait
 // before there may be more.
-func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
+func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 	for {
 		now := l.engine.now()
-		next, wait := l.places(now)
-		if next.places == 0 {
+		next, wait := l.capacity(now)
+		if next.slots == 0 {
 			return wait
 		}
 		due, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
 		if err != nil {
-			return l.storeFailed("looking for what is due", err)
+			return l.logStoreError("looking for what is due", err)
 		}
 		if !waiting {
-			return idle
+			return idleWait
 		}
-		if wait := due.Sub(now); wait > 0 && wait < farthestDue && !next.resumed {
+		if wait := due.Sub(now); wait > 0 && wait < maxDelay && !next.forced {
 			return wait
 		}
 		// What lies beyond every plan was written under another time of day,
@@ -136,24 +136,24 @@ func (l *lane) begin(attempts *sync.WaitGroup) time.Duration {
 		if next.probe {
 			take = l.takeProbe
 		}
-		entries, err := take(laterOf(now, due), now, next.places)
+		entries, err := take(laterOf(now, due), now, next.slots)
 		if err != nil {
-			return l.storeFailed("recording that attempts begin", err)
+			return l.logStoreError("recording that attempts begin", err)
 		}
 		if len(entries) == 0 {
-			return storeTrouble
+			return storeRetryDelay
 		}
 		l.pace.ReserveN(l.engine.now(), len(entries))
 		for _, entry := range entries {
-			l.occupy(entry, next.probe)
-			attempts.Go(func() { l.attempt(next.account, entry) })
+			l.reserve(entry, next.probe)
+			attempts.Go(func() { l.work(next.account, entry) })
 		}
 	}
 }
 
 // take takes up to limit entries that are due.
 func (l *lane) take(due, now time.Time, limit int) ([]outbox.Entry, error) {
-	return l.engine.store.Take(l.engine.running, l.name, due, now, limit, l.busyBatch())
+	return l.engine.store.Take(l.engine.running, l.name, due, now, limit, l.busyFilter())
 }
 
 func laterOf(a, b time.Time) time.Time {
@@ -163,56 +163,56 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// opening is what may begin now.
-type opening struct {
+// capacity is what may begin now.
+type capacity struct {
 	account *Account
-	places  int  // how many attempts
+	slots   int  // how many attempts
 	probe   bool // the one attempt is a probe
-	resumed bool // at least one is to begin, whether it is due or not
+	forced  bool // at least one is to begin, whether it is due or not
 }
 
-// places tells what may begin now, or how long to wait before anything may.
-func (l *lane) places(now time.Time) (next opening, wait time.Duration) {
+// capacity tells what may begin now, or how long to wait before anything may.
+func (l *lane) capacity(now time.Time) (next capacity, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.account == nil {
-		return opening{}, idle
+		return capacity{}, idleWait
 	}
 	if now.Before(l.paused) {
-		return opening{}, l.paused.Sub(now)
+		return capacity{}, l.paused.Sub(now)
 	}
-	places := l.window - l.underWay
+	places := l.window - l.inFlight
 	if l.hold.on() {
 		if l.hold.probe != "" {
-			return opening{}, idle
+			return capacity{}, idleWait
 		}
 		if now.Before(l.hold.probeAt) {
-			return opening{}, l.hold.probeAt.Sub(now)
+			return capacity{}, l.hold.probeAt.Sub(now)
 		}
 		places = 1
 	}
 	if places <= 0 {
 		// An attempt that ends wakes the lane.
-		return opening{}, idle
+		return capacity{}, idleWait
 	}
 	tokens := l.pace.TokensAt(now)
 	if tokens < 1 {
 		wait := time.Duration((1 - tokens) / float64(l.pace.Limit()) * float64(time.Second))
-		return opening{}, max(wait, time.Millisecond)
+		return capacity{}, max(wait, time.Millisecond)
 	}
-	return opening{l.account, min(places, int(tokens)), l.hold.on(), l.resumed}, 0
+	return capacity{l.account, min(places, int(tokens)), l.hold.on(), l.forced}, 0
 }
 
-func (l *lane) storeFailed(doing string, err error) time.Duration {
+func (l *lane) logStoreError(doing string, err error) time.Duration {
 	if l.engine.running.Err() == nil {
 		l.engine.settings().Logger.Error(doing, zap.String("account", l.name), zap.Error(err))
 	}
-	return storeTrouble
+	return storeRetryDelay
 }
 
-// busyBatch tells which entries may not be taken together: those whose
+// busyFilter tells which entries may not be taken together: those whose
 // identifier has an attempt under way, or another entry in the same batch.
-func (l *lane) busyBatch() func(identifier string) bool {
+func (l *lane) busyFilter() func(identifier string) bool {
 	batch := make(map[string]bool)
 	return func(identifier string) bool {
 		if identifier == "" {
@@ -228,12 +228,12 @@ func (l *lane) busyBatch() func(identifier string) bool {
 	}
 }
 
-// occupy notes that an attempt begins.
-func (l *lane) occupy(entry outbox.Entry, probe bool) {
+// reserve notes that an attempt begins.
+func (l *lane) reserve(entry outbox.Entry, probe bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.underWay++
-	l.resumed = false
+	l.inFlight++
+	l.forced = false
 	if entry.Identifier != "" {
 		l.busy[entry.Identifier] = true
 	}
@@ -242,25 +242,25 @@ func (l *lane) occupy(entry outbox.Entry, probe bool) {
 	}
 }
 
-// vacate notes that an attempt has ended, which leaves its place to another.
-func (l *lane) vacate() {
+// releaseSlot notes that an attempt has ended, which leaves its place to another.
+func (l *lane) releaseSlot() {
 	l.mu.Lock()
-	l.underWay--
+	l.inFlight--
 	l.mu.Unlock()
 	l.signal()
 }
 
-// release notes that what became of an attempt is recorded, so that the next
+// releaseIdentifier notes that what became of an attempt is recorded, so that the next
 // with its identifier may begin.
-func (l *lane) release(entry outbox.Entry) {
+func (l *lane) releaseIdentifier(entry outbox.Entry) {
 	l.mu.Lock()
 	delete(l.busy, entry.Identifier)
 	l.mu.Unlock()
 	l.signal()
 }
 
-// tell tells whoever waits for the entry's outcome.
-func (l *lane) tell(id string, outcome Outcome) {
+// notify tells whoever waits for the entry's outcome.
+func (l *lane) notify(id string, outcome Outcome) {
 	l.mu.Lock()
 	w, waits := l.waiters[id]
 	delete(l.waiters, id)
@@ -277,7 +277,7 @@ func (l *lane) settle(entry outbox.Entry, s outbox.Settlement) {
 	for {
 		err := l.engine.store.Settle(context.WithoutCancel(l.engine.sending), entry.ID, s)
 		if err == nil {
-			l.engine.relieve()
+			l.engine.requestRoom()
 			return
 		}
 		l.engine.settings().Logger.Error("recording what became of an attempt",
@@ -288,7 +288,7 @@ func (l *lane) settle(entry outbox.Entry, s outbox.Settlement) {
 		select {
 		case <-l.engine.running.Done():
 			return
-		case <-time.After(storeTrouble):
+		case <-time.After(storeRetryDelay):
 		}
 	}
 }
@@ -302,6 +302,6 @@ func (l *lane) status() (Status, bool) {
 		HeldReason:  l.hold.reason,
 		HeldSince:   l.hold.since,
 		PausedUntil: l.paused,
-		UnderWay:    l.underWay,
+		UnderWay:    l.inFlight,
 	}, l.account != nil
 }

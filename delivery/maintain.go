@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// housekeeping is how often entries that need not be kept are removed,
+	// maintenanceInterval is how often entries that need not be kept are removed,
 	// and space that is no longer used is given back.
-	housekeeping = 10 * time.Minute
-	// firstHousekeeping is soon after the start, for servers that never run
+	maintenanceInterval = 10 * time.Minute
+	// firstMaintenance is soon after the start, for servers that never run
 	// for long, but not in the way of it.
-	firstHousekeeping = time.Minute
+	firstMaintenance = time.Minute
 	// expireBatch bounds how much of the outbox one removal keeps busy.
 	expireBatch = 1000
-	// rememberFor is how long the id of a lead is remembered after something
+	// leadIDTTL is how long the id of a lead is remembered after something
 	// was last delivered to it. Beyond that TeleCRM is searched for it.
-	rememberFor = 365 * 24 * time.Hour
+	leadIDTTL = 365 * 24 * time.Hour
 )
 
 // maintain keeps the outbox no larger than it must be.
 func (e *Engine) maintain() {
-	timer := time.NewTimer(firstHousekeeping)
+	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
 	if err := e.startClock(e.running); err != nil && e.running.Err() == nil {
 		e.settings().Logger.Error("reading what the outbox knows of the clock", zap.Error(err))
@@ -34,29 +34,29 @@ func (e *Engine) maintain() {
 		select {
 		case <-e.running.Done():
 			return
-		case <-e.full:
-			e.shed()
+		case <-e.needRoom:
+			e.makeRoom()
 		case <-timer.C:
-			e.tidy()
-			timer.Reset(housekeeping)
+			e.expireOld()
+			timer.Reset(maintenanceInterval)
 		}
 	}
 }
 
-// relieve has room made in an outbox whose disk is full.
-func (e *Engine) relieve() {
+// requestRoom has room made in an outbox whose disk is full.
+func (e *Engine) requestRoom() {
 	if !errors.Is(e.store.Health(), outbox.ErrFull) {
 		return
 	}
 	select {
-	case e.full <- struct{}{}:
+	case e.needRoom <- struct{}{}:
 	default:
 	}
 }
 
-// shed removes what was delivered, however long it was to be kept: its room is
+// makeRoom removes what was delivered, however long it was to be kept: its room is
 // needed to deliver the rest, which must be recorded.
-func (e *Engine) shed() {
+func (e *Engine) makeRoom() {
 	logger := e.settings().Logger
 	removed, err := e.expire(outbox.Delivered, e.now())
 	if err != nil && e.running.Err() == nil {
@@ -78,8 +78,8 @@ func (e *Engine) expire(state outbox.State, before time.Time) (removed int, err 
 	}
 }
 
-// tidy removes what has been kept for long enough.
-func (e *Engine) tidy() {
+// expireOld removes what has been kept for long enough.
+func (e *Engine) expireOld() {
 	c := e.settings()
 	lasted, err := e.keepClock(e.running)
 	if err != nil {
@@ -99,18 +99,18 @@ func (e *Engine) tidy() {
 			return
 		}
 	}
-	if lasted(rememberFor) {
-		e.forgetOld(c)
+	if lasted(leadIDTTL) {
+		e.forgetOldIDs(c)
 	}
 	if err := e.store.Compact(e.running); err != nil && e.running.Err() == nil {
 		c.Logger.Error("compacting the outbox", zap.Error(err))
 	}
 }
 
-// forgetOld forgets the ids of leads that were last heard of long ago.
-func (e *Engine) forgetOld(c Config) {
+// forgetOldIDs forgets the ids of leads that were last heard of long ago.
+func (e *Engine) forgetOldIDs(c Config) {
 	for {
-		forgotten, err := e.store.ForgetBefore(e.running, e.now().Add(-rememberFor), expireBatch)
+		forgotten, err := e.store.ForgetBefore(e.running, e.now().Add(-leadIDTTL), expireBatch)
 		if err != nil {
 			if e.running.Err() == nil {
 				c.Logger.Error("forgetting old lead ids", zap.Error(err))

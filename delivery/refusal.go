@@ -7,14 +7,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusalsInARow is how many people's leads TeleCRM must refuse in the same
+// refusalStreak is how many people's leads TeleCRM must refuse in the same
 // way, one after the other, before that is taken for the account's fault: the
 // identifier of the workspace has been changed, for example. If it is not, the
 // next lead that TeleCRM takes ends the hold within seconds.
-const refusalsInARow = 3
+const refusalStreak = 3
 
-// mostRefusals bounds how many leads of a row are remembered.
-const mostRefusals = 100
+// maxRefusals bounds how many leads of a row are remembered.
+const maxRefusals = 100
 
 // refusal is a lead that TeleCRM has refused.
 type refusal struct {
@@ -26,8 +26,8 @@ type refusal struct {
 // refusals are the leads that TeleCRM has refused in the same way since it
 // last took one.
 type refusals struct {
-	how  string
-	list []*refusal
+	reason string
+	list   []*refusal
 }
 
 // people counts whose leads they are. Those without an identifier are all of
@@ -43,53 +43,53 @@ func (r refusals) people() int {
 	return n
 }
 
-// refuse is what becomes of a lead that TeleCRM has refused for good. It is
+// settleRefusal is what becomes of a lead that TeleCRM has refused for good. It is
 // parked as s says, unless the account is at fault.
-func (a *attempt) refuse(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
-	l, how := a.lane, answer.Reason()
+func (w *worker) settleRefusal(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
+	l, how := w.lane, answer.Reason()
 	l.mu.Lock()
 	switch {
-	case l.singledOut(a.entry.ID):
+	case l.isPoison(w.entry.ID):
 		l.mu.Unlock()
 		return s
 	case l.hold.refusal == how:
 		l.mu.Unlock()
-		a.blameless = true
-		return a.waitsForAccount(s)
+		w.hideRefusal = true
+		return w.waitForAccount(s)
 	}
-	a.blameless = !l.blames.Refused(a.entry.Form, how, a.entry.Identifier)
-	if l.refused.how != how {
-		l.refused = refusals{how: how}
+	w.hideRefusal = !l.blames.Refused(w.entry.Form, how, w.entry.Identifier)
+	if l.refused.reason != how {
+		l.refused = refusals{reason: how}
 	}
-	a.refusal = &refusal{id: a.entry.ID, identifier: a.entry.Identifier}
-	if len(l.refused.list) < mostRefusals {
-		l.refused.list = append(l.refused.list, a.refusal)
+	w.refusal = &refusal{id: w.entry.ID, identifier: w.entry.Identifier}
+	if len(l.refused.list) < maxRefusals {
+		l.refused.list = append(l.refused.list, w.refusal)
 	}
-	if l.hold.on() || l.refused.people() < refusalsInARow {
+	if l.hold.on() || l.refused.people() < refusalStreak {
 		l.mu.Unlock()
 		return s
 	}
 	release := l.holdForRefusals(answer)
 	l.mu.Unlock()
-	a.blameless, a.refusal = true, nil
-	l.tellHeld(refusalReason(how))
+	w.hideRefusal, w.refusal = true, nil
+	l.notifyHeld(refusalReason(how))
 	for _, id := range release {
-		if id != a.entry.ID {
-			l.unpark(id)
+		if id != w.entry.ID {
+			l.requeue(id)
 		}
 	}
-	return a.waitsForAccount(s)
+	return w.waitForAccount(s)
 }
 
 // holdForRefusals holds the lane for the row of refusals, and returns those
 // that are parked for it.
 func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
 	now := l.engine.now()
-	l.hold = hold{reason: refusalReason(l.refused.how), since: now, first: firstWait(answer), refusal: l.refused.how}
+	l.hold = hold{reason: refusalReason(l.refused.reason), since: now, firstInterval: firstInterval(answer), refusal: l.refused.reason}
 	l.hold.plan(now, false)
 	l.window = 1
 	for _, refused := range l.refused.list {
-		l.suspect(refused.id, suspect{identifier: refused.identifier, refused: true})
+		l.addSuspect(refused.id, suspect{identifier: refused.identifier, refused: true})
 		if refused.recorded {
 			parked = append(parked, refused.id)
 		}
@@ -101,36 +101,36 @@ func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
 
 func refusalReason(how string) string { return reasonRefusesAll + ": " + how }
 
-// waitsForAccount has the entry wait until the account is not held any more.
-func (a *attempt) waitsForAccount(s outbox.Settlement) outbox.Settlement {
-	a.mu.Lock()
-	a.suspect(a.entry.ID, suspect{identifier: a.entry.Identifier, refused: true})
-	a.mu.Unlock()
+// waitForAccount has the entry wait until the account is not held any more.
+func (w *worker) waitForAccount(s outbox.Settlement) outbox.Settlement {
+	w.mu.Lock()
+	w.addSuspect(w.entry.ID, suspect{identifier: w.entry.Identifier, refused: true})
+	w.mu.Unlock()
 	s.State, s.DueAt, s.Uncounted = outbox.Waiting, s.At, true
 	return s
 }
 
-// recorded notes that a refused lead is parked in the outbox. If the account
+// settled notes that a refused lead is parked in the outbox. If the account
 // was found to be at fault meanwhile, it waits again.
-func (a *attempt) recorded() {
-	if a.refusal == nil {
+func (w *worker) settled() {
+	if w.refusal == nil {
 		return
 	}
-	a.mu.Lock()
-	a.refusal.recorded = true
-	release := a.refusal.release
-	a.mu.Unlock()
+	w.mu.Lock()
+	w.refusal.recorded = true
+	release := w.refusal.release
+	w.mu.Unlock()
 	if release {
-		a.unpark(a.entry.ID)
+		w.requeue(w.entry.ID)
 	}
 }
 
-// unpark has a parked entry wait again. One that is not parked any more, or
+// requeue has a parked entry wait again. One that is not parked any more, or
 // gone, is somebody else's decision.
-func (l *lane) unpark(id string) {
+func (l *lane) requeue(id string) {
 	err := l.engine.store.Retry(context.WithoutCancel(l.engine.sending), id, l.engine.now())
 	if err != nil && retryable(err) {
-		l.storeFailed("having a refused lead wait again", err)
+		l.logStoreError("having a refused lead wait again", err)
 	}
 	l.signal()
 }

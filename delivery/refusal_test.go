@@ -199,7 +199,7 @@ func TestOneFormRefused(t *testing.T) {
 func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
 	var mended atomic.Bool
 	inBubble(t, refusing(&mended), func(r *rig) {
-		for i := range refusalsInARow {
+		for i := range refusalStreak {
 			r.submit(fmt.Sprintf("9181234567%02d", i), 0)
 			synctest.Wait()
 		}
@@ -210,8 +210,8 @@ func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
 		r.config.Accounts[0].Identifier = "email"
 		r.engine.Configure(r.config)
 		synctest.Wait()
-		if n := len(r.settledAs(outbox.Delivered)); n != refusalsInARow {
-			r.t.Errorf("%d leads delivered, want %d", n, refusalsInARow)
+		if n := len(r.settledAs(outbox.Delivered)); n != refusalStreak {
+			r.t.Errorf("%d leads delivered, want %d", n, refusalStreak)
 		}
 	})
 }

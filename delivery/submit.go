@@ -17,9 +17,9 @@ type Submission struct {
 	Job
 }
 
-// journalPatience is how long an outbox may take to keep a lead. Beyond it
+// appendTimeout is how long an outbox may take to keep a lead. Beyond it
 // the visitor is better served by another way.
-const journalPatience = 10 * time.Second
+const appendTimeout = 10 * time.Second
 
 // Submit journals the lead and, if wait is above 0 and TeleCRM is answering,
 // waits that long for what becomes of it, unless a lead with the same
@@ -49,14 +49,14 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 		State:      outbox.Waiting,
 		DueAt:      now,
 	}
-	ctx, cancel := context.WithTimeout(ctx, journalPatience)
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	outcome := l.expect(ctx, entry, wait)
+	outcome := l.addWaiter(ctx, entry, wait)
 	if outcome == nil {
-		return waiting, l.journal(ctx, entry)
+		return waiting, l.appendEntry(ctx, entry)
 	}
-	defer l.unexpect(entry.ID)
-	if err := l.journalAndAttempt(ctx, entry, now); err != nil {
+	defer l.removeWaiter(entry.ID)
+	if err := l.appendAndAttempt(ctx, entry, now); err != nil {
 		return waiting, err
 	}
 	timer := time.NewTimer(wait)
@@ -70,75 +70,75 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	return waiting, nil
 }
 
-// journal appends the entry for the lane to take when it is its turn.
-func (l *lane) journal(ctx context.Context, entry outbox.Entry) error {
+// appendEntry appends the entry for the lane to take when it is its turn.
+func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 	ended := func() {}
-	if l.engine.enter() {
+	if l.engine.track() {
 		ended = l.engine.loops.Done
 	}
-	return l.keep(ctx, entry, func(claimed *lateLead, err error) {
+	return l.appendWithin(ctx, entry, func(claimed *pendingAppend, err error) {
 		defer ended()
 		if claimed != nil {
 			l.withdraw(entry.ID, claimed)
 		}
 		if err == nil {
-			l.arrived()
+			l.entryAdded()
 		}
 	})
 }
 
-// journalAndAttempt appends the entry and, if the lane has a place for it,
+// appendAndAttempt appends the entry and, if the lane has a place for it,
 // begins the attempt at once, which saves the commit of taking it.
-func (l *lane) journalAndAttempt(ctx context.Context, entry outbox.Entry, now time.Time) error {
-	account := l.seize(entry, now)
+func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, now time.Time) error {
+	account := l.tryReserve(entry, now)
 	if account == nil {
-		return l.journal(ctx, entry)
+		return l.appendEntry(ctx, entry)
 	}
 	entry.BegunAt = now
-	return l.keep(ctx, entry, func(_ *lateLead, err error) {
+	return l.appendWithin(ctx, entry, func(_ *pendingAppend, err error) {
 		defer l.engine.loops.Done()
 		if err != nil {
-			l.vacate()
-			l.release(entry)
+			l.releaseSlot()
+			l.releaseIdentifier(entry)
 			return
 		}
 		entry.Attempts = 1
-		l.attempt(account, entry)
+		l.work(account, entry)
 	})
 }
 
-// seize takes a place in the lane for an attempt that begins now. It returns
+// tryReserve takes a place in the lane for an attempt that begins now. It returns
 // nil if there is none; else the engine waits for the attempt when it stops.
-func (l *lane) seize(entry outbox.Entry, now time.Time) *Account {
-	if !l.engine.enter() {
+func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
+	if !l.engine.track() {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.account == nil || l.hold.on() || now.Before(l.paused) || l.underWay >= l.window ||
+	if l.account == nil || l.hold.on() || now.Before(l.paused) || l.inFlight >= l.window ||
 		l.busy[entry.Identifier] || !l.pace.AllowN(now, 1) {
 		l.engine.loops.Done()
 		return nil
 	}
-	l.underWay++
+	l.inFlight++
 	if entry.Identifier != "" {
 		l.busy[entry.Identifier] = true
 	}
 	return l.account
 }
 
-// troubled is how many attempts in a row must fail before nobody waits for an
+// failuresBeforeBackoff is how many attempts in a row must fail before nobody waits for an
 // outcome any more.
-const troubled = 3
+const failuresBeforeBackoff = 3
 
 // expect has the lane tell what becomes of the entry. It returns nil if nobody
 // is to wait: TeleCRM is not answering, or how long it took would tell what
 // became of an earlier lead with this identifier.
-func (l *lane) expect(ctx context.Context, entry outbox.Entry, wait time.Duration) <-chan Outcome {
+func (l *lane) addWaiter(ctx context.Context, entry outbox.Entry, wait time.Duration) <-chan Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	again := l.recent.see(entry.Identifier, entry.CreatedAt)
-	if wait <= 0 || again || l.busy[entry.Identifier] || l.account == nil || l.hold.on() || l.failures >= troubled || l.engine.now().Before(l.paused) {
+	if wait <= 0 || again || l.busy[entry.Identifier] || l.account == nil || l.hold.on() || l.failures >= failuresBeforeBackoff || l.engine.now().Before(l.paused) {
 		return nil
 	}
 	outcome := make(chan Outcome, 1)
@@ -146,7 +146,7 @@ func (l *lane) expect(ctx context.Context, entry outbox.Entry, wait time.Duratio
 	return outcome
 }
 
-func (l *lane) unexpect(id string) {
+func (l *lane) removeWaiter(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.waiters, id)

@@ -12,15 +12,15 @@ type waiter struct {
 	ctx     context.Context // of whoever waits; its values alone count
 }
 
-// start begins an attempt at the entry and returns the context that it runs
+// startAttempt begins an attempt at the entry and returns the context that it runs
 // under.
-func (l *lane) start(entry outbox.Entry) (ctx context.Context, ended func(outbox.Settlement)) {
+func (l *lane) startAttempt(entry outbox.Entry) (ctx context.Context, ended func(outbox.Settlement)) {
 	ctx = l.engine.sending
 	l.mu.Lock()
 	w, waits := l.waiters[entry.ID]
 	l.mu.Unlock()
 	if waits {
-		ctx = valued{ctx, w.ctx}
+		ctx = withValues{ctx, w.ctx}
 	}
 	if attempt := l.engine.settings().Hooks.Attempt; attempt != nil {
 		return attempt(ctx, entry)
@@ -28,16 +28,16 @@ func (l *lane) start(entry outbox.Entry) (ctx context.Context, ended func(outbox
 	return ctx, func(outbox.Settlement) {}
 }
 
-// valued is a context that has the values of another beside its own, and ends
+// withValues is a context that has the values of another beside its own, and ends
 // with its own.
-type valued struct {
+type withValues struct {
 	context.Context
 
 	values context.Context
 }
 
 // Value returns a value of the context itself, or else of the other.
-func (v valued) Value(key any) any {
+func (v withValues) Value(key any) any {
 	if value := v.Context.Value(key); value != nil {
 		return value
 	}

@@ -43,7 +43,7 @@ func (e *Engine) Resume(account string) (Resumption, error) {
 	if err != nil {
 		return Resumption{}, err
 	}
-	waiting := l.waiting()
+	waiting := l.hasWork()
 	resumed, configured := l.resume()
 	if !configured {
 		return Resumption{}, fmt.Errorf("account %s: %w", account, errUnconfigured)
@@ -51,17 +51,17 @@ func (e *Engine) Resume(account string) (Resumption, error) {
 	return Resumption{Resumed: resumed, Waiting: waiting}, nil
 }
 
-// waiting reports whether the lane has a lead to try, or is trying one. If the
+// hasWork reports whether the lane has a lead to try, or is trying one. If the
 // outbox does not say, it may have.
-func (l *lane) waiting() bool {
+func (l *lane) hasWork() bool {
 	_, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
 	if err != nil {
-		l.storeFailed("looking for what waits", err)
+		l.logStoreError("looking for what waits", err)
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return waiting || l.underWay > 0
+	return waiting || l.inFlight > 0
 }
 
 // resume makes the next attempt due, which is a probe if the lane is held, and
@@ -73,10 +73,10 @@ func (l *lane) resume() (resumed, configured bool) {
 	configured = l.account != nil
 	if configured {
 		resumed = l.hold.on() || now.Before(l.paused)
-		l.resumed = resumed
+		l.forced = resumed
 		l.paused, l.pause, l.failures = time.Time{}, 0, 0
 		if l.hold.on() {
-			l.hold.probeAt, l.hold.every, l.hold.fresh = now, 0, 0
+			l.hold.probeAt, l.hold.interval, l.hold.freshInterval = now, 0, 0
 			l.hold.resumed = l.hold.probe != ""
 		}
 	}

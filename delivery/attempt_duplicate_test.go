@@ -128,11 +128,11 @@ func TestTokensTakenAway(t *testing.T) {
 	for name, step := range map[string]string{"update": stepUpdate, "append": stepAppend, "upsert": stepUpsert} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := &errand{
+			e := &attempt{
 				account: &Account{},
 				entry:   outbox.Entry{Step: step, LeadID: "64c1"},
 				now:     time.Now,
-				crew:    soloist{},
+				runner:  directRunner{},
 			}
 			s, _ := e.run(t.Context())
 			if s.State != outbox.Parked || !strings.Contains(s.Reason, "token") || s.Step != step || s.LeadID != "64c1" {

@@ -49,7 +49,7 @@ func TestPaceWithoutOutbox(t *testing.T) {
 						})
 						mu.Lock()
 						defer mu.Unlock()
-						if errors.Is(answer.Err, errNoTurn) {
+						if errors.Is(answer.Err, errRateExceeded) {
 							refused++
 						} else if s.State != outbox.Delivered {
 							t.Errorf("%s: %v", s.Reason, answer.Err)

@@ -14,18 +14,18 @@ import (
 // that, but that the outbox has kept it after all.
 var ErrKept = errors.New("the outbox has kept the lead after all")
 
-// lateLeads are the leads whose append has not ended. When Submit gives one up,
+// appends are the leads whose append has not ended. When Submit gives one up,
 // its caller sends it past the outbox; but the append may still be carried out.
 // So each lead goes to whichever comes first: the outbox that has kept it, or
 // the caller that claims it. What the caller has sent, the outbox settles its
 // entry by, and does not send again.
-type lateLeads struct {
+type appends struct {
 	mu   sync.Mutex
-	byID map[string]*lateLead
+	byID map[string]*pendingAppend
 }
 
-type lateLead struct {
-	kept    bool // by the outbox
+type pendingAppend struct {
+	stored  bool // by the outbox
 	claimed bool // by the caller, before it was kept
 	// sent is closed once the claimed lead has been sent, which ended with the
 	// settlement; zero if nothing was sent.
@@ -33,19 +33,19 @@ type lateLead struct {
 	settlement outbox.Settlement
 }
 
-// expect notes that the append of a lead begins.
-func (l *lateLeads) expect(id string) {
+// begin notes that the append of a lead begins.
+func (l *appends) begin(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byID == nil {
-		l.byID = make(map[string]*lateLead)
+		l.byID = make(map[string]*pendingAppend)
 	}
-	l.byID[id] = &lateLead{sent: make(chan struct{})}
+	l.byID[id] = &pendingAppend{sent: make(chan struct{})}
 }
 
-// landed notes that the append has ended. It returns the lead if it was
+// stored notes that the append has ended. It returns the lead if it was
 // claimed meanwhile, and kept nevertheless.
-func (l *lateLeads) landed(id string, err error) *lateLead {
+func (l *appends) stored(id string, err error) *pendingAppend {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lead := l.byID[id]
@@ -56,20 +56,20 @@ func (l *lateLeads) landed(id string, err error) *lateLead {
 		delete(l.byID, id)
 		return nil
 	}
-	lead.kept = true
+	lead.stored = true
 	if !lead.claimed {
 		return nil
 	}
 	return lead
 }
 
-// giveUp notes that the caller of Submit waits no longer. It reports true if
+// abandon notes that the caller of Submit waits no longer. It reports true if
 // the lead has been kept by now.
-func (l *lateLeads) giveUp(id string) (kept bool) {
+func (l *appends) abandon(id string) (kept bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lead := l.byID[id]
-	if lead == nil || !lead.kept {
+	if lead == nil || !lead.stored {
 		return false
 	}
 	delete(l.byID, id)
@@ -78,14 +78,14 @@ func (l *lateLeads) giveUp(id string) (kept bool) {
 
 // claim takes a lead that was given up, to send it past the outbox; nil if it
 // is not one of those. It returns ErrKept if the outbox has it by now.
-func (l *lateLeads) claim(id string) (*lateLead, error) {
+func (l *appends) claim(id string) (*pendingAppend, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lead := l.byID[id]
 	if lead == nil {
 		return nil, nil
 	}
-	if lead.kept {
+	if lead.stored {
 		delete(l.byID, id)
 		return nil, ErrKept
 	}
@@ -93,29 +93,29 @@ func (l *lateLeads) claim(id string) (*lateLead, error) {
 	return lead, nil
 }
 
-// end notes what came of sending a claimed lead. It returns ErrKept if that
+// finish notes what came of sending a claimed lead. It returns ErrKept if that
 // is not delivered, and the outbox will see to it.
-func (l *lateLeads) end(lead *lateLead, s outbox.Settlement) error {
+func (l *appends) finish(lead *pendingAppend, s outbox.Settlement) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lead.settlement = s
 	close(lead.sent)
-	if lead.kept && s.State != outbox.Delivered && s.State != outbox.Parked {
+	if lead.stored && s.State != outbox.Delivered && s.State != outbox.Parked {
 		return ErrKept
 	}
 	return nil
 }
 
-// taken returns a lead that was claimed, of which an attempt is about to
+// leased returns a lead that was claimed, of which an attempt is about to
 // begin; nil if it was not: then it is the outbox's.
-func (l *lateLeads) taken(id string) *lateLead {
+func (l *appends) leased(id string) *pendingAppend {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lead := l.byID[id]
 	if lead == nil {
 		return nil
 	}
-	lead.kept = true
+	lead.stored = true
 	if !lead.claimed {
 		return nil
 	}
@@ -123,29 +123,29 @@ func (l *lateLeads) taken(id string) *lateLead {
 }
 
 // forget forgets a lead of which nothing more can come.
-func (l *lateLeads) forget(id string) {
+func (l *appends) forget(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.byID, id)
 }
 
-func (l *lateLeads) size() int {
+func (l *appends) size() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.byID)
 }
 
-// keep appends the entry and waits for it until ctx ends. In any case then is
+// appendWithin appends the entry and waits for it until ctx ends. In any case then is
 // called in a goroutine of its own once the append has ended.
-func (l *lane) keep(ctx context.Context, entry outbox.Entry, then func(claimed *lateLead, err error)) error {
-	late := &l.engine.late
-	late.expect(entry.ID)
+func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(claimed *pendingAppend, err error)) error {
+	late := &l.engine.appends
+	late.begin(entry.ID)
 	ended := make(chan error, 1)
 	go func() {
 		// An append that is given up may still be carried out; only one that
 		// is waited for tells whether it was.
 		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
-		claimed := late.landed(entry.ID, err)
+		claimed := late.stored(entry.ID, err)
 		ended <- err
 		then(claimed, err)
 	}()
@@ -157,7 +157,7 @@ func (l *lane) keep(ctx context.Context, entry outbox.Entry, then func(claimed *
 		}
 		return nil
 	case <-ctx.Done():
-		if late.giveUp(entry.ID) {
+		if late.abandon(entry.ID) {
 			return nil
 		}
 		return fmt.Errorf("submitting a lead: %w", ctx.Err())
@@ -166,7 +166,7 @@ func (l *lane) keep(ctx context.Context, entry outbox.Entry, then func(claimed *
 
 // withdraw removes an entry from the queue that has been delivered past it.
 // One that was taken meanwhile is settled by its attempt.
-func (l *lane) withdraw(id string, claimed *lateLead) {
+func (l *lane) withdraw(id string, claimed *pendingAppend) {
 	select {
 	case <-claimed.sent:
 	case <-l.engine.sending.Done():
@@ -176,14 +176,14 @@ func (l *lane) withdraw(id string, claimed *lateLead) {
 		return
 	}
 	if err := l.engine.store.Erase(context.WithoutCancel(l.engine.sending), id); err == nil {
-		l.engine.late.forget(id)
+		l.engine.appends.forget(id)
 	}
 }
 
-// sentPast returns what came of sending the entry's lead past the outbox; false
+// bypassed returns what came of sending the entry's lead past the outbox; false
 // if it was not, or if nothing left by that.
-func (l *lane) sentPast(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool) {
-	claimed := l.engine.late.taken(entry.ID)
+func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool) {
+	claimed := l.engine.appends.leased(entry.ID)
 	if claimed == nil {
 		return outbox.Settlement{}, false
 	}
@@ -192,28 +192,28 @@ func (l *lane) sentPast(ctx context.Context, entry outbox.Entry) (outbox.Settlem
 	case <-ctx.Done():
 		now := l.engine.now()
 		return outbox.Settlement{
-			State: outbox.Waiting, At: now, DueAt: now, Reason: reasonSentPast, AmbiguousSince: entry.BegunAt,
+			State: outbox.Waiting, At: now, DueAt: now, Reason: reasonBypassed, AmbiguousSince: entry.BegunAt,
 		}, true
 	}
-	l.engine.late.forget(entry.ID)
+	l.engine.appends.forget(entry.ID)
 	return claimed.settlement, claimed.settlement.State != ""
 }
 
-// settledPast returns the settlement of an entry whose lead was sent past the
+// settleBypassed returns the settlement of an entry whose lead was sent past the
 // outbox; false if it is to be sent now. The attempt counts for nothing, as it
 // sends nothing.
-func (e *errand) settledPast(ctx context.Context) (outbox.Settlement, telecrm.Answer, bool) {
-	s, sent := e.sentPast(ctx, e.entry)
+func (a *attempt) settleBypassed(ctx context.Context) (outbox.Settlement, telecrm.Answer, bool) {
+	s, sent := a.bypassed(ctx, a.entry)
 	if !sent {
 		return s, telecrm.Answer{}, false
 	}
 	s.Uncounted = true
 	if s.Reason == "" {
-		s.Reason = reasonSentPast
+		s.Reason = reasonBypassed
 	}
 	return s, telecrm.Answer{Verdict: telecrm.Done, LeadID: s.LeadID}, true
 }
 
-// reasonSentPast is the note of an entry whose lead was delivered before the
+// reasonBypassed is the note of an entry whose lead was delivered before the
 // outbox had kept it.
-const reasonSentPast = "sent at once, because the outbox did not keep it in time"
+const reasonBypassed = "sent at once, because the outbox did not keep it in time"

@@ -40,18 +40,18 @@ func jittered(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64())) //nolint:gosec // no secret depends on it
 }
 
-// farthestDue is beyond every wait there is. An entry that is due later was
+// maxDelay is beyond every wait there is. An entry that is due later was
 // written under another time of day, and is due now.
-const farthestDue = lastRetryDelay + lastRetryDelay/2
+const maxDelay = lastRetryDelay + lastRetryDelay/2
 
 // The waits between the probes of a held account.
 const (
 	firstProbe  = time.Minute
 	lastProbe   = 10 * time.Minute
 	probeGrowth = 1.5
-	// firstDoubtfulProbe comes first when it may be a lead that TeleCRM turns
+	// firstPoisonProbe comes first when it may be a lead that TeleCRM turns
 	// away, and not the account.
-	firstDoubtfulProbe = 10 * time.Second
+	firstPoisonProbe = 10 * time.Second
 )
 
 // nextProbe is the wait after a wait of last, of which the first is given.

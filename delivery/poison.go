@@ -15,22 +15,22 @@ type suspect struct {
 	othersPass bool // TeleCRM has taken another lead since
 }
 
-// mostSuspects bounds how many suspects are remembered, of which some may have
+// maxSuspects bounds how many suspects are remembered, of which some may have
 // been erased since. One that is forgotten holds the account once more.
-const mostSuspects = 10_000
+const maxSuspects = 10_000
 
-// suspect notes that TeleCRM turned the account away for that entry.
-func (l *lane) suspect(id string, s suspect) {
-	if len(l.suspects) >= mostSuspects {
+// addSuspect notes that TeleCRM turned the account away for that entry.
+func (l *lane) addSuspect(id string, s suspect) {
+	if len(l.suspects) >= maxSuspects {
 		clear(l.suspects)
 	}
 	l.suspects[id] = &s
 }
 
-// passed notes that TeleCRM answers for the lead of that id, which tells the
+// clearSuspicion notes that TeleCRM answers for the lead of that id, which tells the
 // suspects from it. If it refuses the lead, that clears the account of turning
 // everything away, but not of having everything refused.
-func (l *lane) passed(id string, taken bool) {
+func (l *lane) clearSuspicion(id string, taken bool) {
 	for other, s := range l.suspects {
 		if other != id && (taken || !s.refused) {
 			s.othersPass = true
@@ -38,15 +38,15 @@ func (l *lane) passed(id string, taken bool) {
 	}
 }
 
-// singledOut reports whether it is that lead alone which TeleCRM turns away,
+// isPoison reports whether it is that lead alone which TeleCRM turns away,
 // and not the account.
-func (l *lane) singledOut(id string) bool {
+func (l *lane) isPoison(id string) bool {
 	s, known := l.suspects[id]
 	return known && s.othersPass && !l.hold.on()
 }
 
-// unsuspect forgets a suspect that does not wait any more.
-func (l *lane) unsuspect(id string) {
+// removeSuspect forgets a suspect that does not wait any more.
+func (l *lane) removeSuspect(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.suspects, id)
@@ -55,11 +55,11 @@ func (l *lane) unsuspect(id string) {
 // takeProbe takes the entry to probe a held lane with: if there is any that
 // has not failed yet, the longest due of those, and else the longest due.
 func (l *lane) takeProbe(due, now time.Time, limit int) ([]outbox.Entry, error) {
-	failed := l.failedIdentifiers()
+	failed := l.suspectIdentifiers()
 	if len(failed) == 0 {
 		return l.take(due, now, limit)
 	}
-	busy := l.busyBatch()
+	busy := l.busyFilter()
 	entries, err := l.engine.store.Take(l.engine.running, l.name, due, now, limit, func(identifier string) bool {
 		return failed[identifier] || busy(identifier)
 	})
@@ -70,7 +70,7 @@ func (l *lane) takeProbe(due, now time.Time, limit int) ([]outbox.Entry, error) 
 	return l.take(laterOf(due, now.Add(time.Second)), now, limit)
 }
 
-func (l *lane) failedIdentifiers() map[string]bool {
+func (l *lane) suspectIdentifiers() map[string]bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	failed := make(map[string]bool, len(l.suspects))
@@ -80,17 +80,17 @@ func (l *lane) failedIdentifiers() map[string]bool {
 	return failed
 }
 
-// singleOut is what becomes of a lead that TeleCRM turns away while it takes
+// settlePoison is what becomes of a lead that TeleCRM turns away while it takes
 // others. If the answer names the account, one of its tokens may not work for
 // what this lead needs, and it is tried again as if TeleCRM had failed.
-func (a *attempt) singleOut(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
+func (w *worker) settlePoison(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
 	s.Uncounted = false
 	if namesAccount(answer) {
-		s.FailingSince = a.entry.FailingSince
-		again(&s, s.At, a.engine.settings().RetryFor)
+		s.FailingSince = w.entry.FailingSince
+		scheduleRetry(&s, s.At, w.engine.settings().RetryFor)
 		return s
 	}
 	s.State, s.DueAt = outbox.Parked, time.Time{}
-	s.Reason = reasonThisLead + ": " + answer.Reason()
+	s.Reason = reasonPoison + ": " + answer.Reason()
 	return s
 }

@@ -19,7 +19,7 @@ func (e *Engine) SetAside(ctx context.Context, s Submission, reason string) erro
 	if err != nil {
 		return fmt.Errorf("setting a lead aside: encoding it: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, journalPatience)
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	now := e.now()
 	err = e.store.Append(ctx, outbox.Entry{
@@ -49,7 +49,7 @@ func IsSetAside(entry outbox.Entry) bool {
 // because what it holds was sent again. It reports false if there is none, or
 // if somebody had it retried.
 func (e *Engine) Supersede(ctx context.Context, id, account, form string) (removed bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, journalPatience)
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	entry, err := e.store.Get(ctx, id)
 	switch {

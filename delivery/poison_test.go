@@ -42,7 +42,7 @@ func TestOneLeadTurnedAway(t *testing.T) {
 					honest = append(honest, id)
 				}
 				synctest.Wait()
-				if e := r.entry(bad); e.State != outbox.Parked || !strings.Contains(e.Reason, "HTTP "+name) || !strings.HasPrefix(e.Reason, reasonThisLead) {
+				if e := r.entry(bad); e.State != outbox.Parked || !strings.Contains(e.Reason, "HTTP "+name) || !strings.HasPrefix(e.Reason, reasonPoison) {
 					r.t.Errorf("the lead that is turned away is %s: %s", e.State, e.Reason)
 				}
 				if wait := r.longestWait(honest); wait > 15*time.Second {

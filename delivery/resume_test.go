@@ -83,7 +83,7 @@ func TestResumeWithWhatWaits(t *testing.T) {
 	crm := &fakeCRM{create: answers(down, down, down, ok, revoked, ok)}
 	inBubble(t, crm, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
-		for len(crm.calls()) < troubled {
+		for len(crm.calls()) < failuresBeforeBackoff {
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()

@@ -32,18 +32,18 @@ type lateStory struct {
 // later sends nothing twice: no action, no lead. What could not be sent past it is delivered.
 func TestLateAppend(t *testing.T) {
 	t.Parallel()
-	const long = journalPatience + 5*time.Second
+	const long = appendTimeout + 5*time.Second
 	for name, story := range map[string]lateStory{
 		"comes later":                     {stall: stall{takes: long}},
-		"comes while the lead is sent":    {stall: stall{takes: journalPatience + time.Second}},
-		"comes before the lead is sent":   {stall: stall{takes: journalPatience + time.Second}, after: 2 * time.Second},
-		"comes as the patience ends":      {stall: stall{takes: journalPatience}},
+		"comes while the lead is sent":    {stall: stall{takes: appendTimeout + time.Second}},
+		"comes before the lead is sent":   {stall: stall{takes: appendTimeout + time.Second}, after: 2 * time.Second},
+		"comes as the patience ends":      {stall: stall{takes: appendTimeout}},
 		"comes an hour later":             {stall: stall{takes: time.Hour}},
 		"fails":                           {stall: stall{takes: long, failed: errors.New("input/output error")}},
 		"the answer is lost":              {stall: stall{takes: long}, fault: sandbox.FaultDroppedAfterStore},
 		"the request is lost":             {stall: stall{takes: long}, fault: sandbox.FaultDropped},
 		"TeleCRM is down for a moment":    {stall: stall{takes: long}, fault: sandbox.FaultServerError},
-		"an answer lost while it is kept": {stall: stall{takes: journalPatience + time.Second}, fault: sandbox.FaultSlowAfterStore},
+		"an answer lost while it is kept": {stall: stall{takes: appendTimeout + time.Second}, fault: sandbox.FaultSlowAfterStore},
 	} {
 		for wayName, way := range ways() {
 			for _, known := range []bool{false, true} {
@@ -146,7 +146,7 @@ func (story lateStory) check(t *testing.T, w *world, direct outbox.Settlement) {
 	case direct.State == outbox.Delivered && (!story.crash || !story.way.asyncOnly): // nobody can find out what the Async API did
 		t.Errorf("it was delivered at once, and is parked: %s; %v", entry.Reason, w.requests)
 	}
-	if w.engine.late.size() != 0 {
+	if w.engine.appends.size() != 0 {
 		t.Error("something of it is left in memory")
 	}
 }

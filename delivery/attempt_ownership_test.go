@@ -128,23 +128,23 @@ func TestOurOwnLeadIsKnown(t *testing.T) {
 	for name, test := range map[string]struct {
 		noActions bool
 		shown     telecrm.Shown
-		want      certainty
+		want      evidence
 	}{
-		"everything":                        {false, shown(same, call, bare, note), yes},
-		"everything, no actions sent":       {true, shown(same), yes},
-		"no action":                         {false, shown(same, call), no},
-		"one action of two":                 {false, shown(same, note), unknown},
-		"the action of an earlier enquiry":  {false, shown(same, old), no},
-		"another name beside the actions":   {false, shown(as("name", "Ravi"), bare, note), unknown},
-		"a field left out beside them":      {false, shown(func(f map[string]any) { delete(f, "email") }, bare, note), unknown},
-		"another name, no actions sent":     {true, shown(as("name", "Ravi")), no},
-		"a field left out, no actions sent": {true, shown(func(f map[string]any) { delete(f, "email") }), no},
-		"another second number":             {true, shown(as("other_phone", "+918012345671")), no},
-		"another day":                       {true, shown(as("visit", "02/01/2026")), no},
-		"another sum":                       {true, shown(as("budget", "24999.50")), no},
-		"the sum with its decimals":         {true, shown(as("budget", "24999.00")), yes},
-		"the day with its time":             {true, shown(as("visit", "01/01/2026 00:00:00")), yes},
-		"the moment in milliseconds":        {true, shown(as("visit", json.Number("1767205800000"))), yes},
+		"everything":                        {false, shown(same, call, bare, note), present},
+		"everything, no actions sent":       {true, shown(same), present},
+		"no action":                         {false, shown(same, call), absent},
+		"one action of two":                 {false, shown(same, note), inconclusive},
+		"the action of an earlier enquiry":  {false, shown(same, old), absent},
+		"another name beside the actions":   {false, shown(as("name", "Ravi"), bare, note), inconclusive},
+		"a field left out beside them":      {false, shown(func(f map[string]any) { delete(f, "email") }, bare, note), inconclusive},
+		"another name, no actions sent":     {true, shown(as("name", "Ravi")), absent},
+		"a field left out, no actions sent": {true, shown(func(f map[string]any) { delete(f, "email") }), absent},
+		"another second number":             {true, shown(as("other_phone", "+918012345671")), absent},
+		"another day":                       {true, shown(as("visit", "02/01/2026")), absent},
+		"another sum":                       {true, shown(as("budget", "24999.50")), absent},
+		"the sum with its decimals":         {true, shown(as("budget", "24999.00")), present},
+		"the day with its time":             {true, shown(as("visit", "01/01/2026 00:00:00")), present},
+		"the moment in milliseconds":        {true, shown(as("visit", json.Number("1767205800000"))), present},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,13 +152,13 @@ func TestOurOwnLeadIsKnown(t *testing.T) {
 			if test.noActions {
 				job.Actions = nil
 			}
-			e := &errand{
+			e := &attempt{
 				account: &Account{Identifier: "phone"},
 				entry:   outbox.Entry{AmbiguousSince: since},
 				job:     job,
 				now:     func() time.Time { return since.Add(time.Minute) },
 			}
-			if got := e.shownIn(test.shown); got != test.want {
+			if got := e.compareLead(test.shown); got != test.want {
 				t.Errorf("%v, want %v", got, test.want)
 			}
 		})
@@ -188,35 +188,35 @@ func TestOwn(t *testing.T) {
 		actions []telecrm.Action
 		found   telecrm.FoundLead
 		shown   telecrm.Shown
-		want    certainty
+		want    evidence
 		reason  string
 	}{
-		"recent, all there":                       {nil, found("64c1", recent), telecrm.Shown{Fields: fields}, yes, ""},
-		"recent, another name":                    {nil, found("64c1", recent), telecrm.Shown{Fields: others}, no, ""},
-		"recent, all there with its action":       {sent, found("64c1", recent), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
-		"recent, another name with our action":    {sent, found("64c1", recent), telecrm.Shown{Fields: others, Actions: timeline(recent)}, unknown, reasonCreateUnsure},
-		"of last week, all there":                 {nil, found("64c1", lastWeek), telecrm.Shown{Fields: fields}, no, ""},
-		"of last week, with our action since":     {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, no, ""},
-		"of last week, another name, our action":  {sent, found("64c1", lastWeek), telecrm.Shown{Fields: others, Actions: timeline(recent)}, no, ""},
-		"of last week, with the same action then": {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(lastWeek)}, no, ""},
-		"of last week, more actions than shown":   {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, MoreActions: true}, no, ""},
-		"undated, all there":                      {nil, undated, telecrm.Shown{Fields: fields}, unknown, reasonUndated},
-		"undated, another name":                   {nil, undated, telecrm.Shown{Fields: others}, no, ""},
-		"undated, with our action since":          {sent, undated, telecrm.Shown{Fields: fields, Actions: timeline(recent)}, yes, ""},
-		"undated, without our action":             {sent, undated, telecrm.Shown{Fields: fields}, no, ""},
-		"without an id, all there":                {nil, found("", recent), telecrm.Shown{}, yes, ""},
-		"without an id, with actions":             {sent, found("", recent), telecrm.Shown{}, unknown, reasonCreateUnsure},
+		"recent, all there":                       {nil, found("64c1", recent), telecrm.Shown{Fields: fields}, present, ""},
+		"recent, another name":                    {nil, found("64c1", recent), telecrm.Shown{Fields: others}, absent, ""},
+		"recent, all there with its action":       {sent, found("64c1", recent), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, present, ""},
+		"recent, another name with our action":    {sent, found("64c1", recent), telecrm.Shown{Fields: others, Actions: timeline(recent)}, inconclusive, reasonCreateUncertain},
+		"of last week, all there":                 {nil, found("64c1", lastWeek), telecrm.Shown{Fields: fields}, absent, ""},
+		"of last week, with our action since":     {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(recent)}, absent, ""},
+		"of last week, another name, our action":  {sent, found("64c1", lastWeek), telecrm.Shown{Fields: others, Actions: timeline(recent)}, absent, ""},
+		"of last week, with the same action then": {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, Actions: timeline(lastWeek)}, absent, ""},
+		"of last week, more actions than shown":   {sent, found("64c1", lastWeek), telecrm.Shown{Fields: fields, MoreActions: true}, absent, ""},
+		"undated, all there":                      {nil, undated, telecrm.Shown{Fields: fields}, inconclusive, reasonUndated},
+		"undated, another name":                   {nil, undated, telecrm.Shown{Fields: others}, absent, ""},
+		"undated, with our action since":          {sent, undated, telecrm.Shown{Fields: fields, Actions: timeline(recent)}, present, ""},
+		"undated, without our action":             {sent, undated, telecrm.Shown{Fields: fields}, absent, ""},
+		"without an id, all there":                {nil, found("", recent), telecrm.Shown{}, present, ""},
+		"without an id, with actions":             {sent, found("", recent), telecrm.Shown{}, inconclusive, reasonCreateUncertain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := &errand{
+			e := &attempt{
 				account: &Account{Identifier: "phone", Client: &fakeCRM{show: &test.shown}},
 				entry:   outbox.Entry{AmbiguousSince: since},
 				job:     Job{Lead: telecrm.Lead{Fields: fields, Actions: test.actions}},
 				now:     func() time.Time { return since.Add(time.Minute) },
-				crew:    soloist{},
+				runner:  directRunner{},
 			}
-			got, s, answer := e.own(t.Context(), telecrm.Found{Leads: []telecrm.FoundLead{test.found}})
+			got, s, answer := e.createdLead(t.Context(), telecrm.Found{Leads: []telecrm.FoundLead{test.found}})
 			if got != test.want || s.Reason != test.reason || answer != nil {
 				t.Errorf("%v, %q, %v; want %v, %q", got, s.Reason, answer, test.want, test.reason)
 			}
