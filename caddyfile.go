@@ -137,14 +137,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Errf("on_duplicate takes one of: %s", strings.Join(delivery.PolicyNames(), ", "))
+		return d.Errf("on_duplicate takes one of: %s", delivery.PolicyNames())
 	}
 	h.OnDuplicate = d.Val()
 	h.UpdateFields = d.RemainingArgs()
 	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
 	switch {
-	case !slices.Contains(delivery.Policies(), delivery.Policy(h.OnDuplicate)):
-		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, strings.Join(delivery.PolicyNames(), ", "))
+	case !delivery.Policy(h.OnDuplicate).Known():
+		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case isUpdate && len(h.UpdateFields) == 0:
 		return d.Errf("on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:

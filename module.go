@@ -306,8 +306,8 @@ func (h *Handler) provisionDuplicates() error {
 	}
 	policy := delivery.Policy(h.OnDuplicate)
 	switch {
-	case !slices.Contains(delivery.Policies(), policy):
-		return fmt.Errorf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, strings.Join(delivery.PolicyNames(), ", "))
+	case !policy.Known():
+		return fmt.Errorf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case policy != delivery.UpdateFields && len(h.UpdateFields) > 0:
 		return fmt.Errorf("update_fields is set although on_duplicate is %s", policy)
 	case h.account.Client == nil && policy != delivery.Upsert:
@@ -338,7 +338,7 @@ func (h *Handler) provisionDuplicates() error {
 // warnOfOverwriting warns of fields that a second enquiry should hardly set.
 func (h *Handler) warnOfOverwriting(names []string) {
 	for _, name := range names {
-		if harm := delivery.Harm(name); harm != "" {
+		if harm := delivery.Policy(h.OnDuplicate).Harm(name); harm != "" {
 			h.logger.Warn("on_duplicate "+h.OnDuplicate+" sets a field of people whom TeleCRM knows: "+harm,
 				zap.String("form", h.Form), zap.String("field", name))
 		}
