@@ -5,168 +5,167 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// ErrKept tells that a lead was not sent past the outbox, or not delivered by
-// that, but that the outbox has kept it after all.
+// appendTimeout limits how long Submit waits for the outbox. After that, a direct request serves the
+// visitor better.
+const appendTimeout = 10 * time.Second
+
+// ErrKept says that a lead was not sent directly, or not delivered by that, because the outbox has
+// stored it after all.
 var ErrKept = errors.New("the outbox has kept the lead after all")
 
-// appends are the leads whose append has not ended. When Submit gives one up,
-// its caller sends it past the outbox; but the append may still be carried out.
-// So each lead goes to whichever comes first: the outbox that has kept it, or
-// the caller that claims it. What the caller has sent, the outbox settles its
-// entry by, and does not send again.
+// appends tracks the appends to the outbox that have not ended. When Submit times out, its caller
+// sends the lead directly, but the outbox may still store it. So the lead belongs to the outbox if
+// that stores it first, or to the caller who claims it first. If the outbox stores a claimed lead,
+// its entry is settled with the result of the direct request and not sent again.
 type appends struct {
 	mu   sync.Mutex
 	byID map[string]*pendingAppend
 }
 
+// pendingAppend is the append of one lead.
 type pendingAppend struct {
 	stored  bool // by the outbox
-	claimed bool // by the caller, before it was kept
-	// sent is closed once the claimed lead has been sent, which ended with the
-	// settlement; zero if nothing was sent.
+	claimed bool // by the caller, before it was stored
+	// sent is closed after the direct request of a claimed lead. settlement is its result, and zero
+	// if nothing was sent.
 	sent       chan struct{}
 	settlement outbox.Settlement
 }
 
-// begin notes that the append of a lead begins.
-func (l *appends) begin(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byID == nil {
-		l.byID = make(map[string]*pendingAppend)
+// begin tracks the append of a lead.
+func (p *appends) begin(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byID == nil {
+		p.byID = make(map[string]*pendingAppend)
 	}
-	l.byID[id] = &pendingAppend{sent: make(chan struct{})}
+	p.byID[id] = &pendingAppend{sent: make(chan struct{})}
 }
 
-// stored notes that the append has ended. It returns the lead if it was
-// claimed meanwhile, and kept nevertheless.
-func (l *appends) stored(id string, err error) *pendingAppend {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lead := l.byID[id]
-	switch {
-	case lead == nil:
-		return nil
-	case err != nil:
-		delete(l.byID, id)
+// ended records the end of the append. If the lead is stored and claimed, it returns the append.
+func (p *appends) ended(id string, err error) *pendingAppend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		delete(p.byID, id)
 		return nil
 	}
-	lead.stored = true
-	if !lead.claimed {
-		return nil
-	}
-	return lead
+	return p.markStored(id)
 }
 
-// abandon notes that the caller of Submit waits no longer. It reports true if
-// the lead has been kept by now.
-func (l *appends) abandon(id string) (kept bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lead := l.byID[id]
-	if lead == nil || !lead.stored {
+// leased records that an attempt at the stored entry begins. If the lead is claimed, it returns the
+// append.
+func (p *appends) leased(id string) *pendingAppend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.markStored(id)
+}
+
+func (p *appends) markStored(id string) (claimed *pendingAppend) {
+	pending := p.byID[id]
+	if pending == nil {
+		return nil
+	}
+	pending.stored = true
+	if !pending.claimed {
+		return nil
+	}
+	return pending
+}
+
+// timedOut records that Submit no longer waits for the append. It reports whether the lead is stored
+// by now.
+func (p *appends) timedOut(id string) (stored bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pending := p.byID[id]
+	if pending == nil || !pending.stored {
 		return false
 	}
-	delete(l.byID, id)
+	delete(p.byID, id)
 	return true
 }
 
-// claim takes a lead that was given up, to send it past the outbox; nil if it
-// is not one of those. It returns ErrKept if the outbox has it by now.
-func (l *appends) claim(id string) (*pendingAppend, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lead := l.byID[id]
-	if lead == nil {
+// claim claims a lead for a direct request. It returns nil if its append is not tracked, and ErrKept
+// if the lead is stored by now.
+func (p *appends) claim(id string) (*pendingAppend, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pending := p.byID[id]
+	if pending == nil {
 		return nil, nil
 	}
-	if lead.stored {
-		delete(l.byID, id)
+	if pending.stored {
+		delete(p.byID, id)
 		return nil, ErrKept
 	}
-	lead.claimed = true
-	return lead, nil
+	pending.claimed = true
+	return pending, nil
 }
 
-// finish notes what came of sending a claimed lead. It returns ErrKept if that
-// is not delivered, and the outbox will see to it.
-func (l *appends) finish(lead *pendingAppend, s outbox.Settlement) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lead.settlement = s
-	close(lead.sent)
-	if lead.stored && s.State != outbox.Delivered && s.State != outbox.Parked {
+// finish records the result of the direct request of a claimed lead. It returns ErrKept if the lead
+// is not settled by that, but stored.
+func (p *appends) finish(claimed *pendingAppend, s outbox.Settlement) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	claimed.settlement = s
+	close(claimed.sent)
+	if claimed.stored && s.State != outbox.Delivered && s.State != outbox.Parked {
 		return ErrKept
 	}
 	return nil
 }
 
-// leased returns a lead that was claimed, of which an attempt is about to
-// begin; nil if it was not: then it is the outbox's.
-func (l *appends) leased(id string) *pendingAppend {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lead := l.byID[id]
-	if lead == nil {
-		return nil
-	}
-	lead.stored = true
-	if !lead.claimed {
-		return nil
-	}
-	return lead
+// forget stops tracking the append of a lead.
+func (p *appends) forget(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byID, id)
 }
 
-// forget forgets a lead of which nothing more can come.
-func (l *appends) forget(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.byID, id)
+func (p *appends) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.byID)
 }
 
-func (l *appends) size() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.byID)
-}
-
-// appendWithin appends the entry and waits for it until ctx ends. In any case then is
-// called in a goroutine of its own once the append has ended.
+// appendWithin appends the entry and waits until ctx ends. When the append has ended, it calls then
+// in a goroutine of its own.
 func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(claimed *pendingAppend, err error)) error {
-	late := &l.engine.appends
-	late.begin(entry.ID)
+	appends := &l.engine.appends
+	appends.begin(entry.ID)
 	ended := make(chan error, 1)
 	go func() {
-		// An append that is given up may still be carried out; only one that
-		// is waited for tells whether it was.
+		// A canceled append may still be stored. Only its end tells.
 		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
-		claimed := late.stored(entry.ID, err)
+		claimed := appends.ended(entry.ID, err)
 		ended <- err
 		then(claimed, err)
 	}()
 	select {
 	case err := <-ended:
-		late.forget(entry.ID)
+		appends.forget(entry.ID)
 		if err != nil {
-			return fmt.Errorf("submitting a lead: %w", err)
+			return fmt.Errorf("submitting lead: %w", err)
 		}
 		return nil
 	case <-ctx.Done():
-		if late.abandon(entry.ID) {
+		if appends.timedOut(entry.ID) {
 			return nil
 		}
-		return fmt.Errorf("submitting a lead: %w", ctx.Err())
+		return fmt.Errorf("submitting lead: %w", ctx.Err())
 	}
 }
 
-// withdraw removes an entry from the queue that has been delivered past it.
-// One that was taken meanwhile is settled by its attempt.
-func (l *lane) withdraw(id string, claimed *pendingAppend) {
+// eraseDelivered erases a stored entry whose lead was delivered directly. If it has been taken
+// meanwhile, its attempt settles it.
+func (l *lane) eraseDelivered(id string, claimed *pendingAppend) {
 	select {
 	case <-claimed.sent:
 	case <-l.engine.sending.Done():
@@ -180,8 +179,8 @@ func (l *lane) withdraw(id string, claimed *pendingAppend) {
 	}
 }
 
-// bypassed returns what came of sending the entry's lead past the outbox; false
-// if it was not, or if nothing left by that.
+// bypassed waits for the direct request of a claimed lead and returns its settlement. It returns
+// false if the lead was not claimed, or if nothing was sent.
 func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool) {
 	claimed := l.engine.appends.leased(entry.ID)
 	if claimed == nil {
@@ -199,21 +198,12 @@ func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlem
 	return claimed.settlement, claimed.settlement.State != ""
 }
 
-// settleBypassed returns the settlement of an entry whose lead was sent past the
-// outbox; false if it is to be sent now. The attempt counts for nothing, as it
+// bypassResult settles an entry whose lead was sent directly. The attempt does not count, because it
 // sends nothing.
-func (a *attempt) settleBypassed(ctx context.Context) (outbox.Settlement, telecrm.Answer, bool) {
-	s, sent := a.bypassed(ctx, a.entry)
-	if !sent {
-		return s, telecrm.Answer{}, false
-	}
+func bypassResult(s outbox.Settlement) result {
 	s.Uncounted = true
 	if s.Reason == "" {
 		s.Reason = reasonBypassed
 	}
-	return s, telecrm.Answer{Verdict: telecrm.Done, LeadID: s.LeadID}, true
+	return result{s, telecrm.Answer{Verdict: telecrm.Done, LeadID: s.LeadID}}
 }
-
-// reasonBypassed is the note of an entry whose lead was delivered before the
-// outbox had kept it.
-const reasonBypassed = "sent at once, because the outbox did not keep it in time"

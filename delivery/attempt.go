@@ -10,66 +10,87 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// The steps of an errand, as entries keep them. An entry without one is yet
-// to be created, or its creation has been tried.
-const (
-	stepFind   = "find"   // created again, and then looked for
-	stepUpdate = "update" // fields of the lead that is there are set
-	stepAppend = "append" // actions are appended to it
-	stepUpsert = "upsert" // the Async API gets the whole lead
-)
-
-// attempt is one attempt at an entry: as many requests as it takes, each of
-// which that changes something is recorded before it leaves.
+// attempt is one attempt at an entry: a state machine that sends as many requests as the entry
+// needs. Before a request that changes something, it records the step in the outbox, so that the
+// next attempt can continue from there.
+//
+//	create ─▶ delivered
+//	  │ 409: the duplicate policy decides
+//	  ├─▶ update ─▶ append ─▶ delivered
+//	  ├─▶ upsert ─▶ delivered
+//	  ├─▶ delivered or parked
+//	  └─▶ find ─▶ create, if TeleCRM does not show the existing lead or has deleted it
+//
+// A retry continues from the recorded step. A request without a final answer ends the attempt in
+// its step.
+//
+// attempt_duplicate.go applies the duplicate policy, attempt_existing.go changes the existing lead,
+// attempt_evidence.go decides whether an earlier request succeeded although its answer was lost,
+// and attempt_settle.go turns answers into settlements.
 type attempt struct {
 	account  *Account
-	entry    outbox.Entry // as it is recorded
+	entry    outbox.Entry // as the outbox has recorded it
 	job      Job
 	retryFor time.Duration
 	now      func() time.Time
-	locked   map[string]bool // fields that cannot change after the creation
-	runner
+	locked   map[string]bool // fields that cannot change once the lead exists
+	runner   runner
 
-	sent         bool // a request has been made
-	actionsFound bool // the actions were found in the timeline, and left out
+	sent         bool // a request has been sent
+	actionsFound bool // the existing lead has all actions already
 	remarks      []telecrm.Remark
 }
 
-// runner is what an errand needs of whoever sends it out.
+// The steps of an entry, as the outbox records them. An entry without a step has not been created.
+const (
+	stepFind   = "find"   // create again, and search for the lead that TeleCRM did not show
+	stepUpdate = "update" // set fields of the existing lead
+	stepAppend = "append" // append actions to the existing lead
+	stepUpsert = "upsert" // send the whole lead to the Async API
+)
+
+// runner runs an attempt: a [worker] for an entry of the outbox, or a [directRunner] without one.
 type runner interface {
-	// throttle waits until a further request may be sent. If it may not be sent
-	// now, it returns why the entry waits.
+	// throttle waits until another request may be sent. If the attempt has to end instead, it
+	// returns the reason.
 	throttle(ctx context.Context, entry outbox.Entry) (reason string, err error)
-	// bypassed returns what came of the entry's lead if it was sent past the
-	// outbox, which waits for that to end.
+	// bypassed waits for the direct request of a lead that was sent without the outbox, and returns
+	// its settlement. It returns false if there was none.
 	bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool)
-	// observe draws conclusions from an answer.
+	// observe adapts the lane to an answer. begun is when the step began.
 	observe(answer telecrm.Answer, begun time.Time)
-	// notify tells whoever waits for the outcome.
+	// notify tells the waiting visitor the outcome.
 	notify(id string, outcome Outcome)
+
 	advance(ctx context.Context, id string, p outbox.Progress) error
 	recall(ctx context.Context, account, identifier string) (leadID string, err error)
 	forget(ctx context.Context, account, identifier string) error
 }
 
-// run makes the attempt and decides what becomes of the entry.
-func (a *attempt) run(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
-	if s, answer, sent := a.settleBypassed(ctx); sent {
-		return s, answer
-	}
-	s, answer := a.dispatch(ctx)
-	answer.Remarks = slices.Concat(a.remarks, answer.Remarks)
-	return s, answer
+// result ends an attempt.
+type result struct {
+	settlement outbox.Settlement
+	answer     telecrm.Answer // TeleCRM's last answer
 }
 
-// begin goes on from the step that the entry has come to.
-func (a *attempt) dispatch(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+// run makes the attempt.
+func (a *attempt) run(ctx context.Context) result {
+	if s, bypassed := a.runner.bypassed(ctx, a.entry); bypassed {
+		return bypassResult(s)
+	}
+	r := a.proceed(ctx)
+	r.answer.Remarks = slices.Concat(a.remarks, r.answer.Remarks)
+	return r
+}
+
+// proceed continues from the recorded step.
+func (a *attempt) proceed(ctx context.Context) result {
 	switch a.entry.Step {
 	case stepUpdate, stepAppend:
 		if a.account.Client == nil {
 			return a.missingToken(reasonNeedsSync)
 		}
-		return a.resumeStep(ctx)
+		return a.resumeExisting(ctx)
 	case stepUpsert:
 		return a.upsert(ctx)
 	}
@@ -79,108 +100,73 @@ func (a *attempt) dispatch(ctx context.Context) (outbox.Settlement, telecrm.Answ
 	return a.create(ctx)
 }
 
-// missingToken parks an entry of which a step needs a token that is not in the
-// config any more.
-func (a *attempt) missingToken(reason string) (outbox.Settlement, telecrm.Answer) {
-	return a.settlement(outbox.Parked, reason), telecrm.Answer{Verdict: telecrm.Rejected}
-}
-
-// settlement returns one that keeps what the entry has come to.
-func (a *attempt) settlement(state outbox.State, reason string) outbox.Settlement {
-	return outbox.Settlement{
-		State:          state,
-		At:             a.now(),
-		Step:           a.entry.Step,
-		Reason:         reason,
-		LeadID:         a.entry.LeadID,
-		AmbiguousSince: a.entry.AmbiguousSince,
-		FailingSince:   a.entry.FailingSince,
-	}
-}
-
-// decide is what an answer that settles nothing about the person makes of the
-// entry.
-func (a *attempt) decide(answer telecrm.Answer) (outbox.Settlement, telecrm.Answer) {
-	return decide(a.entry, answer, a.now(), a.retryFor), answer
-}
-
 // create creates the lead.
-func (a *attempt) create(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
+func (a *attempt) create(ctx context.Context) result {
 	answer := a.account.Client.CreateLead(ctx, a.job.Lead)
 	a.observe(answer)
 	if answer.Verdict != telecrm.Duplicate {
 		return a.decide(answer)
 	}
-	// What is still to be done would let a visitor whom TeleCRM knows wait
-	// longer than others, and so tell them apart.
-	a.notify(a.entry.ID, Outcome{State: outbox.Waiting, Answer: answer})
+	// Waiting for the rest would take longer than for a new lead, and so tell the visitor that
+	// TeleCRM knows them.
+	a.runner.notify(a.entry.ID, Outcome{State: outbox.Waiting, Answer: answer})
 	return a.resolveDuplicate(ctx, answer)
 }
 
-// observe draws conclusions from an answer.
+// upsert sends the lead to the Async API, which never says whether it stored the lead. If an earlier
+// answer was lost, nobody can find out whether the actions are there: only the fields are sent,
+// which is harmless, and the entry is parked so that a person checks the timeline.
+func (a *attempt) upsert(ctx context.Context) result {
+	if a.account.Async == nil {
+		return a.missingToken(reasonNeedsAsync)
+	}
+	lead := a.job.Lead
+	uncertain := !a.entry.AmbiguousSince.IsZero() && len(lead.Actions) > 0
+	if uncertain {
+		lead.Actions = nil
+	}
+	answer := a.account.Async.UpsertLead(ctx, lead)
+	a.observe(answer)
+	r := a.decide(answer)
+	if answer.Verdict == telecrm.Accepted && uncertain {
+		r.settlement = a.settlement(outbox.Parked, reasonActionsUncertain)
+	}
+	return r
+}
+
+// observe passes an answer to the runner.
 func (a *attempt) observe(answer telecrm.Answer) {
 	a.sent = true
 	a.runner.observe(answer, a.entry.BegunAt)
 }
 
-// throttle waits until a further request may be sent. If it may not, it returns
-// the settlement with which the entry waits.
-func (a *attempt) throttle(ctx context.Context) (outbox.Settlement, error) {
+// throttle waits until another request may be sent. If it may not, the result ends the attempt. The
+// first request does not wait: the attempt began when there was a token for it.
+func (a *attempt) throttle(ctx context.Context) *result {
 	if !a.sent {
-		return outbox.Settlement{}, nil // the attempt has waited for its turn
+		return nil
 	}
 	reason, err := a.runner.throttle(ctx, a.entry)
 	if err == nil {
-		return outbox.Settlement{}, nil
+		return nil
 	}
-	s := a.settlement(outbox.Waiting, reason)
-	s.DueAt, s.Uncounted = s.At, true
-	return s, err
+	return a.postponed(reason, err)
 }
 
-// beginStep waits for its turn and records that the step begins, unless it is the
-// one that the attempt was recorded to begin with.
-func (a *attempt) beginStep(ctx context.Context, step, leadID string) (outbox.Settlement, error) {
-	if s, err := a.throttle(ctx); err != nil {
-		return s, err
+// beginStep waits until another request may be sent and records the step, unless the attempt began
+// with it. If that fails, the result ends the attempt.
+func (a *attempt) beginStep(ctx context.Context, step, leadID string) *result {
+	if ended := a.throttle(ctx); ended != nil {
+		return ended
 	}
 	if !a.sent && a.entry.Step == step {
-		return outbox.Settlement{}, nil
+		return nil
 	}
 	p := outbox.Progress{Step: step, At: a.now(), LeadID: leadID, Reason: a.entry.Reason}
-	if err := a.advance(ctx, a.entry.ID, p); err != nil {
-		s := a.settlement(outbox.Waiting, reasonNotRecorded)
-		s.DueAt, s.Uncounted = s.At, true
-		return s, fmt.Errorf("recording the next step: %w", err)
+	if err := a.runner.advance(ctx, a.entry.ID, p); err != nil {
+		return a.postponed(reasonNotRecorded, fmt.Errorf("recording step: %w", err))
 	}
 	a.entry.Step, a.entry.BegunAt, a.entry.LeadID = p.Step, p.At, p.LeadID
 	a.entry.AmbiguousSince = time.Time{}
-	return outbox.Settlement{}, nil
-}
-
-// noAnswer is the answer of an errand that ends before the next request.
-func noAnswer(err error) telecrm.Answer {
-	return telecrm.Answer{Verdict: telecrm.Retry, Err: err}
-}
-
-// upsert hands the lead to the Async API. It never says what became of it, so
-// when an answer was lost nobody can find out whether the actions are there:
-// then the fields alone are sent, which does no harm twice, and the entry is
-// parked for a person to look at the timeline.
-func (a *attempt) upsert(ctx context.Context) (outbox.Settlement, telecrm.Answer) {
-	if a.account.Async == nil {
-		return a.missingToken(reasonNeedsAsync)
-	}
-	lead := a.job.Lead
-	unsure := !a.entry.AmbiguousSince.IsZero() && len(lead.Actions) > 0
-	if unsure {
-		lead.Actions = nil
-	}
-	answer := a.account.Async.UpsertLead(ctx, lead)
-	a.observe(answer)
-	s, answer := a.decide(answer)
-	if answer.Verdict == telecrm.Accepted && unsure {
-		s = a.settlement(outbox.Parked, reasonActionsUncertain)
-	}
-	return s, answer
+	return nil
 }

@@ -134,7 +134,7 @@ func TestTokensTakenAway(t *testing.T) {
 				now:     time.Now,
 				runner:  directRunner{},
 			}
-			s, _ := e.run(t.Context())
+			s := e.run(t.Context()).settlement
 			if s.State != outbox.Parked || !strings.Contains(s.Reason, "token") || s.Step != step || s.LeadID != "64c1" {
 				t.Errorf("settled as %+v", s)
 			}

@@ -152,13 +152,13 @@ func TestOurOwnLeadIsKnown(t *testing.T) {
 			if test.noActions {
 				job.Actions = nil
 			}
-			e := &attempt{
+			a := &attempt{
 				account: &Account{Identifier: "phone"},
 				entry:   outbox.Entry{AmbiguousSince: since},
 				job:     job,
 				now:     func() time.Time { return since.Add(time.Minute) },
 			}
-			if got := e.compareLead(test.shown); got != test.want {
+			if got := a.compareLead(test.shown); got != test.want {
 				t.Errorf("%v, want %v", got, test.want)
 			}
 		})
@@ -209,16 +209,25 @@ func TestOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := &attempt{
+			a := &attempt{
 				account: &Account{Identifier: "phone", Client: &fakeCRM{show: &test.shown}},
 				entry:   outbox.Entry{AmbiguousSince: since},
 				job:     Job{Lead: telecrm.Lead{Fields: fields, Actions: test.actions}},
 				now:     func() time.Time { return since.Add(time.Minute) },
 				runner:  directRunner{},
 			}
-			got, s, answer := e.createdLead(t.Context(), telecrm.Found{Leads: []telecrm.FoundLead{test.found}})
-			if got != test.want || s.Reason != test.reason || answer != nil {
-				t.Errorf("%v, %q, %v; want %v, %q", got, s.Reason, answer, test.want, test.reason)
+			got, reason := absent, ""
+			switch created, ended := a.createdLead(t.Context(), telecrm.Found{Leads: []telecrm.FoundLead{test.found}}, duplicate); {
+			case ended != nil:
+				got, reason = inconclusive, ended.settlement.Reason
+				if ended.answer.Verdict != telecrm.Duplicate {
+					t.Errorf("answer %+v", ended.answer)
+				}
+			case created:
+				got = present
+			}
+			if got != test.want || reason != test.reason {
+				t.Errorf("%v, %q; want %v, %q", got, reason, test.want, test.reason)
 			}
 		})
 	}

@@ -2,29 +2,31 @@ package delivery
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"time"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// retryDelays are the waits after the first, second, ... attempt that failed:
-// several tries in the first five minutes, for a CRM that restarts, then
-// wider ones, for one that is down.
+// retryDelays are the delays after the first failures of an entry: short ones at first, for a
+// TeleCRM that restarts, then long ones, for a TeleCRM that is down.
 var retryDelays = []time.Duration{
 	5 * time.Second, 15 * time.Second, 45 * time.Second,
 	2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour,
 }
 
-// lastRetryDelay follows the others, until the lead is given up.
+// lastRetryDelay follows retryDelays until the entry is parked.
 const lastRetryDelay = 4 * time.Hour
 
-// retryDelay is how long to wait when TeleCRM has failed to take a lead for
-// that long. It goes by the time and not by the number of attempts, because
-// attempts that ended with their process say nothing about TeleCRM.
+// retryDelay returns the delay of an entry that has been failing for the given time. It depends on
+// the time and not on the number of attempts, because an attempt that ended with its process says
+// nothing about TeleCRM.
 func retryDelay(failing time.Duration) time.Duration {
 	planned := time.Duration(0)
 	for _, delay := range retryDelays {
 		planned += delay
-		// Waits may have been shorter than planned by the jitter.
+		// Jitter may have shortened the delays so far.
 		if failing < planned*4/5 {
 			return jittered(delay)
 		}
@@ -32,46 +34,53 @@ func retryDelay(failing time.Duration) time.Duration {
 	return jittered(lastRetryDelay)
 }
 
-// jitter is how much waits are spread, so that leads that failed together do
-// not all come back together.
+// jitter is the share by which delays vary, so that entries that failed together are not all
+// retried together.
 const jitter = 0.15
 
 func jittered(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64())) //nolint:gosec // no secret depends on it
 }
 
-// maxDelay is beyond every wait there is. An entry that is due later was
-// written under another time of day, and is due now.
+// maxDelay is longer than any delay. An entry due later was written when the system clock was
+// ahead.
 const maxDelay = lastRetryDelay + lastRetryDelay/2
 
-// The waits between the probes of a held account.
-const (
-	firstProbe  = time.Minute
-	lastProbe   = 10 * time.Minute
-	probeGrowth = 1.5
-	// firstPoisonProbe comes first when it may be a lead that TeleCRM turns
-	// away, and not the account.
-	firstPoisonProbe = 10 * time.Second
-)
-
-// nextProbe is the wait after a wait of last, of which the first is given.
-func nextProbe(last, first time.Duration) time.Duration {
-	if last == 0 {
-		return first
-	}
-	return min(time.Duration(float64(last)*probeGrowth), lastProbe)
+// pause is the back-off of an account. While it lasts, the lane sends nothing.
+type pause struct {
+	until    time.Time
+	last     time.Duration // the last pause that TeleCRM did not ask for
+	failures int           // attempts in a row that TeleCRM did not answer
 }
 
-// The pauses of an account whose TeleCRM has too much to do, or does not
-// work, and does not say how long to wait.
+// The pauses of an account, unless TeleCRM asks for another.
 const (
 	firstPause = 2 * time.Second
 	lastPause  = 30 * time.Second
 )
+
+// failuresBeforePause is the number of failures in a row after which an account is paused and no
+// visitor waits for an outcome.
+const failuresBeforePause = 3
 
 func nextPause(last time.Duration) time.Duration {
 	if last == 0 {
 		return firstPause
 	}
 	return min(2*last, lastPause)
+}
+
+// extend pauses the account for as long as TeleCRM asked for. If it did not say, a 429 or several
+// failures in a row pause the account for longer each time. Attempts in flight at the same time
+// count once.
+func (p *pause) extend(answer telecrm.Answer, now time.Time) {
+	wait := answer.RetryAfter
+	overloaded := answer.Status == http.StatusTooManyRequests || p.failures >= failuresBeforePause
+	if wait == 0 && overloaded && !now.Before(p.until) {
+		p.last = nextPause(p.last)
+		wait = jittered(p.last)
+	}
+	if until := now.Add(wait); until.After(p.until) {
+		p.until = until
+	}
 }

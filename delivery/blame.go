@@ -2,34 +2,35 @@ package delivery
 
 import "sync"
 
-// Blames tells the refusals that a visitor can do something about from those
-// that have nothing to do with them. The zero value is ready for use.
+// Blames decides which visitors are asked to correct a lead that TeleCRM refused as invalid. If it
+// refuses the leads of two people for the same reason, the fault is not theirs. The zero value is
+// ready for use.
 type Blames struct {
 	mu   sync.Mutex
-	last map[string]shownRefusal // by form
+	last map[string]blame // by form
 }
 
-// shownRefusal names the last visitor that was told about a refusal by TeleCRM.
-type shownRefusal struct{ reason, identifier string }
+// blame is the last refusal that a visitor was told about.
+type blame struct{ reason, identifier string }
 
-// Refused reports whether the visitor is to be told that TeleCRM has refused
-// their lead, how being its status and code: not if it has just refused
-// another person's in the same way, and none of the form has been taken since.
-func (b *Blames) Refused(form, how, identifier string) (tell bool) {
+// Refused reports whether to tell the visitor that TeleCRM refused the lead for the reason, which is
+// its status and code. It returns false if the last refusal of the form was that of another person,
+// for the same reason.
+func (b *Blames) Refused(form, reason, identifier string) (tell bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	last, known := b.last[form]
-	if known && last.reason == how && last.identifier != identifier {
+	last, exists := b.last[form]
+	if exists && last.reason == reason && last.identifier != identifier {
 		return false
 	}
 	if b.last == nil {
-		b.last = make(map[string]shownRefusal)
+		b.last = make(map[string]blame)
 	}
-	b.last[form] = shownRefusal{how, identifier}
+	b.last[form] = blame{reason, identifier}
 	return true
 }
 
-// Taken notes that TeleCRM has taken a lead of the form.
+// Taken records that TeleCRM accepted a lead of the form.
 func (b *Blames) Taken(form string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,99 +11,96 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// clockTolerance is how far two clocks may be apart that agree. Entries are kept for
-// days, so that a day more or less does no harm.
-const clockTolerance = 24 * time.Hour
-
-// expiryClock judges whether the time of day can be trusted when entries are
-// expired. A machine whose clock was far ahead when the process started would
-// expire all of them at once, and so would one whose clock was far behind when
-// they were settled. The clock of this process is steady, so it is either right
-// all the time or never.
+// expiryClock decides whether the time of day is right, which expiring entries depends on. If the
+// system clock were far ahead when the process started, all entries would expire at once, and also
+// if it was far behind when they were settled. The engine's clock is steady, so it is right for the
+// whole process or not at all.
 type expiryClock struct {
-	// Of the one goroutine that expires entries.
-	stored  outbox.Clock // as it was when the process started
-	started time.Time    // when that was read; zero: it was not
+	// For the maintenance loop only.
+	stored  outbox.Clock // as read from the outbox when the process started
+	started time.Time    // when it was read; zero: not yet
 	warned  bool
 
 	mu       sync.Mutex
 	compared bool
-	skew     time.Duration // how far TeleCRM's clock was from ours when it was last heard
+	skew     time.Duration // between TeleCRM's clock and ours in the latest answer
 }
 
-// compareClock compares the clock with that of TeleCRM.
+// clockTolerance is the difference up to which two clocks agree. Entries are kept for days, so a day
+// more or less does no harm.
+const clockTolerance = 24 * time.Hour
+
+// compareClock compares the clock with TeleCRM's.
 func (e *Engine) compareClock(answer telecrm.Answer) {
 	if answer.Date.IsZero() {
 		return
 	}
-	k := &e.clock
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.compared, k.skew = true, answer.Date.Sub(e.now()).Abs()
+	c := &e.clock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.compared, c.skew = true, answer.Date.Sub(e.now()).Abs()
 }
 
-// trusted reports whether the clock agrees with TeleCRM's, or if TeleCRM has
-// not been heard yet, with what it showed when an earlier process looked.
-func (k *expiryClock) trusted() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.compared {
-		return k.skew <= clockTolerance
+// trusted reports whether the clock agrees with TeleCRM's. If TeleCRM has not answered yet, it
+// compares the clock with the time that an earlier process stored.
+func (c *expiryClock) trusted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.compared {
+		return c.skew <= clockTolerance
 	}
-	return k.stored.SeenAt.IsZero() || k.started.Sub(k.stored.SeenAt).Abs() <= clockTolerance
+	return c.stored.SeenAt.IsZero() || c.started.Sub(c.stored.SeenAt).Abs() <= clockTolerance
 }
 
-// next returns what the outbox is to remember of the clock.
-func (k *expiryClock) next(now time.Time) outbox.Clock {
-	if !k.trusted() {
-		return outbox.Clock{SeenAt: k.stored.SeenAt}
+// next returns the clock to store in the outbox.
+func (c *expiryClock) next(now time.Time) outbox.Clock {
+	if !c.trusted() {
+		return outbox.Clock{SeenAt: c.stored.SeenAt}
 	}
-	next := outbox.Clock{SeenAt: now, SteadySince: k.stored.SteadySince}
-	if next.SteadySince.IsZero() || k.stored.SeenAt.After(k.started.Add(clockTolerance)) {
-		next.SteadySince = k.started
+	next := outbox.Clock{SeenAt: now, SteadySince: c.stored.SteadySince}
+	if next.SteadySince.IsZero() || c.stored.SeenAt.After(c.started.Add(clockTolerance)) {
+		next.SteadySince = c.started
 	}
 	return next
 }
 
-// startClock reads what the outbox remembers of the clock. If this process has
-// a clock that is not trusted, the outbox knows from now on, because entries
-// may be settled by it before the process ends.
+// startClock reads the stored clock. If the clock of this process is not trusted, it stores that at
+// once, because the process may settle entries and end before the first maintenance.
 func (e *Engine) startClock(ctx context.Context) error {
-	k := &e.clock
-	if !k.started.IsZero() {
+	c := &e.clock
+	if !c.started.IsZero() {
 		return nil
 	}
-	kept, err := e.store.Clock(ctx)
+	stored, err := e.store.Clock(ctx)
 	if err != nil {
 		return err
 	}
-	k.stored, k.started = kept, e.now()
-	if k.trusted() || kept.SteadySince.IsZero() {
+	c.stored, c.started = stored, e.now()
+	if c.trusted() || stored.SteadySince.IsZero() {
 		return nil
 	}
-	return e.store.SetClock(ctx, k.next(k.started))
+	return e.store.SetClock(ctx, c.next(c.started))
 }
 
-// keepClock notes in the outbox whether the clock is trusted, and returns a
-// function that reports whether entries have been there for so long, whatever
-// clock they were settled by. It was at least that long if the clock has been
-// right for that time, or if this process has run for it.
-func (e *Engine) keepClock(ctx context.Context) (lasted func(time.Duration) bool, err error) {
+// storeClock stores the clock in the outbox. It returns a function that reports whether the outbox
+// has existed for at least the given time, whichever clock its entries were settled by: because the
+// clock was right for that time, or because this process has run for it.
+func (e *Engine) storeClock(ctx context.Context) (lasted func(time.Duration) bool, err error) {
 	if err := e.startClock(ctx); err != nil {
 		return nil, err
 	}
-	k, now := &e.clock, e.now()
-	c := k.next(now)
-	if err := e.store.SetClock(ctx, c); err != nil {
+	c, now := &e.clock, e.now()
+	next := c.next(now)
+	if err := e.store.SetClock(ctx, next); err != nil {
 		return nil, err
 	}
-	trusted := !c.SteadySince.IsZero()
-	if !trusted && !k.warned {
-		e.settings().Logger.Warn("the time of day is not what the outbox or TeleCRM shows, so that no entry expires until they agree; look at this machine's clock",
-			zap.Time("now", now), zap.Time("outbox", c.SeenAt))
+	trusted := !next.SteadySince.IsZero()
+	if !trusted && !c.warned {
+		e.settings().Logger.Warn("system clock differs from the outbox or TeleCRM by more than a day; no entry expires until they agree; check the clock of this machine",
+			zap.Time("now", now), zap.Time("outbox", next.SeenAt))
 	}
-	k.warned = !trusted
+	c.warned = !trusted
 	return func(keep time.Duration) bool {
-		return now.Sub(k.started) >= keep || trusted && now.Sub(c.SteadySince) >= keep
+		return now.Sub(c.started) >= keep || trusted && now.Sub(next.SteadySince) >= keep
 	}, nil
 }

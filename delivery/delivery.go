@@ -1,12 +1,15 @@
-// Package delivery takes leads from an outbox to TeleCRM: when they are due,
-// at the pace that the account allows, and again until TeleCRM has answered
-// what became of them.
+// Package delivery sends the leads of an outbox to TeleCRM and records the results.
 //
-// Each account has a lane of its own, so that a CRM that is slow or down for
-// one holds up no other. A lane sends side by side, but never two leads with
-// the same identifier at once. When TeleCRM says that the account itself is at
-// fault, the lane is held: nothing is sent but a probe now and then, and
-// everything is kept.
+// An [Engine] runs one lane per account, so that a slow or failing workspace does not delay the
+// leads of another. A lane takes entries when they are due, within the account's rate limit, and
+// makes an attempt at each. It makes several attempts at once, but never two for the same
+// identifier. An attempt ends as delivered, as parked, or waiting for a retry.
+//
+// If TeleCRM turns the account itself away, the lane is put on hold: every lead is kept, and only
+// an occasional probe is sent, until one succeeds.
+//
+// The attempt is a state machine in attempt.go and the files named attempt_*. Everything else
+// decides when an attempt is made: see lane.go, slots.go, backoff.go, hold.go and waiter.go.
 package delivery
 
 import (
@@ -15,116 +18,39 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Client is what a lane needs of a TeleCRM workspace. A [telecrm.Client]
-// without a pace is one: the lane keeps the pace.
-type Client interface {
-	CreateLead(ctx context.Context, lead telecrm.Lead) telecrm.Answer
-	FindLeads(ctx context.Context, field string, spellings []string) telecrm.Found
-	GetLead(ctx context.Context, leadID string) telecrm.Shown
-	UpdateLead(ctx context.Context, leadID string, fields map[string]any) telecrm.Answer
-	AppendActions(ctx context.Context, leadID string, actions []telecrm.Action) telecrm.Answer
-	FieldDefinitions(ctx context.Context) telecrm.Definitions
-}
-
-// AsyncClient is what a lane needs of the Async API. A [telecrm.AsyncClient]
-// without a pace is one.
-type AsyncClient interface {
-	UpsertLead(ctx context.Context, lead telecrm.Lead) telecrm.Answer
-}
-
-// Account says how to deliver an account's leads.
-type Account struct {
-	Name string
-	// Client reaches the workspace through the Sync API. If it is nil every
-	// lead goes through the Async API.
-	Client Client
-	// Async reaches it through the Async API; nil if there is no token for it.
-	Async AsyncClient
-	// Updates tells that leads of the account may be delivered with
-	// [UpdateFields]: the lane then finds out which fields are locked.
-	Updates bool
-	// Key tells the settings that reach the workspace from others: when it
-	// changes, a held lane is tried again at once. It must not hold the token
-	// itself.
-	Key string
-	// Identifier is the API name of the lead identifier, and IdentifierKind
-	// how its values are compared.
-	Identifier     string
-	IdentifierKind telecrm.IdentifierKind
-	// Rate is how many requests a second may be sent, and Burst how many at
-	// once after a pause.
-	Rate  float64
-	Burst int
-}
-
-// Config is what an [Engine] works by.
-type Config struct {
-	Accounts []Account
-	// RetryFor is how long TeleCRM may fail to take a lead before it is
-	// parked.
-	RetryFor time.Duration
-	// KeepDelivered and KeepParked are how long entries are kept after they
-	// were settled.
-	KeepDelivered, KeepParked time.Duration
-	// Hooks are told what happens.
-	Hooks Hooks
-	// Logger gets what goes wrong with the outbox itself.
-	Logger *zap.Logger
-}
-
-// Hooks are told what happens. They are called by the lanes, which wait for
-// them. Any may be nil.
-type Hooks struct {
-	// Attempt: an attempt begins. It runs under the context returned, which
-	// must come of ctx, and ended is called with what became of it. While
-	// somebody waits in Submit for the outcome, ctx has the values of theirs.
-	Attempt func(ctx context.Context, entry outbox.Entry) (under context.Context, ended func(outbox.Settlement))
-	// Settled: an attempt was made, and this became of it.
-	Settled func(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer)
-	// Held: the account takes no lead until somebody mends it.
-	Held func(account, reason string)
-	// Resumed: the account takes leads again.
-	Resumed func(account string)
-	// Orphaned: that many entries wait for an account that is not configured.
-	Orphaned func(account string, entries int)
-}
-
-// Engine delivers what is in one outbox.
+// Engine delivers the entries of one outbox.
 type Engine struct {
-	store outbox.Store
-	now   func() time.Time
-
-	// sending is what attempts run under; it ends when Close has waited long
-	// enough for them.
-	sending       context.Context
-	cancelSending context.CancelFunc
-	// running ends the loops.
-	running  context.Context
-	stop     context.CancelFunc
-	loops    sync.WaitGroup
-	needRoom chan struct{} // holds one signal that the outbox needs room
-	clock    expiryClock
-
+	store   outbox.Store
+	now     func() time.Time
+	clock   expiryClock
 	appends appends
 
-	mu     sync.Mutex
-	config Config
-	lanes  map[string]*lane
-	closed bool
-	// cancelOrphanReport ends what reports orphans of an earlier configuration.
+	// running ends the loops.
+	running context.Context
+	stop    context.CancelFunc
+	loops   sync.WaitGroup
+	// sending ends the attempts. It outlives running for as long as Stop waits.
+	sending       context.Context
+	cancelSending context.CancelFunc
+	needRoom      chan struct{} // holds one signal that the outbox is full
+
+	mu                 sync.Mutex
+	config             Config
+	lanes              map[string]*lane // by account name
+	closed             bool
 	cancelOrphanReport context.CancelFunc
 }
 
-// New returns an engine for store. It does nothing until it is configured.
+// New returns an engine for store. It delivers nothing until it is configured.
 func New(store outbox.Store) *Engine { return newEngine(store, steadyClock()) }
 
 // newEngine returns an engine that reads the time from now.
@@ -138,17 +64,16 @@ func newEngine(store outbox.Store, now func() time.Time) *Engine {
 	return e
 }
 
-// steadyClock tells the time of day as it was when the process started, plus
-// what has passed since: a wall clock that is set forward or back while the
-// process runs makes nothing due too early or too late.
+// steadyClock returns a clock that starts at the current time of day and then advances
+// monotonically. Setting the system clock while the process runs makes nothing due too early or
+// too late.
 func steadyClock() func() time.Time {
 	start := time.Now()
 	return func() time.Time { return start.Add(time.Since(start)) }
 }
 
-// Configure puts c in place of the configuration before it. Attempts under
-// way end as they began. What is due starts at once. It never waits for the
-// outbox.
+// Configure replaces the configuration and starts due attempts at once. Attempts in flight finish
+// with the settings they began with. Configure never waits for the outbox.
 func (e *Engine) Configure(c Config) {
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
@@ -172,15 +97,15 @@ func (e *Engine) Configure(c Config) {
 		}
 	}
 	for name, l := range e.lanes {
-		if !slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Name == name }) {
+		if !c.has(name) {
 			l.configure(nil)
 		}
 	}
 	e.cancelOrphanReport()
-	current, outdate := context.WithCancel(e.running)
-	e.cancelOrphanReport = outdate
+	current, cancel := context.WithCancel(e.running)
+	e.cancelOrphanReport = cancel
 	e.loops.Go(func() {
-		defer outdate()
+		defer cancel()
 		e.reportOrphans(current, c)
 	})
 	e.mu.Unlock()
@@ -189,8 +114,12 @@ func (e *Engine) Configure(c Config) {
 	}
 }
 
-// reportOrphans tells of entries that nobody delivers, unless ctx ends before
-// they are counted.
+// has reports whether the account is configured.
+func (c Config) has(account string) bool {
+	return slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Name == account })
+}
+
+// reportOrphans calls the Orphaned hook unless ctx ends before the entries are counted.
 func (e *Engine) reportOrphans(ctx context.Context, c Config) {
 	if c.Hooks.Orphaned == nil {
 		return
@@ -200,18 +129,17 @@ func (e *Engine) reportOrphans(ctx context.Context, c Config) {
 		return
 	}
 	if err != nil {
-		c.Logger.Error("counting the outbox's entries", zap.Error(err))
+		c.Logger.Error("counting the entries of the outbox", zap.Error(err))
 		return
 	}
 	for _, count := range counts {
-		configured := slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Name == count.Account })
-		if count.State == outbox.Waiting && count.Entries > 0 && !configured {
+		if count.State == outbox.Waiting && count.Entries > 0 && !c.has(count.Account) {
 			c.Hooks.Orphaned(count.Account, count.Entries)
 		}
 	}
 }
 
-// track has Stop wait until loops.Done is called; false if it was called
+// track makes Stop wait until the caller calls loops.Done. It returns false if Stop was called
 // already.
 func (e *Engine) track() bool {
 	e.mu.Lock()
@@ -223,47 +151,42 @@ func (e *Engine) track() bool {
 	return true
 }
 
-// settings returns the configuration in force.
+// settings returns the current configuration.
 func (e *Engine) settings() Config {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.config
 }
 
-// lane returns the account's lane, or an error if there never was one.
+// lane returns the account's lane. It returns an error if the account was never configured.
 func (e *Engine) lane(account string) (*lane, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if l, ok := e.lanes[account]; ok {
 		return l, nil
 	}
-	return nil, fmt.Errorf("account %s: %w", account, errUnconfigured)
+	return nil, fmt.Errorf("account %s: %w", account, errNotConfigured)
 }
 
-var errUnconfigured = errors.New("it is not configured")
+var errNotConfigured = errors.New("not configured")
 
-// Status is how an account fares.
+// Status describes an account.
 type Status struct {
 	Account string
-	// Held tells that nothing is sent but probes, and HeldReason why.
+	// Held is true while the account is on hold, for HeldReason, since HeldSince.
 	Held       bool
 	HeldReason string
 	HeldSince  time.Time
-	// PausedUntil is when TeleCRM may be asked again, if it said so.
+	// PausedUntil is the time until which nothing is sent.
 	PausedUntil time.Time
-	// UnderWay is how many attempts are being made.
+	// UnderWay counts the attempts in flight.
 	UnderWay int
 }
 
-// Status returns how the configured accounts fare, by name.
+// Status returns the status of every configured account, sorted by name.
 func (e *Engine) Status() []Status {
 	e.mu.Lock()
-	lanes := slices.SortedFunc(maps.Values(e.lanes), func(a, b *lane) int {
-		if a.name < b.name {
-			return -1
-		}
-		return 1
-	})
+	lanes := slices.SortedFunc(maps.Values(e.lanes), func(a, b *lane) int { return strings.Compare(a.name, b.name) })
 	e.mu.Unlock()
 	list := make([]Status, 0, len(lanes))
 	for _, l := range lanes {
@@ -274,11 +197,13 @@ func (e *Engine) Status() []Status {
 	return list
 }
 
-// Stop begins no more attempts and waits for those under way until ctx ends.
-// Attempts that have not ended by then are given up; as they were recorded
-// when they began, the next process knows that they may have been carried
-// out. The store stays open: entries can be submitted still, and wait. A store
-// that hangs is waited for a moment more, and then left behind.
+// closeTimeout limits how long Stop waits for the outbox to record attempts that were canceled.
+const closeTimeout = time.Second
+
+// Stop begins no more attempts and waits for those in flight until ctx ends, which cancels them.
+// Each was recorded when it began, so the next process knows that it may have succeeded. The store
+// stays open, and entries can still be submitted. If the store does not answer, Stop gives up after
+// a moment and returns an error.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
@@ -300,12 +225,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case <-done:
-		return errors.New("attempts under way were given up; they are looked into when the outbox is next opened")
+		return errors.New("attempts in flight were canceled; their results are checked when the outbox is next opened")
 	case <-timer.C:
-		return errors.New("the outbox does not answer; what became of the last attempts is looked into when it is next opened")
+		return errors.New("outbox does not answer; the results of the last attempts are checked when it is next opened")
 	}
 }
-
-// closeTimeout is how long the outbox may take to record attempts that were
-// given up.
-const closeTimeout = time.Second

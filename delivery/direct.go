@@ -12,49 +12,21 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// maxAhead is how far ahead of its turn a lead may be sent that no outbox
-// keeps: by then the account's pace is used up for so long.
-const maxAhead = time.Minute
-
-var errRateExceeded = errors.New("crm_rate: its pace is used up for more than a minute ahead; raise it, or keep leads in an outbox")
-
-// SendOnce makes one attempt at a lead that no outbox keeps, and tells what
-// became of it: delivered, parked, which means that nothing will come of it,
-// or waiting, which means that it could not be delivered now. Nothing of it is
-// recorded.
+// SendOnce makes one attempt at a lead without an outbox and records nothing. The settlement is
+// delivered, parked if the lead will never be delivered, or waiting if it could not be delivered
+// now.
 //
-// Each request waits for its turn under pace, but no longer than half of the
-// time that ctx leaves: as the lead is nowhere safe, it is then sent ahead of its
-// turn, and what comes after it waits the longer. ahead is called when that
-// happens.
-func SendOnce(ctx context.Context, account Account, pace *rate.Limiter, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer) {
-	solo := directRunner{pace, ahead}
-	if reason, err := solo.throttle(ctx, outbox.Entry{}); err != nil {
-		return outbox.Settlement{State: outbox.Waiting, Reason: reason}, noAnswer(err)
-	}
-	return newDirectAttempt(account, solo, s).run(ctx)
+// Each request waits for the limiter, but for at most half of the time that ctx leaves. The lead
+// exists nowhere else, so it is then sent ahead of its turn, which delays later requests, and ahead
+// is called.
+func SendOnce(ctx context.Context, account Account, limiter *rate.Limiter, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer) {
+	r, _ := sendDirectly(ctx, newDirectAttempt(account, directRunner{limiter, ahead}, s))
+	return r.settlement, r.answer
 }
 
-// newDirectAttempt returns an attempt at a lead that nothing is recorded of.
-func newDirectAttempt(account Account, solo directRunner, s Submission) *attempt {
-	now := time.Now()
-	identifier, _ := s.Fields[account.Identifier].(string)
-	return &attempt{
-		account: &account,
-		entry: outbox.Entry{
-			ID: s.ID, Account: s.Account, Form: s.Form, Identifier: identifier,
-			CreatedAt: now, State: outbox.Waiting, Attempts: 1, BegunAt: now,
-		},
-		job:    s.Job,
-		now:    time.Now,
-		runner: solo,
-	}
-}
-
-// SendOnce makes one attempt at a lead that Submit could not keep, as the
-// package's function does, under the pace of the account's lane. If it returns
-// an error nothing was sent, or nothing came of it; one that wraps [ErrKept]
-// says that the lead is safe nevertheless.
+// SendOnce makes one attempt at a lead that Submit could not store, like the function [SendOnce],
+// with the rate limit of the account's lane. An error means that the lead was not delivered. If the
+// error wraps [ErrKept], the outbox has stored the lead and will deliver it.
 func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer, error) {
 	l, err := e.lane(s.Account)
 	if err != nil {
@@ -62,45 +34,66 @@ func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission, ah
 	}
 	claimed, err := e.appends.claim(s.ID)
 	if err != nil {
-		return outbox.Settlement{}, telecrm.Answer{}, fmt.Errorf("sending a lead: %w", err)
+		return outbox.Settlement{}, telecrm.Answer{}, fmt.Errorf("sending lead: %w", err)
 	}
-	settlement, answer, sent := l.sendOnce(ctx, account, directRunner{l.pace, ahead}, s)
+	a := newDirectAttempt(account, directRunner{l.limiter, ahead}, s)
+	a.retryFor, a.locked = e.settings().RetryFor, l.lockedNames()
+	r, sent := sendDirectly(ctx, a)
 	if claimed != nil {
-		if err := e.appends.finish(claimed, sent); err != nil {
-			return settlement, answer, fmt.Errorf("sending a lead: %w", err)
+		var settlement outbox.Settlement
+		if sent {
+			settlement = r.settlement
+		}
+		if err := e.appends.finish(claimed, settlement); err != nil {
+			return r.settlement, r.answer, fmt.Errorf("sending lead: %w", err)
 		}
 	}
-	return settlement, answer, nil
+	return r.settlement, r.answer, nil
 }
 
-// sendOnce makes the attempt when it is its turn. What an outbox that has the
-// lead is to record is zero if nothing was sent.
-func (l *lane) sendOnce(ctx context.Context, account Account, solo directRunner, s Submission) (settlement outbox.Settlement, answer telecrm.Answer, sent outbox.Settlement) {
-	if reason, err := solo.throttle(ctx, outbox.Entry{}); err != nil {
-		return outbox.Settlement{State: outbox.Waiting, Reason: reason}, noAnswer(err), sent
+// newDirectAttempt returns an attempt that records nothing.
+func newDirectAttempt(account Account, runner directRunner, s Submission) *attempt {
+	identifier, _ := s.Fields[account.Identifier].(string)
+	return &attempt{
+		account: &account,
+		entry:   outbox.Entry{ID: s.ID, Account: s.Account, Form: s.Form, Identifier: identifier, State: outbox.Waiting, Attempts: 1},
+		job:     s.Job,
+		now:     time.Now,
+		runner:  runner,
 	}
-	e := newDirectAttempt(account, solo, s)
-	e.retryFor, e.locked = l.engine.settings().RetryFor, l.lockedNames()
-	settlement, answer = e.run(ctx)
-	return settlement, answer, settlement
 }
 
-// directRunner is the crew of an attempt that nothing is recorded of.
+// sendDirectly makes the attempt when the limiter allows it. sent is false if it did not.
+func sendDirectly(ctx context.Context, a *attempt) (r result, sent bool) {
+	if reason, err := a.runner.throttle(ctx, a.entry); err != nil {
+		return result{outbox.Settlement{State: outbox.Waiting, Reason: reason}, noAnswer(err)}, false
+	}
+	a.entry.CreatedAt = a.now()
+	a.entry.BegunAt = a.entry.CreatedAt
+	return a.run(ctx), true
+}
+
+// directRunner runs an attempt that records nothing.
 type directRunner struct {
-	pace    *rate.Limiter
-	onAhead func()
+	limiter *rate.Limiter
+	ahead   func()
 }
 
-func (s directRunner) throttle(ctx context.Context, _ outbox.Entry) (reason string, err error) {
+// maxAhead limits how far ahead of its turn a request may be sent.
+const maxAhead = time.Minute
+
+var errRateExceeded = errors.New("crm_rate: used up for more than a minute ahead; raise it, or keep leads in an outbox")
+
+func (d directRunner) throttle(ctx context.Context, _ outbox.Entry) (reason string, err error) {
 	now := time.Now()
-	place := s.pace.ReserveN(now, 1)
-	wait := place.DelayFrom(now)
+	reservation := d.limiter.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
 	if deadline, bounded := ctx.Deadline(); bounded && wait > deadline.Sub(now)/2 {
 		if wait > maxAhead {
-			place.CancelAt(now)
+			reservation.CancelAt(now)
 			return reasonRateExceeded, errRateExceeded
 		}
-		s.onAhead()
+		d.ahead()
 		return "", nil
 	}
 	timer := time.NewTimer(wait)
@@ -109,12 +102,10 @@ func (s directRunner) throttle(ctx context.Context, _ outbox.Entry) (reason stri
 	case <-timer.C:
 		return "", nil
 	case <-ctx.Done():
-		place.Cancel()
+		reservation.Cancel()
 		return reasonRateExceeded, ctx.Err()
 	}
 }
-
-const reasonRateExceeded = "no turn under crm_rate came in time"
 
 func (directRunner) bypassed(context.Context, outbox.Entry) (outbox.Settlement, bool) {
 	return outbox.Settlement{}, false

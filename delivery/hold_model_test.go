@@ -250,7 +250,7 @@ func (m *holdModel) erase() {
 }
 
 func (m *holdModel) resume() {
-	if _, err := m.engine.Resume("default"); err != nil && !errors.Is(err, errUnconfigured) {
+	if _, err := m.engine.Resume("default"); err != nil && !errors.Is(err, errNotConfigured) {
 		m.t.Error(err)
 	}
 }

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -11,59 +10,52 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// maxWindow is how many attempts of one account may be under way at once.
-const maxWindow = 256
-
-// lane delivers the leads of one account.
+// lane schedules the attempts of one account. Its loop sleeps until an entry is due and a slot is
+// free, takes a batch of entries from the outbox, and starts an attempt at each. Whatever changes
+// that earlier signals the loop.
 type lane struct {
-	name   string
-	engine *Engine
-	pace   *rate.Limiter
-	wake   chan struct{} // holds one signal that there may be something to do
+	name    string
+	engine  *Engine
+	limiter *rate.Limiter // one token per request
+	wake    chan struct{} // holds one signal to look again
 
 	mu       sync.Mutex
-	account  *Account // nil while it is not configured
-	inFlight int
-	busy     map[string]bool   // identifiers of attempts under way
+	account  *Account // nil while the account is not configured
+	slots    slots
+	pause    pause
+	hold     hold
+	suspects map[string]*suspect // by entry id
+	refusals refusals
+	blames   Blames
 	waiters  map[string]waiter // by entry id
 	recent   recent
-	window   int           // how many attempts may be in flight now
-	failures int           // attempts in a row that TeleCRM did not take
-	pause    time.Duration // the last pause of the lane's own choosing
-	paused   time.Time     // when TeleCRM may be asked again
-	hold     hold
 	locked   lockedFields
-	refused  refusals
-	blames   Blames
-	suspects map[string]*suspect // by entry id
-	forced   bool                // somebody wants an attempt now, whether one is due or not
+	forced   bool // the next attempt does not wait until an entry is due
 }
 
 func newLane(e *Engine, account Account) *lane {
 	return &lane{
 		name:     account.Name,
 		engine:   e,
-		pace:     rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
+		limiter:  rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
 		wake:     make(chan struct{}, 1),
-		busy:     make(map[string]bool),
-		waiters:  make(map[string]waiter),
+		slots:    slots{window: 1, busy: make(map[string]bool)},
 		suspects: make(map[string]*suspect),
-		window:   1,
+		waiters:  make(map[string]waiter),
 	}
 }
 
-// configure puts account in place of the one before; nil stops the lane until
-// there is one again. What the pace has counted stays counted. It reports
-// whether the lane was held and is no more.
+// configure replaces the account. If it is nil, the lane begins no attempts until it is configured
+// again. Tokens of the rate limit stay used. It reports whether this ended a hold.
 func (l *lane) configure(account *Account) (resumed bool) {
 	l.mu.Lock()
 	if account != nil {
 		now := l.engine.now()
-		l.pace.SetLimitAt(now, rate.Limit(account.Rate))
-		l.pace.SetBurstAt(now, account.Burst)
+		l.limiter.SetLimitAt(now, rate.Limit(account.Rate))
+		l.limiter.SetBurstAt(now, account.Burst)
 		if l.account == nil || !sameWorkspace(l.account, account) {
 			resumed = l.hold.on()
-			l.hold, l.paused, l.pause, l.failures = hold{}, time.Time{}, 0, 0
+			l.hold, l.pause = hold{}, pause{}
 			l.locked.due = time.Time{}
 		}
 	}
@@ -73,10 +65,21 @@ func (l *lane) configure(account *Account) (resumed bool) {
 	return resumed
 }
 
-// sameWorkspace reports whether two settings reach the same workspace in the
-// same way.
-func sameWorkspace(a, b *Account) bool { return a.Key == b.Key && a.Identifier == b.Identifier }
+// status returns the lane's status, and false if its account is not configured.
+func (l *lane) status() (Status, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Status{
+		Account:     l.name,
+		Held:        l.hold.on(),
+		HeldReason:  l.hold.reason,
+		HeldSince:   l.hold.since,
+		PausedUntil: l.pause.until,
+		UnderWay:    l.slots.inFlight,
+	}, l.account != nil
+}
 
+// signal wakes the loop.
 func (l *lane) signal() {
 	select {
 	case l.wake <- struct{}{}:
@@ -84,8 +87,7 @@ func (l *lane) signal() {
 	}
 }
 
-// run begins attempts as they fall due, until the engine stops, and then
-// waits for those under way.
+// run is the loop. When the engine stops, it waits for the attempts in flight.
 func (l *lane) run() {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
@@ -104,46 +106,46 @@ func (l *lane) run() {
 	}
 }
 
-// idleWait is how long a lane sleeps that has nothing due; whoever adds something
-// wakes it.
-const idleWait = time.Hour
+const (
+	// idleWait is how long the loop sleeps if nothing is due. A new entry wakes it.
+	idleWait = time.Hour
+	// storeRetryDelay is how long to wait after an error of the outbox.
+	storeRetryDelay = time.Second
+)
 
-// storeRetryDelay is how long a lane leaves an outbox alone that did not work.
-const storeRetryDelay = time.Second
-
-// startDue begins the attempts that may begin now, and returns how long to wait
-// before there may be more.
+// startDue starts all attempts that may begin now. It returns how long to wait before looking
+// again.
 func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 	for {
 		now := l.engine.now()
-		next, wait := l.capacity(now)
-		if next.slots == 0 {
+		next, wait := l.nextBatch(now)
+		if next.limit == 0 {
 			return wait
 		}
 		due, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
 		if err != nil {
-			return l.logStoreError("looking for what is due", err)
+			return l.storeFailed("looking for due entries", err)
 		}
 		if !waiting {
 			return idleWait
 		}
+		// An entry due after maxDelay was written before the system clock was set back. It is due
+		// now.
 		if wait := due.Sub(now); wait > 0 && wait < maxDelay && !next.forced {
 			return wait
 		}
-		// What lies beyond every plan was written under another time of day,
-		// before the machine's clock was set back: it is due too.
 		take := l.take
 		if next.probe {
 			take = l.takeProbe
 		}
-		entries, err := take(laterOf(now, due), now, next.slots)
+		entries, err := take(later(now, due), now, next.limit)
 		if err != nil {
-			return l.logStoreError("recording that attempts begin", err)
+			return l.storeFailed("taking due entries", err)
 		}
 		if len(entries) == 0 {
 			return storeRetryDelay
 		}
-		l.pace.ReserveN(l.engine.now(), len(entries))
+		l.limiter.ReserveN(l.engine.now(), len(entries))
 		for _, entry := range entries {
 			l.reserve(entry, next.probe)
 			attempts.Go(func() { l.work(next.account, entry) })
@@ -151,157 +153,22 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 	}
 }
 
-// take takes up to limit entries that are due.
+// take takes up to limit entries that are due by the given time and not busy.
 func (l *lane) take(due, now time.Time, limit int) ([]outbox.Entry, error) {
 	return l.engine.store.Take(l.engine.running, l.name, due, now, limit, l.busyFilter())
 }
 
-func laterOf(a, b time.Time) time.Time {
+func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-// capacity is what may begin now.
-type capacity struct {
-	account *Account
-	slots   int  // how many attempts
-	probe   bool // the one attempt is a probe
-	forced  bool // at least one is to begin, whether it is due or not
-}
-
-// capacity tells what may begin now, or how long to wait before anything may.
-func (l *lane) capacity(now time.Time) (next capacity, wait time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.account == nil {
-		return capacity{}, idleWait
-	}
-	if now.Before(l.paused) {
-		return capacity{}, l.paused.Sub(now)
-	}
-	places := l.window - l.inFlight
-	if l.hold.on() {
-		if l.hold.probe != "" {
-			return capacity{}, idleWait
-		}
-		if now.Before(l.hold.probeAt) {
-			return capacity{}, l.hold.probeAt.Sub(now)
-		}
-		places = 1
-	}
-	if places <= 0 {
-		// An attempt that ends wakes the lane.
-		return capacity{}, idleWait
-	}
-	tokens := l.pace.TokensAt(now)
-	if tokens < 1 {
-		wait := time.Duration((1 - tokens) / float64(l.pace.Limit()) * float64(time.Second))
-		return capacity{}, max(wait, time.Millisecond)
-	}
-	return capacity{l.account, min(places, int(tokens)), l.hold.on(), l.forced}, 0
-}
-
-func (l *lane) logStoreError(doing string, err error) time.Duration {
+// storeFailed logs an error of the outbox and returns how long to wait before trying again.
+func (l *lane) storeFailed(doing string, err error) time.Duration {
 	if l.engine.running.Err() == nil {
 		l.engine.settings().Logger.Error(doing, zap.String("account", l.name), zap.Error(err))
 	}
 	return storeRetryDelay
-}
-
-// busyFilter tells which entries may not be taken together: those whose
-// identifier has an attempt under way, or another entry in the same batch.
-func (l *lane) busyFilter() func(identifier string) bool {
-	batch := make(map[string]bool)
-	return func(identifier string) bool {
-		if identifier == "" {
-			return false
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.busy[identifier] || batch[identifier] {
-			return true
-		}
-		batch[identifier] = true
-		return false
-	}
-}
-
-// reserve notes that an attempt begins.
-func (l *lane) reserve(entry outbox.Entry, probe bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inFlight++
-	l.forced = false
-	if entry.Identifier != "" {
-		l.busy[entry.Identifier] = true
-	}
-	if probe && l.hold.on() {
-		l.hold.probe = entry.ID
-	}
-}
-
-// releaseSlot notes that an attempt has ended, which leaves its place to another.
-func (l *lane) releaseSlot() {
-	l.mu.Lock()
-	l.inFlight--
-	l.mu.Unlock()
-	l.signal()
-}
-
-// releaseIdentifier notes that what became of an attempt is recorded, so that the next
-// with its identifier may begin.
-func (l *lane) releaseIdentifier(entry outbox.Entry) {
-	l.mu.Lock()
-	delete(l.busy, entry.Identifier)
-	l.mu.Unlock()
-	l.signal()
-}
-
-// notify tells whoever waits for the entry's outcome.
-func (l *lane) notify(id string, outcome Outcome) {
-	l.mu.Lock()
-	w, waits := l.waiters[id]
-	delete(l.waiters, id)
-	l.mu.Unlock()
-	if waits {
-		w.outcome <- outcome // has room for the one outcome
-	}
-}
-
-// settle records what became of an attempt. An outbox that does not work is
-// tried again until it does: without the record the next process would have
-// to find out what became of the lead.
-func (l *lane) settle(entry outbox.Entry, s outbox.Settlement) {
-	for {
-		err := l.engine.store.Settle(context.WithoutCancel(l.engine.sending), entry.ID, s)
-		if err == nil {
-			l.engine.requestRoom()
-			return
-		}
-		l.engine.settings().Logger.Error("recording what became of an attempt",
-			zap.String("account", l.name), zap.String("id", entry.ID), zap.Error(err))
-		if !retryable(err) {
-			return
-		}
-		select {
-		case <-l.engine.running.Done():
-			return
-		case <-time.After(storeRetryDelay):
-		}
-	}
-}
-
-func (l *lane) status() (Status, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return Status{
-		Account:     l.name,
-		Held:        l.hold.on(),
-		HeldReason:  l.hold.reason,
-		HeldSince:   l.hold.since,
-		PausedUntil: l.paused,
-		UnderWay:    l.inFlight,
-	}, l.account != nil
 }

@@ -10,26 +10,24 @@ import (
 )
 
 const (
-	// maintenanceInterval is how often entries that need not be kept are removed,
-	// and space that is no longer used is given back.
+	// maintenanceInterval is the interval at which old entries are removed and unused space is
+	// returned.
 	maintenanceInterval = 10 * time.Minute
-	// firstMaintenance is soon after the start, for servers that never run
-	// for long, but not in the way of it.
+	// firstMaintenance is the delay of the first maintenance. It is short, for servers that never
+	// run for long, and does not slow down the start.
 	firstMaintenance = time.Minute
-	// expireBatch bounds how much of the outbox one removal keeps busy.
+	// expireBatch limits the entries that one transaction removes.
 	expireBatch = 1000
-	// leadIDTTL is how long the id of a lead is remembered after something
-	// was last delivered to it. Beyond that TeleCRM is searched for it.
+	// leadIDTTL is how long the id of a lead is kept after the last delivery to it. After that,
+	// TeleCRM is searched for it.
 	leadIDTTL = 365 * 24 * time.Hour
 )
 
-// maintain keeps the outbox no larger than it must be.
+// maintain keeps the outbox small until the engine stops.
 func (e *Engine) maintain() {
 	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
-	if err := e.startClock(e.running); err != nil && e.running.Err() == nil {
-		e.settings().Logger.Error("reading what the outbox knows of the clock", zap.Error(err))
-	}
+	e.logMaintenance("reading the clock from the outbox", e.startClock(e.running))
 	for {
 		select {
 		case <-e.running.Done():
@@ -43,7 +41,16 @@ func (e *Engine) maintain() {
 	}
 }
 
-// requestRoom has room made in an outbox whose disk is full.
+// logMaintenance logs an error of the outbox, unless the engine has stopped. It reports whether err
+// is nil.
+func (e *Engine) logMaintenance(doing string, err error) (ok bool) {
+	if err != nil && e.running.Err() == nil {
+		e.settings().Logger.Error(doing, zap.Error(err))
+	}
+	return err == nil
+}
+
+// requestRoom asks the maintenance loop for room if the outbox's disk is full.
 func (e *Engine) requestRoom() {
 	if !errors.Is(e.store.Health(), outbox.ErrFull) {
 		return
@@ -54,16 +61,13 @@ func (e *Engine) requestRoom() {
 	}
 }
 
-// makeRoom removes what was delivered, however long it was to be kept: its room is
-// needed to deliver the rest, which must be recorded.
+// makeRoom removes all delivered entries before their time. The others need the room: their
+// deliveries must be recorded.
 func (e *Engine) makeRoom() {
-	logger := e.settings().Logger
 	removed, err := e.expire(outbox.Delivered, e.now())
-	if err != nil && e.running.Err() == nil {
-		logger.Error("making room in the outbox", zap.Error(err))
-	}
+	e.logMaintenance("making room in the outbox", err)
 	if removed > 0 {
-		logger.Warn("the outbox's disk is full; delivered entries were removed before their time", zap.Int("entries", removed))
+		e.settings().Logger.Warn("the outbox's disk is full; delivered entries were removed early", zap.Int("entries", removed))
 	}
 }
 
@@ -78,47 +82,34 @@ func (e *Engine) expire(state outbox.State, before time.Time) (removed int, err 
 	}
 }
 
-// expireOld removes what has been kept for long enough.
+// expireOld removes entries and lead ids that have been kept for long enough.
 func (e *Engine) expireOld() {
 	c := e.settings()
-	lasted, err := e.keepClock(e.running)
-	if err != nil {
-		if e.running.Err() == nil {
-			c.Logger.Error("noting the time of day in the outbox", zap.Error(err))
-		}
+	lasted, err := e.storeClock(e.running)
+	if !e.logMaintenance("storing the clock in the outbox", err) {
 		return
 	}
 	for state, keep := range map[outbox.State]time.Duration{outbox.Delivered: c.KeepDelivered, outbox.Parked: c.KeepParked} {
 		if keep <= 0 || !lasted(keep) {
 			continue
 		}
-		if _, err := e.expire(state, e.now().Add(-keep)); err != nil {
-			if e.running.Err() == nil {
-				c.Logger.Error("removing old entries from the outbox", zap.Error(err))
-			}
+		_, err := e.expire(state, e.now().Add(-keep))
+		if !e.logMaintenance("removing old entries from the outbox", err) {
 			return
 		}
 	}
 	if lasted(leadIDTTL) {
-		e.forgetOldIDs(c)
+		e.logMaintenance("removing old lead ids from the outbox", e.forgetOldIDs())
 	}
-	if err := e.store.Compact(e.running); err != nil && e.running.Err() == nil {
-		c.Logger.Error("compacting the outbox", zap.Error(err))
-	}
+	e.logMaintenance("compacting the outbox", e.store.Compact(e.running))
 }
 
-// forgetOldIDs forgets the ids of leads that were last heard of long ago.
-func (e *Engine) forgetOldIDs(c Config) {
+// forgetOldIDs removes lead ids without a recent delivery.
+func (e *Engine) forgetOldIDs() error {
 	for {
 		forgotten, err := e.store.ForgetBefore(e.running, e.now().Add(-leadIDTTL), expireBatch)
-		if err != nil {
-			if e.running.Err() == nil {
-				c.Logger.Error("forgetting old lead ids", zap.Error(err))
-			}
-			return
-		}
-		if forgotten < expireBatch {
-			return
+		if err != nil || forgotten < expireBatch {
+			return err
 		}
 	}
 }

@@ -2,18 +2,9 @@ package delivery
 
 import "time"
 
-const (
-	// recentWindow is for how long nobody waits again for the outcome of a lead
-	// with the same identifier. While the first is looked up and added to the
-	// lead that TeleCRM has, the second would wait, which tells that the person
-	// is known. It is longer than an attempt takes, and depends on nothing that
-	// TeleCRM says.
-	recentWindow = 10 * time.Minute
-	// maxRecent bounds how many identifiers are remembered.
-	maxRecent = 10_000
-)
-
-// recent remembers the identifiers of the latest submissions.
+// recent remembers the identifiers of recent submissions. A visitor whose identifier is among them
+// does not wait for an outcome: the wait would include the attempt at the earlier lead, and its
+// length would tell whether TeleCRM knows the person.
 type recent struct {
 	last  map[string]time.Time
 	queue []seenAt // the oldest first
@@ -24,8 +15,15 @@ type seenAt struct {
 	at         time.Time
 }
 
-// see notes a submission, and reports whether its identifier was seen
-// recently.
+const (
+	// recentWindow is how long an identifier is remembered. It is longer than an attempt takes, and
+	// does not depend on TeleCRM's answers.
+	recentWindow = 10 * time.Minute
+	// maxRecent limits the identifiers that are remembered.
+	maxRecent = 10_000
+)
+
+// see adds an identifier and reports whether it was seen recently.
 func (r *recent) see(identifier string, now time.Time) (again bool) {
 	if identifier == "" {
 		return false

@@ -7,31 +7,31 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusalStreak is how many people's leads TeleCRM must refuse in the same
-// way, one after the other, before that is taken for the account's fault: the
-// identifier of the workspace has been changed, for example. If it is not, the
-// next lead that TeleCRM takes ends the hold within seconds.
-const refusalStreak = 3
-
-// maxRefusals bounds how many leads of a row are remembered.
-const maxRefusals = 100
-
-// refusal is a lead that TeleCRM has refused.
-type refusal struct {
-	id, identifier string
-	recorded       bool // it is parked in the outbox
-	release        bool // it is to wait again as soon as it is
-}
-
-// refusals are the leads that TeleCRM has refused in the same way since it
-// last took one.
+// refusals is the current streak of leads that TeleCRM refused as invalid for the same reason, since
+// it last accepted one. A long streak is the fault of the account, for example because the
+// workspace has another lead identifier now: the account is put on hold and the leads of the streak
+// are retried.
 type refusals struct {
 	reason string
 	list   []*refusal
 }
 
-// people counts whose leads they are. Those without an identifier are all of
-// different people.
+// refusal is one refused lead.
+type refusal struct {
+	id, identifier string
+	parked         bool // the outbox has recorded it as parked
+	requeue        bool // it waits again once it is parked
+}
+
+// refusalStreak is the number of people whose leads TeleCRM must refuse in a row before the account
+// is put on hold. If the account is fine, the next lead that TeleCRM accepts ends the hold within
+// seconds.
+const refusalStreak = 3
+
+// maxRefusals limits the leads of a streak that are remembered.
+const maxRefusals = 100
+
+// people counts the people in the streak. Leads without an identifier are of different people.
 func (r refusals) people() int {
 	n, seen := 0, make(map[string]bool)
 	for _, refused := range r.list {
@@ -43,37 +43,42 @@ func (r refusals) people() int {
 	return n
 }
 
-// settleRefusal is what becomes of a lead that TeleCRM has refused for good. It is
-// parked as s says, unless the account is at fault.
+// add adds a lead to the streak, or starts another streak if the reason differs.
+func (r *refusals) add(refused *refusal, reason string) {
+	if r.reason != reason {
+		*r = refusals{reason: reason}
+	}
+	if len(r.list) < maxRefusals {
+		r.list = append(r.list, refused)
+	}
+}
+
+// settleRefusal settles a lead that TeleCRM refused as invalid. It is parked as s says, unless the
+// account is at fault.
 func (w *worker) settleRefusal(s outbox.Settlement, answer telecrm.Answer) outbox.Settlement {
-	l, how := w.lane, answer.Reason()
+	l, reason := w.lane, answer.Reason()
 	l.mu.Lock()
 	switch {
 	case l.isPoison(w.entry.ID):
 		l.mu.Unlock()
 		return s
-	case l.hold.refusal == how:
+	case l.hold.refusal == reason:
 		l.mu.Unlock()
 		w.hideRefusal = true
 		return w.waitForAccount(s)
 	}
-	w.hideRefusal = !l.blames.Refused(w.entry.Form, how, w.entry.Identifier)
-	if l.refused.reason != how {
-		l.refused = refusals{reason: how}
-	}
+	w.hideRefusal = !l.blames.Refused(w.entry.Form, reason, w.entry.Identifier)
 	w.refusal = &refusal{id: w.entry.ID, identifier: w.entry.Identifier}
-	if len(l.refused.list) < maxRefusals {
-		l.refused.list = append(l.refused.list, w.refusal)
-	}
-	if l.hold.on() || l.refused.people() < refusalStreak {
+	l.refusals.add(w.refusal, reason)
+	if l.hold.on() || l.refusals.people() < refusalStreak {
 		l.mu.Unlock()
 		return s
 	}
-	release := l.holdForRefusals(answer)
+	parked := l.holdForRefusals(answer)
 	l.mu.Unlock()
 	w.hideRefusal, w.refusal = true, nil
-	l.notifyHeld(refusalReason(how))
-	for _, id := range release {
+	l.notifyHeld(refusalReason(reason))
+	for _, id := range parked {
 		if id != w.entry.ID {
 			l.requeue(id)
 		}
@@ -81,27 +86,26 @@ func (w *worker) settleRefusal(s outbox.Settlement, answer telecrm.Answer) outbo
 	return w.waitForAccount(s)
 }
 
-// holdForRefusals holds the lane for the row of refusals, and returns those
-// that are parked for it.
+// holdForRefusals puts the account on hold for the streak. It returns the entries that are parked
+// for it, and has the others requeued when they are.
 func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
-	now := l.engine.now()
-	l.hold = hold{reason: refusalReason(l.refused.reason), since: now, firstInterval: firstInterval(answer), refusal: l.refused.reason}
-	l.hold.plan(now, false)
-	l.window = 1
-	for _, refused := range l.refused.list {
+	l.hold = newHold(refusalReason(l.refusals.reason), answer, l.engine.now())
+	l.hold.refusal = l.refusals.reason
+	l.slots.close()
+	for _, refused := range l.refusals.list {
 		l.addSuspect(refused.id, suspect{identifier: refused.identifier, refused: true})
-		if refused.recorded {
+		if refused.parked {
 			parked = append(parked, refused.id)
 		}
-		refused.release = true
+		refused.requeue = true
 	}
-	l.refused = refusals{}
+	l.refusals = refusals{}
 	return parked
 }
 
-func refusalReason(how string) string { return reasonRefusesAll + ": " + how }
+func refusalReason(reason string) string { return reasonEveryLeadRefused + ": " + reason }
 
-// waitForAccount has the entry wait until the account is not held any more.
+// waitForAccount keeps a refused entry waiting until the hold ends.
 func (w *worker) waitForAccount(s outbox.Settlement) outbox.Settlement {
 	w.mu.Lock()
 	w.addSuspect(w.entry.ID, suspect{identifier: w.entry.Identifier, refused: true})
@@ -110,27 +114,26 @@ func (w *worker) waitForAccount(s outbox.Settlement) outbox.Settlement {
 	return s
 }
 
-// settled notes that a refused lead is parked in the outbox. If the account
-// was found to be at fault meanwhile, it waits again.
-func (w *worker) settled() {
+// refusalRecorded records that the outbox has parked a refused entry. If the account was put on hold
+// meanwhile, the entry is requeued.
+func (w *worker) refusalRecorded() {
 	if w.refusal == nil {
 		return
 	}
 	w.mu.Lock()
-	w.refusal.recorded = true
-	release := w.refusal.release
+	w.refusal.parked = true
+	requeue := w.refusal.requeue
 	w.mu.Unlock()
-	if release {
+	if requeue {
 		w.requeue(w.entry.ID)
 	}
 }
 
-// requeue has a parked entry wait again. One that is not parked any more, or
-// gone, is somebody else's decision.
+// requeue makes a parked entry wait again, unless an operator has retried or erased it meanwhile.
 func (l *lane) requeue(id string) {
 	err := l.engine.store.Retry(context.WithoutCancel(l.engine.sending), id, l.engine.now())
 	if err != nil && retryable(err) {
-		l.logStoreError("having a refused lead wait again", err)
+		l.storeFailed("requeueing a refused lead", err)
 	}
 	l.signal()
 }

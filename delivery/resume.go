@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 )
 
-// Retry makes a waiting or parked entry due at once, as if it had never been
-// tried. It returns an error wrapping [outbox.ErrNotFound] if there is no such
-// entry, and one wrapping [outbox.ErrState] if it is delivered or its attempt
-// is under way.
+// Retry makes a waiting or parked entry due at once and resets its retries. The error wraps
+// [outbox.ErrNotFound] if there is no such entry, and [outbox.ErrState] if it is delivered or its
+// attempt is in flight.
 func (e *Engine) Retry(ctx context.Context, id string) error {
 	if err := e.store.Retry(ctx, id, e.now()); err != nil {
-		return fmt.Errorf("retrying a lead: %w", err)
+		return fmt.Errorf("retrying lead: %w", err)
 	}
 	e.mu.Lock()
 	lanes := slices.Collect(maps.Values(e.lanes))
@@ -25,19 +23,18 @@ func (e *Engine) Retry(ctx context.Context, id string) error {
 	return nil
 }
 
-// Resumption is what [Engine.Resume] did.
+// Resumption is the result of [Engine.Resume].
 type Resumption struct {
-	// Resumed is false if the account was neither held nor paused.
+	// Resumed is false if the account was neither on hold nor paused.
 	Resumed bool
-	// Waiting tells that the account has leads to try. If it does not, the
-	// next one is tried as soon as it comes.
+	// Waiting is true if the account has leads to try. Otherwise the next new lead is tried at
+	// once.
 	Waiting bool
 }
 
-// Resume has the account tried at once with one of its leads, whether that is
-// due or not, for somebody who has mended what was wrong: a held one is
-// probed, and what a pause has left of its time is let go, even if TeleCRM
-// asked for it. The error says that the account is not configured.
+// Resume tries one lead of the account at once, whether it is due or not. It is for operators who
+// have fixed the account: it sends a probe if the account is on hold, and ends a pause, even one
+// that TeleCRM asked for. It returns an error if the account is not configured.
 func (e *Engine) Resume(account string) (Resumption, error) {
 	l, err := e.lane(account)
 	if err != nil {
@@ -46,38 +43,35 @@ func (e *Engine) Resume(account string) (Resumption, error) {
 	waiting := l.hasWork()
 	resumed, configured := l.resume()
 	if !configured {
-		return Resumption{}, fmt.Errorf("account %s: %w", account, errUnconfigured)
+		return Resumption{}, fmt.Errorf("account %s: %w", account, errNotConfigured)
 	}
 	return Resumption{Resumed: resumed, Waiting: waiting}, nil
 }
 
-// hasWork reports whether the lane has a lead to try, or is trying one. If the
-// outbox does not say, it may have.
+// hasWork reports whether the lane has an entry to try or an attempt in flight. It returns true if
+// the outbox fails.
 func (l *lane) hasWork() bool {
 	_, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
 	if err != nil {
-		l.logStoreError("looking for what waits", err)
+		l.storeFailed("looking for waiting entries", err)
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return waiting || l.inFlight > 0
+	return waiting || l.slots.inFlight > 0
 }
 
-// resume makes the next attempt due, which is a probe if the lane is held, and
-// has the waits between probes grow from the shortest again. A probe that is
-// in flight began before whatever has been mended, so another one follows it.
+// resume ends a pause, makes the probe of a hold due, and forces the next attempt.
 func (l *lane) resume() (resumed, configured bool) {
 	now := l.engine.now()
 	l.mu.Lock()
 	configured = l.account != nil
 	if configured {
-		resumed = l.hold.on() || now.Before(l.paused)
+		resumed = l.hold.on() || now.Before(l.pause.until)
 		l.forced = resumed
-		l.paused, l.pause, l.failures = time.Time{}, 0, 0
+		l.pause = pause{}
 		if l.hold.on() {
-			l.hold.probeAt, l.hold.interval, l.hold.freshInterval = now, 0, 0
-			l.hold.resumed = l.hold.probe != ""
+			l.hold.resume(now)
 		}
 	}
 	l.mu.Unlock()

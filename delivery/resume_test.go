@@ -83,7 +83,7 @@ func TestResumeWithWhatWaits(t *testing.T) {
 	crm := &fakeCRM{create: answers(down, down, down, ok, revoked, ok)}
 	inBubble(t, crm, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
-		for len(crm.calls()) < failuresBeforeBackoff {
+		for len(crm.calls()) < failuresBeforePause {
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()
@@ -150,12 +150,12 @@ func TestProbeWaitsForABusyIdentifier(t *testing.T) {
 
 func TestResumeUnknownAccount(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
-		if _, err := r.engine.Resume("other"); !errors.Is(err, errUnconfigured) {
+		if _, err := r.engine.Resume("other"); !errors.Is(err, errNotConfigured) {
 			r.t.Errorf("error %v", err)
 		}
 		r.config.Accounts = nil
 		r.engine.Configure(r.config)
-		if _, err := r.engine.Resume("default"); !errors.Is(err, errUnconfigured) {
+		if _, err := r.engine.Resume("default"); !errors.Is(err, errNotConfigured) {
 			r.t.Errorf("error %v of an account that is gone from the config", err)
 		}
 	})

@@ -17,38 +17,22 @@ type Submission struct {
 	Job
 }
 
-// appendTimeout is how long an outbox may take to keep a lead. Beyond it
-// the visitor is better served by another way.
-const appendTimeout = 10 * time.Second
-
-// Submit journals the lead and, if wait is above 0 and TeleCRM is answering,
-// waits that long for what becomes of it, unless a lead with the same
-// identifier came recently. Once it has returned without an
-// error the lead is safe; the outcome's State is Waiting if nothing more is
-// known. Neither the end of ctx nor that of the wait stops the delivery. After
-// an error the caller must send the lead by [Engine.SendOnce]: the outbox may
-// keep it all the same, and must know what became of it.
+// Submit appends the lead to the outbox. If wait is positive and TeleCRM is answering, it also waits
+// that long for the outcome, unless a lead with the same identifier was submitted recently. When it
+// returns without an error, the lead is durable; the outcome's State is Waiting if nothing more is
+// known. The delivery continues after ctx or the wait ends. After an error the caller must send the
+// lead with [Engine.SendOnce]: the outbox may store it nevertheless, and must learn the result.
 func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (Outcome, error) {
 	waiting := Outcome{State: outbox.Waiting}
 	l, err := e.lane(s.Account)
 	if err != nil {
-		return waiting, fmt.Errorf("submitting a lead: %w", err)
+		return waiting, fmt.Errorf("submitting lead: %w", err)
 	}
-	payload, err := EncodeJob(s.Job)
+	entry, err := l.newEntry(s)
 	if err != nil {
-		return waiting, fmt.Errorf("submitting a lead: encoding it: %w", err)
+		return waiting, fmt.Errorf("submitting lead: %w", err)
 	}
-	now := e.now()
-	entry := outbox.Entry{
-		ID:         s.ID,
-		Account:    s.Account,
-		Form:       s.Form,
-		Identifier: l.identifierOf(s.Lead),
-		Payload:    payload,
-		CreatedAt:  now,
-		State:      outbox.Waiting,
-		DueAt:      now,
-	}
+	entry.State, entry.DueAt = outbox.Waiting, entry.CreatedAt
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	outcome := l.addWaiter(ctx, entry, wait)
@@ -56,7 +40,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 		return waiting, l.appendEntry(ctx, entry)
 	}
 	defer l.removeWaiter(entry.ID)
-	if err := l.appendAndAttempt(ctx, entry, now); err != nil {
+	if err := l.appendAndAttempt(ctx, entry); err != nil {
 		return waiting, err
 	}
 	timer := time.NewTimer(wait)
@@ -70,7 +54,35 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	return waiting, nil
 }
 
-// appendEntry appends the entry for the lane to take when it is its turn.
+// newEntry returns an entry for the submission. Its state is left to the caller.
+func (l *lane) newEntry(s Submission) (outbox.Entry, error) {
+	payload, err := EncodeJob(s.Job)
+	if err != nil {
+		return outbox.Entry{}, fmt.Errorf("encoding payload: %w", err)
+	}
+	return outbox.Entry{
+		ID:         s.ID,
+		Account:    s.Account,
+		Form:       s.Form,
+		Identifier: l.identifierOf(s.Lead),
+		Payload:    payload,
+		CreatedAt:  l.engine.now(),
+	}, nil
+}
+
+// identifierOf returns the key of the lead's identifier. No two attempts with the same key are in
+// flight at once.
+func (l *lane) identifierOf(lead telecrm.Lead) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil {
+		return ""
+	}
+	value, _ := lead.Fields[l.account.Identifier].(string)
+	return l.account.IdentifierKind.Key(value)
+}
+
+// appendEntry appends the entry for the lane to take when it is due.
 func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 	ended := func() {}
 	if l.engine.track() {
@@ -79,7 +91,7 @@ func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 	return l.appendWithin(ctx, entry, func(claimed *pendingAppend, err error) {
 		defer ended()
 		if claimed != nil {
-			l.withdraw(entry.ID, claimed)
+			l.eraseDelivered(entry.ID, claimed)
 		}
 		if err == nil {
 			l.entryAdded()
@@ -87,14 +99,14 @@ func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 	})
 }
 
-// appendAndAttempt appends the entry and, if the lane has a place for it,
-// begins the attempt at once, which saves the commit of taking it.
-func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, now time.Time) error {
-	account := l.tryReserve(entry, now)
+// appendAndAttempt appends the entry and, if a slot is free, begins its attempt at once. That saves
+// the commit of taking it.
+func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry) error {
+	account := l.tryReserve(entry, entry.CreatedAt)
 	if account == nil {
 		return l.appendEntry(ctx, entry)
 	}
-	entry.BegunAt = now
+	entry.BegunAt = entry.CreatedAt
 	return l.appendWithin(ctx, entry, func(_ *pendingAppend, err error) {
 		defer l.engine.loops.Done()
 		if err != nil {
@@ -105,60 +117,4 @@ func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, now tim
 		entry.Attempts = 1
 		l.work(account, entry)
 	})
-}
-
-// tryReserve takes a place in the lane for an attempt that begins now. It returns
-// nil if there is none; else the engine waits for the attempt when it stops.
-func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
-	if !l.engine.track() {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.account == nil || l.hold.on() || now.Before(l.paused) || l.inFlight >= l.window ||
-		l.busy[entry.Identifier] || !l.pace.AllowN(now, 1) {
-		l.engine.loops.Done()
-		return nil
-	}
-	l.inFlight++
-	if entry.Identifier != "" {
-		l.busy[entry.Identifier] = true
-	}
-	return l.account
-}
-
-// failuresBeforeBackoff is how many attempts in a row must fail before nobody waits for an
-// outcome any more.
-const failuresBeforeBackoff = 3
-
-// expect has the lane tell what becomes of the entry. It returns nil if nobody
-// is to wait: TeleCRM is not answering, or how long it took would tell what
-// became of an earlier lead with this identifier.
-func (l *lane) addWaiter(ctx context.Context, entry outbox.Entry, wait time.Duration) <-chan Outcome {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	again := l.recent.see(entry.Identifier, entry.CreatedAt)
-	if wait <= 0 || again || l.busy[entry.Identifier] || l.account == nil || l.hold.on() || l.failures >= failuresBeforeBackoff || l.engine.now().Before(l.paused) {
-		return nil
-	}
-	outcome := make(chan Outcome, 1)
-	l.waiters[entry.ID] = waiter{outcome, ctx}
-	return outcome
-}
-
-func (l *lane) removeWaiter(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.waiters, id)
-}
-
-// identifierOf is what no two attempts may be under way for at once.
-func (l *lane) identifierOf(lead telecrm.Lead) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.account == nil {
-		return ""
-	}
-	value, _ := lead.Fields[l.account.Identifier].(string)
-	return l.account.IdentifierKind.Key(value)
 }

@@ -1,0 +1,157 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// slots limits the attempts in flight of a lane, in number and to one per identifier. The window
+// opens while TeleCRM answers and narrows while it does not.
+type slots struct {
+	window   int // how many attempts may be in flight
+	inFlight int
+	busy     map[string]bool // identifiers that no other attempt may use
+}
+
+// maxWindow limits the attempts in flight of one account.
+const maxWindow = 256
+
+func (s *slots) open()   { s.window = min(2*s.window, maxWindow) }
+func (s *slots) narrow() { s.window = max(s.window/2, 1) }
+func (s *slots) close()  { s.window = 1 }
+
+// reserve takes a slot and the identifier of an attempt.
+func (s *slots) reserve(identifier string) {
+	s.inFlight++
+	if identifier != "" {
+		s.busy[identifier] = true
+	}
+}
+
+// batch describes the attempts that may begin now.
+type batch struct {
+	account *Account
+	limit   int  // of attempts
+	probe   bool // the attempt is the probe of an account on hold
+	forced  bool // one attempt begins even if no entry is due
+}
+
+// nextBatch returns the batch that may begin now. If its limit is 0, wait says when to look again.
+func (l *lane) nextBatch(now time.Time) (next batch, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil {
+		return batch{}, idleWait
+	}
+	if now.Before(l.pause.until) {
+		return batch{}, l.pause.until.Sub(now)
+	}
+	limit := l.slots.window - l.slots.inFlight
+	if l.hold.on() {
+		if l.hold.probe != "" {
+			return batch{}, idleWait
+		}
+		if now.Before(l.hold.probeAt) {
+			return batch{}, l.hold.probeAt.Sub(now)
+		}
+		limit = 1
+	}
+	if limit <= 0 {
+		return batch{}, idleWait // the end of an attempt wakes the lane
+	}
+	tokens := l.limiter.TokensAt(now)
+	if tokens < 1 {
+		wait := time.Duration((1 - tokens) / float64(l.limiter.Limit()) * float64(time.Second))
+		return batch{}, max(wait, time.Millisecond)
+	}
+	return batch{l.account, min(limit, int(tokens)), l.hold.on(), l.forced}, 0
+}
+
+// busyFilter returns a filter for one batch. It rejects an identifier that is busy or that the
+// batch already contains.
+func (l *lane) busyFilter() func(identifier string) bool {
+	taken := make(map[string]bool)
+	return func(identifier string) bool {
+		if identifier == "" {
+			return false
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.slots.busy[identifier] || taken[identifier] {
+			return true
+		}
+		taken[identifier] = true
+		return false
+	}
+}
+
+// reserve records that an attempt at a taken entry begins.
+func (l *lane) reserve(entry outbox.Entry, probe bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slots.reserve(entry.Identifier)
+	l.forced = false
+	if probe && l.hold.on() {
+		l.hold.probe = entry.ID
+	}
+}
+
+// tryReserve reserves a slot and a token for an attempt that begins now. On success it returns the
+// account, and Stop waits until the caller calls loops.Done. Otherwise it returns nil.
+func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
+	if !l.engine.track() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
+		l.slots.busy[entry.Identifier] || !l.limiter.AllowN(now, 1) {
+		l.engine.loops.Done()
+		return nil
+	}
+	l.slots.reserve(entry.Identifier)
+	return l.account
+}
+
+// releaseSlot frees the slot of an attempt that has ended.
+func (l *lane) releaseSlot() {
+	l.mu.Lock()
+	l.slots.inFlight--
+	l.mu.Unlock()
+	l.signal()
+}
+
+// releaseIdentifier allows the next attempt for the identifier, once the settlement of this one is
+// recorded.
+func (l *lane) releaseIdentifier(entry outbox.Entry) {
+	l.mu.Lock()
+	delete(l.slots.busy, entry.Identifier)
+	l.mu.Unlock()
+	l.signal()
+}
+
+// errDeferred ends an attempt before its next request because the account has been paused or put on
+// hold since it began.
+var errDeferred = errors.New(reasonDeferred)
+
+// throttle waits until an attempt may send another request. If the attempt has to end instead, it
+// returns the reason.
+func (l *lane) throttle(ctx context.Context, entry outbox.Entry) (reason string, err error) {
+	if err := l.limiter.Wait(ctx); err != nil {
+		return reasonDeferred, err
+	}
+	if l.deferred(entry) {
+		return reasonDeferred, errDeferred
+	}
+	return "", nil
+}
+
+// deferred reports whether the attempt has to end before its next request.
+func (l *lane) deferred(entry outbox.Entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hold.on() && !l.hold.includes(entry.ID, entry.BegunAt) || l.engine.now().Before(l.pause.until)
+}
