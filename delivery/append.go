@@ -11,8 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// appendTimeout limits how long Submit waits for the outbox. After that, a direct request serves the
-// visitor better.
+// appendTimeout limits how long Submit waits for the outbox. After that, a direct request serves
+// the visitor better.
 const appendTimeout = 10 * time.Second
 
 // ErrKept says that a lead was not sent directly, or not delivered by that, because the outbox has
@@ -79,8 +79,8 @@ func (p *appends) markStored(id string) (claimed *pendingAppend) {
 	return pending
 }
 
-// timedOut records that Submit no longer waits for the append. It reports whether the lead is stored
-// by now.
+// timedOut records that Submit no longer waits for the append. It reports whether the lead is
+// stored by now.
 func (p *appends) timedOut(id string) (stored bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +92,8 @@ func (p *appends) timedOut(id string) (stored bool) {
 	return true
 }
 
-// claim claims a lead for a direct request. It returns nil if its append is not tracked, and ErrKept
-// if the lead is stored by now.
+// claim claims a lead for a direct request. It returns nil if its append is not tracked, and
+// ErrKept if the lead is stored by now.
 func (p *appends) claim(id string) (*pendingAppend, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -198,8 +198,8 @@ func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlem
 	return claimed.settlement, claimed.settlement.State != ""
 }
 
-// bypassResult settles an entry whose lead was sent directly. The attempt does not count, because it
-// sends nothing.
+// bypassResult settles an entry whose lead was sent directly. The attempt does not count, because
+// it sends nothing.
 func bypassResult(s outbox.Settlement) result {
 	s.Uncounted = true
 	if s.Reason == "" {

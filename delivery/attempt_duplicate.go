@@ -9,9 +9,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// resolveDuplicate applies the duplicate policy after TeleCRM refused to create the lead because its
-// identifier exists. After an attempt whose answer was lost, the existing lead may be the one that
-// attempt created.
+// resolveDuplicate applies the duplicate policy after TeleCRM refused to create the lead because
+// its identifier exists. After an attempt whose answer was lost, the existing lead may be the one
+// that attempt created.
 func (a *attempt) resolveDuplicate(ctx context.Context, duplicate telecrm.Answer) result {
 	policy := a.job.OnDuplicate.Policy
 	if policy == IgnoreDuplicate {

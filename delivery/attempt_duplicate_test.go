@@ -13,8 +13,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// inWorld plays a story without a death, after setting up the account, and
-// returns when each request was made.
+// inWorld plays a story without a death, after setting up the account, and returns when each
+// request was made.
 func inWorld(t *testing.T, way way, s situation, setUp func(*world, *Account), check func(*world, []time.Time)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestKnownPersonKeepsThePace(t *testing.T) {
 	})
 }
 
-// A Retry-After in the middle puts the rest off, and nothing before it is done
-// again but the harmless.
+// A Retry-After in the middle puts the rest off, and nothing before it is done again but the
+// harmless.
 func TestRetryAfterBetweenSteps(t *testing.T) {
 	t.Parallel()
 	for _, op := range []sandbox.Op{sandbox.OpSearch, sandbox.OpUpdate, sandbox.OpAppend} {
@@ -121,8 +121,7 @@ func TestRemarksOfASecondEnquiry(t *testing.T) {
 	}
 }
 
-// An entry that has begun one way stays when the account's tokens no longer
-// allow it.
+// An entry that has begun one way stays when the account's tokens no longer allow it.
 func TestTokensTakenAway(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]string{"update": stepUpdate, "append": stepAppend, "upsert": stepUpsert} {
@@ -142,8 +141,8 @@ func TestTokensTakenAway(t *testing.T) {
 	}
 }
 
-// An attempt that never reached TeleCRM is not taken for the one that created
-// the lead, when another enquiry of the same person did so since.
+// An attempt that never reached TeleCRM is not taken for the one that created the lead, when
+// another enquiry of the same person did so since.
 func TestAnotherEnquiryCreatedTheLead(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// evidence says whether an existing lead shows that an earlier request succeeded although its answer
-// was lost.
+// evidence says whether an existing lead shows that an earlier request succeeded although its
+// answer was lost.
 type evidence int
 
 const (
@@ -19,11 +19,11 @@ const (
 	inconclusive
 )
 
-// createdLead reports whether an earlier attempt created the lead that a search found. The lead must
-// show what was sent: its age proves nothing, because somebody else may have created it since that
-// attempt began. A lead that is older than the attempt can only show actions that were appended to
-// it, by a direct request that a crash left unrecorded. If the evidence is inconclusive, the result
-// ends the attempt.
+// createdLead reports whether an earlier attempt created the lead that a search found. The lead
+// must show what was sent: its age proves nothing, because somebody else may have created it since
+// that attempt began. A lead that is older than the attempt can only show actions that were
+// appended to it, by a direct request that a crash left unrecorded. If the evidence is
+// inconclusive, the result ends the attempt.
 func (a *attempt) createdLead(ctx context.Context, found telecrm.Found, duplicate telecrm.Answer) (created bool, ended *result) {
 	lead := found.Leads[0]
 	undated := lead.CreatedOn.IsZero()
@@ -84,8 +84,9 @@ func (a *attempt) compareLead(shown telecrm.Shown) evidence {
 	return actions
 }
 
-// comparableFields returns the fields that identify the entry's lead. It omits the identifier, which
-// every found lead has, and fields that people and rules of the workspace change in new leads.
+// comparableFields returns the fields that identify the entry's lead. It omits the identifier,
+// which every found lead has, and fields that people and rules of the workspace change in new
+// leads.
 func (a *attempt) comparableFields() map[string]any {
 	fields := maps.Clone(a.job.Fields)
 	for _, name := range []string{a.account.Identifier, "status", "assignee"} {

@@ -32,8 +32,8 @@ func (a *attempt) addToLead(ctx context.Context, duplicate telecrm.Answer, leadI
 	return a.appendActions(ctx, leadID)
 }
 
-// resumeExisting continues with the existing lead from the recorded step. If the answer to that step
-// was lost, it reads the lead first, so that nothing is done twice.
+// resumeExisting continues with the existing lead from the recorded step. If the answer to that
+// step was lost, it reads the lead first, so that nothing is done twice.
 func (a *attempt) resumeExisting(ctx context.Context) result {
 	leadID := a.entry.LeadID
 	fields, _ := a.job.update(a.account.Identifier, a.locked)

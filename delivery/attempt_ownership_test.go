@@ -12,8 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// strangers are leads with the visitor's number that the visitor's own attempt did not create,
-// and what is in doubt about each.
+// strangers are leads with the visitor's number that the visitor's own attempt did not create, and
+// what is in doubt about each.
 func strangers() map[string]telecrm.Lead {
 	ours := func(change func(fields map[string]any)) map[string]any {
 		fields := map[string]any{
@@ -39,8 +39,8 @@ func strangers() map[string]telecrm.Lead {
 	}
 }
 
-// A lead that somebody else created after an attempt of ours began is not ours, unless it shows
-// all that was sent: then nothing of it is missing.
+// A lead that somebody else created after an attempt of ours began is not ours, unless it shows all
+// that was sent: then nothing of it is missing.
 func TestSomebodyElseCreatedTheLead(t *testing.T) {
 	t.Parallel()
 	for wayName, way := range ways() {

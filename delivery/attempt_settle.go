@@ -107,8 +107,8 @@ func (a *attempt) settlement(state outbox.State, reason string) outbox.Settlemen
 	return s
 }
 
-// postponed ends an attempt before its next request. The entry is due again at once, and the attempt
-// does not count.
+// postponed ends an attempt before its next request. The entry is due again at once, and the
+// attempt does not count.
 func (a *attempt) postponed(reason string, err error) *result {
 	s := a.settlement(outbox.Waiting, reason)
 	s.DueAt, s.Uncounted = s.At, true

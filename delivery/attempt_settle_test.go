@@ -8,8 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Attempts that ended with their process, however many, do not put off the
-// next one: only TeleCRM's failures do.
+// Attempts that ended with their process, however many, do not put off the next one: only TeleCRM's
+// failures do.
 func TestCrashesDoNotLengthenTheWait(t *testing.T) {
 	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
 	entry := outbox.Entry{Attempts: 50, BegunAt: now.Add(-time.Second)}

@@ -26,8 +26,8 @@ type expiryClock struct {
 	skew     time.Duration // between TeleCRM's clock and ours in the latest answer
 }
 
-// clockTolerance is the difference up to which two clocks agree. Entries are kept for days, so a day
-// more or less does no harm.
+// clockTolerance is the difference up to which two clocks agree. Entries are kept for days, so a
+// day more or less does no harm.
 const clockTolerance = 24 * time.Hour
 
 // compareClock compares the clock with TeleCRM's.

@@ -12,8 +12,8 @@ import (
 
 const day = 24 * time.Hour
 
-// life is one process: with which clock it starts, how long it runs, and by
-// how much TeleCRM's clock differs when it is asked.
+// life is one process: with which clock it starts, how long it runs, and by how much TeleCRM's
+// clock differs when it is asked.
 type life struct {
 	clock   time.Duration // how far the machine's clock is from the truth
 	off     time.Duration // for how long the machine was off before
@@ -23,8 +23,8 @@ type life struct {
 	expired bool           // an entry has expired when it ends
 }
 
-// Parked entries are kept for 90 days, whatever the clock shows, and for no
-// longer than the clock needs to be trusted.
+// Parked entries are kept for 90 days, whatever the clock shows, and for no longer than the clock
+// needs to be trusted.
 func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
 	t.Parallel()
 	const years = 73 * 365 * day

@@ -30,8 +30,8 @@ type AsyncClient interface {
 // Account describes how to deliver the leads of one account.
 type Account struct {
 	Name string
-	// Client reaches the workspace through the Sync API. If it is nil, every lead goes through
-	// the Async API.
+	// Client reaches the workspace through the Sync API. If it is nil, every lead goes through the
+	// Async API.
 	Client Client
 	// Async reaches the workspace through the Async API. It is nil without an Async token.
 	Async AsyncClient

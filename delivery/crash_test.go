@@ -80,8 +80,8 @@ func ways() map[string]way {
 	return list
 }
 
-// world is a process that can die at any moment, between a journal that
-// outlives it and a CRM that knows nothing of it.
+// world is a process that can die at any moment, between a journal that outlives it and a CRM that
+// knows nothing of it.
 type world struct {
 	t      *testing.T
 	way    way
@@ -123,8 +123,8 @@ func newWorld(t *testing.T, way way, s situation, dieAt ...int) *world {
 	return w
 }
 
-// createKnown lets TeleCRM have the person from now on, with an action
-// that the new enquiry repeats to the letter but for its note.
+// createKnown lets TeleCRM have the person from now on, with an action that the new enquiry repeats
+// to the letter but for its note.
 func (w *world) createKnown() {
 	w.create(telecrm.Lead{
 		Fields: map[string]any{
@@ -185,8 +185,8 @@ func (w *world) pass() {
 	synctest.Wait()
 }
 
-// RoundTrip carries a request to the CRM. The process can die before it
-// leaves, and before its answer is seen.
+// RoundTrip carries a request to the CRM. The process can die before it leaves, and before its
+// answer is seen.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !w.moment() {
 		return nil, errDead
@@ -230,8 +230,7 @@ func (w *world) serve(r *http.Request) (answer *http.Response, err error) {
 	return rec.Result(), nil
 }
 
-// mortal is an outbox whose process can die before each of its writes, and
-// right after it.
+// mortal is an outbox whose process can die before each of its writes, and right after it.
 type mortal struct {
 	*memory
 	w *world
@@ -363,8 +362,8 @@ func (w *world) die() {
 	w.store.reopen(time.Now())
 }
 
-// run plays the whole story: the post, the deaths, and long enough after them
-// for everything to end.
+// run plays the whole story: the post, the deaths, and long enough after them for everything to
+// end.
 func (w *world) run(t *testing.T) (moments int) {
 	t.Helper()
 	defer w.crm.Close()
@@ -484,9 +483,8 @@ func (w *world) mayChange(name string) bool {
 	return w.way.Policy == UpdateFields && slices.Contains(w.way.Fields, name) && name != "source" // which is locked
 }
 
-// Whatever the policy, whatever TeleCRM shows, and at whatever moment the
-// process dies: no action twice, no enquiry lost, no field changed that was
-// not listed.
+// Whatever the policy, whatever TeleCRM shows, and at whatever moment the process dies: no action
+// twice, no enquiry lost, no field changed that was not listed.
 func TestKnownPeople(t *testing.T) {
 	t.Parallel()
 	for wayName, way := range ways() {
@@ -602,8 +600,7 @@ func TestWhatBecomesOfKnownPeople(t *testing.T) {
 	}
 }
 
-// A visitor whom TeleCRM knows waits for no more than one whom it does not:
-// one answer.
+// A visitor whom TeleCRM knows waits for no more than one whom it does not: one answer.
 func TestKnownPeopleWaitNoLonger(t *testing.T) {
 	t.Parallel()
 	for wayName, way := range ways() {

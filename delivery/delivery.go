@@ -65,8 +65,8 @@ func newEngine(store outbox.Store, now func() time.Time) *Engine {
 }
 
 // steadyClock returns a clock that starts at the current time of day and then advances
-// monotonically. Setting the system clock while the process runs makes nothing due too early or
-// too late.
+// monotonically. Setting the system clock while the process runs makes nothing due too early or too
+// late.
 func steadyClock() func() time.Time {
 	start := time.Now()
 	return func() time.Time { return start.Add(time.Since(start)) }

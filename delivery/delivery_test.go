@@ -19,8 +19,7 @@ const (
 	phoneB = "12015550123"
 )
 
-// inBubble runs the test under a clock that passes only while everything
-// waits.
+// inBubble runs the test under a clock that passes only while everything waits.
 func inBubble(t *testing.T, crm *fakeCRM, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -113,8 +112,8 @@ func TestRetryIsOnTimeAfterARestart(t *testing.T) {
 	})
 }
 
-// An account at fault is held: one word about it, probes that grow rarer, no
-// attempt besides, nothing lost; the first success releases everything.
+// An account at fault is held: one word about it, probes that grow rarer, no attempt besides,
+// nothing lost; the first success releases everything.
 func TestHold(t *testing.T) {
 	var mended atomic.Bool
 	crm := &fakeCRM{}
@@ -175,8 +174,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// Answers to what was sent before the token was revoked do not release the
-// account.
+// Answers to what was sent before the token was revoked do not release the account.
 func TestLateSuccessDoesNotEndAHold(t *testing.T) {
 	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		switch {
@@ -254,8 +252,7 @@ func TestRetryAfterSlowsTheAccount(t *testing.T) {
 	})
 }
 
-// The pace holds for everything that is sent, and is not forgotten when the
-// configuration changes.
+// The pace holds for everything that is sent, and is not forgotten when the configuration changes.
 func TestPace(t *testing.T) {
 	crm := &fakeCRM{create: created}
 	inBubble(t, crm, func(r *rig) {
@@ -285,8 +282,8 @@ func TestPace(t *testing.T) {
 	})
 }
 
-// Leads of one identifier are sent one after the other, others meanwhile; and
-// an account whose CRM is slow holds up no other account.
+// Leads of one identifier are sent one after the other, others meanwhile; and an account whose CRM
+// is slow holds up no other account.
 func TestSideBySide(t *testing.T) {
 	slow := &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
 		time.Sleep(10 * time.Second)
@@ -320,8 +317,8 @@ func TestSideBySide(t *testing.T) {
 	})
 }
 
-// A restart while an attempt is under way, or an answer that never came,
-// leaves it open whether the lead was created. What TeleCRM shows decides.
+// A restart while an attempt is under way, or an answer that never came, leaves it open whether the
+// lead was created. What TeleCRM shows decides.
 func TestAmbiguousAttempts(t *testing.T) {
 	attempt := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble's clock starts
 	row := func(created time.Time) telecrm.FoundLead {
@@ -471,8 +468,8 @@ func TestDuplicateAndRejectedAreParked(t *testing.T) {
 	})
 }
 
-// A CRM that is down is not asked again and again by every lead that waits,
-// no visitor waits for it, and all is delivered once it is back.
+// A CRM that is down is not asked again and again by every lead that waits, no visitor waits for
+// it, and all is delivered once it is back.
 func TestOutage(t *testing.T) {
 	var back atomic.Bool
 	crm := &fakeCRM{}
@@ -509,8 +506,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// Many attempts that fail together are one failure: a CRM that was away for a
-// moment is asked again soon.
+// Many attempts that fail together are one failure: a CRM that was away for a moment is asked again
+// soon.
 func TestShortOutage(t *testing.T) {
 	var away atomic.Bool
 	crm := &fakeCRM{}
@@ -546,8 +543,7 @@ func TestShortOutage(t *testing.T) {
 	})
 }
 
-// What is due only after every plan was written before the machine's clock
-// was set back.
+// What is due only after every plan was written before the machine's clock was set back.
 func TestClockSetBackBetweenTwoRuns(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down, ok)}, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
@@ -592,8 +588,8 @@ func TestOutboxThatDoesNotWork(t *testing.T) {
 	})
 }
 
-// A visitor waits only so long for an outbox that is slow, and what it keeps
-// in the end is delivered without a restart.
+// A visitor waits only so long for an outbox that is slow, and what it keeps in the end is
+// delivered without a restart.
 func TestSlowOutbox(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
 		r.store.slow = time.Minute

@@ -13,8 +13,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// memory is an outbox that is not durable, for tests of what the engine does
-// with one. The real ones have a conformance test.
+// memory is an outbox that is not durable, for tests of what the engine does with one. The real
+// ones have a conformance test.
 type memory struct {
 	mu      sync.Mutex
 	entries map[string]outbox.Entry
@@ -67,8 +67,8 @@ func (m *memory) fail(err error) {
 	m.broken = err
 }
 
-// reopen is what a restart does: attempts that were not settled may have been
-// carried out, and are due.
+// reopen is what a restart does: attempts that were not settled may have been carried out, and are
+// due.
 func (m *memory) reopen(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -337,8 +337,7 @@ func (f *fakeCRM) FindLeads(context.Context, string, []string) telecrm.Found {
 	return f.find(n)
 }
 
-// GetLead shows what was last sent, as if it had been stored, unless the test
-// says otherwise.
+// GetLead shows what was last sent, as if it had been stored, unless the test says otherwise.
 func (f *fakeCRM) GetLead(context.Context, string) telecrm.Shown {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -117,8 +117,7 @@ func ends() []end {
 	return list
 }
 
-// holdModel is an account that TeleCRM turns away, its leads, and what is done
-// to it meanwhile.
+// holdModel is an account that TeleCRM turns away, its leads, and what is done to it meanwhile.
 type holdModel struct {
 	*rig
 
@@ -135,8 +134,7 @@ type modelClient struct{ m *holdModel }
 // longestRequest is how long a request may take.
 const longestRequest = 10 * time.Second
 
-// ask notes a request about the lead with the phone number, and returns what
-// TeleCRM answers.
+// ask notes a request about the lead with the phone number, and returns what TeleCRM answers.
 func (m *holdModel) ask(ctx context.Context, phone string) script {
 	m.mu.Lock()
 	e := m.ends[phone]
@@ -220,8 +218,7 @@ func (m *holdModel) modelAccount() Account {
 	return account
 }
 
-// reconfigure loads another config, and soon the one before again; a key that
-// was changed stays.
+// reconfigure loads another config, and soon the one before again; a key that was changed stays.
 func (m *holdModel) reconfigure(change func(*Account)) {
 	account := m.config.Accounts[0]
 	change(&account)
@@ -270,8 +267,7 @@ func (m *holdModel) restart() {
 	m.start()
 }
 
-// add puts a lead into the outbox whose attempt ends like that, due before
-// all others.
+// add puts a lead into the outbox whose attempt ends like that, due before all others.
 func (m *holdModel) add(n int, e end) (id string) {
 	m.t.Helper()
 	phone := fmt.Sprintf("9181234560%02d", n)
@@ -311,12 +307,12 @@ func (m *holdModel) begun(id string) bool {
 	return err != nil || !e.BegunAt.IsZero()
 }
 
-// longestSilence is how long a held account may go without a probe: the
-// longest wait, and what TeleCRM has asked for.
+// longestSilence is how long a held account may go without a probe: the longest wait, and what
+// TeleCRM has asked for.
 const longestSilence = lastProbe*(100+15)/100 + 5*time.Minute
 
-// play has one attempt after the other end under hold, then TeleCRM mended,
-// and expects every lead to be settled.
+// play has one attempt after the other end under hold, then TeleCRM mended, and expects every lead
+// to be settled.
 func (m *holdModel) play(resume bool, sequence ...end) {
 	m.t.Helper()
 	m.submit("918123456999", 0) // which is turned away
@@ -358,8 +354,8 @@ func (m *holdModel) play(resume bool, sequence ...end) {
 	}
 }
 
-// checkResume resumes the account, and expects TeleCRM to be asked at once if
-// it was held and anything waits.
+// checkResume resumes the account, and expects TeleCRM to be asked at once if it was held and
+// anything waits.
 func (m *holdModel) checkResume(before int) {
 	m.t.Helper()
 	status := m.engine.Status()[0]
@@ -394,9 +390,8 @@ func (m *holdModel) checkSettled() {
 	}
 }
 
-// However an attempt under hold ends, and another after it: the account is
-// probed again, a resumption probes at once, and everything is delivered or
-// parked once TeleCRM is mended.
+// However an attempt under hold ends, and another after it: the account is probed again, a
+// resumption probes at once, and everything is delivered or parked once TeleCRM is mended.
 func TestHoldOutlivesNoEnd(t *testing.T) {
 	t.Parallel()
 	all := ends()
@@ -422,8 +417,8 @@ func TestHoldOutlivesNoEnd(t *testing.T) {
 	}
 }
 
-// A lead that is to be looked at while nothing of TeleCRM can be reached is not
-// parked for that: it waits, as all others do.
+// A lead that is to be looked at while nothing of TeleCRM can be reached is not parked for that: it
+// waits, as all others do.
 func TestLookWhileNothingIsReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newHoldModel(t)

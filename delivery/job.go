@@ -31,9 +31,9 @@ func DecodeJob(payload []byte) (Job, error) {
 	return job, nil
 }
 
-// update returns the values that the job sets in an existing lead, and the names of the fields
-// that it cannot set because they are locked. Neither contains the identifier: TeleCRM refuses an
-// update with it (https://docs.telecrm.in/sync-api/leads/update).
+// update returns the values that the job sets in an existing lead, and the names of the fields that
+// it cannot set because they are locked. Neither contains the identifier: TeleCRM refuses an update
+// with it (https://docs.telecrm.in/sync-api/leads/update).
 func (j Job) update(identifier string, locked map[string]bool) (fields map[string]any, skipped []string) {
 	if j.OnDuplicate.Policy != UpdateFields {
 		return nil, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// While the outbox's disk is full, what was delivered makes room for what was
-// not; what was parked stays.
+// While the outbox's disk is full, what was delivered makes room for what was not; what was parked
+// stays.
 func TestFullOutboxKeepsNothingDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// SetAside adds the lead to the outbox as parked, without an attempt. It is sent only after a Retry.
-// The reason must not contain values of the lead.
+// SetAside adds the lead to the outbox as parked, without an attempt. It is sent only after a
+// Retry. The reason must not contain values of the lead.
 func (e *Engine) SetAside(ctx context.Context, s Submission, reason string) error {
 	l, err := e.lane(s.Account)
 	if err != nil {

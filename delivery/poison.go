@@ -7,9 +7,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// suspect is a waiting lead with which TeleCRM turned the account away. It may be a poison lead: one
-// that TeleCRM turns away while it accepts others. Without this distinction a single poison lead
-// would keep the account on hold.
+// suspect is a waiting lead with which TeleCRM turned the account away. It may be a poison lead:
+// one that TeleCRM turns away while it accepts others. Without this distinction a single poison
+// lead would keep the account on hold.
 type suspect struct {
 	identifier string
 	refused    bool // TeleCRM refused the lead as invalid, like others before it

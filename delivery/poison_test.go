@@ -14,8 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// poison are the phone numbers of leads that a firewall before TeleCRM turns
-// away.
+// poison are the phone numbers of leads that a firewall before TeleCRM turns away.
 const poison = "9112345600"
 
 // turnsAway is a TeleCRM that gives the answer to the poison leads alone.
@@ -28,8 +27,8 @@ func turnsAway(answer telecrm.Answer) *fakeCRM {
 	}}
 }
 
-// A lead that is turned away while others pass is parked with the reason, and
-// holds the account once.
+// A lead that is turned away while others pass is parked with the reason, and holds the account
+// once.
 func TestOneLeadTurnedAway(t *testing.T) {
 	for name, answer := range map[string]telecrm.Answer{"403": forbidden, "404": nowhere, "405": noMethod} {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +69,8 @@ func (r *rig) longestWait(ids []string) (longest time.Duration) {
 	return longest
 }
 
-// Six leads that are turned away keep another back for minutes, not for as
-// long as the probes of an account at fault take, and all six are parked.
+// Six leads that are turned away keep another back for minutes, not for as long as the probes of an
+// account at fault take, and all six are parked.
 func TestSixLeadsTurnedAway(t *testing.T) {
 	inBubble(t, turnsAway(forbidden), func(r *rig) {
 		var bad []string
@@ -99,8 +98,8 @@ func TestSixLeadsTurnedAway(t *testing.T) {
 	})
 }
 
-// Leads that are turned away and wait alone, for an hour, do not keep those
-// back that come then, and neither does another of their kind.
+// Leads that are turned away and wait alone, for an hour, do not keep those back that come then,
+// and neither does another of their kind.
 func TestLeadTurnedAwayAlone(t *testing.T) {
 	inBubble(t, turnsAway(forbidden), func(r *rig) {
 		var good []string
@@ -136,8 +135,7 @@ func TestProbePrefersAnotherLead(t *testing.T) {
 	})
 }
 
-// While no other lead passes it is the account that is at fault, however often
-// a lead fails.
+// While no other lead passes it is the account that is at fault, however often a lead fails.
 func TestAllLeadsTurnedAway(t *testing.T) {
 	inBubble(t, turnsAway(forbidden), func(r *rig) {
 		var ids []string
@@ -158,8 +156,8 @@ func TestAllLeadsTurnedAway(t *testing.T) {
 	})
 }
 
-// A token that does not work for a few leads alone, as that of the Async API
-// may not, holds nobody else up for long, and those leads wait for it.
+// A token that does not work for a few leads alone, as that of the Async API may not, holds nobody
+// else up for long, and those leads wait for it.
 func TestOneTokenRevoked(t *testing.T) {
 	var mended atomic.Bool
 	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {

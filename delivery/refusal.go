@@ -2,13 +2,14 @@ package delivery
 
 import (
 	"context"
+	"sync"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusals is the current streak of leads that TeleCRM refused as invalid for the same reason, since
-// it last accepted one. A long streak is the fault of the account, for example because the
+// refusals is the current streak of leads that TeleCRM refused as invalid for the same reason,
+// since it last accepted one. A long streak is the fault of the account, for example because the
 // workspace has another lead identifier now: the account is put on hold and the leads of the streak
 // are retried.
 type refusals struct {
@@ -114,8 +115,8 @@ func (w *worker) waitForAccount(s outbox.Settlement) outbox.Settlement {
 	return s
 }
 
-// refusalRecorded records that the outbox has parked a refused entry. If the account was put on hold
-// meanwhile, the entry is requeued.
+// refusalRecorded records that the outbox has parked a refused entry. If the account was put on
+// hold meanwhile, the entry is requeued.
 func (w *worker) refusalRecorded() {
 	if w.refusal == nil {
 		return
@@ -136,4 +137,39 @@ func (l *lane) requeue(id string) {
 		l.storeFailed("requeueing a refused lead", err)
 	}
 	l.signal()
+}
+
+// Blames decides which visitors are asked to correct a lead that TeleCRM refused as invalid. If it
+// refuses the leads of two people for the same reason, the fault is not theirs. The zero value is
+// ready for use.
+type Blames struct {
+	mu   sync.Mutex
+	last map[string]blame // by form
+}
+
+// blame is the last refusal that a visitor was told about.
+type blame struct{ reason, identifier string }
+
+// Refused reports whether to tell the visitor that TeleCRM refused the lead for the reason, which
+// is its status and code. It returns false if the last refusal of the form was that of another
+// person, for the same reason.
+func (b *Blames) Refused(form, reason, identifier string) (tell bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, exists := b.last[form]
+	if exists && last.reason == reason && last.identifier != identifier {
+		return false
+	}
+	if b.last == nil {
+		b.last = make(map[string]blame)
+	}
+	b.last[form] = blame{reason, identifier}
+	return true
+}
+
+// Taken records that TeleCRM accepted a lead of the form.
+func (b *Blames) Taken(form string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.last, form)
 }

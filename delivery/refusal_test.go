@@ -14,8 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusing is a TeleCRM whose workspace has got another identifier: it refuses
-// every lead until mended.
+// refusing is a TeleCRM whose workspace has got another identifier: it refuses every lead until
+// mended.
 func refusing(mended *atomic.Bool) *fakeCRM {
 	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		if mended.Load() {
@@ -25,9 +25,9 @@ func refusing(mended *atomic.Bool) *fakeCRM {
 	}}
 }
 
-// One refusal after the other, of different people's leads and in the same
-// way, is the account's: no more than one visitor is told to correct anything,
-// nothing stays parked, and everything is delivered once it is mended.
+// One refusal after the other, of different people's leads and in the same way, is the account's:
+// no more than one visitor is told to correct anything, nothing stays parked, and everything is
+// delivered once it is mended.
 func TestEveryLeadRefused(t *testing.T) {
 	var mended atomic.Bool
 	inBubble(t, refusing(&mended), func(r *rig) {
@@ -107,8 +107,8 @@ func TestEveryLeadRefusedAtOnce(t *testing.T) {
 	})
 }
 
-// Leads that are refused for what is in them are parked, and their visitors
-// told, as long as others are taken; even if several follow each other.
+// Leads that are refused for what is in them are parked, and their visitors told, as long as others
+// are taken; even if several follow each other.
 func TestSomeLeadsRefused(t *testing.T) {
 	crm := turnsAway(rejected)
 	inBubble(t, crm, func(r *rig) {
@@ -164,8 +164,8 @@ func TestOnePersonRefused(t *testing.T) {
 	})
 }
 
-// A form of which every lead is refused, beside another whose leads are taken,
-// blames nobody from the second visitor on, and holds nothing up.
+// A form of which every lead is refused, beside another whose leads are taken, blames nobody from
+// the second visitor on, and holds nothing up.
 func TestOneFormRefused(t *testing.T) {
 	inBubble(t, turnsAway(rejected), func(r *rig) {
 		blamed := 0

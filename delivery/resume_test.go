@@ -12,8 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// A held account that is resumed is probed at once, and everything follows
-// when that works; when it does not, the probes begin anew.
+// A held account that is resumed is probed at once, and everything follows when that works; when it
+// does not, the probes begin anew.
 func TestResumeHeldAccount(t *testing.T) {
 	crm := &fakeCRM{}
 	crm.create = answers(revoked, revoked, revoked, revoked, ok)
@@ -77,8 +77,7 @@ func TestResumePausedAccount(t *testing.T) {
 	})
 }
 
-// A resumption tries a lead that would be due only later, and says whether
-// there is one.
+// A resumption tries a lead that would be due only later, and says whether there is one.
 func TestResumeWithWhatWaits(t *testing.T) {
 	crm := &fakeCRM{create: answers(down, down, down, ok, revoked, ok)}
 	inBubble(t, crm, func(r *rig) {
@@ -118,8 +117,8 @@ func (r *rig) park(id string) {
 	r.store.entries[id] = e
 }
 
-// A lead whose identifier has an attempt in flight since before the hold is
-// probed with once that has ended.
+// A lead whose identifier has an attempt in flight since before the hold is probed with once that
+// has ended.
 func TestProbeWaitsForABusyIdentifier(t *testing.T) {
 	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		switch n {

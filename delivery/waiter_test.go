@@ -14,8 +14,8 @@ import (
 
 type visitorKey struct{}
 
-// An attempt that somebody waits for runs under their context's values, one
-// that nobody waits for does not; and neither ends when the visitor leaves.
+// An attempt that somebody waits for runs under their context's values, one that nobody waits for
+// does not; and neither ends when the visitor leaves.
 func TestAttemptHook(t *testing.T) {
 	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		if ctx.Value(attemptKey{}) == nil {

@@ -83,8 +83,8 @@ func (w *worker) run(ctx context.Context) result {
 }
 
 // observe adapts the lane to an answer: it opens the window while TeleCRM answers and narrows it
-// while it does not, pauses the account, and puts it on hold or ends the hold. It ignores answers to
-// an account that has been configured differently since.
+// while it does not, pauses the account, and puts it on hold or ends the hold. It ignores answers
+// to an account that has been configured differently since.
 func (w *worker) observe(answer telecrm.Answer, begun time.Time) {
 	l := w.lane
 	l.engine.compareClock(answer)
