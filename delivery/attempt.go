@@ -114,8 +114,8 @@ func (a *attempt) create(ctx context.Context) result {
 }
 
 // upsert sends the lead to the Async API, which never says whether it stored the lead. If an
-// earlier answer was lost, nobody can find out whether the actions are there: only the fields are
-// sent, which is harmless, and the entry is parked so that a person checks the timeline.
+// earlier answer was lost, there is no way to find out whether the actions are there: only the
+// fields are sent, which is harmless, and the entry is parked so that a person checks the timeline.
 func (a *attempt) upsert(ctx context.Context) result {
 	if a.account.Async == nil {
 		return a.missingToken(reasonNeedsAsync)

@@ -13,65 +13,64 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// inWorld plays a story without a death, after setting up the account, and returns when each
-// request was made.
-func inWorld(t *testing.T, way way, s situation, setUp func(*world, *Account), check func(*world, []time.Time)) {
+// simulate runs a simulation without a crash and passes the time of each request to check.
+func simulate(t *testing.T, policy policyCase, s scenario, setUp func(*simulation, *Account), check func(*simulation, []time.Time)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, way, s)
-		defer w.crm.Close()
-		account := w.account(t)
-		setUp(w, &account)
+		sim := newSimulation(t, policy, s)
+		defer sim.crm.Close()
+		account := sim.account(t)
+		setUp(sim, &account)
 		var asked []time.Time
-		w.asked = func() { asked = append(asked, time.Now()) }
-		w.liveWith(t, account)
-		w.submit()
-		w.pass()
-		if err := w.engine.Stop(t.Context()); err != nil {
+		sim.asked = func() { asked = append(asked, time.Now()) }
+		sim.startWith(t, account)
+		sim.submit()
+		sim.await()
+		if err := sim.engine.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		check(w, asked)
+		check(sim, asked)
 	})
 }
 
-// Every request for a known person waits for its turn under crm_rate.
-func TestKnownPersonKeepsThePace(t *testing.T) {
+// Every request for an existing lead keeps the rate limit.
+func TestDuplicateKeepsRateLimit(t *testing.T) {
 	t.Parallel()
-	inWorld(t, ways()["update"], situations()["id in search"], func(_ *world, account *Account) {
+	simulate(t, policyCases()["update"], scenarios()["id in search"], func(_ *simulation, account *Account) {
 		account.Rate, account.Burst, account.Updates = 0.1, 1, false
-	}, func(w *world, asked []time.Time) {
+	}, func(sim *simulation, asked []time.Time) {
 		if len(asked) != 4 {
-			t.Fatalf("%d requests, want 4: %v", len(asked), w.requests)
+			t.Fatalf("%d requests, want 4: %v", len(asked), sim.requests)
 		}
 		for i := 1; i < len(asked); i++ {
 			if gap := asked[i].Sub(asked[i-1]); gap < 10*time.Second-time.Millisecond {
-				t.Errorf("request %d came %v after the one before", i+1, gap)
+				t.Errorf("request %d came %v after the previous one", i+1, gap)
 			}
 		}
 	})
 }
 
-// A Retry-After in the middle puts the rest off, and nothing before it is done again but the
-// harmless.
+// A Retry-After between two steps postpones the rest of the attempt. Earlier steps are repeated
+// only if that is harmless.
 func TestRetryAfterBetweenSteps(t *testing.T) {
 	t.Parallel()
 	for _, op := range []sandbox.Op{sandbox.OpSearch, sandbox.OpUpdate, sandbox.OpAppend} {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, ways()["update"], situations()["id in search"], func(w *world, account *Account) {
+			simulate(t, policyCases()["update"], scenarios()["id in search"], func(sim *simulation, account *Account) {
 				account.Updates = false
-				w.crm.Inject(sandbox.Fault{
+				sim.crm.Inject(sandbox.Fault{
 					Op: op, Status: http.StatusTooManyRequests, Body: `{"error":{"code":"TOO_MANY_REQUESTS"}}`,
 					Header: http.Header{"Retry-After": {"60"}},
 				})
-			}, func(w *world, asked []time.Time) {
-				last := slices.IndexFunc(w.requests, func(r string) bool { return strings.HasSuffix(r, suffixOf(op)) })
+			}, func(sim *simulation, asked []time.Time) {
+				last := slices.IndexFunc(sim.requests, func(r string) bool { return strings.HasSuffix(r, suffixOf(op)) })
 				if gap := asked[last+1].Sub(asked[last]); gap < time.Minute {
-					t.Errorf("asked again after %v: %v", gap, w.requests)
+					t.Errorf("next request after %v: %v", gap, sim.requests)
 				}
-				w.check(t)
-				if n := w.notes(); n != 1 {
-					t.Errorf("the action is there %d times", n)
+				sim.check(t)
+				if n := sim.countNotes(); n != 1 {
+					t.Errorf("the action was stored %d times", n)
 				}
 			})
 		})
@@ -82,8 +81,8 @@ func suffixOf(op sandbox.Op) string {
 	return map[sandbox.Op]string{sandbox.OpSearch: "/search", sandbox.OpUpdate: "/old", sandbox.OpAppend: "/action"}[op]
 }
 
-// What was not stored of a second enquiry is remarked, under its name.
-func TestRemarksOfASecondEnquiry(t *testing.T) {
+// Values that TeleCRM does not store in an existing lead are reported as remarks.
+func TestDuplicateRemarks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		s    string
@@ -96,33 +95,33 @@ func TestRemarksOfASecondEnquiry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, ways()["update"], situations()[test.s])
-				defer w.crm.Close()
+				sim := newSimulation(t, policyCases()["update"], scenarios()[test.s])
+				defer sim.crm.Close()
 				var got []string
-				w.hooks.Settled = func(_ outbox.Entry, _ outbox.Settlement, answer telecrm.Answer) {
+				sim.hooks.Settled = func(_ outbox.Entry, _ outbox.Settlement, answer telecrm.Answer) {
 					for _, remark := range answer.Remarks {
 						got = append(got, remark.Field)
 						if remark.Status == "" || remark.Text == "" {
-							t.Errorf("a remark says too little: %+v", remark)
+							t.Errorf("incomplete remark: %+v", remark)
 						}
 					}
 				}
-				w.live(t)
-				w.submit()
-				w.pass()
-				if err := w.engine.Stop(t.Context()); err != nil {
+				sim.start(t)
+				sim.submit()
+				sim.await()
+				if err := sim.engine.Stop(t.Context()); err != nil {
 					t.Error(err)
 				}
 				if !slices.Equal(got, test.want) {
-					t.Errorf("remarks about %v, want %v", got, test.want)
+					t.Errorf("remarks on %v, want %v", got, test.want)
 				}
 			})
 		})
 	}
 }
 
-// An entry that has begun one way stays when the account's tokens no longer allow it.
-func TestTokensTakenAway(t *testing.T) {
+// An entry is parked if its next step needs a token that the account no longer has.
+func TestMissingToken(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]string{"update": stepUpdate, "append": stepAppend, "upsert": stepUpsert} {
 		t.Run(name, func(t *testing.T) {
@@ -135,52 +134,52 @@ func TestTokensTakenAway(t *testing.T) {
 			}
 			s := e.run(t.Context()).settlement
 			if s.State != outbox.Parked || !strings.Contains(s.Reason, "token") || s.Step != step || s.LeadID != "64c1" {
-				t.Errorf("settled as %+v", s)
+				t.Errorf("settlement %+v", s)
 			}
 		})
 	}
 }
 
-// An attempt that never reached TeleCRM is not taken for the one that created the lead, when
-// another enquiry of the same person did so since.
+// If an attempt never reached TeleCRM and another enquiry of the same person has created a lead
+// since, that lead does not count as ours.
 func TestAnotherEnquiryCreatedTheLead(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		way       string
+		policy    string
 		delivered bool
 	}{
-		"with actions":    {"actions", true},
-		"to be updated":   {"update, no actions", true},
-		"with nothing":    {"actions, none", false},
-		"to be parked":    {"park", false},
-		"by an async one": {"upsert", true},
+		"with actions": {"actions", true},
+		"update":       {"update, no actions", true},
+		"no actions":   {"actions, none", false},
+		"park":         {"park", false},
+		"upsert":       {"upsert", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, shapes := range []func(*sandbox.Config){nil, func(c *sandbox.Config) { c.LiveShapes = true }} {
 				synctest.Test(t, func(t *testing.T) {
 					const beforeCreate = 3
-					w := newWorld(t, ways()[test.way], situation{configure: shapes}, beforeCreate)
-					defer w.crm.Close()
-					w.live(t)
-					w.mu.Lock()
-					w.moments = 0
-					w.mu.Unlock()
-					w.submit()
-					w.pass()
-					w.die()
+					sim := newSimulation(t, policyCases()[test.policy], scenario{configure: shapes}, beforeCreate)
+					defer sim.crm.Close()
+					sim.start(t)
+					sim.mu.Lock()
+					sim.crashPoints = 0
+					sim.mu.Unlock()
+					sim.submit()
+					sim.await()
+					sim.crash()
 					time.Sleep(time.Second)
-					w.s.remembered = true
-					w.createKnown()
-					w.live(t)
-					w.pass()
-					if err := w.engine.Stop(t.Context()); err != nil {
+					sim.s.remembered = true
+					sim.createExisting()
+					sim.start(t)
+					sim.await()
+					if err := sim.engine.Stop(t.Context()); err != nil {
 						t.Error(err)
 					}
-					w.check(t)
-					entry, err := w.store.Get(t.Context(), entryID)
+					sim.check(t)
+					entry, err := sim.store.Get(t.Context(), entryID)
 					if err != nil || entry.State == outbox.Delivered != test.delivered {
-						t.Errorf("entry is %s: %s; %v", entry.State, entry.Reason, w.requests)
+						t.Errorf("entry is %s: %s; %v", entry.State, entry.Reason, sim.requests)
 					}
 				})
 			}

@@ -7,8 +7,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// What a timeline says about actions that may have been appended.
-func TestCarriedOut(t *testing.T) {
+// A timeline is evidence for or against an action.
+func TestFindActions(t *testing.T) {
 	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	sent := []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": "Call me", "slot": "Morning"}}}
 	shown := func(age time.Duration, actionType, note string) telecrm.ShownAction {
@@ -24,7 +24,7 @@ func TestCarriedOut(t *testing.T) {
 	}{
 		"an empty timeline":                 {telecrm.Shown{}, absent},
 		"ours":                              {timeline(shown(-time.Second, "1042", "Call me")), present},
-		"ours, by a clock that goes late":   {timeline(shown(time.Second, "1042", "Call me")), present},
+		"ours, clock behind":                {timeline(shown(time.Second, "1042", "Call me")), present},
 		"the same of last week":             {timeline(shown(7*24*time.Hour, "1042", "Call me")), absent},
 		"the same, undated":                 {timeline(shown(unknownAge, "1042", "Call me")), inconclusive},
 		"another of last week":              {timeline(shown(7*24*time.Hour, "1042", "Hello")), absent},
@@ -35,8 +35,8 @@ func TestCarriedOut(t *testing.T) {
 		"of another type since":             {timeline(shown(-time.Second, "1043", "Call me")), absent},
 		"another since, and ours":           {timeline(shown(-time.Second, "1042", "Hello"), shown(-time.Second, "1042", "Call me")), present},
 		"more than is shown":                {telecrm.Shown{MoreActions: true}, inconclusive},
-		"ours, by a server with other time": {serverAhead(timeline(shown(-time.Hour-time.Second, "1042", "Call me"))), present},
-		"older, by such a server":           {serverAhead(timeline(shown(-time.Minute, "1042", "Call me"))), absent},
+		"ours, server an hour ahead":        {serverAhead(timeline(shown(-time.Hour-time.Second, "1042", "Call me"))), present},
+		"older, server an hour ahead":       {serverAhead(timeline(shown(-time.Minute, "1042", "Call me"))), absent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := findActions(sent, test.shown, since, since.Add(time.Minute)); got != test.want {
@@ -55,14 +55,14 @@ func without(action telecrm.ShownAction, field string) telecrm.ShownAction {
 	return action
 }
 
-// serverAhead has the server's clock show an hour more.
+// serverAhead sets the server's clock an hour ahead.
 func serverAhead(shown telecrm.Shown) telecrm.Shown {
 	shown.ServerTime = time.Date(2026, time.March, 1, 13, 1, 0, 0, time.UTC)
 	return shown
 }
 
-// Every action that was sent needs an entry of its own: one alone can be another enquiry's.
-func TestCarriedOutWhole(t *testing.T) {
+// Every action needs a timeline entry of its own. A single one may be of another enquiry.
+func TestFindAllActions(t *testing.T) {
 	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	page := map[string]any{"page": "/solar"}
 	full := map[string]any{"page": "/solar", "note": "Call me"}
@@ -74,14 +74,14 @@ func TestCarriedOutWhole(t *testing.T) {
 		shown telecrm.Shown
 		want  evidence
 	}{
-		"both":            {timeline(shown(page), shown(full)), present},
-		"both, turned":    {timeline(shown(full), shown(page)), present},
-		"the poorer":      {timeline(shown(page)), inconclusive},
-		"the richer":      {timeline(shown(full)), inconclusive},
-		"the poorer two":  {timeline(shown(page), shown(page)), inconclusive},
-		"neither":         {timeline(), absent},
-		"another's":       {timeline(shown(map[string]any{"page": "/wind", "note": "Hello"})), absent},
-		"other, and more": {telecrm.Shown{MoreActions: true}, inconclusive},
+		"both":                             {timeline(shown(page), shown(full)), present},
+		"both, reversed":                   {timeline(shown(full), shown(page)), present},
+		"the one with fewer values":        {timeline(shown(page)), inconclusive},
+		"the one with more values":         {timeline(shown(full)), inconclusive},
+		"the one with fewer values, twice": {timeline(shown(page), shown(page)), inconclusive},
+		"neither":                          {timeline(), absent},
+		"another's":                        {timeline(shown(map[string]any{"page": "/wind", "note": "Hello"})), absent},
+		"other, and more":                  {telecrm.Shown{MoreActions: true}, inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := findActions(sent, test.shown, since, since.Add(time.Minute)); got != test.want {

@@ -12,9 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// strangers are leads with the visitor's number that the visitor's own attempt did not create, and
-// what is in doubt about each.
-func strangers() map[string]telecrm.Lead {
+// otherLeads returns leads with the visitor's number that the visitor's attempt did not create.
+func otherLeads() map[string]telecrm.Lead {
 	ours := func(change func(fields map[string]any)) map[string]any {
 		fields := map[string]any{
 			"phone": knownPhone, "name": "R Menon", "city": "Chennai", "rating": json.Number("4"), "source": "Website",
@@ -25,7 +24,7 @@ func strangers() map[string]telecrm.Lead {
 	const agents = "Called in"
 	return map[string]telecrm.Lead{
 		"another name":           {Fields: map[string]any{"phone": knownPhone, "name": "Ravi Menon"}},
-		"the number alone":       {Fields: map[string]any{"phone": knownPhone}},
+		"only the number":        {Fields: map[string]any{"phone": knownPhone}},
 		"a part of what we sent": {Fields: ours(func(f map[string]any) { delete(f, "city") })},
 		"all but one value":      {Fields: ours(func(f map[string]any) { f["city"] = "Pune" })},
 		"another action": {
@@ -39,63 +38,61 @@ func strangers() map[string]telecrm.Lead {
 	}
 }
 
-// A lead that somebody else created after an attempt of ours began is not ours, unless it shows all
-// that was sent: then nothing of it is missing.
-func TestSomebodyElseCreatedTheLead(t *testing.T) {
+// A lead that somebody else created after our attempt began does not count as ours, unless it shows
+// everything that was sent: then nothing is lost.
+func TestLeadOfSomebodyElse(t *testing.T) {
 	t.Parallel()
-	for wayName, way := range ways() {
-		if way.asyncOnly || way.Policy == IgnoreDuplicate {
+	for policyName, policy := range policyCases() {
+		if policy.asyncOnly || policy.Policy == IgnoreDuplicate {
 			continue
 		}
-		for name, stranger := range strangers() {
-			t.Run(wayName+"/"+name, func(t *testing.T) {
+		for name, other := range otherLeads() {
+			t.Run(policyName+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				w, entry := meetStranger(t, way, stranger)
-				if entry.Reason == reasonFoundAgain && (!way.noActions || name != "our fields and another action") {
-					t.Errorf("taken for its own; %v", w.requests)
+				sim, entry := createByOther(t, policy, other)
+				if entry.Reason == reasonFoundAgain && (!policy.noActions || name != "our fields and another action") {
+					t.Errorf("counted as ours; %v", sim.requests)
 				}
 				if entry.State == outbox.Parked && strings.Contains(entry.Reason, "may have") {
-					t.Errorf("parked in doubt: %s; %v", entry.Reason, w.requests)
+					t.Errorf("parked as uncertain: %s; %v", entry.Reason, sim.requests)
 				}
 			})
 		}
 	}
 }
 
-// meetStranger has an enquiry's create cut before it is stored, somebody else create the person,
-// and the enquiry tried again.
-func meetStranger(t *testing.T, way way, stranger telecrm.Lead) (w *world, entry outbox.Entry) {
+// createByOther crashes before the lead is created, creates the other lead, and retries.
+func createByOther(t *testing.T, policy policyCase, other telecrm.Lead) (sim *simulation, entry outbox.Entry) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const beforeCreate = 3
-		w = newWorld(t, way, situation{}, beforeCreate)
-		defer w.crm.Close()
-		w.live(t)
-		w.mu.Lock()
-		w.moments = 0
-		w.mu.Unlock()
-		w.submit()
-		w.pass()
-		w.die()
+		sim = newSimulation(t, policy, scenario{}, beforeCreate)
+		defer sim.crm.Close()
+		sim.start(t)
+		sim.mu.Lock()
+		sim.crashPoints = 0
+		sim.mu.Unlock()
+		sim.submit()
+		sim.await()
+		sim.crash()
 		time.Sleep(time.Second)
-		w.create(stranger)
-		w.live(t)
-		w.pass()
-		if err := w.engine.Stop(t.Context()); err != nil {
+		sim.create(other)
+		sim.start(t)
+		sim.await()
+		if err := sim.engine.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		w.check(t)
+		sim.check(t)
 		var err error
-		if entry, err = w.store.Get(context.Background(), entryID); err != nil {
+		if entry, err = sim.store.Get(context.Background(), entryID); err != nil {
 			t.Fatal(err)
 		}
 	})
-	return w, entry
+	return sim, entry
 }
 
-// What was sent and is there is not sent again, however TeleCRM writes it, and whatever people
-// there have added to it.
-func TestOurOwnLeadIsKnown(t *testing.T) {
+// A lead counts as ours however TeleCRM formats the values, and whatever people have added to it.
+func TestCompareLead(t *testing.T) {
 	t.Parallel()
 	sent := Job{
 		Lead: telecrm.Lead{
@@ -131,7 +128,7 @@ func TestOurOwnLeadIsKnown(t *testing.T) {
 		want      evidence
 	}{
 		"everything":                        {false, shown(same, call, bare, note), present},
-		"everything, no actions sent":       {true, shown(same), present},
+		"everything, without actions":       {true, shown(same), present},
 		"no action":                         {false, shown(same, call), absent},
 		"one action of two":                 {false, shown(same, note), inconclusive},
 		"the action of an earlier enquiry":  {false, shown(same, old), absent},
@@ -164,12 +161,12 @@ func TestOurOwnLeadIsKnown(t *testing.T) {
 		})
 	}
 	if len(sent.Fields) != 9 {
-		t.Errorf("the lead sent has changed: %v", sent.Fields)
+		t.Errorf("the submitted lead has changed: %v", sent.Fields)
 	}
 }
 
-// When a lead was created does not decide whose it is, and neither does a search that shows no id.
-func TestOwn(t *testing.T) {
+// Neither the age of a lead nor a search without ids proves that the lead is ours.
+func TestCreatedLead(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	fields := map[string]any{"phone": knownPhone, "name": "R Menon"}

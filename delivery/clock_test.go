@@ -12,49 +12,48 @@ import (
 
 const day = 24 * time.Hour
 
-// life is one process: with which clock it starts, how long it runs, and by how much TeleCRM's
-// clock differs when it is asked.
-type life struct {
-	clock   time.Duration // how far the machine's clock is from the truth
-	off     time.Duration // for how long the machine was off before
-	runs    time.Duration
-	crm     *time.Duration // how far TeleCRM's clock is from the truth; nil: it is not asked
-	parks   bool           // an entry is parked as it starts
-	expired bool           // an entry has expired when it ends
+// process is one run of Caddy in a test.
+type process struct {
+	clock    time.Duration // the error of the system clock
+	downtime time.Duration // before the process starts
+	uptime   time.Duration
+	crm      *time.Duration // the error of TeleCRM's clock; nil: no request
+	parks    bool           // an entry is parked at the start
+	expired  bool           // the entry has expired at the end
 }
 
-// Parked entries are kept for 90 days, whatever the clock shows, and for no longer than the clock
-// needs to be trusted.
+// Parked entries are kept for 90 days, even if the clock is wrong, and not much longer once it can
+// be trusted.
 func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
 	t.Parallel()
 	const years = 73 * 365 * day
 	right := new(time.Duration(0))
-	for name, lives := range map[string][]life{
-		"right":                    {{parks: true, runs: 100 * day, expired: true}},
-		"right, restarted daily":   append([]life{{parks: true, runs: day}}, append(slices.Repeat([]life{{off: time.Hour, runs: day}}, 85), life{off: time.Hour, runs: 3 * day, expired: true})...),
-		"off for long":             {{parks: true, runs: 10 * day}, {off: 100 * day, runs: time.Hour, crm: right, expired: true}},
-		"off for long, not asked":  {{parks: true, runs: 10 * day}, {off: 100 * day, runs: time.Hour}},
-		"ahead":                    {{parks: true, runs: 10 * day}, {clock: years, runs: 10 * day}},
-		"ahead, asked":             {{parks: true, runs: 10 * day}, {clock: years, runs: 10 * day, crm: right}},
-		"ahead from the beginning": {{clock: years, parks: true, runs: 10 * day}, {runs: 10 * day}},
-		"ahead by two days":        {{parks: true, runs: 89 * day}, {clock: 2 * day, runs: time.Hour}},
-		"ahead, then right":        {{parks: true, runs: 80 * day}, {clock: years, runs: day, crm: right}, {runs: 5 * day, crm: right}, {runs: 90 * day, crm: right, expired: true}},
-		"behind":                   {{runs: 100 * day}, {clock: -years, parks: true, runs: day}, {runs: day}, {runs: day, crm: right}, {runs: 90 * day, expired: true}},
-		"behind from the beginning": {
-			{clock: -years, parks: true, runs: day}, {runs: day}, {runs: day, crm: right}, {runs: 90 * day, expired: true},
+	for name, lives := range map[string][]process{
+		"right":                     {{parks: true, uptime: 100 * day, expired: true}},
+		"right, restarted daily":    append([]process{{parks: true, uptime: day}}, append(slices.Repeat([]process{{downtime: time.Hour, uptime: day}}, 85), process{downtime: time.Hour, uptime: 3 * day, expired: true})...),
+		"long downtime":             {{parks: true, uptime: 10 * day}, {downtime: 100 * day, uptime: time.Hour, crm: right, expired: true}},
+		"long downtime, no request": {{parks: true, uptime: 10 * day}, {downtime: 100 * day, uptime: time.Hour}},
+		"ahead":                     {{parks: true, uptime: 10 * day}, {clock: years, uptime: 10 * day}},
+		"ahead, requests":           {{parks: true, uptime: 10 * day}, {clock: years, uptime: 10 * day, crm: right}},
+		"ahead from the start":      {{clock: years, parks: true, uptime: 10 * day}, {uptime: 10 * day}},
+		"ahead by two days":         {{parks: true, uptime: 89 * day}, {clock: 2 * day, uptime: time.Hour}},
+		"ahead, then right":         {{parks: true, uptime: 80 * day}, {clock: years, uptime: day, crm: right}, {uptime: 5 * day, crm: right}, {uptime: 90 * day, crm: right, expired: true}},
+		"behind":                    {{uptime: 100 * day}, {clock: -years, parks: true, uptime: day}, {uptime: day}, {uptime: day, crm: right}, {uptime: 90 * day, expired: true}},
+		"behind from the start": {
+			{clock: -years, parks: true, uptime: day}, {uptime: day}, {uptime: day, crm: right}, {uptime: 90 * day, expired: true},
 		},
-		"the CRM's is wrong":              {{parks: true, runs: 80 * day, crm: new(years)}, {runs: 20 * day, crm: new(years)}},
-		"not asked for long, but running": {{parks: true, runs: 10 * day}, {off: 30 * day, runs: 100 * day, expired: true}},
+		"TeleCRM's is wrong":               {{parks: true, uptime: 80 * day, crm: new(years)}, {uptime: 20 * day, crm: new(years)}},
+		"no request for long, but running": {{parks: true, uptime: 10 * day}, {downtime: 30 * day, uptime: 100 * day, expired: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newMemory()
 				for i, l := range lives {
-					time.Sleep(l.off)
-					l.live(t, store)
-					if expired := len(store.entries) == 0 && slices.ContainsFunc(lives[:i+1], func(l life) bool { return l.parks }); expired != l.expired {
-						t.Errorf("life %d: expired %v, want %v", i+1, expired, l.expired)
+					time.Sleep(l.downtime)
+					l.run(t, store)
+					if expired := len(store.entries) == 0 && slices.ContainsFunc(lives[:i+1], func(l process) bool { return l.parks }); expired != l.expired {
+						t.Errorf("process %d: expired %v, want %v", i+1, expired, l.expired)
 					}
 				}
 			})
@@ -62,7 +61,7 @@ func TestExpiryDoesNotBelieveEveryClock(t *testing.T) {
 	}
 }
 
-func (l life) live(t *testing.T, store *memory) {
+func (l process) run(t *testing.T, store *memory) {
 	t.Helper()
 	begin := time.Now()
 	e := newEngine(store, func() time.Time { return time.Now().Add(l.clock) })
@@ -76,7 +75,7 @@ func (l life) live(t *testing.T, store *memory) {
 	if l.crm != nil {
 		e.compareClock(telecrm.Answer{Date: time.Now().Add(*l.crm)})
 	}
-	time.Sleep(l.runs - time.Since(begin))
+	time.Sleep(l.uptime - time.Since(begin))
 	if err := e.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

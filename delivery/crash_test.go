@@ -33,100 +33,100 @@ const (
 	sandboxBase = "http://localhost/autoupdate/v2"
 )
 
-// situation is what TeleCRM is like when the enquiry comes.
-type situation struct {
-	known      bool // a lead has the identifier
-	remembered bool // and the outbox remembers its id
+// scenario is the state of TeleCRM when the lead is submitted.
+type scenario struct {
+	exists     bool // a lead with the identifier exists
+	remembered bool // the outbox remembers its id
 	configure  func(*sandbox.Config)
-	// meanwhile happens just before the lead that is there is asked about.
-	meanwhile func(w *world)
-	badField  bool // the update holds a value that TeleCRM refuses
+	// meanwhile runs before each request for the existing lead.
+	meanwhile func(sim *simulation)
+	badField  bool // the update contains a value that TeleCRM refuses
 }
 
-func situations() map[string]situation {
-	return map[string]situation{
+func scenarios() map[string]scenario {
+	return map[string]scenario{
 		"new person":        {},
-		"id remembered":     {known: true, remembered: true},
-		"id in search":      {known: true},
-		"live shapes":       {known: true, configure: func(c *sandbox.Config) { c.LiveShapes = true }},
-		"id in the 409":     {known: true, configure: func(c *sandbox.Config) { c.ConflictID = true }},
-		"no id":             {known: true, configure: func(c *sandbox.Config) { c.Search.HideIDs = true }},
-		"two rows":          {known: true, configure: func(c *sandbox.Config) { c.Search.Twins = true }},
-		"late index":        {known: true, configure: func(c *sandbox.Config) { c.Search.IndexSearches = 2 }},
-		"update refused":    {known: true, remembered: true, badField: true},
-		"update drops":      {known: true, remembered: true, badField: true, configure: func(c *sandbox.Config) { c.DropInvalid = true }},
-		"deleted meanwhile": {known: true, remembered: true, meanwhile: (*world).deleteKnown},
+		"id remembered":     {exists: true, remembered: true},
+		"id in search":      {exists: true},
+		"live shapes":       {exists: true, configure: func(c *sandbox.Config) { c.LiveShapes = true }},
+		"id in the 409":     {exists: true, configure: func(c *sandbox.Config) { c.ConflictID = true }},
+		"no id":             {exists: true, configure: func(c *sandbox.Config) { c.Search.HideIDs = true }},
+		"two rows":          {exists: true, configure: func(c *sandbox.Config) { c.Search.Twins = true }},
+		"late index":        {exists: true, configure: func(c *sandbox.Config) { c.Search.IndexSearches = 2 }},
+		"update refused":    {exists: true, remembered: true, badField: true},
+		"update drops":      {exists: true, remembered: true, badField: true, configure: func(c *sandbox.Config) { c.DropInvalid = true }},
+		"deleted meanwhile": {exists: true, remembered: true, meanwhile: (*simulation).deleteExisting},
 	}
 }
 
-// way is how the form says to treat people whom TeleCRM knows.
-type way struct {
+// policyCase is the configuration of a form for existing leads.
+type policyCase struct {
 	OnDuplicate
 	asyncOnly bool
 	noActions bool
 }
 
-func ways() map[string]way {
-	list := map[string]way{
-		"update":               {OnDuplicate: OnDuplicate{Policy: UpdateFields, Fields: []string{"city", "rating", "source"}}},
-		"update, no actions":   {OnDuplicate: OnDuplicate{Policy: UpdateFields, Fields: []string{"city", "rating"}}, noActions: true},
-		"async only":           {OnDuplicate: OnDuplicate{Policy: Upsert}, asyncOnly: true},
-		"actions, none":        {OnDuplicate: OnDuplicate{Policy: AppendActions}, noActions: true},
-		"from before policies": {},
+func policyCases() map[string]policyCase {
+	list := map[string]policyCase{
+		"update":             {OnDuplicate: OnDuplicate{Policy: UpdateFields, Fields: []string{"city", "rating", "source"}}},
+		"update, no actions": {OnDuplicate: OnDuplicate{Policy: UpdateFields, Fields: []string{"city", "rating"}}, noActions: true},
+		"async only":         {OnDuplicate: OnDuplicate{Policy: Upsert}, asyncOnly: true},
+		"actions, none":      {OnDuplicate: OnDuplicate{Policy: AppendActions}, noActions: true},
+		"no policy":          {},
 	}
 	for _, policy := range []Policy{AppendActions, Upsert, IgnoreDuplicate, ParkDuplicate} {
-		list[string(policy)] = way{OnDuplicate: OnDuplicate{Policy: policy}}
+		list[string(policy)] = policyCase{OnDuplicate: OnDuplicate{Policy: policy}}
 	}
 	return list
 }
 
-// world is a process that can die at any moment, between a journal that outlives it and a CRM that
-// knows nothing of it.
-type world struct {
-	t      *testing.T
-	way    way
-	s      situation
-	crm    *sandbox.Sandbox
-	store  *mortal
-	oldID  string
-	engine *Engine
-	hooks  Hooks
-	asked  func() // called with each request
+// simulation runs an engine that can crash at any point, with an outbox that survives the crash and
+// a sandbox of TeleCRM.
+type simulation struct {
+	t          *testing.T
+	policy     policyCase
+	s          scenario
+	crm        *sandbox.Sandbox
+	store      *crashingStore
+	existingID string
+	engine     *Engine
+	hooks      Hooks
+	asked      func() // called for each request
 
-	mu       sync.Mutex
-	moments  int // at which the process could die, so far
-	dieAt    []int
-	dead     bool
-	died     chan struct{} // closed when it does
-	acked    bool
-	requests []string
+	mu           sync.Mutex
+	crashPoints  int // passed so far
+	crashAt      []int
+	dead         bool
+	crashed      chan struct{} // closed by a crash
+	acknowledged bool
+	requests     []string
 }
 
-func newWorld(t *testing.T, way way, s situation, dieAt ...int) *world {
+func newSimulation(t *testing.T, policy policyCase, s scenario, crashAt ...int) *simulation {
 	t.Helper()
-	w := &world{t: t, way: way, s: s, dieAt: dieAt, died: make(chan struct{})}
+	sim := &simulation{t: t, policy: policy, s: s, crashAt: crashAt, crashed: make(chan struct{})}
 	config := sandbox.Config{Token: syncToken, AsyncToken: asyncToken, EnterpriseID: enterprise}
 	if s.configure != nil {
 		s.configure(&config)
 	}
 	var err error
-	if w.crm, err = sandbox.New(config); err != nil {
+	if sim.crm, err = sandbox.New(config); err != nil {
 		t.Fatal(err)
 	}
-	w.store = &mortal{newMemory(), w}
-	// A bubble's clock begins in 2000, when there was no TeleCRM yet.
+	sim.store = &crashingStore{newMemory(), sim}
+	// The clock of a synctest bubble starts in 2000, before TeleCRM existed.
 	time.Sleep(time.Until(time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)))
-	if s.known {
-		w.createKnown()
+	if s.exists {
+		sim.createExisting()
 		time.Sleep(7 * 24 * time.Hour)
 	}
-	return w
+	return sim
 }
 
-// createKnown lets TeleCRM have the person from now on, with an action that the new enquiry repeats
-// to the letter but for its note.
-func (w *world) createKnown() {
-	w.create(telecrm.Lead{
+// createExisting creates the existing lead, with an action that differs from that of the new lead
+// only by its note.
+func (sim *simulation) createExisting() {
+	sim.create(telecrm.Lead{
 		Fields: map[string]any{
 			"phone": knownPhone, "name": "Ravi Menon", "status": "Won", "city": "Pune", "assignee": "agent7@example.org",
 		},
@@ -134,73 +134,73 @@ func (w *world) createKnown() {
 	})
 }
 
-// create lets TeleCRM have a lead that no process of the world's sent.
-func (w *world) create(lead telecrm.Lead) {
+// create creates a lead in TeleCRM without the engine.
+func (sim *simulation) create(lead telecrm.Lead) {
 	body, err := json.Marshal(lead)
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodPost, sandboxBase+"/enterprise/"+enterprise+"/lead", bytes.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+syncToken)
 	r.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()
-	w.crm.ServeHTTP(rec, r)
+	sim.crm.ServeHTTP(rec, r)
 	var created struct {
 		LeadID string `json:"lead_id"`
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), &created); err != nil || created.LeadID == "" {
-		w.t.Fatalf("creating a lead: %v %s", err, rec.Body)
+		sim.t.Fatalf("creating lead: %v %s", err, rec.Body)
 	}
-	w.oldID = created.LeadID
-	if w.s.remembered {
-		w.store.known["default "+knownPhone] = w.oldID
+	sim.existingID = created.LeadID
+	if sim.s.remembered {
+		sim.store.known["default "+knownPhone] = sim.existingID
 	}
 }
 
-func (w *world) deleteKnown() { w.crm.Delete(w.oldID) }
+func (sim *simulation) deleteExisting() { sim.crm.Delete(sim.existingID) }
 
-var errDead = errors.New("the process is dead")
+var errCrashed = errors.New("the process has crashed")
 
-// moment is one at which the process can die; false if it is dead.
-func (w *world) moment() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.dead {
+// crashPoint crashes the process if that is planned here. It returns false after a crash.
+func (sim *simulation) crashPoint() bool {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if sim.dead {
 		return false
 	}
-	w.moments++
-	if len(w.dieAt) > 0 && w.moments == w.dieAt[0] {
-		w.dead = true
-		close(w.died)
+	sim.crashPoints++
+	if len(sim.crashAt) > 0 && sim.crashPoints == sim.crashAt[0] {
+		sim.dead = true
+		close(sim.crashed)
 	}
-	return !w.dead
+	return !sim.dead
 }
 
-// pass lets the time pass in which everything ends, be it by death.
-func (w *world) pass() {
+// await waits until everything has ended, or the process has crashed.
+func (sim *simulation) await() {
 	select {
-	case <-w.died:
+	case <-sim.crashed:
 	case <-time.After(time.Hour):
 	}
 	synctest.Wait()
 }
 
-// RoundTrip carries a request to the CRM. The process can die before it leaves, and before its
-// answer is seen.
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !w.moment() {
-		return nil, errDead
+// RoundTrip sends a request to the sandbox. The process can crash before the request and before the
+// answer.
+func (sim *simulation) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !sim.crashPoint() {
+		return nil, errCrashed
 	}
-	w.mu.Lock()
+	sim.mu.Lock()
 	path := r.URL.Path[strings.LastIndex(r.URL.Path, enterprise)+len(enterprise):]
-	w.requests = append(w.requests, r.Method+" "+strings.Replace(path, cmp.Or(w.oldID, "none"), "old", 1))
-	meanwhile := w.s.meanwhile
-	if w.asked != nil {
-		w.asked()
+	sim.requests = append(sim.requests, r.Method+" "+strings.Replace(path, cmp.Or(sim.existingID, "none"), "old", 1))
+	meanwhile := sim.s.meanwhile
+	if sim.asked != nil {
+		sim.asked()
 	}
-	w.mu.Unlock()
-	if meanwhile != nil && w.oldID != "" && strings.Contains(r.URL.Path, w.oldID) {
-		meanwhile(w)
+	sim.mu.Unlock()
+	if meanwhile != nil && sim.existingID != "" && strings.Contains(r.URL.Path, sim.existingID) {
+		meanwhile(sim)
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -209,49 +209,49 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.RequestURI = r.URL.RequestURI()
-	answer, err := w.serve(r)
-	if !w.moment() {
-		return nil, errDead
+	answer, err := sim.serve(r)
+	if !sim.crashPoint() {
+		return nil, errCrashed
 	}
 	return answer, err
 }
 
-// serve has the CRM answer, or cut the connection.
-func (w *world) serve(r *http.Request) (answer *http.Response, err error) {
+// serve returns the sandbox's answer, or an error if it drops the connection.
+func (sim *simulation) serve(r *http.Request) (answer *http.Response, err error) {
 	defer func() {
-		if cut := recover(); cut == http.ErrAbortHandler { //nolint:errorlint // it is what handlers panic with
+		if cut := recover(); cut == http.ErrAbortHandler { //nolint:errorlint // handlers panic with this value
 			err = io.ErrUnexpectedEOF
 		} else if cut != nil {
 			panic(cut)
 		}
 	}()
 	rec := httptest.NewRecorder()
-	w.crm.ServeHTTP(rec, r)
+	sim.crm.ServeHTTP(rec, r)
 	return rec.Result(), nil
 }
 
-// mortal is an outbox whose process can die before each of its writes, and right after it.
-type mortal struct {
+// crashingStore is an outbox whose process can crash before and after each write.
+type crashingStore struct {
 	*memory
-	w *world
+	sim *simulation
 }
 
-func (m *mortal) write(f func() error) error {
-	if !m.w.moment() {
-		return errDead
+func (m *crashingStore) write(f func() error) error {
+	if !m.sim.crashPoint() {
+		return errCrashed
 	}
 	err := f()
-	if err == nil && !m.w.moment() {
-		return errDead
+	if err == nil && !m.sim.crashPoint() {
+		return errCrashed
 	}
 	return err
 }
 
-func (m *mortal) Append(ctx context.Context, e outbox.Entry) error {
+func (m *crashingStore) Append(ctx context.Context, e outbox.Entry) error {
 	return m.write(func() error { return m.memory.Append(ctx, e) })
 }
 
-func (m *mortal) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(string) bool) (list []outbox.Entry, err error) {
+func (m *crashingStore) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(string) bool) (list []outbox.Entry, err error) {
 	err = m.write(func() (err error) {
 		list, err = m.memory.Take(ctx, account, due, now, limit, busy)
 		return err
@@ -262,50 +262,50 @@ func (m *mortal) Take(ctx context.Context, account string, due, now time.Time, l
 	return list, nil
 }
 
-func (m *mortal) Advance(ctx context.Context, id string, p outbox.Progress) error {
+func (m *crashingStore) Advance(ctx context.Context, id string, p outbox.Progress) error {
 	return m.write(func() error { return m.memory.Advance(ctx, id, p) })
 }
 
-func (m *mortal) Settle(ctx context.Context, id string, s outbox.Settlement) error {
+func (m *crashingStore) Settle(ctx context.Context, id string, s outbox.Settlement) error {
 	return m.write(func() error { return m.memory.Settle(ctx, id, s) })
 }
 
-func (m *mortal) Forget(ctx context.Context, account, identifier string) error {
+func (m *crashingStore) Forget(ctx context.Context, account, identifier string) error {
 	return m.write(func() error { return m.memory.Forget(ctx, account, identifier) })
 }
 
-// live starts a process, which lives until it dies or everything is done.
-func (w *world) live(t *testing.T) {
+// start starts the engine.
+func (sim *simulation) start(t *testing.T) {
 	t.Helper()
-	w.liveWith(t, w.account(t))
+	sim.startWith(t, sim.account(t))
 }
 
-func (w *world) liveWith(t *testing.T, account Account) {
+func (sim *simulation) startWith(t *testing.T, account Account) {
 	t.Helper()
-	w.engine = New(w.store)
-	w.engine.Configure(Config{
+	sim.engine = New(sim.store)
+	sim.engine.Configure(Config{
 		Accounts:      []Account{account},
 		RetryFor:      72 * time.Hour,
 		KeepDelivered: 365 * 24 * time.Hour,
 		KeepParked:    365 * 24 * time.Hour,
-		Hooks:         w.hooks,
+		Hooks:         sim.hooks,
 	})
 	synctest.Wait()
 }
 
-func (w *world) account(t *testing.T) Account {
+func (sim *simulation) account(t *testing.T) Account {
 	t.Helper()
 	account := Account{
 		Name: "default", Key: "a", Identifier: "phone", IdentifierKind: telecrm.PhoneIdentifier,
-		Rate: 1000, Burst: 1000, Updates: w.way.Policy == UpdateFields,
+		Rate: 1000, Burst: 1000, Updates: sim.policy.Policy == UpdateFields,
 	}
-	async, err := telecrm.NewAsync(telecrm.Config{Token: asyncToken, EnterpriseID: enterprise, BaseURL: "http://localhost", Transport: w})
+	async, err := telecrm.NewAsync(telecrm.Config{Token: asyncToken, EnterpriseID: enterprise, BaseURL: "http://localhost", Transport: sim})
 	if err != nil {
 		t.Fatal(err)
 	}
 	account.Async = async
-	if !w.way.asyncOnly {
-		client, err := telecrm.New(telecrm.Config{Token: syncToken, EnterpriseID: enterprise, BaseURL: sandboxBase, Transport: w})
+	if !sim.policy.asyncOnly {
+		client, err := telecrm.New(telecrm.Config{Token: syncToken, EnterpriseID: enterprise, BaseURL: sandboxBase, Transport: sim})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,86 +314,86 @@ func (w *world) account(t *testing.T) Account {
 	return account
 }
 
-// submission is what the visitor sends, under that id.
-func (w *world) submission(id string) Submission {
+// submission returns the visitor's submission with the id.
+func (sim *simulation) submission(id string) Submission {
 	lead := telecrm.Lead{Fields: map[string]any{
 		"phone": knownPhone, "name": "R Menon", "city": "Chennai", "rating": json.Number("4"), "source": "Website",
 	}}
-	if w.s.badField {
+	if sim.s.badField {
 		lead.Fields["rating"] = json.Number("9")
 	}
-	if !w.way.noActions {
+	if !sim.policy.noActions {
 		lead.Actions = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": ourNote}}}
 	}
 	return Submission{
 		ID: id, Account: "default", Form: "enquiry",
-		Job: Job{Lead: lead, OnDuplicate: w.way.OnDuplicate},
+		Job: Job{Lead: lead, OnDuplicate: sim.policy.OnDuplicate},
 	}
 }
 
-// submit is the visitor's post.
-func (w *world) submit() Outcome { return w.submitAs(entryID) }
+// submit submits the visitor's lead.
+func (sim *simulation) submit() Outcome { return sim.submitAs(entryID) }
 
-// submitAs submits the lead as the one of that id.
-func (w *world) submitAs(id string) Outcome {
-	outcome, err := w.engine.Submit(context.Background(), w.submission(id), 3*time.Second)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.acked = err == nil
+// submitAs submits the visitor's lead with the id.
+func (sim *simulation) submitAs(id string) Outcome {
+	outcome, err := sim.engine.Submit(context.Background(), sim.submission(id), 3*time.Second)
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.acknowledged = err == nil
 	return outcome
 }
 
-// die ends the process, dead or alive, and leaves what a crash leaves.
-func (w *world) die() {
-	w.mu.Lock()
-	w.dead = true
-	w.mu.Unlock()
+// crash ends the process without a clean stop and reopens the outbox.
+func (sim *simulation) crash() {
+	sim.mu.Lock()
+	sim.dead = true
+	sim.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = w.engine.Stop(ctx)
-	w.mu.Lock()
-	w.dead = false
-	if len(w.dieAt) > 0 {
-		w.dieAt = w.dieAt[1:]
+	_ = sim.engine.Stop(ctx)
+	sim.mu.Lock()
+	sim.dead = false
+	if len(sim.crashAt) > 0 {
+		sim.crashAt = sim.crashAt[1:]
 	}
-	w.moments = 0
-	w.died = make(chan struct{})
-	w.mu.Unlock()
-	w.store.reopen(time.Now())
+	sim.crashPoints = 0
+	sim.crashed = make(chan struct{})
+	sim.mu.Unlock()
+	sim.store.reopen(time.Now())
 }
 
-// run plays the whole story: the post, the deaths, and long enough after them for everything to
-// end.
-func (w *world) run(t *testing.T) (moments int) {
+// run submits the lead, crashes as planned, and waits until everything has ended. It returns the
+// number of crash points before the first crash.
+func (sim *simulation) run(t *testing.T) (crashPoints int) {
 	t.Helper()
-	defer w.crm.Close()
-	w.live(t)
-	w.mu.Lock()
-	w.moments = 0 // the locks have been asked for by now
-	w.mu.Unlock()
-	w.submit()
-	w.pass()
-	w.mu.Lock()
-	moments = w.moments
-	w.mu.Unlock()
-	for deaths := len(w.dieAt); deaths > 0; deaths-- {
-		w.die()
+	defer sim.crm.Close()
+	sim.start(t)
+	sim.mu.Lock()
+	sim.crashPoints = 0 // the locked fields have been fetched
+	sim.mu.Unlock()
+	sim.submit()
+	sim.await()
+	sim.mu.Lock()
+	crashPoints = sim.crashPoints
+	sim.mu.Unlock()
+	for crashes := len(sim.crashAt); crashes > 0; crashes-- {
+		sim.crash()
 		time.Sleep(time.Second)
-		w.live(t)
-		w.pass()
+		sim.start(t)
+		sim.await()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
-	if err := w.engine.Stop(ctx); err != nil {
+	if err := sim.engine.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	return moments
+	return crashPoints
 }
 
-// notes counts the actions with our note, in all leads.
-func (w *world) notes() int {
+// countNotes counts the actions with our note in all leads.
+func (sim *simulation) countNotes() int {
 	n := 0
-	for _, lead := range w.crm.Leads() {
+	for _, lead := range sim.crm.Leads() {
 		for _, action := range lead.Actions {
 			if action.Fields["note"] == ourNote {
 				n++
@@ -403,11 +403,11 @@ func (w *world) notes() int {
 	return n
 }
 
-// changed lists the fields that were set in the lead that was there.
-func (w *world) changed() []string {
+// changedFields lists the fields of the existing lead that were changed.
+func (sim *simulation) changedFields() []string {
 	names := make(map[string]bool)
-	for _, lead := range w.crm.Leads() {
-		if lead.ID != w.oldID {
+	for _, lead := range sim.crm.Leads() {
+		if lead.ID != sim.existingID {
 			continue
 		}
 		for _, change := range lead.Changes {
@@ -419,83 +419,83 @@ func (w *world) changed() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// updates counts the requests that changed the lead that was there.
-func (w *world) updates() int {
-	for _, lead := range w.crm.Leads() {
-		if lead.ID == w.oldID {
+// countUpdates counts the updates of the existing lead.
+func (sim *simulation) countUpdates() int {
+	for _, lead := range sim.crm.Leads() {
+		if lead.ID == sim.existingID {
 			return len(lead.Changes)
 		}
 	}
 	return 0
 }
 
-// check checks what must hold whatever happened.
-func (w *world) check(t *testing.T) {
+// check checks the invariants of every run.
+func (sim *simulation) check(t *testing.T) {
 	t.Helper()
-	entry, err := w.store.Get(t.Context(), entryID)
+	entry, err := sim.store.Get(t.Context(), entryID)
 	if err != nil {
-		if w.acked {
-			t.Error("the visitor was thanked and the entry is gone")
+		if sim.acknowledged {
+			t.Error("the visitor was thanked but the entry is gone")
 		}
 		return
 	}
 	if entry.State == outbox.Waiting {
-		t.Errorf("it waits still: step %q, %s", entry.Step, entry.Reason)
+		t.Errorf("still waiting: step %q, %s", entry.Step, entry.Reason)
 	}
-	if n := w.notes(); n > 1 {
-		t.Errorf("the action is there %d times", n)
+	if n := sim.countNotes(); n > 1 {
+		t.Errorf("the action was stored %d times", n)
 	}
-	if n := len(w.crm.Leads()); n != 1 {
-		t.Errorf("there are %d leads", n)
+	if n := len(sim.crm.Leads()); n != 1 {
+		t.Errorf("%d leads, want 1", n)
 	}
 	if entry.State == outbox.Delivered {
-		w.checkDelivered(t, entry)
+		sim.checkDelivered(t, entry)
 	}
-	if n := w.updates(); w.way.Policy == UpdateFields && n > 1 && !w.s.badField {
-		t.Errorf("the lead that was there was updated %d times", n)
+	if n := sim.countUpdates(); sim.policy.Policy == UpdateFields && n > 1 && !sim.s.badField {
+		t.Errorf("the existing lead was updated %d times", n)
 	}
-	for _, name := range w.changed() {
-		if !w.mayChange(name) {
-			t.Errorf("%s of the lead that was there was changed", name)
+	for _, name := range sim.changedFields() {
+		if !sim.mayChange(name) {
+			t.Errorf("field %s of the existing lead was changed", name)
 		}
 	}
 }
 
-// checkDelivered: what counts as delivered is in TeleCRM.
-func (w *world) checkDelivered(t *testing.T, entry outbox.Entry) {
+// checkDelivered checks that TeleCRM has stored a delivered lead.
+func (sim *simulation) checkDelivered(t *testing.T, entry outbox.Entry) {
 	t.Helper()
-	if w.way.Policy == IgnoreDuplicate {
+	if sim.policy.Policy == IgnoreDuplicate {
 		return
 	}
-	if !w.way.noActions && w.notes() != 1 {
-		t.Errorf("delivered (%s), and the action is not there", entry.Reason)
+	if !sim.policy.noActions && sim.countNotes() != 1 {
+		t.Errorf("delivered (%s), but the action is missing", entry.Reason)
 	}
-	lead := w.crm.Leads()[0]
-	if w.way.noActions && w.way.Policy == UpdateFields && !w.s.badField && lead.Fields["city"] != "Chennai" {
-		t.Errorf("delivered (%s), and the city is %v", entry.Reason, lead.Fields["city"])
+	lead := sim.crm.Leads()[0]
+	if sim.policy.noActions && sim.policy.Policy == UpdateFields && !sim.s.badField && lead.Fields["city"] != "Chennai" {
+		t.Errorf("delivered (%s), but the city is %v", entry.Reason, lead.Fields["city"])
 	}
 }
 
-func (w *world) mayChange(name string) bool {
-	if w.way.Policy == Upsert {
+func (sim *simulation) mayChange(name string) bool {
+	if sim.policy.Policy == Upsert {
 		return name != "phone"
 	}
-	return w.way.Policy == UpdateFields && slices.Contains(w.way.Fields, name) && name != "source" // which is locked
+	return sim.policy.Policy == UpdateFields && slices.Contains(sim.policy.Fields, name) && name != "source" // it is locked
 }
 
-// Whatever the policy, whatever TeleCRM shows, and at whatever moment the process dies: no action
-// twice, no enquiry lost, no field changed that was not listed.
-func TestKnownPeople(t *testing.T) {
+// Under every policy, in every scenario, and with up to two crashes at any point, no action is
+// stored twice, no lead is lost, and only the listed fields change.
+func TestPoliciesWithCrashes(t *testing.T) {
 	t.Parallel()
-	for wayName, way := range ways() {
-		for name, s := range situations() {
-			t.Run(wayName+"/"+name, func(t *testing.T) {
+	for policyName, policy := range policyCases() {
+		for name, s := range scenarios() {
+			t.Run(policyName+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				moments := play(t, way, s)
-				for first := 1; first <= moments; first++ {
-					play(t, way, s, first)
+				crashPoints := runWithCrashes(t, policy, s)
+				for first := 1; first <= crashPoints; first++ {
+					runWithCrashes(t, policy, s, first)
 					for second := 1; second <= 6; second++ {
-						play(t, way, s, first, second)
+						runWithCrashes(t, policy, s, first, second)
 					}
 				}
 			})
@@ -503,21 +503,21 @@ func TestKnownPeople(t *testing.T) {
 	}
 }
 
-func play(t *testing.T, way way, s situation, dieAt ...int) (moments int) {
+func runWithCrashes(t *testing.T, policy policyCase, s scenario, crashAt ...int) (crashPoints int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, way, s, dieAt...)
-		moments = w.run(t)
-		w.check(t)
+		sim := newSimulation(t, policy, s, crashAt...)
+		crashPoints = sim.run(t)
+		sim.check(t)
 		if t.Failed() {
-			t.Fatalf("dying at %v: %v", dieAt, w.requests)
+			t.Fatalf("crashes at %v: %v", crashAt, sim.requests)
 		}
 	})
-	return moments
+	return crashPoints
 }
 
-// Without a crash, this is what becomes of each, and what TeleCRM is asked.
-func TestWhatBecomesOfKnownPeople(t *testing.T) {
+// Without a crash, each policy sends these requests and settles the entry like this.
+func TestPolicies(t *testing.T) {
 	t.Parallel()
 	const (
 		create = "POST /lead"
@@ -528,12 +528,12 @@ func TestWhatBecomesOfKnownPeople(t *testing.T) {
 	)
 	type want struct {
 		state    outbox.State
-		reason   string // what it holds
+		reason   string // a part of it
 		requests []string
 	}
 	delivered := func(reason string, requests ...string) want { return want{outbox.Delivered, reason, requests} }
 	parked := func(reason string, requests ...string) want { return want{outbox.Parked, reason, requests} }
-	for wayName, byName := range map[string]map[string]want{
+	for policyName, byName := range map[string]map[string]want{
 		"actions": {
 			"new person":        delivered("", create),
 			"id remembered":     delivered("added to the existing lead", create, add),
@@ -580,17 +580,17 @@ func TestWhatBecomesOfKnownPeople(t *testing.T) {
 		},
 	} {
 		for name, want := range byName {
-			t.Run(wayName+"/"+name, func(t *testing.T) {
+			t.Run(policyName+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, ways()[wayName], situations()[name])
-					w.run(t)
-					w.check(t)
-					entry, err := w.store.Get(t.Context(), entryID)
+					sim := newSimulation(t, policyCases()[policyName], scenarios()[name])
+					sim.run(t)
+					sim.check(t)
+					entry, err := sim.store.Get(t.Context(), entryID)
 					if err != nil || entry.State != want.state || !strings.Contains(entry.Reason, want.reason) || want.reason == "" && entry.Reason != "" {
 						t.Errorf("entry is %s: %s, want %s: %s", entry.State, entry.Reason, want.state, want.reason)
 					}
-					asked := slices.DeleteFunc(w.requests, func(r string) bool { return r == "GET /custom-fields" })
+					asked := slices.DeleteFunc(sim.requests, func(r string) bool { return r == "GET /custom-fields" })
 					if !slices.Equal(asked, want.requests) {
 						t.Errorf("requests %v, want %v", asked, want.requests)
 					}
@@ -600,14 +600,14 @@ func TestWhatBecomesOfKnownPeople(t *testing.T) {
 	}
 }
 
-// A visitor whom TeleCRM knows waits for no more than one whom it does not: one answer.
+// The visitor waits for one answer, whether TeleCRM has a lead with the identifier or not.
 func TestKnownPeopleWaitNoLonger(t *testing.T) {
 	t.Parallel()
-	for wayName, way := range ways() {
-		t.Run(wayName, func(t *testing.T) {
+	for policyName, policy := range policyCases() {
+		t.Run(policyName, func(t *testing.T) {
 			t.Parallel()
 			const latency = 200 * time.Millisecond
-			for name, s := range situations() {
+			for name, s := range scenarios() {
 				synctest.Test(t, func(t *testing.T) {
 					configure := s.configure
 					s.configure = func(c *sandbox.Config) {
@@ -616,17 +616,17 @@ func TestKnownPeopleWaitNoLonger(t *testing.T) {
 						}
 						c.Latency = latency
 					}
-					w := newWorld(t, way, s)
-					defer w.crm.Close()
-					w.live(t)
+					sim := newSimulation(t, policy, s)
+					defer sim.crm.Close()
+					sim.start(t)
 					time.Sleep(time.Second)
 					start := time.Now()
-					w.submit()
+					sim.submit()
 					if waited := time.Since(start); waited != latency {
-						t.Errorf("%s: the visitor waited %v, want %v", name, waited, latency)
+						t.Errorf("%s: visitor waited %v, want %v", name, waited, latency)
 					}
 					time.Sleep(time.Hour)
-					if err := w.engine.Stop(context.Background()); err != nil {
+					if err := sim.engine.Stop(context.Background()); err != nil {
 						t.Error(err)
 					}
 				})
@@ -635,18 +635,18 @@ func TestKnownPeopleWaitNoLonger(t *testing.T) {
 	}
 }
 
-// A visitor who posts the same number again is not told by the time whether TeleCRM knew it before
-// the first post, whenever the second comes, and whatever is still to be done about the first.
+// A visitor who submits the same number again always waits the same time, so the time does not tell
+// whether TeleCRM had a lead with it before.
 func TestSecondPostTellsNothing(t *testing.T) {
 	t.Parallel()
 	const latency = 200 * time.Millisecond
 	gaps := []time.Duration{0, time.Millisecond, latency / 2, latency, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, recentWindow, time.Hour}
-	for wayName, way := range ways() {
-		t.Run(wayName, func(t *testing.T) {
+	for policyName, policy := range policyCases() {
+		t.Run(policyName, func(t *testing.T) {
 			t.Parallel()
 			for _, gap := range gaps {
 				waits := make(map[time.Duration][]string)
-				for name, s := range situations() {
+				for name, s := range scenarios() {
 					synctest.Test(t, func(t *testing.T) {
 						configure := s.configure
 						s.configure = func(c *sandbox.Config) {
@@ -655,24 +655,24 @@ func TestSecondPostTellsNothing(t *testing.T) {
 							}
 							c.Latency = latency
 						}
-						w := newWorld(t, way, s)
-						defer w.crm.Close()
-						w.live(t)
+						sim := newSimulation(t, policy, s)
+						defer sim.crm.Close()
+						sim.start(t)
 						time.Sleep(time.Second)
-						w.submit()
+						sim.submit()
 						time.Sleep(gap)
 						start := time.Now()
-						w.submitAs(secondID)
+						sim.submitAs(secondID)
 						waited := time.Since(start)
 						waits[waited] = append(waits[waited], name)
 						time.Sleep(time.Hour)
-						if err := w.engine.Stop(context.Background()); err != nil {
+						if err := sim.engine.Stop(context.Background()); err != nil {
 							t.Error(err)
 						}
 					})
 				}
 				if len(waits) != 1 {
-					t.Errorf("the second post after %v: %v", gap, waits)
+					t.Errorf("second submission after %v: %v", gap, waits)
 				}
 			}
 		})

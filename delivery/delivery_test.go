@@ -19,7 +19,7 @@ const (
 	phoneB = "12015550123"
 )
 
-// inBubble runs the test under a clock that passes only while everything waits.
+// inBubble runs the test in a synctest bubble, whose clock advances only while everything waits.
 func inBubble(t *testing.T, crm *fakeCRM, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -29,7 +29,7 @@ func inBubble(t *testing.T, crm *fakeCRM, test func(r *rig)) {
 	})
 }
 
-func TestLeadIsDeliveredAndItsVisitorTold(t *testing.T) {
+func TestDelivery(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
 		id, outcome := r.submit(phoneA, 3*time.Second)
 		if outcome.State != outbox.Delivered || outcome.LeadID != ok.LeadID {
@@ -42,8 +42,8 @@ func TestLeadIsDeliveredAndItsVisitorTold(t *testing.T) {
 	})
 }
 
-// The visitor waits no longer than the budget; the lead goes on.
-func TestBudget(t *testing.T) {
+// The visitor waits no longer than the budget, and the delivery continues.
+func TestSubmitWaitsWithinBudget(t *testing.T) {
 	slow := &fakeCRM{create: func(_ context.Context, _ int, _ telecrm.Lead) telecrm.Answer {
 		time.Sleep(9 * time.Second)
 		return ok
@@ -62,7 +62,7 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-func TestRetryPlan(t *testing.T) {
+func TestRetryDelays(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down)}, func(r *rig) {
 		start := time.Now()
 		id, _ := r.submit(phoneA, 0)
@@ -78,9 +78,9 @@ func TestRetryPlan(t *testing.T) {
 					want = retryDelays[i-1]
 				}
 			}
-			// A pause of the lane may come on top of a short wait.
+			// A pause of the account may extend a short delay.
 			if wait := took - at; wait < want*84/100 || wait > want*116/100+lastPause*116/100 {
-				r.t.Errorf("attempt %d after another %v, want about %v", i+1, wait, want)
+				r.t.Errorf("attempt %d came %v later, want about %v", i+1, wait, want)
 			}
 			at = took
 		}
@@ -91,8 +91,8 @@ func TestRetryPlan(t *testing.T) {
 	})
 }
 
-// What waits is tried when it is due, across a restart too, and not before.
-func TestRetryIsOnTimeAfterARestart(t *testing.T) {
+// A waiting entry is retried when it is due, after a restart too, and not earlier.
+func TestRestartKeepsRetryTime(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down, ok)}, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
 		synctest.Wait()
@@ -101,7 +101,7 @@ func TestRetryIsOnTimeAfterARestart(t *testing.T) {
 		r.start()
 		synctest.Wait()
 		if len(r.crm.calls()) != 1 {
-			r.t.Fatalf("it was tried before it was due: %v, due %v, now %v", r.crm.calls(), due, time.Now())
+			r.t.Fatalf("retried early: %v, due %v, now %v", r.crm.calls(), due, time.Now())
 		}
 		time.Sleep(time.Until(due) + 3*time.Second)
 		synctest.Wait()
@@ -112,13 +112,13 @@ func TestRetryIsOnTimeAfterARestart(t *testing.T) {
 	})
 }
 
-// An account at fault is held: one word about it, probes that grow rarer, no attempt besides,
-// nothing lost; the first success releases everything.
+// If TeleCRM turns an account away, it is put on hold: one event, probes at growing intervals, no
+// other attempts, and no lead is lost. The first success ends the hold.
 func TestHold(t *testing.T) {
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	crm := &fakeCRM{}
 	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if mended.Load() {
+		if fixed.Load() {
 			return created(ctx, n, lead)
 		}
 		return revoked
@@ -128,7 +128,7 @@ func TestHold(t *testing.T) {
 		for i := range 50 {
 			id, outcome := r.submit(fmt.Sprintf("9181234567%02d", i), 3*time.Second)
 			if i > 0 && outcome.Answer.Verdict == telecrm.Hold {
-				r.t.Error("a visitor waited for a held account")
+				r.t.Error("a visitor waited for an account on hold")
 			}
 			ids = append(ids, id)
 			synctest.Wait()
@@ -137,7 +137,7 @@ func TestHold(t *testing.T) {
 		synctest.Wait()
 		calls := crm.calls()
 		if n := len(calls); n < 12 || n > 20 {
-			r.t.Errorf("%d attempts in two hours of being held", n)
+			r.t.Errorf("%d attempts in two hours on hold", n)
 		}
 		phones := make(map[string]bool)
 		for i, c := range calls {
@@ -150,7 +150,7 @@ func TestHold(t *testing.T) {
 			}
 		}
 		if len(phones) < len(calls)-1 {
-			r.t.Errorf("the probes keep asking with the same lead: %d leads in %d probes", len(phones), len(calls))
+			r.t.Errorf("the probes use too few leads: %d leads in %d probes", len(phones), len(calls))
 		}
 		if s := r.engine.Status()[0]; !s.Held || s.HeldReason == "" {
 			r.t.Errorf("status %+v", s)
@@ -160,7 +160,7 @@ func TestHold(t *testing.T) {
 				r.t.Fatalf("entry %+v", e)
 			}
 		}
-		mended.Store(true)
+		fixed.Store(true)
 		time.Sleep(12 * time.Minute)
 		synctest.Wait()
 		for _, id := range ids {
@@ -168,13 +168,13 @@ func TestHold(t *testing.T) {
 				r.t.Errorf("entry %+v", e)
 			}
 		}
-		if got := r.seen(); !slices.Equal(got, []string{"held default", "resumed default"}) {
+		if got := r.eventLog(); !slices.Equal(got, []string{"held default", "resumed default"}) {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// Answers to what was sent before the token was revoked do not release the account.
+// Answers to requests sent before the hold do not end it.
 func TestLateSuccessDoesNotEndAHold(t *testing.T) {
 	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		switch {
@@ -190,9 +190,9 @@ func TestLateSuccessDoesNotEndAHold(t *testing.T) {
 		for i := range 4 {
 			r.submit(fmt.Sprintf("91812345670%d", i), time.Second)
 		}
-		r.submit(phoneA, 0) // answered late
+		r.submit(phoneA, 0) // its answer is late
 		time.Sleep(10 * time.Millisecond)
-		r.submit(phoneB, 0) // revoked meanwhile
+		r.submit(phoneB, 0) // the token is revoked meanwhile
 		synctest.Wait()
 		for i := range 5 {
 			r.submit(fmt.Sprintf("91812345671%d", i), 0)
@@ -200,15 +200,15 @@ func TestLateSuccessDoesNotEndAHold(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		if n := len(crm.calls()); n != 6 {
-			r.t.Errorf("%d attempts, want 6: the account is held", n)
+			r.t.Errorf("%d attempts, want 6: the account is on hold", n)
 		}
-		if got := r.seen(); !slices.Equal(got, []string{"held default"}) {
+		if got := r.eventLog(); !slices.Equal(got, []string{"held default"}) {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// Another token is tried at once; the same one, reloaded, is not.
+// A new token is tried at once. A reload with the same token is not.
 func TestHoldEndsWithAnotherToken(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(revoked, ok)}, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
@@ -216,7 +216,7 @@ func TestHoldEndsWithAnotherToken(t *testing.T) {
 		r.engine.Configure(r.config)
 		synctest.Wait()
 		if len(r.crm.calls()) != 1 {
-			r.t.Error("a reload that changes nothing is tried at once")
+			r.t.Error("a reload without a change sent a request")
 		}
 		r.config.Accounts[0].Key = "b"
 		r.engine.Configure(r.config)
@@ -227,8 +227,8 @@ func TestHoldEndsWithAnotherToken(t *testing.T) {
 	})
 }
 
-// Nobody of the account is asked earlier than TeleCRM said.
-func TestRetryAfterSlowsTheAccount(t *testing.T) {
+// A Retry-After pauses the whole account.
+func TestRetryAfterPausesAccount(t *testing.T) {
 	busy := telecrm.Answer{Verdict: telecrm.Retry, Status: 429, RetryAfter: 10 * time.Minute}
 	inBubble(t, &fakeCRM{create: answers(busy, ok)}, func(r *rig) {
 		start := time.Now()
@@ -236,7 +236,7 @@ func TestRetryAfterSlowsTheAccount(t *testing.T) {
 		synctest.Wait()
 		_, outcome := r.submit(phoneB, time.Hour)
 		if outcome.State != outbox.Waiting || time.Since(start) != 0 {
-			r.t.Errorf("a visitor waited %v for an account that is to be left alone", time.Since(start))
+			r.t.Errorf("a visitor waited %v for a paused account", time.Since(start))
 		}
 		time.Sleep(11 * time.Minute)
 		synctest.Wait()
@@ -246,14 +246,14 @@ func TestRetryAfterSlowsTheAccount(t *testing.T) {
 		}
 		for _, c := range calls[1:] {
 			if c.at.Sub(start) < 10*time.Minute {
-				r.t.Errorf("asked again after %v", c.at.Sub(start))
+				r.t.Errorf("next request after %v", c.at.Sub(start))
 			}
 		}
 	})
 }
 
-// The pace holds for everything that is sent, and is not forgotten when the configuration changes.
-func TestPace(t *testing.T) {
+// The rate limit applies to every request and survives a change of the configuration.
+func TestRateLimit(t *testing.T) {
 	crm := &fakeCRM{create: created}
 	inBubble(t, crm, func(r *rig) {
 		r.config.Accounts[0].Rate, r.config.Accounts[0].Burst = 2, 3
@@ -275,16 +275,16 @@ func TestPace(t *testing.T) {
 			for j := i + 1; j < len(calls); j++ {
 				window := calls[j].at.Sub(calls[i].at)
 				if allowed := 3 + window.Seconds()*2 + 0.01; float64(j-i+1) > allowed {
-					r.t.Fatalf("%d requests within %v, at most %.1f are allowed", j-i+1, window, allowed)
+					r.t.Fatalf("%d requests within %v, at most %.1f allowed", j-i+1, window, allowed)
 				}
 			}
 		}
 	})
 }
 
-// Leads of one identifier are sent one after the other, others meanwhile; and an account whose CRM
-// is slow holds up no other account.
-func TestSideBySide(t *testing.T) {
+// Leads with the same identifier are sent one after the other, and others at the same time. A slow
+// account does not delay another account.
+func TestConcurrency(t *testing.T) {
 	slow := &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
 		time.Sleep(10 * time.Second)
 		return ok
@@ -317,14 +317,13 @@ func TestSideBySide(t *testing.T) {
 	})
 }
 
-// A restart while an attempt is under way, or an answer that never came, leaves it open whether the
-// lead was created. What TeleCRM shows decides.
+// After a lost answer the lead may exist or not. The search decides.
 func TestAmbiguousAttempts(t *testing.T) {
-	attempt := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble's clock starts
+	attempt := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the start of a bubble's clock
 	row := func(created time.Time) telecrm.FoundLead {
 		return telecrm.FoundLead{ID: "64c1f0aa12bb34cc56dd78ef", Identifier: "+" + phoneA, CreatedOn: created}
 	}
-	stranger := telecrm.FoundLead{ID: "x", Identifier: "+" + phoneB, CreatedOn: attempt}
+	other := telecrm.FoundLead{ID: "x", Identifier: "+" + phoneB, CreatedOn: attempt}
 	for name, test := range map[string]struct {
 		found    func(n int) telecrm.Found
 		state    outbox.State
@@ -337,19 +336,19 @@ func TestAmbiguousAttempts(t *testing.T) {
 			},
 			outbox.Delivered, reasonFoundAgain, 1,
 		},
-		"ours, by a clock that is an hour behind": {
+		"ours, server an hour behind": {
 			func(int) telecrm.Found {
 				return telecrm.Found{Leads: []telecrm.FoundLead{row(attempt.Add(time.Second - time.Hour))}, ServerTime: time.Now().Add(-time.Hour)}
 			},
 			outbox.Delivered, reasonFoundAgain, 1,
 		},
-		"ours, beside a stranger's": {
+		"ours, beside another": {
 			func(int) telecrm.Found {
-				return telecrm.Found{Leads: []telecrm.FoundLead{stranger, row(attempt)}}
+				return telecrm.Found{Leads: []telecrm.FoundLead{other, row(attempt)}}
 			},
 			outbox.Delivered, reasonFoundAgain, 1,
 		},
-		"somebody's from before": {
+		"an older one": {
 			func(int) telecrm.Found {
 				return telecrm.Found{Leads: []telecrm.FoundLead{row(attempt.Add(-time.Minute))}}
 			},
@@ -361,7 +360,7 @@ func TestAmbiguousAttempts(t *testing.T) {
 			},
 			outbox.Parked, reasonSeveral, 1,
 		},
-		"more than shown": {
+		"more than the search shows": {
 			func(int) telecrm.Found {
 				return telecrm.Found{Leads: []telecrm.FoundLead{row(attempt)}, More: true}
 			},
@@ -371,7 +370,7 @@ func TestAmbiguousAttempts(t *testing.T) {
 			func(int) telecrm.Found { return telecrm.Found{Leads: []telecrm.FoundLead{row(time.Time{})}} },
 			outbox.Parked, reasonUndated, 1,
 		},
-		"only at the third look": {
+		"at the third search": {
 			func(n int) telecrm.Found {
 				if n < 3 {
 					return telecrm.Found{}
@@ -381,16 +380,16 @@ func TestAmbiguousAttempts(t *testing.T) {
 			outbox.Delivered, reasonFoundAgain, 3,
 		},
 		"never": {
-			func(int) telecrm.Found { return telecrm.Found{Leads: []telecrm.FoundLead{stranger}} },
+			func(int) telecrm.Found { return telecrm.Found{Leads: []telecrm.FoundLead{other}} },
 			outbox.Parked, reasonNotFound, 7,
 		},
-		"where there is no search": {
+		"search not supported": {
 			func(int) telecrm.Found {
 				return telecrm.Found{Failure: &telecrm.Answer{Verdict: telecrm.Hold, Status: 404}}
 			},
 			outbox.Parked, reasonUnsearchable, 1,
 		},
-		"once the search works": {
+		"after a failed search": {
 			func(n int) telecrm.Found {
 				if n == 1 {
 					return telecrm.Found{Failure: &down}
@@ -421,7 +420,7 @@ func TestCrashDuringAnAttemptIsAmbiguous(t *testing.T) {
 	crm := &fakeCRM{
 		create: func(ctx context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 			if n == 1 {
-				<-ctx.Done() // the process is gone before the answer comes
+				<-ctx.Done() // the process ends before the answer
 				return lost
 			}
 			return duplicate
@@ -435,11 +434,11 @@ func TestCrashDuringAnAttemptIsAmbiguous(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		r.store.fail(errors.New("the process is gone"))
+		r.store.setError(errors.New("the process has crashed"))
 		if err := r.engine.Stop(ctx); err == nil {
-			r.t.Error("Stop did not say that attempts were given up")
+			r.t.Error("Stop returned no error, although it canceled attempts")
 		}
-		r.store.fail(nil)
+		r.store.setError(nil)
 		r.store.reopen(time.Now())
 		r.start()
 		synctest.Wait()
@@ -449,7 +448,7 @@ func TestCrashDuringAnAttemptIsAmbiguous(t *testing.T) {
 	})
 }
 
-// A duplicate that no attempt of ours can have caused is kept for a person.
+// A duplicate without an ambiguous attempt is parked, without a search, and so is a refused lead.
 func TestDuplicateAndRejectedAreParked(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(duplicate, rejected)}, func(r *rig) {
 		for i, want := range []telecrm.Verdict{telecrm.Duplicate, telecrm.Rejected} {
@@ -468,8 +467,8 @@ func TestDuplicateAndRejectedAreParked(t *testing.T) {
 	})
 }
 
-// A CRM that is down is not asked again and again by every lead that waits, no visitor waits for
-// it, and all is delivered once it is back.
+// While TeleCRM is down, waiting leads do not flood it and visitors do not wait for it. When it is
+// back, every lead is delivered.
 func TestOutage(t *testing.T) {
 	var back atomic.Bool
 	crm := &fakeCRM{}
@@ -490,10 +489,10 @@ func TestOutage(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if waited > 10*time.Second {
-			r.t.Errorf("visitors waited %v in all", waited)
+			r.t.Errorf("visitors waited %v in total", waited)
 		}
 		if n := len(crm.calls()); n > 100 {
-			r.t.Errorf("%d requests in ten minutes to a CRM that is down", n)
+			r.t.Errorf("%d requests in ten minutes while TeleCRM was down", n)
 		}
 		back.Store(true)
 		time.Sleep(time.Hour)
@@ -506,8 +505,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// Many attempts that fail together are one failure: a CRM that was away for a moment is asked again
-// soon.
+// Attempts that fail at the same time count as one failure, so after a short outage delivery soon
+// continues.
 func TestShortOutage(t *testing.T) {
 	var away atomic.Bool
 	crm := &fakeCRM{}
@@ -535,7 +534,7 @@ func TestShortOutage(t *testing.T) {
 		calls := crm.calls()
 		i := slices.IndexFunc(calls, func(c call) bool { return c.at.After(back) })
 		if i < 0 || calls[i].at.Sub(back) > 5*time.Second {
-			r.t.Errorf("asked again %v after it was back", calls[i].at.Sub(back))
+			r.t.Errorf("next request %v after the outage", calls[i].at.Sub(back))
 		}
 		if n := len(r.settledAs(outbox.Delivered)); n != 400 {
 			r.t.Errorf("%d leads delivered, want 400", n)
@@ -543,7 +542,7 @@ func TestShortOutage(t *testing.T) {
 	})
 }
 
-// What is due only after every plan was written before the machine's clock was set back.
+// An entry due later than any delay was written before the clock was set back, and is due now.
 func TestClockSetBackBetweenTwoRuns(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down, ok)}, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
@@ -562,7 +561,7 @@ func TestClockSetBackBetweenTwoRuns(t *testing.T) {
 	})
 }
 
-func TestOutboxThatDoesNotWork(t *testing.T) {
+func TestFailingOutbox(t *testing.T) {
 	inBubble(t, &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
 		time.Sleep(time.Second)
 		return ok
@@ -570,13 +569,13 @@ func TestOutboxThatDoesNotWork(t *testing.T) {
 		full := errors.New("no space left on device")
 		id, _ := r.submit(phoneA, 0)
 		synctest.Wait()
-		r.store.fail(full) // after the attempt began
+		r.store.setError(full) // after the attempt has begun
 		_, err := r.engine.Submit(context.Background(), Submission{ID: "x", Account: "default"}, 0)
 		if !errors.Is(err, full) {
 			r.t.Errorf("Submit returned %v", err)
 		}
 		time.Sleep(10 * time.Second)
-		r.store.fail(nil)
+		r.store.setError(nil)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if e := r.entry(id); e.State != outbox.Delivered {
@@ -588,8 +587,8 @@ func TestOutboxThatDoesNotWork(t *testing.T) {
 	})
 }
 
-// A visitor waits only so long for an outbox that is slow, and what it keeps in the end is
-// delivered without a restart.
+// A visitor waits for a slow outbox only until the timeout. If the outbox stores the lead later, it
+// is delivered without a restart.
 func TestSlowOutbox(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
 		r.store.slow = time.Minute
@@ -611,19 +610,19 @@ func TestSlowOutbox(t *testing.T) {
 func TestUnknownAccounts(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
 		if _, err := r.engine.Submit(context.Background(), Submission{ID: "x", Account: "nobody"}, 0); err == nil {
-			r.t.Error("a lead of an account that never was is accepted")
+			r.t.Error("a lead of an unknown account was accepted")
 		}
 		accounts := r.config.Accounts
 		r.config.Accounts = nil
 		r.engine.Configure(r.config)
-		id, _ := r.submit(phoneA, time.Hour) // its form is still being served
+		id, _ := r.submit(phoneA, time.Hour) // its form is still served
 		r.engine.Configure(r.config)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		if len(r.crm.calls()) != 0 {
-			r.t.Error("a lead of an account that is gone was sent")
+			r.t.Error("a lead of a removed account was sent")
 		}
-		if got := r.seen(); !slices.Contains(got, "orphaned default 1") {
+		if got := r.eventLog(); !slices.Contains(got, "orphaned default 1") {
 			r.t.Errorf("events %v", got)
 		}
 		r.config.Accounts = accounts
@@ -646,7 +645,7 @@ func TestRetention(t *testing.T) {
 		time.Sleep(7*24*time.Hour - time.Minute)
 		synctest.Wait()
 		if gone(delivered) {
-			r.t.Error("a delivered lead was removed before its time")
+			r.t.Error("a delivered lead was removed early")
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -656,7 +655,7 @@ func TestRetention(t *testing.T) {
 		time.Sleep(83 * 24 * time.Hour)
 		synctest.Wait()
 		if !gone(parked) {
-			r.t.Error("a parked lead was kept for longer than it should be")
+			r.t.Error("a parked lead was kept too long")
 		}
 	})
 }

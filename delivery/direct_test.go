@@ -14,24 +14,24 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Without an outbox a pace that is used up turns nobody away at once: leads wait for their turn
-// within the visitor's budget, and are then sent ahead of it, within bounds. Operators are told.
-func TestPaceWithoutOutbox(t *testing.T) {
+// Without an outbox, a lead waits for the rate limit within the visitor's budget and is then sent
+// ahead of its turn, up to a bound.
+func TestDirectRateLimit(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		posts, ahead, refused int
 	}{
-		"a burst":                  {5, 0, 0},
-		"as many as the wait does": {6, 0, 0},
-		"a campaign":               {40, 34, 0},
-		"a flood":                  {100, 59, 35},
+		"a burst":         {5, 0, 0},
+		"a burst and one": {6, 0, 0},
+		"a campaign":      {40, 34, 0},
+		"a flood":         {100, 59, 35},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const budget = 3 * time.Second
 				crm := &fakeCRM{create: created}
-				pace := rate.NewLimiter(1, 5) // the default
+				limiter := rate.NewLimiter(1, 5) // the default
 				var mu sync.Mutex
 				ahead, refused := 0, 0
 				var visits sync.WaitGroup
@@ -40,7 +40,7 @@ func TestPaceWithoutOutbox(t *testing.T) {
 						ctx, cancel := context.WithTimeout(t.Context(), budget)
 						defer cancel()
 						begun := time.Now()
-						s, answer := SendOnce(ctx, Account{Client: crm, Identifier: "phone"}, pace, Submission{
+						s, answer := SendOnce(ctx, Account{Client: crm, Identifier: "phone"}, limiter, Submission{
 							Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phoneA}}},
 						}, func() {
 							mu.Lock()
@@ -63,10 +63,10 @@ func TestPaceWithoutOutbox(t *testing.T) {
 				if ahead != test.ahead || refused != test.refused || len(crm.calls()) != test.posts-refused {
 					t.Errorf("%d ahead, %d refused, %d sent; want %d, %d", ahead, refused, len(crm.calls()), test.ahead, test.refused)
 				}
-				// What was used up in advance is made up for.
+				// Requests sent ahead use up later tokens.
 				time.Sleep(time.Duration(ahead+1) * time.Second)
-				if tokens := pace.Tokens(); tokens > 1.5 && ahead > 0 {
-					t.Errorf("the pace has %v to spare", tokens)
+				if tokens := limiter.Tokens(); tokens > 1.5 && ahead > 0 {
+					t.Errorf("%v tokens left", tokens)
 				}
 			})
 		})

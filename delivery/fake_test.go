@@ -13,27 +13,26 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// memory is an outbox that is not durable, for tests of what the engine does with one. The real
-// ones have a conformance test.
+// memory is an outbox in memory. The durable ones have a conformance test of their own.
 type memory struct {
-	mu      sync.Mutex
-	entries map[string]outbox.Entry
-	taken   map[string]bool
-	known   map[string]string // lead ids by account and identifier
-	broken  error             // what every write answers
-	health  error
-	clock   outbox.Clock
-	slow    time.Duration // how long an append takes
-	late    error         // what a slow append ends with
-	landing []func()      // appends under way, which a crash may leave on disk
+	mu        sync.Mutex
+	entries   map[string]outbox.Entry
+	taken     map[string]bool
+	known     map[string]string // lead ids by account and identifier
+	err       error             // of every write
+	health    error
+	clock     outbox.Clock
+	slow      time.Duration // how long an append takes
+	slowErr   error         // of a slow append
+	appending []func()      // appends in flight, which a crash may leave on disk
 }
 
 func newMemory() *memory {
 	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool), known: make(map[string]string)}
 }
 
-// sicken has the outbox say that about itself.
-func (m *memory) sicken(err error) {
+// setHealth sets the health of the outbox.
+func (m *memory) setHealth(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.health = err
@@ -48,8 +47,8 @@ func (m *memory) Clock(context.Context) (outbox.Clock, error) {
 func (m *memory) SetClock(_ context.Context, c outbox.Clock) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.broken != nil {
-		return m.broken
+	if m.err != nil {
+		return m.err
 	}
 	m.clock = c
 	return nil
@@ -61,14 +60,13 @@ func (m *memory) Health() error {
 	return m.health
 }
 
-func (m *memory) fail(err error) {
+func (m *memory) setError(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.broken = err
+	m.err = err
 }
 
-// reopen is what a restart does: attempts that were not settled may have been carried out, and are
-// due.
+// reopen simulates a restart: attempts without a settlement become ambiguous and due.
 func (m *memory) reopen(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,8 +83,8 @@ func (m *memory) reopen(now time.Time) {
 
 func (m *memory) Append(_ context.Context, e outbox.Entry) error {
 	m.mu.Lock()
-	slow, late, landed := m.slow, m.late, false
-	m.landing = append(m.landing, func() { landed = true; _ = m.put(e) })
+	slow, late, landed := m.slow, m.slowErr, false
+	m.appending = append(m.appending, func() { landed = true; _ = m.put(e) })
 	m.mu.Unlock()
 	time.Sleep(slow)
 	m.mu.Lock()
@@ -97,17 +95,17 @@ func (m *memory) Append(_ context.Context, e outbox.Entry) error {
 	return m.put(e)
 }
 
-// stalls has appends take so long from now on, and end so.
-func (m *memory) stalls(takes time.Duration, end error) {
+// setDelay sets the duration and the error of later appends.
+func (m *memory) setDelay(takes time.Duration, end error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.slow, m.late = takes, end
+	m.slow, m.slowErr = takes, end
 }
 
 // put adds an entry.
 func (m *memory) put(e outbox.Entry) error {
-	if m.broken != nil {
-		return m.broken
+	if m.err != nil {
+		return m.err
 	}
 	if _, exists := m.entries[e.ID]; exists {
 		return outbox.ErrExists
@@ -120,11 +118,11 @@ func (m *memory) put(e outbox.Entry) error {
 	return nil
 }
 
-// land leaves the appends under way on disk, for a process that dies now.
-func (m *memory) land() {
+// finishAppends stores the appends in flight, as if the process crashed after writing them.
+func (m *memory) finishAppends() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, put := range m.landing {
+	for _, put := range m.appending {
 		put()
 	}
 }
@@ -143,8 +141,8 @@ func (m *memory) waiting(account string) []outbox.Entry {
 func (m *memory) Take(_ context.Context, account string, due, now time.Time, limit int, busy func(string) bool) ([]outbox.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.broken != nil {
-		return nil, m.broken
+	if m.err != nil {
+		return nil, m.err
 	}
 	var list []outbox.Entry
 	for _, e := range m.waiting(account) {
@@ -178,8 +176,8 @@ func (m *memory) NextDue(_ context.Context, account string) (time.Time, bool, er
 func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.broken != nil {
-		return m.broken
+	if m.err != nil {
+		return m.err
 	}
 	if !m.taken[id] {
 		return outbox.ErrState
@@ -201,8 +199,8 @@ func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error
 func (m *memory) Advance(_ context.Context, id string, p outbox.Progress) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.broken != nil {
-		return m.broken
+	if m.err != nil {
+		return m.err
 	}
 	if !m.taken[id] {
 		return outbox.ErrState
@@ -302,7 +300,7 @@ func (m *memory) List(context.Context, outbox.Filter) ([]outbox.Entry, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// fakeCRM answers by a script and notes what it was asked.
+// fakeCRM gives scripted answers and records the requests.
 type fakeCRM struct {
 	create func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer
 	find   func(n int) telecrm.Found
@@ -310,7 +308,7 @@ type fakeCRM struct {
 	mu       sync.Mutex
 	creates  []call
 	sent     map[string]any // the fields of the last create
-	show     *telecrm.Shown // what a lead is; nil: what was last sent
+	show     *telecrm.Shown // the answer to GetLead; nil: the last create
 	searches []time.Time
 }
 
@@ -337,7 +335,7 @@ func (f *fakeCRM) FindLeads(context.Context, string, []string) telecrm.Found {
 	return f.find(n)
 }
 
-// GetLead shows what was last sent, as if it had been stored, unless the test says otherwise.
+// GetLead shows the fields of the last create, unless the test sets another lead.
 func (f *fakeCRM) GetLead(context.Context, string) telecrm.Shown {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -369,7 +367,7 @@ func created(context.Context, int, telecrm.Lead) telecrm.Answer {
 	return telecrm.Answer{Verdict: telecrm.Created, Status: 201, LeadID: "64c1f0aa12bb34cc56dd78ee"}
 }
 
-// answers gives the answers one after the other, and the last one ever after.
+// answers returns the answers in order, and then repeats the last one.
 func answers(list ...telecrm.Answer) func(context.Context, int, telecrm.Lead) telecrm.Answer {
 	return func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		return list[min(n, len(list))-1]
@@ -385,7 +383,7 @@ var (
 	ok        = created(context.Background(), 0, telecrm.Lead{})
 )
 
-// rig is an engine with an outbox and a CRM.
+// rig is an engine with an outbox and a TeleCRM.
 type rig struct {
 	t      *testing.T
 	store  *memory
@@ -443,7 +441,7 @@ func (r *rig) settledAs(state outbox.State) []outbox.Settlement {
 	return slices.DeleteFunc(slices.Clone(r.settled), func(s outbox.Settlement) bool { return s.State != state })
 }
 
-func (r *rig) seen() []string {
+func (r *rig) eventLog() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)

@@ -10,8 +10,8 @@ import (
 )
 
 // hold is the state of an account on hold. TeleCRM turns the account away, so the lane sends only a
-// probe: one attempt at a time, at growing intervals, until TeleCRM accepts one. Every attempt that
-// was reserved as the probe ends it, whatever the result, so that the next one can begin.
+// probe: one attempt at a time, at growing intervals, until TeleCRM accepts one. A probe ends with
+// its attempt, even if nothing was sent, so that the next one can begin.
 type hold struct {
 	reason  string // empty: the account is not on hold
 	since   time.Time

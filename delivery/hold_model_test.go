@@ -16,27 +16,27 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// end is a way for an attempt under hold to end.
-type end struct {
+// ending is one way in which an attempt during a hold can end.
+type ending struct {
 	name  string
-	entry outbox.Entry // its Step, LeadID, AmbiguousSince and Payload, as they are before
+	entry outbox.Entry // its Step, LeadID, AmbiguousSince and Payload before the attempt
 	crm   script
-	// before runs before the attempt begins, and meanwhile when TeleCRM is first asked.
+	// before runs before the attempt, and meanwhile during its first request.
 	before, meanwhile func(*holdModel)
 }
 
-// script is what TeleCRM answers to the requests of one attempt.
+// script holds TeleCRM's answers to the requests of one attempt.
 type script struct {
 	create, update, append, upsert telecrm.Answer
 	find                           telecrm.Found
 	get                            telecrm.Shown
-	hang                           bool // until the attempt is given up, or long
+	hang                           bool // until the attempt is canceled or times out
 }
 
 var (
 	forbidden = telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusForbidden}
 	unpaid    = telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusPaymentRequired, Code: telecrm.CodeBuyLicense}
-	nowhere   = telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusNotFound}
+	notFound  = telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusNotFound}
 	noMethod  = telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusMethodNotAllowed}
 	missing   = telecrm.Answer{Verdict: telecrm.Missing, Status: http.StatusNotFound, Code: telecrm.CodeLeadNotFound}
 	tooMany   = telecrm.Answer{Verdict: telecrm.Retry, Status: http.StatusTooManyRequests, RetryAfter: 5 * time.Minute}
@@ -46,16 +46,16 @@ var (
 
 const modelNote = "Please call me back"
 
-// well is a TeleCRM that works, and does not know anybody yet.
-var well = script{create: ok, update: done, append: done, upsert: accepted}
+// working is a TeleCRM that works and has no leads.
+var working = script{create: ok, update: done, append: done, upsert: accepted}
 
-// theActions are what the attempts of the model append.
-var theActions = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": modelNote}}}
+// modelActions are the actions of every lead of the model.
+var modelActions = []telecrm.Action{{Type: "1042", Fields: map[string]any{"note": modelNote}}}
 
-// shows is a lead whose timeline has the actions.
-func shows() telecrm.Shown {
+// leadWithActions returns a lead whose timeline shows the actions.
+func leadWithActions() telecrm.Shown {
 	var shown telecrm.Shown
-	for _, action := range theActions {
+	for _, action := range modelActions {
 		shown.Actions = append(shown.Actions, telecrm.ShownAction{
 			Type: action.Type, Fields: action.Fields, CreatedOn: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		})
@@ -63,18 +63,18 @@ func shows() telecrm.Shown {
 	return shown
 }
 
-// ends are the ways for an attempt under hold to end.
-func ends() []end {
+// endings returns all ways in which an attempt during a hold can end.
+func endings() []ending {
 	toAppend := outbox.Entry{Step: stepAppend, LeadID: "64c1"}
 	unsure := outbox.Entry{Step: stepAppend, LeadID: "64c1", AmbiguousSince: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}
 	toUpdate := outbox.Entry{Step: stepUpdate, LeadID: "64c1"}
 	toUpsert := outbox.Entry{Step: stepUpsert}
-	list := []end{
-		{name: "created", crm: well},
+	list := []ending{
+		{name: "created", crm: working},
 		{name: "unreadable", entry: outbox.Entry{Payload: []byte("{")}},
-		{name: "given up", crm: script{hang: true}},
-		{name: "all is there", entry: unsure, crm: script{get: shows()}},
-		{name: "not sure what is there", entry: unsure, crm: script{get: telecrm.Shown{MoreActions: true}}},
+		{name: "timeout", crm: script{hang: true}},
+		{name: "actions found", entry: unsure, crm: script{get: leadWithActions()}},
+		{name: "actions uncertain", entry: unsure, crm: script{get: telecrm.Shown{MoreActions: true}}},
 		{name: "appended", entry: toAppend, crm: script{append: done}},
 		{name: "no Sync token", entry: toAppend, before: func(m *holdModel) { m.reconfigure(func(a *Account) { a.Client = nil }) }},
 		{name: "no Async token", entry: toUpsert, before: func(m *holdModel) { m.reconfigure(func(a *Account) { a.Async = nil }) }},
@@ -87,73 +87,73 @@ func ends() []end {
 		{name: "outcome not recorded", crm: script{create: revoked}, meanwhile: (*holdModel).breakStore},
 		{name: "erased meanwhile", crm: script{create: revoked}, meanwhile: (*holdModel).erase},
 		{name: "resumed meanwhile", crm: script{create: revoked}, meanwhile: func(m *holdModel) { m.resume() }},
-		{name: "resumed meanwhile, and all is there", entry: unsure, crm: script{get: shows()}, meanwhile: func(m *holdModel) { m.resume() }},
-		{name: "account gone meanwhile", crm: script{create: revoked}, meanwhile: (*holdModel).removeAccount},
-		{name: "account gone meanwhile, and all is there", entry: unsure, crm: script{get: shows()}, meanwhile: (*holdModel).removeAccount},
+		{name: "resumed meanwhile, actions found", entry: unsure, crm: script{get: leadWithActions()}, meanwhile: func(m *holdModel) { m.resume() }},
+		{name: "account removed meanwhile", crm: script{create: revoked}, meanwhile: (*holdModel).removeAccount},
+		{name: "account removed meanwhile, actions found", entry: unsure, crm: script{get: leadWithActions()}, meanwhile: (*holdModel).removeAccount},
 		{name: "another token meanwhile", crm: script{create: revoked}, meanwhile: func(m *holdModel) { m.reconfigure(func(a *Account) { a.Key += "+" }) }},
-		{name: "reloaded meanwhile", entry: unsure, crm: script{get: shows()}, meanwhile: func(m *holdModel) { m.reconfigure(func(*Account) {}) }},
+		{name: "reloaded meanwhile", entry: unsure, crm: script{get: leadWithActions()}, meanwhile: func(m *holdModel) { m.reconfigure(func(*Account) {}) }},
 	}
 	for name, answer := range map[string]telecrm.Answer{
-		"401": revoked, "402": unpaid, "403": forbidden, "404": nowhere, "405": noMethod,
+		"401": revoked, "402": unpaid, "403": forbidden, "404": notFound, "405": noMethod,
 		"400": rejected, "429": tooMany, "down": down, "lost": lost,
 	} {
 		failure := answer
 		list = append(list,
-			end{name: "create " + name, crm: script{create: answer}},
-			end{name: "look " + name, entry: unsure, crm: script{get: telecrm.Shown{Failure: &failure}}},
-			end{name: "look, append " + name, entry: unsure, crm: script{append: answer}},
-			end{name: "append " + name, entry: toAppend, crm: script{append: answer}},
-			end{name: "update " + name, entry: toUpdate, crm: script{update: answer, append: done}},
-			end{name: "upsert " + name, entry: toUpsert, crm: script{upsert: answer}},
-			end{name: "search " + name, crm: script{create: duplicate, find: telecrm.Found{Failure: &failure}}},
+			ending{name: "create " + name, crm: script{create: answer}},
+			ending{name: "look " + name, entry: unsure, crm: script{get: telecrm.Shown{Failure: &failure}}},
+			ending{name: "look, append " + name, entry: unsure, crm: script{append: answer}},
+			ending{name: "append " + name, entry: toAppend, crm: script{append: answer}},
+			ending{name: "update " + name, entry: toUpdate, crm: script{update: answer, append: done}},
+			ending{name: "upsert " + name, entry: toUpsert, crm: script{upsert: answer}},
+			ending{name: "search " + name, crm: script{create: duplicate, find: telecrm.Found{Failure: &failure}}},
 		)
 	}
 	for name, s := range map[string]script{
 		"append": {append: missing}, "update": {update: missing}, "look": {get: telecrm.Shown{Failure: &missing}},
 	} {
 		entry := map[string]outbox.Entry{"append": toAppend, "update": toUpdate, "look": unsure}[name]
-		list = append(list, end{name: name + " missing", entry: entry, crm: s})
+		list = append(list, ending{name: name + " missing", entry: entry, crm: s})
 	}
 	return list
 }
 
-// holdModel is an account that TeleCRM turns away, its leads, and what is done to it meanwhile.
+// holdModel is an account that TeleCRM turns away, with scripted leads and events.
 type holdModel struct {
 	*rig
 
-	mu     sync.Mutex
-	ends   map[string]*end // by phone number
-	mended bool
-	asked  map[string]int // requests, by phone number
-	total  int
+	mu      sync.Mutex
+	endings map[string]*ending // by phone number
+	fixed   bool
+	asked   map[string]int // requests, by phone number
+	total   int
 }
 
-// modelClient is the workspace as the attempts at one lead see it.
+// modelClient is the workspace of the model.
 type modelClient struct{ m *holdModel }
 
-// longestRequest is how long a request may take.
-const longestRequest = 10 * time.Second
+// maxRequestTime limits the duration of a request.
+const maxRequestTime = 10 * time.Second
 
-// ask notes a request about the lead with the phone number, and returns what TeleCRM answers.
+// ask records a request for the lead with the phone number and returns its script.
 func (m *holdModel) ask(ctx context.Context, phone string) script {
 	m.mu.Lock()
-	e := m.ends[phone]
+	e := m.endings[phone]
 	m.asked[phone]++
 	m.total++
-	first, mended := m.asked[phone] == 1, m.mended
+	first, fixed := m.asked[phone] == 1, m.fixed
 	m.mu.Unlock()
 	if first && e != nil && e.meanwhile != nil {
 		e.meanwhile(m)
 	}
 	switch {
-	case mended:
-		return well
+	case fixed:
+		return working
 	case e == nil:
 		return script{create: revoked}
 	case e.crm.hang:
 		select {
 		case <-ctx.Done():
-		case <-time.After(longestRequest):
+		case <-time.After(maxRequestTime):
 		}
 		return script{create: lost}
 	}
@@ -204,7 +204,7 @@ func (modelClient) FieldDefinitions(context.Context) telecrm.Definitions {
 
 func newHoldModel(t *testing.T) *holdModel {
 	t.Helper()
-	m := &holdModel{ends: make(map[string]*end), asked: make(map[string]int)}
+	m := &holdModel{endings: make(map[string]*ending), asked: make(map[string]int)}
 	m.rig = newRig(t, &fakeCRM{create: created})
 	m.stop()
 	m.config.Accounts = []Account{m.modelAccount()}
@@ -218,7 +218,7 @@ func (m *holdModel) modelAccount() Account {
 	return account
 }
 
-// reconfigure loads another config, and soon the one before again; a key that was changed stays.
+// reconfigure changes the account until repair restores it. A changed key stays.
 func (m *holdModel) reconfigure(change func(*Account)) {
 	account := m.config.Accounts[0]
 	change(&account)
@@ -234,9 +234,9 @@ func (m *holdModel) removeAccount() {
 	m.engine.Configure(config)
 }
 
-func (m *holdModel) breakStore() { m.store.fail(errors.New("no space left on device")) }
+func (m *holdModel) breakStore() { m.store.setError(errors.New("no space left on device")) }
 
-// erase removes everything that has an attempt in flight.
+// erase removes all entries with an attempt in flight.
 func (m *holdModel) erase() {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
@@ -252,13 +252,13 @@ func (m *holdModel) resume() {
 	}
 }
 
-// mendAround undoes what an end has done around TeleCRM.
-func (m *holdModel) mendAround() {
-	m.store.fail(nil)
+// repair restores the outbox and the configuration.
+func (m *holdModel) repair() {
+	m.store.setError(nil)
 	m.engine.Configure(m.config)
 }
 
-// restart ends the process and starts another.
+// restart crashes the process and starts another.
 func (m *holdModel) restart() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -267,14 +267,14 @@ func (m *holdModel) restart() {
 	m.start()
 }
 
-// add puts a lead into the outbox whose attempt ends like that, due before all others.
-func (m *holdModel) add(n int, e end) (id string) {
+// add adds a lead with this ending to the outbox, due before all others.
+func (m *holdModel) add(n int, e ending) (id string) {
 	m.t.Helper()
 	phone := fmt.Sprintf("9181234560%02d", n)
 	m.mu.Lock()
-	m.ends[phone] = &e
+	m.endings[phone] = &e
 	m.mu.Unlock()
-	job := Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phone, "city": "Pune"}, Actions: theActions}}
+	job := Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": phone, "city": "Pune"}, Actions: modelActions}}
 	if e.entry.Step == stepUpdate {
 		job.OnDuplicate = OnDuplicate{Policy: UpdateFields, Fields: []string{"city"}}
 	}
@@ -296,26 +296,26 @@ func (m *holdModel) add(n int, e end) (id string) {
 	entry.DueAt = time.Date(1999, 12, 31, 0, 0, n, 0, time.UTC)
 	m.store.mu.Lock()
 	m.store.entries[entry.ID] = entry
-	m.store.known["default "+phone] = "" // which nobody remembers
+	m.store.known["default "+phone] = "" // not remembered
 	m.store.mu.Unlock()
 	return entry.ID
 }
 
-// begun reports whether an attempt at the entry has begun, or it is gone.
+// begun reports whether an attempt at the entry has begun. It returns true if the entry is gone.
 func (m *holdModel) begun(id string) bool {
 	e, err := m.store.Get(context.Background(), id)
 	return err != nil || !e.BegunAt.IsZero()
 }
 
-// longestSilence is how long a held account may go without a probe: the longest wait, and what
-// TeleCRM has asked for.
-const longestSilence = lastProbe*(100+15)/100 + 5*time.Minute
+// maxProbeGap limits the time between two probes: the longest interval with jitter, and a
+// Retry-After.
+const maxProbeGap = lastProbe*(100+15)/100 + 5*time.Minute
 
-// play has one attempt after the other end under hold, then TeleCRM mended, and expects every lead
-// to be settled.
-func (m *holdModel) play(resume bool, sequence ...end) {
+// run makes attempts with the given endings during a hold, then fixes TeleCRM, and expects every
+// lead to be settled.
+func (m *holdModel) run(resume bool, sequence ...ending) {
 	m.t.Helper()
-	m.submit("918123456999", 0) // which is turned away
+	m.submit("918123456999", 0) // it is turned away
 	synctest.Wait()
 	for n, e := range sequence {
 		id := m.add(n, e)
@@ -323,8 +323,8 @@ func (m *holdModel) play(resume bool, sequence ...end) {
 			e.before(m)
 		}
 		for start := time.Now(); !m.begun(id); time.Sleep(time.Second) {
-			if time.Since(start) > longestSilence {
-				m.t.Errorf("no probe in %v", longestSilence)
+			if time.Since(start) > maxProbeGap {
+				m.t.Errorf("no probe in %v", maxProbeGap)
 				return
 			}
 		}
@@ -332,48 +332,48 @@ func (m *holdModel) play(resume bool, sequence ...end) {
 		if e.crm.hang {
 			m.restart()
 		}
-		m.mendAround()
+		m.repair()
 		synctest.Wait()
 	}
 	m.mu.Lock()
-	m.mended = true
+	m.fixed = true
 	before := m.total
 	m.mu.Unlock()
 	if resume {
 		m.checkResume(before)
 	}
-	time.Sleep(longestSilence + 30*time.Minute) // and for those that failed on their own
+	time.Sleep(maxProbeGap + 30*time.Minute) // for leads that are retried
 	synctest.Wait()
 	m.checkSettled()
-	// If all that waited were erased, this one is the probe.
+	// If all waiting leads were erased, this one is the probe.
 	id, _ := m.submit("918123456998", 0)
 	time.Sleep(time.Second)
 	synctest.Wait()
 	if e := m.entry(id); e.State != outbox.Delivered {
-		m.t.Errorf("the account is mended, and a new lead is %s: %s", e.State, e.Reason)
+		m.t.Errorf("TeleCRM is fixed, but a new lead is %s: %s", e.State, e.Reason)
 	}
 }
 
-// checkResume resumes the account, and expects TeleCRM to be asked at once if it was held and
-// anything waits.
+// checkResume resumes the account and expects a request at once if it was on hold and has waiting
+// leads.
 func (m *holdModel) checkResume(before int) {
 	m.t.Helper()
 	status := m.engine.Status()[0]
-	waiting := m.waits()
+	waiting := m.countWaiting()
 	m.resume()
 	if status.UnderWay > 0 {
-		time.Sleep(longestRequest + time.Second) // the next probe follows the one in flight
+		time.Sleep(maxRequestTime + time.Second) // the next probe follows the one in flight
 	}
 	synctest.Wait()
 	m.mu.Lock()
 	asked := m.total - before
 	m.mu.Unlock()
 	if status.Held && waiting > 0 && asked == 0 {
-		m.t.Errorf("resumed, with %d leads waiting, and TeleCRM was not asked", waiting)
+		m.t.Errorf("resumed with %d leads waiting, but no request was sent", waiting)
 	}
 }
 
-func (m *holdModel) waits() int {
+func (m *holdModel) countWaiting() int {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
 	return len(m.store.waiting("default"))
@@ -385,21 +385,21 @@ func (m *holdModel) checkSettled() {
 	defer m.store.mu.Unlock()
 	for _, e := range m.store.entries {
 		if e.State == outbox.Waiting {
-			m.t.Errorf("lead %s waits still: %s", e.ID, e.Reason)
+			m.t.Errorf("lead %s is still waiting: %s", e.ID, e.Reason)
 		}
 	}
 }
 
-// However an attempt under hold ends, and another after it: the account is probed again, a
-// resumption probes at once, and everything is delivered or parked once TeleCRM is mended.
+// However two attempts in a row end during a hold, the account is probed again, Resume sends a
+// probe at once, and every lead is delivered or parked after TeleCRM is fixed.
 func TestHoldOutlivesNoEnd(t *testing.T) {
 	t.Parallel()
-	all := ends()
+	all := endings()
 	for _, first := range all {
 		t.Run(first.name, func(t *testing.T) {
 			t.Parallel()
 			for i := range len(all) + 1 {
-				sequence := []end{first}
+				sequence := []ending{first}
 				if i < len(all) {
 					sequence = append(sequence, all[i])
 				}
@@ -407,7 +407,7 @@ func TestHoldOutlivesNoEnd(t *testing.T) {
 					t.Run(fmt.Sprintf("%s, resumed %t", sequence[len(sequence)-1].name, resume), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
 							m := newHoldModel(t)
-							m.play(resume, sequence...)
+							m.run(resume, sequence...)
 							m.stop()
 						})
 					})
@@ -417,24 +417,24 @@ func TestHoldOutlivesNoEnd(t *testing.T) {
 	}
 }
 
-// A lead that is to be looked at while nothing of TeleCRM can be reached is not parked for that: it
-// waits, as all others do.
-func TestLookWhileNothingIsReached(t *testing.T) {
+// If TeleCRM turns every request away, a lead whose next step reads the existing lead waits like
+// all others and is not parked.
+func TestUnreadableLeadWhileAccountFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newHoldModel(t)
 		defer m.stop()
 		unsure := outbox.Entry{Step: stepAppend, LeadID: "64c1", AmbiguousSince: time.Now()}
-		gone := nowhere
-		id := m.add(0, end{entry: unsure, crm: script{get: telecrm.Shown{Failure: &gone}}})
+		gone := notFound
+		id := m.add(0, ending{entry: unsure, crm: script{get: telecrm.Shown{Failure: &gone}}})
 		m.engine.Configure(m.config)
 		synctest.Wait()
 		if e := m.entry(id); e.State != outbox.Waiting || !m.engine.Status()[0].Held {
 			t.Errorf("the lead is %s (%s), status %+v", e.State, e.Reason, m.engine.Status())
 		}
 		m.mu.Lock()
-		m.mended = true
+		m.fixed = true
 		m.mu.Unlock()
-		time.Sleep(longestSilence)
+		time.Sleep(maxProbeGap)
 		if e := m.entry(id); e.State != outbox.Delivered {
 			t.Errorf("the lead is %s: %s", e.State, e.Reason)
 		}

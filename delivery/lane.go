@@ -11,8 +11,8 @@ import (
 )
 
 // lane schedules the attempts of one account. Its loop sleeps until an entry is due and a slot is
-// free, takes a batch of entries from the outbox, and starts an attempt at each. Whatever changes
-// that earlier signals the loop.
+// free, takes a batch of entries from the outbox, and starts an attempt at each. A new entry, the
+// end of an attempt or another configuration wakes it earlier.
 type lane struct {
 	name    string
 	engine  *Engine

@@ -8,9 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// While the outbox's disk is full, what was delivered makes room for what was not; what was parked
-// stays.
-func TestFullOutboxKeepsNothingDelivered(t *testing.T) {
+// While the outbox's disk is full, delivered entries are removed to make room. Parked entries stay.
+func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &fakeCRM{create: answers(ok, rejected, ok)})
@@ -21,18 +20,18 @@ func TestFullOutboxKeepsNothingDelivered(t *testing.T) {
 		synctest.Wait()
 		wantStates(t, r, outbox.Delivered, outbox.Parked)
 
-		r.store.sicken(outbox.ErrFull)
+		r.store.setHealth(outbox.ErrFull)
 		time.Sleep(time.Second)
 		r.submit("918123456783", time.Minute)
 		time.Sleep(time.Second)
 		r.submit("918123456784", time.Minute)
 		synctest.Wait()
-		// What was delivered last is not older than the removal.
+		// The last delivered entry is not older than the removal.
 		wantStates(t, r, outbox.Parked, outbox.Delivered)
 	})
 }
 
-// wantStates checks the states of what the outbox holds, in the order of ids.
+// wantStates checks the states of all entries, in any order.
 func wantStates(t *testing.T, r *rig, want ...outbox.State) {
 	t.Helper()
 	counts := make(map[outbox.State]int)
@@ -46,7 +45,7 @@ func wantStates(t *testing.T, r *rig, want ...outbox.State) {
 	}
 	for state, missing := range counts {
 		if missing != 0 {
-			t.Errorf("%d entries too few are %s", missing, state)
+			t.Errorf("%d entries missing as %s", missing, state)
 		}
 	}
 }

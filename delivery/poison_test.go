@@ -14,26 +14,25 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// poison are the phone numbers of leads that a firewall before TeleCRM turns away.
-const poison = "9112345600"
+// poisonPrefix is the prefix of phone numbers that a firewall in front of TeleCRM turns away.
+const poisonPrefix = "9112345600"
 
-// turnsAway is a TeleCRM that gives the answer to the poison leads alone.
-func turnsAway(answer telecrm.Answer) *fakeCRM {
+// poisonCRM returns a TeleCRM that gives the answer to poison leads and accepts others.
+func poisonCRM(answer telecrm.Answer) *fakeCRM {
 	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if strings.HasPrefix(phoneOf(lead), poison) {
+		if strings.HasPrefix(phoneOf(lead), poisonPrefix) {
 			return answer
 		}
 		return created(ctx, n, lead)
 	}}
 }
 
-// A lead that is turned away while others pass is parked with the reason, and holds the account
-// once.
-func TestOneLeadTurnedAway(t *testing.T) {
-	for name, answer := range map[string]telecrm.Answer{"403": forbidden, "404": nowhere, "405": noMethod} {
+// A poison lead is parked with the reason, and puts the account on hold once.
+func TestOnePoisonLead(t *testing.T) {
+	for name, answer := range map[string]telecrm.Answer{"403": forbidden, "404": notFound, "405": noMethod} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, turnsAway(answer), func(r *rig) {
-				bad, _ := r.submit(poison+"01", 0)
+			inBubble(t, poisonCRM(answer), func(r *rig) {
+				bad, _ := r.submit(poisonPrefix+"01", 0)
 				var honest []string
 				for i := range 120 {
 					time.Sleep(5 * time.Second)
@@ -42,12 +41,12 @@ func TestOneLeadTurnedAway(t *testing.T) {
 				}
 				synctest.Wait()
 				if e := r.entry(bad); e.State != outbox.Parked || !strings.Contains(e.Reason, "HTTP "+name) || !strings.HasPrefix(e.Reason, reasonPoison) {
-					r.t.Errorf("the lead that is turned away is %s: %s", e.State, e.Reason)
+					r.t.Errorf("the poison lead is %s: %s", e.State, e.Reason)
 				}
 				if wait := r.longestWait(honest); wait > 15*time.Second {
 					r.t.Errorf("another lead waited %v", wait)
 				}
-				if got := r.seen(); !slices.Equal(got, []string{"held default", "resumed default"}) {
+				if got := r.eventLog(); !slices.Equal(got, []string{"held default", "resumed default"}) {
 					r.t.Errorf("events %v", got)
 				}
 			})
@@ -55,13 +54,13 @@ func TestOneLeadTurnedAway(t *testing.T) {
 	}
 }
 
-// longestWait is how long one of the leads waited for its delivery at most.
+// longestWait returns the longest time between submission and delivery of the leads.
 func (r *rig) longestWait(ids []string) (longest time.Duration) {
 	r.t.Helper()
 	for _, id := range ids {
 		e := r.entry(id)
 		if e.State != outbox.Delivered {
-			r.t.Errorf("a lead that TeleCRM takes is %s: %s", e.State, e.Reason)
+			r.t.Errorf("another lead is %s: %s", e.State, e.Reason)
 			continue
 		}
 		longest = max(longest, e.SettledAt.Sub(e.CreatedAt))
@@ -69,13 +68,12 @@ func (r *rig) longestWait(ids []string) (longest time.Duration) {
 	return longest
 }
 
-// Six leads that are turned away keep another back for minutes, not for as long as the probes of an
-// account at fault take, and all six are parked.
-func TestSixLeadsTurnedAway(t *testing.T) {
-	inBubble(t, turnsAway(forbidden), func(r *rig) {
+// Six poison leads delay another lead for minutes, and all six are parked.
+func TestSixPoisonLeads(t *testing.T) {
+	inBubble(t, poisonCRM(forbidden), func(r *rig) {
 		var bad []string
 		for i := range 6 {
-			id, _ := r.submit(fmt.Sprintf("%s%02d", poison, i), 0)
+			id, _ := r.submit(fmt.Sprintf("%s%02d", poisonPrefix, i), 0)
 			bad = append(bad, id)
 			time.Sleep(time.Second)
 		}
@@ -89,24 +87,24 @@ func TestSixLeadsTurnedAway(t *testing.T) {
 		}
 		for _, id := range bad {
 			if e := r.entry(id); e.State != outbox.Parked {
-				r.t.Errorf("a lead that is turned away is %s: %s", e.State, e.Reason)
+				r.t.Errorf("a poison lead is %s: %s", e.State, e.Reason)
 			}
 		}
-		if got := r.seen(); len(got) != 2 {
+		if got := r.eventLog(); len(got) != 2 {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// Leads that are turned away and wait alone, for an hour, do not keep those back that come then,
-// and neither does another of their kind.
-func TestLeadTurnedAwayAlone(t *testing.T) {
-	inBubble(t, turnsAway(forbidden), func(r *rig) {
+// Poison leads that have been waiting alone for an hour do not delay new leads, and neither do new
+// poison leads.
+func TestPoisonLeadsAlone(t *testing.T) {
+	inBubble(t, poisonCRM(forbidden), func(r *rig) {
 		var good []string
 		for round := range 3 {
-			r.submit(fmt.Sprintf("%s%02d", poison, 2*round), 0)
+			r.submit(fmt.Sprintf("%s%02d", poisonPrefix, 2*round), 0)
 			time.Sleep(time.Hour)
-			r.submit(fmt.Sprintf("%s%02d", poison, 2*round+1), 0)
+			r.submit(fmt.Sprintf("%s%02d", poisonPrefix, 2*round+1), 0)
 			time.Sleep(time.Minute)
 			id, _ := r.submit(fmt.Sprintf("91812345678%d", round), 0)
 			good = append(good, id)
@@ -122,25 +120,25 @@ func TestLeadTurnedAwayAlone(t *testing.T) {
 	})
 }
 
-// A probe takes a lead that has not failed, though it came later.
+// A probe prefers a lead that has not failed, even if it is newer.
 func TestProbePrefersAnotherLead(t *testing.T) {
-	inBubble(t, turnsAway(forbidden), func(r *rig) {
-		r.submit(poison+"01", 0)
+	inBubble(t, poisonCRM(forbidden), func(r *rig) {
+		r.submit(poisonPrefix+"01", 0)
 		time.Sleep(time.Second)
 		good, _ := r.submit(phoneA, 0)
 		r.resume("default", true)
 		if e := r.entry(good); e.State != outbox.Delivered {
-			r.t.Errorf("resumed, and the probe was not the lead that had not failed: %+v", e)
+			r.t.Errorf("resumed, but the probe was a lead that had failed: %+v", e)
 		}
 	})
 }
 
-// While no other lead passes it is the account that is at fault, however often a lead fails.
-func TestAllLeadsTurnedAway(t *testing.T) {
-	inBubble(t, turnsAway(forbidden), func(r *rig) {
+// Without an accepted lead the account stays on hold, however often the leads fail.
+func TestHoldWithoutOtherLeads(t *testing.T) {
+	inBubble(t, poisonCRM(forbidden), func(r *rig) {
 		var ids []string
 		for i := range 3 {
-			id, _ := r.submit(fmt.Sprintf("%s%02d", poison, i), 0)
+			id, _ := r.submit(fmt.Sprintf("%s%02d", poisonPrefix, i), 0)
 			ids = append(ids, id)
 		}
 		time.Sleep(24 * time.Hour)
@@ -150,24 +148,24 @@ func TestAllLeadsTurnedAway(t *testing.T) {
 				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
 			}
 		}
-		if got := r.seen(); !slices.Equal(got, []string{"held default"}) {
+		if got := r.eventLog(); !slices.Equal(got, []string{"held default"}) {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// A token that does not work for a few leads alone, as that of the Async API may not, holds nobody
-// else up for long, and those leads wait for it.
+// If one of two tokens does not work, only the leads that need it wait, and others are hardly
+// delayed.
 func TestOneTokenRevoked(t *testing.T) {
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if strings.HasPrefix(phoneOf(lead), poison) {
+		if strings.HasPrefix(phoneOf(lead), poisonPrefix) {
 			return duplicate
 		}
 		return created(ctx, n, lead)
 	}}
 	upsert := asyncFunc(func() telecrm.Answer {
-		if mended.Load() {
+		if fixed.Load() {
 			return accepted
 		}
 		return revoked
@@ -175,7 +173,7 @@ func TestOneTokenRevoked(t *testing.T) {
 	inBubble(t, crm, func(r *rig) {
 		r.config.Accounts[0].Async = upsert
 		r.engine.Configure(r.config)
-		known := r.submitJob(Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": poison + "01"}}, OnDuplicate: OnDuplicate{Policy: Upsert}})
+		known := r.submitJob(Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": poisonPrefix + "01"}}, OnDuplicate: OnDuplicate{Policy: Upsert}})
 		var others []string
 		for i := range 360 {
 			time.Sleep(10 * time.Second)
@@ -186,17 +184,17 @@ func TestOneTokenRevoked(t *testing.T) {
 		if wait := r.longestWait(others); wait > 75*time.Second {
 			r.t.Errorf("another lead waited %v", wait)
 		}
-		if got := r.seen(); !slices.Equal(got, []string{"held default", "resumed default"}) {
+		if got := r.eventLog(); !slices.Equal(got, []string{"held default", "resumed default"}) {
 			r.t.Errorf("events %v", got)
 		}
 		if e := r.entry(known); e.State != outbox.Waiting {
 			r.t.Errorf("the lead that needs the token is %s: %s", e.State, e.Reason)
 		}
-		mended.Store(true)
-		time.Sleep(3 * time.Hour) // in which it is due
+		fixed.Store(true)
+		time.Sleep(3 * time.Hour) // until it is due
 		synctest.Wait()
 		if e := r.entry(known); e.State != outbox.Delivered {
-			r.t.Errorf("the token works again, and the lead is %s: %s", e.State, e.Reason)
+			r.t.Errorf("the token works again, but the lead is %s: %s", e.State, e.Reason)
 		}
 	})
 }

@@ -14,23 +14,23 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusing is a TeleCRM whose workspace has got another identifier: it refuses every lead until
-// mended.
-func refusing(mended *atomic.Bool) *fakeCRM {
+// refusingCRM returns a TeleCRM whose workspace has another identifier: it refuses every lead until
+// it is fixed.
+func refusingCRM(fixed *atomic.Bool) *fakeCRM {
 	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if mended.Load() {
+		if fixed.Load() {
 			return created(ctx, n, lead)
 		}
 		return rejected
 	}}
 }
 
-// One refusal after the other, of different people's leads and in the same way, is the account's:
-// no more than one visitor is told to correct anything, nothing stays parked, and everything is
-// delivered once it is mended.
+// If TeleCRM refuses the leads of different people for the same reason, the account is at fault: at
+// most one visitor is asked to correct a lead, no lead stays parked, and every lead is delivered
+// after TeleCRM is fixed.
 func TestEveryLeadRefused(t *testing.T) {
-	var mended atomic.Bool
-	inBubble(t, refusing(&mended), func(r *rig) {
+	var fixed atomic.Bool
+	inBubble(t, refusingCRM(&fixed), func(r *rig) {
 		var ids []string
 		blamed := 0
 		for i := range 60 {
@@ -42,9 +42,9 @@ func TestEveryLeadRefused(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		synctest.Wait()
-		r.t.Logf("%d of %d visitors were told to correct something; %d requests", blamed, len(ids), len(r.crm.calls()))
+		r.t.Logf("%d of %d visitors were asked to correct their lead; %d requests", blamed, len(ids), len(r.crm.calls()))
 		if blamed > 1 {
-			r.t.Errorf("%d visitors were told to correct something", blamed)
+			r.t.Errorf("%d visitors were asked to correct their lead", blamed)
 		}
 		for _, id := range ids {
 			if e := r.entry(id); e.State != outbox.Waiting {
@@ -54,7 +54,7 @@ func TestEveryLeadRefused(t *testing.T) {
 		if s := r.engine.Status()[0]; !s.Held || !strings.Contains(s.HeldReason, "HTTP 400 INVALID_LEAD") {
 			r.t.Errorf("status %+v", s)
 		}
-		mended.Store(true)
+		fixed.Store(true)
 		time.Sleep(12 * time.Minute)
 		synctest.Wait()
 		for _, id := range ids {
@@ -62,17 +62,17 @@ func TestEveryLeadRefused(t *testing.T) {
 				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
 			}
 		}
-		if got := r.seen(); !slices.Equal(got, []string{"held default", "resumed default"}) {
+		if got := r.eventLog(); !slices.Equal(got, []string{"held default", "resumed default"}) {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// All together, before any of them is recorded.
+// The same holds if all leads are refused before any of them is recorded.
 func TestEveryLeadRefusedAtOnce(t *testing.T) {
-	var mended atomic.Bool
-	mended.Store(true)
-	crm := refusing(&mended)
+	var fixed atomic.Bool
+	fixed.Store(true)
+	crm := refusingCRM(&fixed)
 	answer := crm.create
 	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		time.Sleep(time.Second)
@@ -82,7 +82,7 @@ func TestEveryLeadRefusedAtOnce(t *testing.T) {
 		for i := range 20 { // opens the window
 			r.submit(fmt.Sprintf("9181234566%02d", i), time.Hour)
 		}
-		mended.Store(false)
+		fixed.Store(false)
 		var ids []string
 		for i := range 20 {
 			id, _ := r.submit(fmt.Sprintf("9181234567%02d", i), 0)
@@ -95,7 +95,7 @@ func TestEveryLeadRefusedAtOnce(t *testing.T) {
 				r.t.Errorf("a lead is %s: %s", e.State, e.Reason)
 			}
 		}
-		mended.Store(true)
+		fixed.Store(true)
 		r.resume("default", true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -107,20 +107,20 @@ func TestEveryLeadRefusedAtOnce(t *testing.T) {
 	})
 }
 
-// Leads that are refused for what is in them are parked, and their visitors told, as long as others
-// are taken; even if several follow each other.
+// While TeleCRM accepts other leads, refused leads are parked and their visitors are asked to
+// correct them, even if several follow each other.
 func TestSomeLeadsRefused(t *testing.T) {
-	crm := turnsAway(rejected)
+	crm := poisonCRM(rejected)
 	inBubble(t, crm, func(r *rig) {
 		var bad, good []string
 		blamed := 0
 		for i := range 50 {
 			phone := fmt.Sprintf("918123456%03d", i)
 			if refused := i%10 < 5; refused {
-				phone = fmt.Sprintf("%s%02d", poison, i)
+				phone = fmt.Sprintf("%s%02d", poisonPrefix, i)
 			}
 			id, outcome := r.submit(phone, 3*time.Second)
-			if strings.HasPrefix(phone, poison) {
+			if strings.HasPrefix(phone, poisonPrefix) {
 				bad = append(bad, id)
 			} else {
 				good = append(good, id)
@@ -134,21 +134,21 @@ func TestSomeLeadsRefused(t *testing.T) {
 		synctest.Wait()
 		for _, id := range bad {
 			if e := r.entry(id); e.State != outbox.Parked || e.Reason != rejected.Reason() {
-				r.t.Errorf("a lead that is refused is %s: %s", e.State, e.Reason)
+				r.t.Errorf("a refused lead is %s: %s", e.State, e.Reason)
 			}
 		}
-		r.t.Logf("%d visitors were told what to correct", blamed)
+		r.t.Logf("%d visitors were asked to correct their lead", blamed)
 		if wait := r.longestWait(good); wait > time.Minute {
 			r.t.Errorf("another lead waited %v", wait)
 		}
 		if blamed == 0 {
-			r.t.Error("no visitor was told what to correct")
+			r.t.Error("no visitor was asked to correct their lead")
 		}
 	})
 }
 
-// One person whose number is refused, however often, is not the account's fault. They are asked to
-// correct it each time, unless the same number came a moment before: then nobody waits.
+// Refusals of one person do not put the account on hold. The person is asked each time to correct
+// the number, unless it was submitted recently.
 func TestOnePersonRefused(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(rejected)}, func(r *rig) {
 		for range 10 {
@@ -164,15 +164,15 @@ func TestOnePersonRefused(t *testing.T) {
 	})
 }
 
-// A form of which every lead is refused, beside another whose leads are taken, blames nobody from
-// the second visitor on, and holds nothing up.
+// If every lead of one form is refused and those of another are accepted, at most one visitor is
+// asked to correct a lead, and nothing is put on hold.
 func TestOneFormRefused(t *testing.T) {
-	inBubble(t, turnsAway(rejected), func(r *rig) {
+	inBubble(t, poisonCRM(rejected), func(r *rig) {
 		blamed := 0
 		for i := range 20 {
 			outcome, err := r.engine.Submit(context.Background(), Submission{
 				ID: fmt.Sprintf("01900000-0000-7000-9000-%012d", i), Account: "default", Form: "callback",
-				Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": fmt.Sprintf("%s%02d", poison, i)}}},
+				Job: Job{Lead: telecrm.Lead{Fields: map[string]any{"phone": fmt.Sprintf("%s%02d", poisonPrefix, i)}}},
 			}, 3*time.Second)
 			if err != nil {
 				r.t.Fatal(err)
@@ -187,18 +187,18 @@ func TestOneFormRefused(t *testing.T) {
 			synctest.Wait()
 		}
 		if blamed > 1 {
-			r.t.Errorf("%d visitors were told to correct something", blamed)
+			r.t.Errorf("%d visitors were asked to correct their lead", blamed)
 		}
-		if got := r.seen(); len(got) != 0 {
+		if got := r.eventLog(); len(got) != 0 {
 			r.t.Errorf("events %v", got)
 		}
 	})
 }
 
-// Another identifier in the config is tried at once.
+// A new identifier in the configuration is tried at once.
 func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
-	var mended atomic.Bool
-	inBubble(t, refusing(&mended), func(r *rig) {
+	var fixed atomic.Bool
+	inBubble(t, refusingCRM(&fixed), func(r *rig) {
 		for i := range refusalStreak {
 			r.submit(fmt.Sprintf("9181234567%02d", i), 0)
 			synctest.Wait()
@@ -206,7 +206,7 @@ func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
 		if s := r.engine.Status()[0]; !s.Held {
 			r.t.Fatalf("status %+v", s)
 		}
-		mended.Store(true)
+		fixed.Store(true)
 		r.config.Accounts[0].Identifier = "email"
 		r.engine.Configure(r.config)
 		synctest.Wait()

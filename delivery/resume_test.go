@@ -12,8 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// A held account that is resumed is probed at once, and everything follows when that works; when it
-// does not, the probes begin anew.
+// Resume sends a probe at once. If it fails, the intervals start over; if it succeeds, everything
+// is delivered.
 func TestResumeHeldAccount(t *testing.T) {
 	crm := &fakeCRM{}
 	crm.create = answers(revoked, revoked, revoked, revoked, ok)
@@ -21,7 +21,7 @@ func TestResumeHeldAccount(t *testing.T) {
 		for i := range 5 {
 			r.submit(fmt.Sprintf("9181234567%02d", i), 0)
 		}
-		time.Sleep(75 * time.Second) // the probes have grown rarer
+		time.Sleep(75 * time.Second) // the intervals have grown
 		synctest.Wait()
 		before := len(crm.calls())
 		for range 4 - before {
@@ -29,23 +29,23 @@ func TestResumeHeldAccount(t *testing.T) {
 		}
 		calls := crm.calls()
 		if len(calls) != 4 {
-			r.t.Fatalf("%d attempts after %d and as many resumptions", len(calls), before)
+			r.t.Fatalf("%d attempts, want one per Resume after the first %d", len(calls), before)
 		}
 		start := time.Now()
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
 		calls = crm.calls()
 		if len(calls) != 4+5 {
-			r.t.Fatalf("%d attempts; the shortest wait between probes was to follow", len(calls))
+			r.t.Fatalf("%d attempts, want 9", len(calls))
 		}
 		if wait := calls[4].at.Sub(start); wait < 50*time.Second || wait > 70*time.Second {
-			r.t.Errorf("the probe after a resumption that failed came after %v", wait)
+			r.t.Errorf("the probe after a failed Resume came after %v", wait)
 		}
 		r.resume("default", false)
 	})
 }
 
-// resume resumes the account, and expects that to have been of use or not.
+// resume resumes the account and checks whether that was necessary.
 func (r *rig) resume(account string, want bool) {
 	r.t.Helper()
 	got, err := r.engine.Resume(account)
@@ -65,7 +65,7 @@ func TestResumePausedAccount(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if n := len(crm.calls()); n != 1 {
-			r.t.Fatalf("%d attempts while TeleCRM is to be left alone", n)
+			r.t.Fatalf("%d attempts while the account is paused", n)
 		}
 		r.resume("default", true)
 		if e := r.entry(second); e.State != outbox.Delivered {
@@ -77,8 +77,8 @@ func TestResumePausedAccount(t *testing.T) {
 	})
 }
 
-// A resumption tries a lead that would be due only later, and says whether there is one.
-func TestResumeWithWhatWaits(t *testing.T) {
+// Resume tries a lead before it is due, and reports whether there is one.
+func TestResumeWithWaitingLead(t *testing.T) {
 	crm := &fakeCRM{create: answers(down, down, down, ok, revoked, ok)}
 	inBubble(t, crm, func(r *rig) {
 		id, _ := r.submit(phoneA, 0)
@@ -91,24 +91,24 @@ func TestResumeWithWhatWaits(t *testing.T) {
 		}
 		r.resume("default", true)
 		if e := r.entry(id); e.State != outbox.Delivered {
-			r.t.Errorf("resumed, and the lead that waits is %s until %v", e.State, e.DueAt)
+			r.t.Errorf("resumed, but the waiting lead is %s until %v", e.State, e.DueAt)
 		}
-		id, _ = r.submit(phoneB, 0) // which is turned away
+		id, _ = r.submit(phoneB, 0) // it is turned away
 		synctest.Wait()
 		r.park(id)
 		if got, err := r.engine.Resume("default"); err != nil || !got.Resumed || got.Waiting {
-			r.t.Errorf("resumption %+v, error %v, with no lead", got, err)
+			r.t.Errorf("resumption %+v, error %v, without a lead", got, err)
 		}
 		synctest.Wait()
 		id, _ = r.submit(phoneA, 0)
 		synctest.Wait()
 		if e := r.entry(id); e.State != outbox.Delivered {
-			r.t.Errorf("the next lead after the resumption is %s", e.State)
+			r.t.Errorf("the next lead after Resume is %s", e.State)
 		}
 	})
 }
 
-// park takes a lead out of what waits.
+// park parks a waiting lead.
 func (r *rig) park(id string) {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
@@ -117,8 +117,8 @@ func (r *rig) park(id string) {
 	r.store.entries[id] = e
 }
 
-// A lead whose identifier has an attempt in flight since before the hold is probed with once that
-// has ended.
+// If the identifier of the only waiting lead has an attempt in flight, the probe follows when that
+// ends.
 func TestProbeWaitsForABusyIdentifier(t *testing.T) {
 	crm := &fakeCRM{create: func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		switch n {
@@ -155,12 +155,12 @@ func TestResumeUnknownAccount(t *testing.T) {
 		r.config.Accounts = nil
 		r.engine.Configure(r.config)
 		if _, err := r.engine.Resume("default"); !errors.Is(err, errNotConfigured) {
-			r.t.Errorf("error %v of an account that is gone from the config", err)
+			r.t.Errorf("removed account: error %v", err)
 		}
 	})
 }
 
-// What is retried goes out at once, though its lane sleeps.
+// A retried lead is sent at once, even if the lane is idle.
 func TestRetryWakesTheLane(t *testing.T) {
 	crm := &fakeCRM{create: answers(rejected, ok)}
 	inBubble(t, crm, func(r *rig) {
@@ -177,10 +177,10 @@ func TestRetryWakesTheLane(t *testing.T) {
 			r.t.Errorf("entry %+v", e)
 		}
 		if err := r.engine.Retry(context.Background(), id); !errors.Is(err, outbox.ErrState) {
-			r.t.Errorf("error %v of a delivered lead", err)
+			r.t.Errorf("delivered lead: error %v", err)
 		}
 		if err := r.engine.Retry(context.Background(), "x"); !errors.Is(err, outbox.ErrNotFound) {
-			r.t.Errorf("error %v of an unknown lead", err)
+			r.t.Errorf("unknown lead: error %v", err)
 		}
 	})
 }

@@ -14,12 +14,12 @@ import (
 
 type visitorKey struct{}
 
-// An attempt that somebody waits for runs under their context's values, one that nobody waits for
-// does not; and neither ends when the visitor leaves.
+// An attempt has the values of the waiting visitor's context, if there is one, and does not end
+// when the visitor leaves.
 func TestAttemptHook(t *testing.T) {
 	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		if ctx.Value(attemptKey{}) == nil {
-			t.Error("the request does not run under the hook's context")
+			t.Error("the request does not have the hook's context")
 		}
 		time.Sleep(time.Second)
 		if err := ctx.Err(); err != nil {
