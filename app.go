@@ -371,50 +371,37 @@ func (a *App) deliveryConfig() delivery.Config {
 
 // settled tells operators the result of an attempt: in metrics, on their page, in the log and by an
 // event.
-func (a *App) settled(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
-	metrics.CountAttempt(entry.Account, s, answer)
-	a.opened.Tally.Settled(s.State)
+func (a *App) settled(r delivery.Report) {
+	metrics.CountAttempt(r.Entry.Account, r.Settlement, r.Answer)
+	a.opened.Tally.Settled(r.Settlement.State)
 	log := a.logger.WithLazy(
-		zap.String("account", entry.Account),
-		zap.String("form", entry.Form),
-		zap.String("id", entry.ID),
-		zap.Int("attempts", entry.Attempts))
+		zap.String("account", r.Entry.Account),
+		zap.String("form", r.Entry.Form),
+		zap.String("id", r.Entry.ID),
+		zap.Int("attempts", r.Entry.Attempts))
+	reason := r.Settlement.Reason
 	about := map[string]any{
-		"id": entry.ID, "account": entry.Account, "form": entry.Form, "reason": s.Reason, "attempts": entry.Attempts,
+		"id": r.Entry.ID, "account": r.Entry.Account, "form": r.Entry.Form, "reason": reason, "attempts": r.Entry.Attempts,
 	}
-	switch s.State {
+	switch r.Settlement.State {
 	case outbox.Delivered:
-		a.delivered(log, entry, s, answer)
-		about["lead_id"] = s.LeadID
+		note := zap.Skip()
+		if reason != "" {
+			note = zap.String("note", reason)
+		}
+		log.Info("lead delivered", zap.String("lead_id", r.Settlement.LeadID), note)
+		warnUnconfirmed(log, r.Answer)
+		a.remarkOn(log, r.Entry.Form, r.Losses)
+		for _, loss := range r.Losses {
+			a.opened.Tally.Remarked(r.Entry.Form, a.forms[r.Entry.Form].Of(loss.Field))
+		}
+		about["lead_id"] = r.Settlement.LeadID
 		a.opened.Announce(a.outlet, eventDelivered, about)
 	case outbox.Parked:
-		log.Warn("lead parked", zap.String("reason", s.Reason))
+		log.Warn("lead parked", zap.String("reason", reason))
 		a.opened.Announce(a.outlet, eventParked, about)
 	case outbox.Waiting:
-		log.Info("lead waits", zap.String("reason", s.Reason), zap.Time("next_attempt", s.DueAt))
-	}
-}
-
-// delivered logs a delivered lead, and what TeleCRM did not store of it.
-func (a *App) delivered(log *zap.Logger, entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer) {
-	note := zap.Skip()
-	if s.Reason != "" {
-		note = zap.String("note", s.Reason)
-	}
-	log.Info("lead delivered", zap.String("lead_id", s.LeadID), note)
-	warnUnconfirmed(log, answer)
-	if len(answer.Remarks) == 0 && len(answer.Actions) == 0 {
-		return
-	}
-	job, err := delivery.DecodeJob(entry.Payload)
-	if err != nil {
-		log.Error("reading back a delivered lead", zap.Error(err))
-		return
-	}
-	losses := answer.Losses(job.Lead)
-	a.remarkOn(log, entry.Form, losses)
-	for _, r := range losses {
-		a.opened.Tally.Remarked(entry.Form, a.forms[entry.Form].Of(r.Field))
+		log.Info("lead waiting", zap.String("reason", reason), zap.Time("next_attempt", r.Settlement.DueAt))
 	}
 }
 

@@ -443,18 +443,17 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 		return "", err
 	}
 	d.Tally.Accepted()
+	s.attempts = result.Attempts
 	switch {
 	case result.Answer.Verdict == telecrm.Duplicate:
-		s.attempts = 1
 		return outcomeKnown, nil
 	case result.State == outbox.Delivered:
-		s.attempts, s.leadID = 1, result.LeadID
+		s.leadID = result.LeadID
 		if result.Answer.Verdict == telecrm.Accepted {
 			return outcomeAccepted, nil
 		}
 		return outcomeCreated, nil
 	case result.State == outbox.Parked && result.Answer.Verdict == telecrm.Rejected:
-		s.attempts = 1
 		return outcomeRefused, nil
 	}
 	return outcomeWaiting, nil

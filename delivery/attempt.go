@@ -109,7 +109,7 @@ func (a *attempt) create(ctx context.Context) result {
 	}
 	// Waiting for the rest would take longer than for a new lead, and so tell the visitor that
 	// TeleCRM knows them.
-	a.runner.notify(a.entry.ID, Outcome{State: outbox.Waiting, Answer: answer})
+	a.runner.notify(a.entry.ID, Outcome{State: outbox.Waiting, Answer: answer, Attempts: a.entry.Attempts})
 	return a.resolveDuplicate(ctx, answer)
 }
 

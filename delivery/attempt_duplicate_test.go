@@ -10,7 +10,6 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/sandbox"
-	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // simulate runs a simulation without a crash and passes the time of each request to check.
@@ -98,7 +97,8 @@ func TestDuplicateRemarks(t *testing.T) {
 				sim := newSimulation(t, policyCases()["update"], scenarios()[test.s])
 				defer sim.crm.Close()
 				var got []string
-				sim.hooks.Settled = func(_ outbox.Entry, _ outbox.Settlement, answer telecrm.Answer) {
+				sim.hooks.Settled = func(r Report) {
+					answer := r.Answer
 					for _, remark := range answer.Remarks {
 						got = append(got, remark.Field)
 						if remark.Status == "" || remark.Text == "" {

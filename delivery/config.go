@@ -65,14 +65,25 @@ type Config struct {
 	Logger *zap.Logger
 }
 
+// Report is the result of an attempt for operators.
+type Report struct {
+	// Entry is the entry as it was taken.
+	Entry      outbox.Entry
+	Settlement outbox.Settlement
+	// Answer is TeleCRM's last answer.
+	Answer telecrm.Answer
+	// Losses lists the parts of a delivered lead that TeleCRM did not store as they were sent.
+	Losses []telecrm.Remark
+}
+
 // Hooks receive events. Lanes call them and wait until they return. Each may be nil.
 type Hooks struct {
 	// Attempt is called when an attempt begins. The attempt runs with the returned context, which
 	// must be derived from ctx, and calls ended with its settlement. While a visitor waits for the
 	// outcome, ctx has the values of the visitor's request.
 	Attempt func(ctx context.Context, entry outbox.Entry) (under context.Context, ended func(outbox.Settlement))
-	// Settled is called after each attempt, with its settlement and TeleCRM's last answer.
-	Settled func(entry outbox.Entry, s outbox.Settlement, answer telecrm.Answer)
+	// Settled is called after each attempt.
+	Settled func(Report)
 	// Held is called when an account is put on hold.
 	Held func(account, reason string)
 	// Resumed is called when an account is no longer on hold.

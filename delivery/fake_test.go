@@ -406,7 +406,8 @@ func newRig(t *testing.T, crm *fakeCRM) *rig {
 		KeepDelivered: 7 * 24 * time.Hour,
 		KeepParked:    90 * 24 * time.Hour,
 		Hooks: Hooks{
-			Settled: func(_ outbox.Entry, s outbox.Settlement, _ telecrm.Answer) {
+			Settled: func(report Report) {
+				s := report.Settlement
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.settled = append(r.settled, s)

@@ -16,6 +16,8 @@ type Outcome struct {
 	Answer telecrm.Answer
 	// LeadID is TeleCRM's id of a delivered lead, if it is known.
 	LeadID string
+	// Attempts counts the attempts at the entry.
+	Attempts int
 }
 
 // waiter is a visitor waiting for the outcome of an entry.

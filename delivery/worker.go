@@ -22,6 +22,7 @@ type worker struct {
 	poison      bool     // TeleCRM turned this lead away and not the account
 	hideRefusal bool     // the visitor cannot do anything about the refusal
 	refusal     *refusal // if it is in the lane's streak
+	losses      []telecrm.Remark
 }
 
 // work makes the attempt at a taken entry and records the settlement.
@@ -35,15 +36,15 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 	l.releaseSlot()
 	// The visitor need not wait for the record. If it is lost with this process, the next one finds
 	// out whether the attempt succeeded.
-	outcome := Outcome{State: r.settlement.State, Answer: r.answer, LeadID: r.settlement.LeadID}
+	outcome := Outcome{State: r.settlement.State, Answer: r.answer, LeadID: r.settlement.LeadID, Attempts: entry.Attempts}
 	if w.hideRefusal {
-		outcome = Outcome{State: outbox.Waiting}
+		outcome = Outcome{State: outbox.Waiting, Attempts: entry.Attempts}
 	}
 	l.notify(entry.ID, outcome)
 	l.record(entry, r.settlement)
 	w.refusalRecorded()
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
-		settled(entry, r.settlement, r.answer)
+		settled(Report{entry, r.settlement, r.answer, w.losses})
 	}
 }
 
@@ -52,8 +53,8 @@ func (w *worker) run(ctx context.Context) result {
 	job, err := DecodeJob(w.entry.Payload)
 	if err != nil {
 		return result{
-			outbox.Settlement{State: outbox.Parked, At: w.engine.now(), Reason: reasonUnreadable},
-			telecrm.Answer{Verdict: telecrm.Rejected, Err: err},
+			settlement: outbox.Settlement{State: outbox.Parked, At: w.engine.now(), Reason: reasonUnreadable},
+			answer:     telecrm.Answer{Verdict: telecrm.Rejected, Err: err},
 		}
 	}
 	a := &attempt{
@@ -75,6 +76,9 @@ func (w *worker) run(ctx context.Context) result {
 		r.settlement = w.settlePoison(r.settlement, r.answer)
 	case r.settlement.State == outbox.Parked && r.answer.Verdict == telecrm.Rejected && r.answer.Status != 0:
 		r.settlement = w.settleRefusal(r.settlement, r.answer)
+	}
+	if r.settlement.State == outbox.Delivered {
+		w.losses = r.answer.Losses(job.Lead)
 	}
 	if r.settlement.State != outbox.Waiting {
 		w.removeSuspect(w.entry.ID)

@@ -43,7 +43,7 @@ func TestProbeThatOnlyReads(t *testing.T) {
 	await(t, "lead in the CRM", patience, func() bool { return len(r.crm.sandbox.Leads()) == 1 })
 	r.crm.sandbox.Inject(sandbox.Faults()[sandbox.FaultDroppedAfterStore].On(sandbox.OpAppend))
 	second := r.one(t)
-	await(t, "lost answer", patience, func() bool { return len(r.logged("info", "lead waits")) == 1 })
+	await(t, "lost answer", patience, func() bool { return len(r.logged("info", "lead waiting")) == 1 })
 	r.crm.revoke(firstToken)
 	r.people = 0
 	r.one(t) // is refused

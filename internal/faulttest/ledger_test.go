@@ -45,7 +45,7 @@ func (r *rig) unsettled() int {
 	waiting := make(map[string]bool)
 	for _, line := range r.logged("", "lead ") {
 		switch line.Msg {
-		case "lead waits":
+		case "lead waiting":
 			waiting[line.ID] = true
 		case "lead delivered", "lead parked":
 			delete(waiting, line.ID)
@@ -133,7 +133,7 @@ func (r *rig) verify(t *testing.T, l ledger, killed crashed) {
 // attemptsTimedOut counts the attempts that timed out.
 func (r *rig) attemptsTimedOut() int {
 	n := 0
-	for _, line := range r.logged("info", "lead waits") {
+	for _, line := range r.logged("info", "lead waiting") {
 		if strings.Contains(line.text, "deadline exceeded") {
 			n++
 		}

@@ -109,7 +109,7 @@ func TestDeliverNowTellsWhatBecameOfTheLead(t *testing.T) {
 		"refused":  {sandbox.FaultInvalidLead, http.StatusUnprocessableEntity, outcomeRefused, "lead parked"},
 		"known":    {sandbox.FaultConflict, http.StatusSeeOther, outcomeKnown, "lead parked"},
 		"no token": {sandbox.FaultUnauthorizedToken, http.StatusSeeOther, outcomeWaiting, "everything is kept"},
-		"down":     {sandbox.FaultDropped, http.StatusSeeOther, outcomeWaiting, "lead waits"},
+		"down":     {sandbox.FaultDropped, http.StatusSeeOther, outcomeWaiting, "lead waiting"},
 		"slow":     {sandbox.FaultSlow, http.StatusSeeOther, outcomeWaiting, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
