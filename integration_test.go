@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// Each fixture holds a Caddyfile and, below a line of dashes, the JSON that it
-// adapts to, or the error that adapting it, or loading the result, gives.
+// Each fixture holds a Caddyfile and, below a line of dashes, the JSON that it adapts to, or the
+// error that adapting it, or loading the result, gives.
 func TestAdapt(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", testToken)
 	t.Setenv("TELECRM_ASYNC_TOKEN", testAsyncToken)
@@ -85,8 +85,8 @@ func adapt(input string) ([]byte, error) {
 	return adapted, err
 }
 
-// checkAdapted compares the JSON, and proves it the other way round: what
-// loads is the same as what was adapted.
+// checkAdapted compares the JSON, and proves it the other way round: what loads is the same as what
+// was adapted.
 func checkAdapted(t *testing.T, file, input, want string, adapted []byte, err error) {
 	t.Helper()
 	if err != nil {
@@ -170,8 +170,8 @@ func walk(value any, visit func(map[string]any)) {
 	}
 }
 
-// FuzzCaddyfile feeds the directive's parser: whatever a block holds, it is
-// read or refused, and what was read survives JSON.
+// FuzzCaddyfile feeds the directive's parser: whatever a block holds, it is read or refused, and
+// what was read survives JSON.
 func FuzzCaddyfile(f *testing.F) {
 	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	if err != nil {

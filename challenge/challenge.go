@@ -11,8 +11,8 @@ import (
 
 // Errors of the answer to a challenge. Errors that wrap them hold nothing of the post.
 var (
-	// ErrUnanswered says that there is no answer: the visitor's browser runs no scripts, or something
-	// blocks the challenge's script.
+	// ErrUnanswered says that there is no answer: the visitor's browser runs no scripts, or
+	// something blocks the challenge's script.
 	ErrUnanswered = errors.New("challenge: not answered")
 	// ErrFailed says that the answer is wrong, too old, used before, or for another challenge.
 	ErrFailed = errors.New("challenge: failed")
@@ -20,8 +20,9 @@ var (
 	ErrUnverified = errors.New("challenge: could not be verified")
 )
 
-// Weights of the errors. A person whose browser shows no challenge, or whose answer is too old, sends
-// the form once more and passes. An answer that cannot be verified says little about the sender.
+// Weights of the errors. A person whose browser shows no challenge, or whose answer is too old,
+// sends the form once more and passes. An answer that cannot be verified says little about the
+// sender.
 const (
 	unanswered = guard.Doubt
 	failed     = guard.Doubt + 1
@@ -36,8 +37,8 @@ type Result struct {
 	Refuse bool
 }
 
-// Judge returns what follows from the error of verifying an answer; nil means that the challenge was
-// passed. With closed, every error refuses the post. Otherwise it only counts as a signal.
+// Judge returns what follows from the error of verifying an answer; nil means that the challenge
+// was passed. With closed, every error refuses the post. Otherwise it only counts as a signal.
 func Judge(err error, closed bool) Result {
 	if err == nil {
 		return Result{}

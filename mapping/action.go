@@ -11,12 +11,11 @@ import (
 
 // Action is an entry for the new lead's timeline.
 type Action struct {
-	// A custom action's bare numeric code, such as `1042`, without `ACTION_`,
-	// or `PAYMENT`.
+	// A custom action's bare numeric code, such as `1042`, without `ACTION_`, or `PAYMENT`.
 	Code string `json:"code"`
 
-	// Which inputs become which of the action's own fields. Their type is
-	// `text` unless said; a payment's keys know theirs.
+	// Which inputs become which of the action's own fields. Their type is `text` unless said; a
+	// payment's keys know theirs.
 	Fields []Field `json:"fields,omitempty"`
 
 	// Values that do not come from one input alone.
@@ -105,8 +104,7 @@ func (a Action) bindSetting(s Setting, in Locale) (*boundSetting, error) {
 	return bound, err
 }
 
-// paymentRules are those of a payment's keys
-// (https://docs.telecrm.in/concepts/actions).
+// paymentRules are those of a payment's keys (https://docs.telecrm.in/concepts/actions).
 func paymentRules(key, word string) (fieldtype.Rules, error) {
 	var rules fieldtype.Rules
 	switch key {
@@ -127,8 +125,8 @@ func paymentRules(key, word string) (fieldtype.Rules, error) {
 	return rules, nil
 }
 
-// isZeroAmount reports whether value is a payment's amount that is not above
-// 0, which TeleCRM refuses.
+// isZeroAmount reports whether value is a payment's amount that is not above 0, which TeleCRM
+// refuses.
 func isZeroAmount(key string, value fieldtype.Value) bool {
 	amount, isText := value.JSON.(string)
 	return key == "amount" && isText && strings.Trim(amount, "0.") == ""

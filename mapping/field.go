@@ -14,18 +14,17 @@ import (
 
 // Field says which input of the form becomes which field of the lead, and which values it accepts.
 type Field struct {
-	// The field's API name in TeleCRM; case counts. In a payment: `status`,
-	// `currency`, `amount` or `paymentid`.
+	// The field's API name in TeleCRM; case counts. In a payment: `status`, `currency`, `amount` or
+	// `paymentid`.
 	Name string `json:"name"`
 
 	// The input's `name` in the HTML. Default: the same as the API name.
 	Input string `json:"input,omitempty"`
 
-	// What kind of value the field holds: `text`, `email`, `phone`, `number`,
-	// `date`, `dropdown`, `tags`, `money`, `website`, `medialink`,
-	// `assignee`, `rating`, `status` or `lost_reason`. Default: what the
-	// standard fields name, phone, email, rating, status and assignee are,
-	// and `text` for any other.
+	// What kind of value the field holds: `text`, `email`, `phone`, `number`, `date`, `dropdown`,
+	// `tags`, `money`, `website`, `medialink`, `assignee`, `rating`, `status` or `lost_reason`.
+	// Default: what the standard fields name, phone, email, rating, status and assignee are, and
+	// `text` for any other.
 	Type string `json:"type,omitempty"`
 
 	// Whether the visitor must fill it in. Default: false
@@ -34,16 +33,15 @@ type Field struct {
 	// What to tell the visitor who did not, in place of the usual words.
 	RequiredMessage string `json:"required_message,omitempty"`
 
-	// What messages call the field. Default: the label that it has on the
-	// visitor's own page, or else made of the input's name.
+	// What messages call the field. Default: the label that it has on the visitor's own page, or
+	// else made of the input's name.
 	Label string `json:"label,omitempty"`
 
-	// For phones, the country of numbers typed without a country code.
-	// Default: the account's
+	// For phones, the country of numbers typed without a country code. Default: the account's
 	Country string `json:"country,omitempty"`
 
-	// The only values accepted. A dropdown must list them: TeleCRM makes a
-	// new option of any text that it does not know.
+	// The only values accepted. A dropdown must list them: TeleCRM makes a new option of any text
+	// that it does not know.
 	Options []string `json:"options,omitempty"`
 
 	// A regular expression (RE2) that the whole text must match.
@@ -52,8 +50,7 @@ type Field struct {
 	// What to tell the visitor when it does not, in place of the usual words.
 	PatternMessage string `json:"pattern_message,omitempty"`
 
-	// The smallest number, the fewest characters of a text, or the fewest
-	// tags.
+	// The smallest number, the fewest characters of a text, or the fewest tags.
 	Min *float64 `json:"min,omitempty"`
 
 	// The largest number, the most characters of a text, or the most tags.
@@ -74,8 +71,8 @@ type BoundField struct {
 	isLabelled bool // by the operator
 }
 
-// bind checks the field and fills in its defaults. With standard, the API names that every workspace
-// has know their own type.
+// bind checks the field and fills in its defaults. With standard, the API names that every
+// workspace has know their own type.
 func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	if f.Name == "" {
 		return nil, errors.New("a field has no API name")

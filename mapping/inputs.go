@@ -81,8 +81,8 @@ func (m *Mapping) TypedNumbers() []string {
 	return inputs
 }
 
-// RemarkLabels returns the labels of the mapping's fields in metrics, by the names that remarks give
-// them: the API name of a field of the lead, and the path of an action and of its keys.
+// RemarkLabels returns the labels of the mapping's fields in metrics, by the names that remarks
+// give them: the API name of a field of the lead, and the path of an action and of its keys.
 func (m *Mapping) RemarkLabels() map[string]string {
 	labels := make(map[string]string)
 	for _, name := range m.Names() {

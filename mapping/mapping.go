@@ -1,4 +1,5 @@
-// Package mapping turns what a visitor sent into a lead, by the operator's fields, settings and actions.
+// Package mapping turns what a visitor sent into a lead, by the operator's fields, settings and
+// actions.
 package mapping
 
 import (
@@ -164,7 +165,8 @@ type Draft struct {
 	Remarks []telecrm.Remark
 }
 
-// Lead makes a lead of what was posted. expand replaces the placeholders of the operator's templates.
+// Lead makes a lead of what was posted. expand replaces the placeholders of the operator's
+// templates.
 func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) Draft {
 	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}}
 	d.addFields(m.fields, posted, "fields.", d.Lead.Fields)
@@ -180,8 +182,8 @@ func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) D
 	return d
 }
 
-// AddRaw puts what the visitor typed into the fields that it does not fit. A lead that is only kept for
-// a person to look at then lacks nothing.
+// AddRaw puts what the visitor typed into the fields that it does not fit. A lead that is only kept
+// for a person to look at then lacks nothing.
 func (m *Mapping) AddRaw(d *Draft, posted *form.Form) {
 	for _, f := range m.fields {
 		text := strings.TrimSpace(strings.Join(posted.Values(f.Input), ", "))
@@ -202,9 +204,9 @@ func (d *Draft) addFields(fields []*BoundField, posted *form.Form, path string, 
 	}
 }
 
-// addSettings adds the values that do not come from one input. One that cannot be sent is left out with
-// a remark, because the visitor cannot correct it. There is no lead without the identifier, which can
-// only come from what they typed.
+// addSettings adds the values that do not come from one input. One that cannot be sent is left out
+// with a remark, because the visitor cannot correct it. There is no lead without the identifier,
+// which can only come from what they typed.
 func (m *Mapping) addSettings(d *Draft, expand func(string) string) {
 	for _, s := range m.settings {
 		value, err := s.convert(expand)
@@ -246,8 +248,8 @@ func (d *Draft) put(into map[string]any, path, name string, value fieldtype.Valu
 	}
 }
 
-// addAction adds a timeline entry. It leaves out a payment that lacks one of its keys, or whose amount
-// is 0: TeleCRM may refuse the whole request.
+// addAction adds a timeline entry. It leaves out a payment that lacks one of its keys, or whose
+// amount is 0: TeleCRM may refuse the whole request.
 func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string) string) {
 	action := telecrm.Action{Type: a.code, Fields: make(map[string]any)}
 	path := fmt.Sprintf("actions[%d].fields.", len(d.Lead.Actions))
@@ -273,8 +275,8 @@ func completePayment(fields map[string]any) bool {
 	return true
 }
 
-// rest returns what was sent for unmapped inputs, one "label: value" a line, without passwords and the
-// like.
+// rest returns what was sent for unmapped inputs, one "label: value" a line, without passwords and
+// the like.
 func (m *Mapping) rest(posted *form.Form) string {
 	var lines []string
 	for _, input := range m.unmappedInputs(posted) {

@@ -13,10 +13,9 @@ type Setting struct {
 	// The field's API name in TeleCRM; case counts.
 	Name string `json:"name"`
 
-	// A constant, or text with placeholders. Besides Caddy's own there are
-	// `{form.NAME}`, what the visitor sent for the input NAME, and
-	// `{query.NAME}`, from the query string of the URL posted to. Placeholders
-	// in a visitor's text are never expanded.
+	// A constant, or text with placeholders. Besides Caddy's own there are `{form.NAME}`, what the
+	// visitor sent for the input NAME, and `{query.NAME}`, from the query string of the URL posted
+	// to. Placeholders in a visitor's text are never expanded.
 	Value string `json:"value"`
 
 	// What kind of value it is; see a field's type.
@@ -52,8 +51,7 @@ func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	})
 }
 
-// bindAs checks s under the given rules and converts it, if it is constant,
-// once and for all.
+// bindAs checks s under the given rules and converts it, if it is constant, once and for all.
 func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 	if err := rules.Check(); err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)

@@ -1,5 +1,5 @@
-// Package account makes TeleCRM accounts of the settings in a config, names them, and finds them for
-// forms and for leads in an outbox.
+// Package account makes TeleCRM accounts of the settings in a config, names them, and finds them
+// for forms and for leads in an outbox.
 package account
 
 import (
@@ -44,7 +44,8 @@ type Account struct {
 	identity  *identity       // shared by forms that have another country or time zone
 	updates   map[string]bool // keys of the accounts of one config that have a form which updates leads
 
-	// The token lives in a function because fmt prints unexported fields without asking their methods.
+	// The token lives in a function because fmt prints unexported fields without asking their
+	// methods.
 	deriveKey func(purpose string) ([]byte, error)
 }
 
@@ -93,15 +94,15 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 	return acct, nil
 }
 
-// Name returns the account's name in the outbox and wherever operators look. Names are known once all
-// forms of a config have been provisioned.
+// Name returns the account's name in the outbox and wherever operators look. Names are known once
+// all forms of a config have been provisioned.
 func (acct *Account) Name() string { return acct.called.String() }
 
 // Base returns the name without the number that tells accounts of one workspace apart.
 func (acct *Account) Base() string { return acct.called.base }
 
-// DeriveKey makes a key of 32 bytes for one purpose out of the token: the same on every machine, and
-// after a restart.
+// DeriveKey makes a key of 32 bytes for one purpose out of the token: the same on every machine,
+// and after a restart.
 func (acct *Account) DeriveKey(purpose string) ([]byte, error) { return acct.deriveKey(purpose) }
 
 // ExpectUpdates notes that a form of the account updates leads.
@@ -158,8 +159,9 @@ func identifierKindOf(t fieldtype.Type) telecrm.IdentifierKind {
 	return telecrm.TextIdentifier
 }
 
-// Learn notes the type that a form gives the identifier, and reports whether the forms agree so far.
-// TeleCRM's field has one type. A form that leaves the type open, which makes it a text, is outvoted.
+// Learn notes the type that a form gives the identifier, and reports whether the forms agree so
+// far. TeleCRM's field has one type. A form that leaves the type open, which makes it a text, is
+// outvoted.
 func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 	i := acct.identity
 	kind := identifierKindOf(t)
@@ -172,8 +174,8 @@ func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 	return agree
 }
 
-// In returns the account with the country and the time zone of a form in place of its own. Empty ones
-// keep the account's.
+// In returns the account with the country and the time zone of a form in place of its own. Empty
+// ones keep the account's.
 func (acct Account) In(country, timeZone string) (*Account, error) {
 	if country != "" {
 		acct.Country = country

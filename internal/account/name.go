@@ -13,10 +13,10 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// accountName is the name of an account in the outbox, the status, the metrics and the log. The config
-// names the accounts of the global option. Inline accounts are named after their settings, except the
-// tokens: entries in the outbox are kept under this name, and must find their account again after a
-// token was replaced.
+// accountName is the name of an account in the outbox, the status, the metrics and the log. The
+// config names the accounts of the global option. Inline accounts are named after their settings,
+// except the tokens: entries in the outbox are kept under this name, and must find their account
+// again after a token was replaced.
 type accountName struct {
 	base string
 	// forms are those that have these settings in their own block.
@@ -40,8 +40,8 @@ func numbered(base string, number int) string {
 	return base
 }
 
-// workspace is where an account's leads arrive: the enterprise and the base URL of the Sync API, of the
-// Async API, or of both.
+// workspace is where an account's leads arrive: the enterprise and the base URL of the Sync API, of
+// the Async API, or of both.
 type workspace struct {
 	sync, async string
 }
@@ -144,8 +144,8 @@ func (s Settings) inlineName() string {
 	return name
 }
 
-// settingsKey is a hash of the settings that make an account. Equal settings have the same, however they
-// are written.
+// settingsKey is a hash of the settings that make an account. Equal settings have the same, however
+// they are written.
 type settingsKey [sha256.Size]byte
 
 func (s Settings) settingsKey() settingsKey {

@@ -91,8 +91,8 @@ func (r *Registry) Named(name string) (*Account, error) {
 	return nil, fmt.Errorf("there is no account %q; known accounts are: %s", name, strings.Join(known, ", "))
 }
 
-// Inline returns the account of settings that are written in a form's own block. Forms with the same
-// settings share an account and its pace, also with a named account of these settings.
+// Inline returns the account of settings that are written in a form's own block. Forms with the
+// same settings share an account and its pace, also with a named account of these settings.
 func (r *Registry) Inline(s Settings, form string) (*Account, error) {
 	resolved, err := s.resolve(caddy.NewReplacer(), r.logger)
 	if err != nil {
@@ -152,10 +152,9 @@ func (r *Registry) shared(resolved Settings) (*Account, error) {
 	return acct, nil
 }
 
-// numberAccounts tells inline accounts apart whose names are the same because
-// they differ in a token alone, or because an account in the config has that
-// name. The order is that of their forms, so that it stays when a token is
-// replaced.
+// numberAccounts tells inline accounts apart whose names are the same because they differ in a
+// token alone, or because an account in the config has that name. The order is that of their forms,
+// so that it stays when a token is replaced.
 func (r *Registry) numberAccounts() {
 	byBase := make(map[string][]settingsKey)
 	for key, acct := range r.inline {
@@ -183,10 +182,9 @@ func (r *Registry) numberAccounts() {
 	}
 }
 
-// HeirOf returns the account that delivers the entries of an inline account
-// that is not in the config any more: one that reaches the same workspace, of
-// several the one whose settings are the most like its own. It is nil if there
-// is none, which leaves the entries to wait.
+// HeirOf returns the account that delivers the entries of an inline account that is not in the
+// config any more: one that reaches the same workspace, of several the one whose settings are the
+// most like its own. It is nil if there is none, which leaves the entries to wait.
 func (r *Registry) HeirOf(name string) *Account {
 	gone := workspaceOf(name)
 	var heirs []*Account

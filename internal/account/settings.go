@@ -17,51 +17,45 @@ import (
 // Settings say how to reach one TeleCRM workspace, and how to read values that are typed without a
 // country or a time zone.
 type Settings struct {
-	// The Sync token (in TeleCRM: Settings, Website and API). Write
-	// `{env.NAME}` or `{file./path}`: the placeholder is resolved when the
-	// config is loaded and the secret stays out of the config. A token
-	// written out is accepted with a warning. Required, unless there is an
-	// `async_token`.
+	// The Sync token (in TeleCRM: Settings, Website and API). Write `{env.NAME}` or `{file./path}`:
+	// the placeholder is resolved when the config is loaded and the secret stays out of the config.
+	// A token written out is accepted with a warning. Required, unless there is an `async_token`.
 	Token string `json:"token,omitempty"`
 
-	// The Async token, written in the same way. With it a form can say
-	// `on_duplicate upsert`. Without a `token` beside it every lead goes
-	// through the Async API, which never says what became of one.
+	// The Async token, written in the same way. With it a form can say `on_duplicate upsert`.
+	// Without a `token` beside it every lead goes through the Async API, which never says what
+	// became of one.
 	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id. Placeholders as in token. Required.
 	EnterpriseID string `json:"enterprise_id,omitempty"`
 
-	// The root of the Sync API. It must be https, except on loopback
-	// addresses. Default: `https://next.telecrm.in/autoupdate/v2`
+	// The root of the Sync API. It must be https, except on loopback addresses. Default:
+	// `https://next.telecrm.in/autoupdate/v2`
 	BaseURL string `json:"base_url,omitempty"`
 
-	// The root of the Async API, under the same rule. Default:
-	// `https://next-api.telecrm.in`
+	// The root of the Async API, under the same rule. Default: `https://next-api.telecrm.in`
 	AsyncBaseURL string `json:"async_base_url,omitempty"`
 
-	// The API name of the workspace's lead identifier, which every lead must
-	// hold. Default: `phone`
+	// The API name of the workspace's lead identifier, which every lead must hold. Default: `phone`
 	Identifier string `json:"identifier,omitempty"`
 
-	// The ISO 3166 code of the country that phone numbers typed without a
-	// country code belong to, such as `IN`. Required if any field is a phone.
+	// The ISO 3166 code of the country that phone numbers typed without a country code belong to,
+	// such as `IN`. Required if any field is a phone.
 	Country string `json:"country,omitempty"`
 
-	// The IANA name of the time zone that dates are meant in, such as
-	// `Asia/Kolkata`. Default: `UTC`
+	// The IANA name of the time zone that dates are meant in, such as `Asia/Kolkata`. Default:
+	// `UTC`
 	TimeZone string `json:"time_zone,omitempty"`
 
-	// The pace of everything this account sends, as
-	// `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
+	// The pace of everything this account sends, as `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
 	CRMRate string `json:"crm_rate,omitempty"`
 
 	// How long one request to TeleCRM may take. Default: `10s`
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync
-// API is said to allow.
+// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync API is said to allow.
 const defaultCRMRate = "3600/h 5"
 
 const defaultIdentifier = "phone"
@@ -72,8 +66,8 @@ func Connect(s Settings) bool {
 	return s != Settings{}
 }
 
-// resolve expands the placeholders of s, fills in its defaults and writes equal settings alike. It warns
-// about a token that is written out.
+// resolve expands the placeholders of s, fills in its defaults and writes equal settings alike. It
+// warns about a token that is written out.
 func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, error) {
 	if s.Token == "" && s.AsyncToken == "" || s.EnterpriseID == "" {
 		return s, errors.New("token (or async_token) and enterprise_id are required")

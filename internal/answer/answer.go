@@ -41,8 +41,8 @@ const (
 type Responder struct {
 	// ThankYou is the target of visitors whose post was accepted.
 	ThankYou string
-	// Errors is the way to tell about errors: [Page], [Handle] or [Redirect], which sends visitors to
-	// ErrorsRedirect.
+	// Errors is the way to tell about errors: [Page], [Handle] or [Redirect], which sends visitors
+	// to ErrorsRedirect.
 	Errors         string
 	ErrorsRedirect string
 	// FormPage is the path and query of the page with the form; empty if the Referer tells.
@@ -82,8 +82,8 @@ type Failure struct {
 	Confirm string
 }
 
-// CheckTarget returns an error unless target can be redirected to: a path on this site or an absolute
-// URL, with no placeholders but the allowed ones.
+// CheckTarget returns an error unless target can be redirected to: a path on this site or an
+// absolute URL, with no placeholders but the allowed ones.
 func CheckTarget(target string, allowed ...string) error {
 	for _, placeholder := range allowed {
 		target = strings.ReplaceAll(target, placeholder, "x")
@@ -103,8 +103,8 @@ func CheckTarget(target string, allowed ...string) error {
 	return errors.New("it must be a path that begins with / or a URL that begins with https://")
 }
 
-// Thanks sends the visitor to the thank-you page. It answers a person whom TeleCRM knows in the same
-// way as a new one, or anybody could find out who is a customer.
+// Thanks sends the visitor to the thank-you page. It answers a person whom TeleCRM knows in the
+// same way as a new one, or anybody could find out who is a customer.
 func (a *Responder) Thanks(w http.ResponseWriter, r *http.Request, p *Post, id string) error {
 	target := strings.ReplaceAll(a.ThankYou, PlaceholderID, id)
 	if !p.JSON {
@@ -118,8 +118,8 @@ func (a *Responder) Thanks(w http.ResponseWriter, r *http.Request, p *Post, id s
 	})
 }
 
-// Fail gives an error answer: in JSON if the request asks for that, or else in the configured way. It
-// sets the placeholders of errors.
+// Fail gives an error answer: in JSON if the request asks for that, or else in the configured way.
+// It sets the placeholders of errors.
 func (a *Responder) Fail(w http.ResponseWriter, r *http.Request, p *Post, f Failure) error {
 	words := a.wordsFor(r)
 	inputs := strings.Join(f.inputs(), ",")

@@ -79,8 +79,8 @@ func (a *Responder) controls(p *Post, problems []*mapping.Problem, words *page.W
 	return list
 }
 
-// hidden returns what was posted and no control shows, except passwords and the like, so that the page
-// sends the same again.
+// hidden returns what was posted and no control shows, except passwords and the like, so that the
+// page sends the same again.
 func (a *Responder) hidden(p *Post, shown []page.Control) []page.Pair {
 	var pairs []page.Pair
 	for _, entry := range p.Typed.Entries {
@@ -92,14 +92,14 @@ func (a *Responder) hidden(p *Post, shown []page.Control) []page.Pair {
 	return pairs
 }
 
-// isSecret reports whether the input is for a password, a payment card or a one-time code, by its page
-// or its name.
+// isSecret reports whether the input is for a password, a payment card or a one-time code, by its
+// page or its name.
 func (p *Post) isSecret(input string) bool {
 	return slices.Contains(p.secrets, input) || form.IsSecret(input)
 }
 
-// CountsOnce reports whether the value of an input must not be sent again: a captcha's answer, which
-// has been used, the content of a trap, and a confirmation.
+// CountsOnce reports whether the value of an input must not be sent again: a captcha's answer,
+// which has been used, the content of a trap, and a confirmation.
 func (a *Responder) CountsOnce(input string) bool {
 	return form.IsCaptchaAnswer(input) || input == ConfirmInput || slices.Contains(a.Traps, input)
 }
@@ -121,7 +121,8 @@ func kindOf(f *mapping.BoundField) page.Kind {
 		return page.URL
 	case fieldtype.Text, fieldtype.Number, fieldtype.Date, fieldtype.Dropdown, fieldtype.Tags,
 		fieldtype.Money, fieldtype.Rating, fieldtype.Status, fieldtype.LostReason:
-		// An input for dates would not show a mistyped date, and one for numbers no mistyped number.
+		// An input for dates would not show a mistyped date, and one for numbers no mistyped
+		// number.
 	}
 	return page.Line
 }

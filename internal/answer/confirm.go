@@ -17,8 +17,8 @@ const (
 	confirmCookieAge = 60 * 60
 )
 
-// SetConfirmation gives the browser a confirmation in a cookie. It is for visitors who get an answer
-// without a page of ours, in which a hidden input would carry it.
+// SetConfirmation gives the browser a confirmation in a cookie. It is for visitors who get an
+// answer without a page of ours, in which a hidden input would carry it.
 func SetConfirmation(w http.ResponseWriter, r *http.Request, confirmation string) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // a site without TLS cannot have secure cookies
 		Name: confirmCookie, Value: confirmation, Path: cookiePath(r), MaxAge: confirmCookieAge,
@@ -35,7 +35,8 @@ func Confirmations(r *http.Request, posted *form.Form) []string {
 	return brought
 }
 
-// cookiePath returns the path that the visitor's browser posted to, as it compares it with a cookie's.
+// cookiePath returns the path that the visitor's browser posted to, as it compares it with a
+// cookie's.
 func cookiePath(r *http.Request) string {
 	posted := httpx.OriginalURL(r)
 	path := posted.EscapedPath()

@@ -87,8 +87,8 @@ func faultOf(p *mapping.Problem) page.Fault {
 	}
 }
 
-// onPage returns a problem for the site's own page. The page's label is used unless the operator wrote
-// one.
+// onPage returns a problem for the site's own page. The page's label is used unless the operator
+// wrote one.
 func onPage(p *mapping.Problem) page.Problem {
 	on := page.Problem{Input: p.Input, Message: p.Message, Fault: faultOf(p)}
 	if !p.IsLabelled {
@@ -97,8 +97,8 @@ func onPage(p *mapping.Problem) page.Problem {
 	return on
 }
 
-// successBody and failureBody are read by the client libraries of several form services, hence the many
-// names for the same thing.
+// successBody and failureBody are read by the client libraries of several form services, hence the
+// many names for the same thing.
 type successBody struct {
 	OK          bool   `json:"ok"`
 	Success     bool   `json:"success"`

@@ -24,8 +24,8 @@ func TestFormPageStaysOnTheSite(t *testing.T) {
 				if address == "" {
 					continue
 				}
-				// Browsers take a backslash for a slash, and two of either at
-				// the start for another host.
+				// Browsers take a backslash for a slash, and two of either at the start for another
+				// host.
 				local := strings.HasPrefix(address, "/") && !strings.HasPrefix(strings.ReplaceAll(address, `\`, "/"), "//")
 				at, err := url.Parse(address)
 				if !local || err != nil || at.Host != "" || at.Scheme != "" || strings.ContainsAny(address, "\r\n\t\x00") {

@@ -14,12 +14,12 @@ import (
 
 var errUnread = errors.New("nothing of the form could be read")
 
-// formPageInput carries the page with the form from one error page to the next, whose Referer is the
-// error page itself. Its name keeps it out of the lead.
+// formPageInput carries the page with the form from one error page to the next, whose Referer is
+// the error page itself. Its name keeps it out of the lead.
 const formPageInput = "_form_page"
 
-// formPage returns the path and query of the page on which the visitor filled in the form; empty if it
-// is not on this host.
+// formPage returns the path and query of the page on which the visitor filled in the form; empty if
+// it is not on this host.
 func formPage(r *http.Request, posted *form.Form) string {
 	if posted != nil && posted.Has(formPageInput) {
 		if carried, err := url.Parse(posted.First(formPageInput)); err == nil && carried.Host == "" && carried.Scheme == "" {
@@ -33,8 +33,8 @@ func formPage(r *http.Request, posted *form.Form) string {
 	return httpx.LocalURI(referer)
 }
 
-// pageAddresses returns where the page with the form may be: where the operator says, or else where the
-// visitor came from and then where they posted to.
+// pageAddresses returns where the page with the form may be: where the operator says, or else where
+// the visitor came from and then where they posted to.
 func (a *Responder) pageAddresses(r *http.Request, typed *form.Form) []string {
 	if a.FormPage != "" {
 		return []string{a.FormPage}
@@ -148,8 +148,8 @@ func writeOwnPage(w http.ResponseWriter, status int, own *httpx.SitePage) error 
 	return write(w, status, "text/html; charset=utf-8", bytes.NewBuffer(own.Body))
 }
 
-// PageCharset returns the encoding that the page with the form declares; empty if no page can be read
-// that declares one.
+// PageCharset returns the encoding that the page with the form declares; empty if no page can be
+// read that declares one.
 func (a *Responder) PageCharset(r *http.Request, p *Post, posted *form.Form) string {
 	for _, address := range a.pageAddresses(r, posted) {
 		found, err := p.pageAt(r, address)

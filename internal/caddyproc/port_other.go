@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FreePort returns a TCP port of the loopback interface that nothing listens on. Another process may
-// take it.
+// FreePort returns a TCP port of the loopback interface that nothing listens on. Another process
+// may take it.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	listener, err := Listen(t.Context(), "127.0.0.1:0")

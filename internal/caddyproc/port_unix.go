@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FreePort returns a TCP port of the loopback interface for a Caddy or a listener of [Listen]. It stays
-// reserved until the test ends: a socket that is bound and does not listen keeps it from others, and
-// Caddy shares it because Caddy sets SO_REUSEPORT.
+// FreePort returns a TCP port of the loopback interface for a Caddy or a listener of [Listen]. It
+// stays reserved until the test ends: a socket that is bound and does not listen keeps it from
+// others, and Caddy shares it because Caddy sets SO_REUSEPORT.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)

@@ -23,9 +23,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// Config sets up a challenge: something that the visitor or their browser must do, and that is costly
-// for programs that send many forms. The page needs the challenge's widget, which needs scripts. `fail`
-// says what happens to visitors without them.
+// Config sets up a challenge: something that the visitor or their browser must do, and that is
+// costly for programs that send many forms. The page needs the challenge's widget, which needs
+// scripts. `fail` says what happens to visitors without them.
 //
 // With `altcha` the browser computes for a moment. No other service is involved
 // (https://altcha.org). The others are services of companies that see every visitor of the page:
@@ -36,51 +36,46 @@ type Config struct {
 	// `altcha`, `turnstile`, `hcaptcha` or `recaptcha`. Required.
 	Kind string `json:"kind,omitempty"`
 
-	// With `altcha`, the path that the widget fetches its challenges from.
-	// Default: whatever the form may be posted to, with the query `?altcha`,
-	// such as `/contact?altcha`
+	// With `altcha`, the path that the widget fetches its challenges from. Default: whatever the
+	// form may be posted to, with the query `?altcha`, such as `/contact?altcha`
 	Path string `json:"path,omitempty"`
 
-	// With `altcha`, the highest number that the browser may have to try; it
-	// tries half of them on average. A telephone of 2023 tries about 40,000 a
-	// second and an old one a tenth of that
-	// (https://altcha.org/docs/complexity/). From 1,000 to 10,000,000.
-	// Default: `50000`
+	// With `altcha`, the highest number that the browser may have to try; it tries half of them on
+	// average. A telephone of 2023 tries about 40,000 a second and an old one a tenth of that
+	// (https://altcha.org/docs/complexity/). From 1,000 to 10,000,000. Default: `50000`
 	Complexity int `json:"complexity,omitempty"`
 
-	// With `altcha`, how long a challenge can be answered. The widget fetches
-	// another one after that. Default: `20m`
+	// With `altcha`, how long a challenge can be answered. The widget fetches another one after
+	// that. Default: `20m`
 	Expires caddy.Duration `json:"expires,omitempty"`
 
-	// With a service, the secret key that belongs to the page's site key.
-	// Write `{env.NAME}` or `{file./path}`: the placeholder is resolved when
-	// the config is loaded and the secret stays out of the config. Required.
+	// With a service, the secret key that belongs to the page's site key. Write `{env.NAME}` or
+	// `{file./path}`: the placeholder is resolved when the config is loaded and the secret stays
+	// out of the config. Required.
 	Secret string `json:"secret,omitempty"`
 
-	// With a service, the hosts whose pages may show the challenge. Default:
-	// the one that the form is posted to
+	// With a service, the hosts whose pages may show the challenge. Default: the one that the form
+	// is posted to
 	Hosts []string `json:"hosts,omitempty"`
 
-	// With `turnstile` and `recaptcha`, the action that the page's widget
-	// names. Default: any
+	// With `turnstile` and `recaptcha`, the action that the page's widget names. Default: any
 	Action string `json:"action,omitempty"`
 
-	// With `recaptcha`, the least score of version 3 that counts as passed,
-	// from 0 to 1. Version 2 gives none. Default: `0.5`
+	// With `recaptcha`, the least score of version 3 that counts as passed, from 0 to 1. Version 2
+	// gives none. Default: `0.5`
 	Score *float64 `json:"score,omitempty"`
 
-	// With a service, where to verify answers. It must be https, except on
-	// loopback addresses. Default: the service's own
+	// With a service, where to verify answers. It must be https, except on loopback addresses.
+	// Default: the service's own
 	VerifyURL string `json:"verify_url,omitempty"`
 
-	// With a service, how long verifying an answer may take, for which the
-	// visitor waits. Default: `3s`
+	// With a service, how long verifying an answer may take, for which the visitor waits. Default:
+	// `3s`
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// What to do when the challenge was not passed: `open` adds to the post's
-	// spam score, so that people without scripts must send the form a second
-	// time, and an outage of the service stops nobody; `closed` takes nothing
-	// before the challenge is passed. Default: `open`
+	// What to do when the challenge was not passed: `open` adds to the post's spam score, so that
+	// people without scripts must send the form a second time, and an outage of the service stops
+	// nobody; `closed` takes nothing before the challenge is passed. Default: `open`
 	Fail string `json:"fail,omitempty"`
 }
 
@@ -133,8 +128,8 @@ type Verifier struct {
 	release  func() error
 }
 
-// Open makes the challenge of a form. Keys sign it, and forms with the same name share a memory of the
-// answers that were used. The caller calls [Verifier.Close].
+// Open makes the challenge of a form. Keys sign it, and forms with the same name share a memory of
+// the answers that were used. The caller calls [Verifier.Close].
 func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (*Verifier, error) {
 	c, err := c.resolve(caddy.NewReplacer(), logger)
 	if err != nil {
@@ -241,8 +236,7 @@ func (c Config) openService(into *Verifier) error {
 	return nil
 }
 
-// resolve expands the placeholders of c. It warns about a secret that is
-// written out.
+// resolve expands the placeholders of c. It warns about a secret that is written out.
 func (c Config) resolve(repl *caddy.Replacer, logger *zap.Logger) (Config, error) {
 	if c.Secret != "" && !strings.Contains(c.Secret, "{") {
 		logger.Warn("the challenge's secret is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
@@ -290,8 +284,8 @@ func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, er
 // Issue returns a new challenge, to be answered as JSON.
 func (v *Verifier) Issue() any { return v.issue() }
 
-// Verify judges the answer in a posted form. It counts the answer as used. It may take as long as the
-// challenge's timeout.
+// Verify judges the answer in a posted form. It counts the answer as used. It may take as long as
+// the challenge's timeout.
 func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.Form) challenge.Result {
 	if v == nil {
 		return challenge.Result{}

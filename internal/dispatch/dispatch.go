@@ -24,8 +24,8 @@ import (
 // Guest is a guest module in the namespace `telecrm.outbox`: a place where leads are kept until
 // TeleCRM has them.
 type Guest interface {
-	// Resource names what is opened, the same for every module that opens the same thing: all configs
-	// of a process share one store of it. It is empty if there is nothing to open.
+	// Resource names what is opened, the same for every module that opens the same thing: all
+	// configs of a process share one store of it. It is empty if there is nothing to open.
 	Resource() (string, error)
 
 	// Open opens the store. The app calls it when it starts, never to validate a config.
@@ -37,8 +37,8 @@ type Guest interface {
 const LastAttempts = 15 * time.Second
 
 const (
-	// reloadPatience is how long an outbox may take to open while another config runs, whose visitors
-	// a reload must not keep waiting for a disk.
+	// reloadPatience is how long an outbox may take to open while another config runs, whose
+	// visitors a reload must not keep waiting for a disk.
 	reloadPatience = 30 * time.Second
 	// renamePatience is how long a config waits to be told which accounts have entries.
 	renamePatience = 500 * time.Millisecond
@@ -164,8 +164,8 @@ func (d *Dispatcher) Adopt(owner any, c Config) {
 	d.configure()
 }
 
-// Release withdraws the owner's config. If it was in force, the one before it is again: that is how a
-// refused reload leaves the running config as it was.
+// Release withdraws the owner's config. If it was in force, the one before it is again: that is how
+// a refused reload leaves the running config as it was.
 func (d *Dispatcher) Release(owner any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -217,8 +217,8 @@ func (d *Dispatcher) effective() delivery.Config {
 	return config
 }
 
-// namesInUse lists the accounts that have entries, and those of configs whose last requests are still
-// being answered.
+// namesInUse lists the accounts that have entries, and those of configs whose last requests are
+// still being answered.
 func (d *Dispatcher) namesInUse() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), renamePatience)
 	defer cancel()

@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
-// Outlet is a config's way to the handlers of its events. Handlers subscribe until Caddy says that all
-// apps have started. Nothing may be emitted before.
+// Outlet is a config's way to the handlers of its events. Handlers subscribe until Caddy says that
+// all apps have started. Nothing may be emitted before.
 type Outlet struct {
 	ctx    caddy.Context
 	events *caddyevents.App
@@ -23,8 +23,8 @@ type Outlet struct {
 	open   chan struct{} // closed once all apps of the config have started
 }
 
-// NewOutlet returns the outlet of the config that ctx belongs to. It calls onOpen when all apps have
-// started.
+// NewOutlet returns the outlet of the config that ctx belongs to. It calls onOpen when all apps
+// have started.
 func NewOutlet(ctx caddy.Context, onOpen func()) (*Outlet, error) {
 	app, err := ctx.App("events")
 	if err != nil {
@@ -56,8 +56,8 @@ func (o *Outlet) isOpen() bool {
 // isHeard reports whether a handler may be subscribed to the event.
 func (o *Outlet) isHeard(name string) bool { return !o.isOpen() || o.events.ShouldEmit(name) }
 
-// Announce emits an event, through the outlet of the config in force, when the events before it have
-// been handled. It does not wait. An event that the outlet from has no handler for is dropped.
+// Announce emits an event, through the outlet of the config in force, when the events before it
+// have been handled. It does not wait. An event that the outlet from has no handler for is dropped.
 func (d *Dispatcher) Announce(from *Outlet, name string, data map[string]any) {
 	if from != nil && from.isHeard(name) {
 		d.events.add(event{name, data})
@@ -76,9 +76,9 @@ type event struct {
 const maxEvents = 1000
 
 // eventQueue hands events to the handlers of the config in force, one after the other. Handlers may
-// take their time, to send a mail for instance, and neither a delivery nor a visitor waits for them.
-// Events that find the queue full are dropped, counted and logged. A reload drops nothing, because
-// the queue stays with the outbox.
+// take their time, to send a mail for instance, and neither a delivery nor a visitor waits for
+// them. Events that find the queue full are dropped, counted and logged. A reload drops nothing,
+// because the queue stays with the outbox.
 type eventQueue struct {
 	outlet func() *Outlet // of the config in force; nil while that starts
 	logger *zap.Logger
@@ -193,8 +193,8 @@ func (q *eventQueue) logDropped() {
 	}
 }
 
-// end waits until the events in the queue have been handled, or ctx has ended. Then it drops the rest.
-// Calling it again does nothing.
+// end waits until the events in the queue have been handled, or ctx has ended. Then it drops the
+// rest. Calling it again does nothing.
 func (q *eventQueue) end(ctx context.Context) error {
 	q.endOnce.Do(func() {
 		close(q.ending)

@@ -58,8 +58,7 @@ func (h *hungOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
 	return &hungStore{store, h.disk}, err
 }
 
-// hungStore waits for the disk in every method that a config's start or end
-// reaches.
+// hungStore waits for the disk in every method that a config's start or end reaches.
 type hungStore struct {
 	outbox.Store
 	disk *disk
@@ -139,8 +138,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A reload does not wait for an outbox whose disk hangs: neither when the next config goes on with the
-// outbox, nor when that config is given up.
+// A reload does not wait for an outbox whose disk hangs: neither when the next config goes on with
+// the outbox, nor when that config is given up.
 func TestReloadWhileOutboxHangs(t *testing.T) {
 	running, guest := hang(t)
 	var next *Dispatcher
@@ -181,8 +180,8 @@ func TestLeavingAnOutboxThatHangs(t *testing.T) {
 	})
 }
 
-// A config with an outbox on a disk that hangs is refused, and what has been
-// opened too late is closed.
+// A config with an outbox on a disk that hangs is refused, and what has been opened too late is
+// closed.
 func TestOpeningAnOutboxThatHangs(t *testing.T) {
 	guest := newHungOutbox(t)
 	guest.disk.stopped.Store(true)

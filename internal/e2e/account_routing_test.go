@@ -17,8 +17,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// workspaces stands for several TeleCRM workspaces behind one host. It records which token
-// reached which path with which lead, and refuses the tokens it is told to.
+// workspaces stands for several TeleCRM workspaces behind one host. It records which token reached
+// which path with which lead, and refuses the tokens it is told to.
 type workspaces struct {
 	*httptest.Server
 
@@ -114,8 +114,8 @@ const (
 	tokenC = "cccccccc-8888-7777-1700000000000:66666666-5555-4444"
 )
 
-// Forms that write their own account settings are delivered by exactly these settings, however
-// much they share, and the status tells the accounts apart.
+// Forms that write their own account settings are delivered by exactly these settings, however much
+// they share, and the status tells the accounts apart.
 func TestInlineSettingsMakeTheAccount(t *testing.T) {
 	const syncPath, asyncPath = "/autoupdate/v2/enterprise/" + enterpriseID + "/lead", "/enterprise/" + enterpriseID + "/autoupdatelead"
 	crm := newWorkspaces(t)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 )
 
-// What a browser sends from a page in a legacy encoding arrives as it was typed, in TeleCRM and on the
-// page that is shown again.
+// What a browser sends from a page in a legacy encoding arrives as it was typed, in TeleCRM and on
+// the page that is shown again.
 func TestFormsInLegacyEncodings(t *testing.T) {
 	dir := t.TempDir()
 	const source = `<!DOCTYPE html><html lang=en><head>META<title>T</title></head><form method=post action=FORM><input name=name><input name=phone></form></html>`

@@ -97,8 +97,8 @@ func TestOperatorDealsWithParkedLeads(t *testing.T) {
 	}
 }
 
-// After a refused reload, whose router answers from then on, everything is
-// still told of the config that runs.
+// After a refused reload, whose router answers from then on, everything is still told of the config
+// that runs.
 func TestAdminAfterARefusedReload(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	s.post(t, "/contact", ravi)
@@ -106,8 +106,8 @@ func TestAdminAfterARefusedReload(t *testing.T) {
 
 	global := s.global
 	s.global = strings.Replace(global, "account {", "account other {", 1)
-	// The port of the site's own stand-in is taken, so the reload fails in
-	// its very last step, after its apps have started.
+	// The port of the site's own stand-in is taken, so the reload fails in its very last step,
+	// after its apps have started.
 	s.write(t, strings.Replace(parkingEnquiry, "telecrm /contact {", "telecrm /contact {\naccount other", 1)+
 		"\n}\nhttp://127.0.0.1:"+strings.TrimPrefix(s.crmAddress(t), "127.0.0.1:")+" {\nrespond taken")
 	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err == nil {
@@ -145,8 +145,8 @@ func TestAdminWithTheOutboxOff(t *testing.T) {
 	}
 }
 
-// What another site has a browser post is refused as Caddy's admin endpoint
-// refuses it, and does nothing.
+// What another site has a browser post is refused as Caddy's admin endpoint refuses it, and does
+// nothing.
 func TestAdminRefusesOtherSites(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	s.post(t, "/contact", ravi)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A browser gets through a site's own error pages, with its cookie or with
-// what the error page puts into the form.
+// A browser gets through a site's own error pages, with its cookie or with what the error page puts
+// into the form.
 func TestConfirmationsOnTheSitesOwnErrorPage(t *testing.T) {
 	dir := t.TempDir()
 	const sorry = `<form method="post"><input name="_confirm" value="{{placeholder "telecrm.confirm"}}"></form>`

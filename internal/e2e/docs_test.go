@@ -32,9 +32,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// example is a fenced block of the documentation. The HTML comment on the line
-// above it, which readers do not see, is its note: what to make of the block
-// where that does not follow from its language.
+// example is a fenced block of the documentation. The HTML comment on the line above it, which
+// readers do not see, is its note: what to make of the block where that does not follow from its
+// language.
 type example struct {
 	place, language, note, text string
 }
@@ -115,8 +115,7 @@ func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	}
 }
 
-// onThisMachine replaces the folder that the documentation's files are in with
-// one that has them.
+// onThisMachine replaces the folder that the documentation's files are in with one that has them.
 func onThisMachine(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -221,8 +220,7 @@ func TestDocumentedMessages(t *testing.T) {
 	}
 }
 
-// TestDocumentedLanguages compares the languages that docs/visitor.md lists with
-// the message files.
+// TestDocumentedLanguages compares the languages that docs/visitor.md lists with the message files.
 func TestDocumentedLanguages(t *testing.T) {
 	text := strings.Join(strings.Fields(read(t, "docs/visitor.md")), " ")
 	_, list, _ := strings.Cut(text, "which `<html lang=\"…\">` declares: ")

@@ -28,8 +28,7 @@ func init() {
 	caddy.RegisterModule(execStandIn{})
 }
 
-// execStandIn lets Caddyfiles load that name the exec handler, which is a
-// plugin of its own.
+// execStandIn lets Caddyfiles load that name the exec handler, which is a plugin of its own.
 type execStandIn struct {
 	Args []string `json:"args,omitempty"`
 }

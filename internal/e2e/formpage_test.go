@@ -246,8 +246,8 @@ func TestFarTooLargeFormIsNotRead(t *testing.T) {
 	}
 }
 
-// A lead that cannot be kept is told of on the visitor's own page as well as
-// on the built-in one, with what to do instead.
+// A lead that cannot be kept is told of on the visitor's own page as well as on the built-in one,
+// with what to do instead.
 func TestFallback(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "contact.html"), fmt.Appendf(nil, pageWithForm, "own", "/contact"), 0o600); err != nil {
@@ -271,8 +271,8 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// The visitor's own page is answered in its language, whatever the browser
-// asks for; everything else in the language that the browser asks for.
+// The visitor's own page is answered in its language, whatever the browser asks for; everything
+// else in the language that the browser asks for.
 func TestLanguageOfAnswers(t *testing.T) {
 	dir := t.TempDir()
 	for file, lang := range map[string]string{"hindi.html": "hi-IN", "arabic.html": "ar", "portuguese.html": "pt-BR"} {

@@ -14,9 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// inProcess is a Caddy in the test's own process, for what a test brings
-// along: handlers of events, or an exporter of traces. There can be one at a
-// time.
+// inProcess is a Caddy in the test's own process, for what a test brings along: handlers of events,
+// or an exporter of traces. There can be one at a time.
 type inProcess struct {
 	server
 
@@ -49,8 +48,8 @@ func newInProcess(t *testing.T) *inProcess {
 	return p
 }
 
-// load has Caddy take over a config whose one site holds the given lines, and
-// whose global options hold the others.
+// load has Caddy take over a config whose one site holds the given lines, and whose global options
+// hold the others.
 func (p *inProcess) load(site string, options ...string) error {
 	config, err := adaptText(fmt.Sprintf(`{
 	admin off

@@ -18,8 +18,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// exposed are metrics by name, as a Caddy exposes them: the values of each
-// label. A histogram is there under the names of its parts.
+// exposed are metrics by name, as a Caddy exposes them: the values of each label. A histogram is
+// there under the names of its parts.
 type exposed map[string]map[string][]string
 
 var sampleLine = regexp.MustCompile(`^([a-z_]+)(?:\{(.*)\})? \S+$`)
@@ -68,8 +68,8 @@ func runningMetrics(t *testing.T) exposed {
 	return parseMetrics(t, get(t, "http://"+s.admin+"/metrics"))
 }
 
-// The documented metrics and labels, and those of the dashboard and the alert
-// rules, are those that a running Caddy exposes.
+// The documented metrics and labels, and those of the dashboard and the alert rules, are those that
+// a running Caddy exposes.
 func TestDocumentedMetrics(t *testing.T) {
 	metrics := runningMetrics(t)
 	running := make(map[string][]string)

@@ -106,8 +106,7 @@ func (s *server) ask(t *testing.T, method, path string, header ...string) gotPag
 	return gotPage{resp.StatusCode, resp.Header, string(text)}
 }
 
-// Pages that Caddy's own handlers serve are protected, and as good to caches
-// as before.
+// Pages that Caddy's own handlers serve are protected, and as good to caches as before.
 func TestProtectedSite(t *testing.T) {
 	dir, site := protectedSite(t)
 	s := serve(t, site)
@@ -160,8 +159,8 @@ func TestProtectedSite(t *testing.T) {
 	}
 }
 
-// What a browser sends of a protected page is a lead like any other, and the
-// page that asks for corrections is protected too.
+// What a browser sends of a protected page is a lead like any other, and the page that asks for
+// corrections is protected too.
 func TestProtectedSubmission(t *testing.T) {
 	_, site := protectedSite(t)
 	s := serve(t, site)

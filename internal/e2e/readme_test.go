@@ -162,8 +162,8 @@ var (
 	codeBlock       = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 )
 
-// TestDocumentedLinksLead checks that each relative link leads to a file and, if
-// it has a fragment, to a heading of that file.
+// TestDocumentedLinksLead checks that each relative link leads to a file and, if it has a fragment,
+// to a heading of that file.
 func TestDocumentedLinksLead(t *testing.T) {
 	for _, file := range documents(t) {
 		for _, match := range markdownLink.FindAllStringSubmatch(codeBlock.ReplaceAllString(read(t, file), ""), -1) {

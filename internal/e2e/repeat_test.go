@@ -29,8 +29,8 @@ func (s *server) postAs(t *testing.T, host, path, referer string, values url.Val
 	return resp.StatusCode
 }
 
-// One person's enquiries in a row are all kept, a double click is one lead,
-// and after an erasure the same enquiry is a new one.
+// One person's enquiries in a row are all kept, a double click is one lead, and after an erasure
+// the same enquiry is a new one.
 func TestSecondEnquiriesAreKept(t *testing.T) {
 	s := serve(t, `telecrm /enquire {
 		field name

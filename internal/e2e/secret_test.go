@@ -13,9 +13,8 @@ import (
 
 var stampInPage = regexp.MustCompile(`name="_stamp" value="([^"]+)"`)
 
-// A page that was served, and cached, before a token was replaced is as good
-// as one from after it. The secret behind that is not made by validating a
-// config, and only its owner can read it.
+// A page that was served, and cached, before a token was replaced is as good as one from after it.
+// The secret behind that is not made by validating a config, and only its owner can read it.
 func TestCachedPagesOutliveTokens(t *testing.T) {
 	dir := t.TempDir()
 	const page = `<!doctype html><title>Contact</title><form method="post" action="/enquire"><input name="phone"></form>`

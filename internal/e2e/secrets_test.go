@@ -65,8 +65,7 @@ const watchedSite = `
 		respond "{err.message}"
 	}`
 
-// visitors are what people typed, by what became of it; no value stands
-// anywhere else.
+// visitors are what people typed, by what became of it; no value stands anywhere else.
 var visitors = map[string]url.Values{
 	"created":   {"name": {"Zenobia Quartermaine"}, "phone": {"081234 56701"}, "email": {"zq@quartermaine.example"}, "message": {"a gazebo of glass"}},
 	"remarked":  {"name": {"Ottoline Fairweather"}, "phone": {"081234 56702"}, "email": {"of@fairweather.example"}, "message": {"forty lanterns"}, "stray": {"left luggage"}},
@@ -81,8 +80,7 @@ var visitors = map[string]url.Values{
 	"broken":     {"name": {"Ferdinand Wetherby"}, "phone": {"081234 56707"}, "email": {"fw@wetherby.example"}},
 }
 
-// secrets are the tokens and what any visitor typed, in every spelling in
-// which it travels.
+// secrets are the tokens and what any visitor typed, in every spelling in which it travels.
 func secrets() []string {
 	list := []string{secretToken, secretAsyncToken, secretSiteSecret}
 	for _, values := range visitors {
@@ -93,8 +91,7 @@ func secrets() []string {
 	return append(list, "Quartermaine", "81234567", "81234 567")
 }
 
-// quoting makes an answer's body repeat what was sent and the token, as an
-// API may.
+// quoting makes an answer's body repeat what was sent and the token, as an API may.
 func quoting(fault sandbox.Fault, values url.Values) sandbox.Fault {
 	quoted := secretToken
 	for input, typed := range values {
@@ -110,8 +107,7 @@ func quoting(fault sandbox.Fault, values url.Values) sandbox.Fault {
 	return fault
 }
 
-// watched is a server that has gone through all that can become of a
-// submission.
+// watched is a server that has gone through all that can become of a submission.
 func watched(t *testing.T) *server {
 	t.Helper()
 	async := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -194,9 +190,9 @@ func (s *server) awaitLogged(t *testing.T, words string, times int) {
 	}
 }
 
-// Neither the running config, nor anything that Caddy prints at debug level,
-// nor what the admin endpoint says to whoever scrapes it, shows a token or
-// what a visitor typed, whatever became of it.
+// Neither the running config, nor anything that Caddy prints at debug level, nor what the admin
+// endpoint says to whoever scrapes it, shows a token or what a visitor typed, whatever became of
+// it.
 func TestRunningServerShowsNoSecret(t *testing.T) {
 	s := watched(t)
 	config := get(t, "http://"+s.admin+"/config/")
@@ -223,8 +219,7 @@ func TestRunningServerShowsNoSecret(t *testing.T) {
 			}
 		}
 	}
-	// What shows a lead to whoever asks for it shows what was typed, and no
-	// token.
+	// What shows a lead to whoever asks for it shows what was typed, and no token.
 	id := s.listed(t, "--state", "parked")[0].ID
 	for place, text := range map[string]string{
 		"/telecrm/leads/<id>": get(t, "http://"+s.admin+"/telecrm/leads/"+id),
@@ -255,8 +250,8 @@ type line struct {
 	AccessLeadID string `json:"telecrm_lead_id"`
 }
 
-// One line tells of each submission, one warning of each remark and one error
-// of the account that is held; and the access log leads to the lead.
+// One line tells of each submission, one warning of each remark and one error of the account that
+// is held; and the access log leads to the lead.
 func TestLogLines(t *testing.T) {
 	s := watched(t)
 	var outcomes []string

@@ -62,8 +62,8 @@ type server struct {
 	global string // its global block
 }
 
-// serve runs a Caddy whose one site holds the given Caddyfile lines, and its
-// telecrm option the given ones beside the account.
+// serve runs a Caddy whose one site holds the given Caddyfile lines, and its telecrm option the
+// given ones beside the account.
 func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
 	path, err := binary()
@@ -218,8 +218,8 @@ var crmFaults = map[string]sandbox.Fault{
 	"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
 }
 
-// A CRM that is slow, refuses the token or is gone is nothing that a visitor
-// notices, and the lead arrives later.
+// A CRM that is slow, refuses the token or is gone is nothing that a visitor notices, and the lead
+// arrives later.
 func TestCRMThatFails(t *testing.T) {
 	for name, fault := range crmFaults {
 		t.Run(name, func(t *testing.T) {
@@ -247,8 +247,8 @@ func TestCRMThatFails(t *testing.T) {
 	}
 }
 
-// Without an outbox such a CRM keeps the visitor no longer than the budget,
-// and takes nothing that they typed away.
+// Without an outbox such a CRM keeps the visitor no longer than the budget, and takes nothing that
+// they typed away.
 func TestCRMThatFailsWithoutAnOutbox(t *testing.T) {
 	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1), "outbox off")
 	for name, fault := range crmFaults {
@@ -291,9 +291,8 @@ func get(t *testing.T, address string) string {
 	return string(body)
 }
 
-// validate and adapt work beside a running server while the CRM is down; a
-// literal token is warned about; a refused reload leaves the running config
-// alone, and an accepted one takes over.
+// validate and adapt work beside a running server while the CRM is down; a literal token is warned
+// about; a refused reload leaves the running config alone, and an accepted one takes over.
 func TestCommandsBesideARunningServer(t *testing.T) {
 	s := serve(t, enquiry)
 	s.crm.Inject(sandbox.Fault{Drop: true}, sandbox.Fault{Drop: true})

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// Whatever the order of the handlers, what a visitor typed is not run as a
-// template of the site's.
+// Whatever the order of the handlers, what a visitor typed is not run as a template of the site's.
 func TestTypedTemplatesDoNotRun(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "contact.html"), fmt.Appendf(nil, pageWithForm, "own {{1 | add 41}}", "/contact"), 0o600); err != nil {

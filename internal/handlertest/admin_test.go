@@ -31,8 +31,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// adminEndpoint is an admin endpoint that has the plugin's routes, and writes
-// errors as Caddy's does.
+// adminEndpoint is an admin endpoint that has the plugin's routes, and writes errors as Caddy's
+// does.
 func adminEndpoint(t testing.TB) *adminapi.Client {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -411,8 +411,8 @@ func TestAdminErase(t *testing.T) {
 	}
 }
 
-// The identifier that a form's lead is kept under is one that erase finds it
-// by, however it is written.
+// The identifier that a form's lead is kept under is one that erase finds it by, however it is
+// written.
 func TestEraseFindsWhatAFormSent(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)

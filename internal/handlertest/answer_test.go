@@ -62,8 +62,8 @@ func TestAnswersInTheVisitorsLanguage(t *testing.T) {
 	}
 }
 
-// What an operator's message files hold is looked at when the config is
-// loaded, and again by each reload.
+// What an operator's message files hold is looked at when the config is loaded, and again by each
+// reload.
 func TestMessagesAreReadWithTheConfig(t *testing.T) {
 	crm := newCRM(t)
 	dir := t.TempDir()
@@ -321,8 +321,7 @@ func TestErrorsRedirect(t *testing.T) {
 	}
 }
 
-// Where nothing that the visitor typed can be at fault, they are not told to
-// correct it.
+// Where nothing that the visitor typed can be at fault, they are not told to correct it.
 func TestRefusedConstantIdentifierIsNotTheVisitorsFault(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, "set phone 08123456789\nfield name\nthank_you /thanks")
@@ -336,8 +335,7 @@ func TestRefusedConstantIdentifierIsNotTheVisitorsFault(t *testing.T) {
 	}
 }
 
-// Neither a hostile path nor a foreign Referer gets a link off the site into
-// the page.
+// Neither a hostile path nor a foreign Referer gets a link off the site into the page.
 func TestBuiltinPageLinksStayOnTheSite(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, answerBlock)
 	r := postForm(url.Values{"tel": {"1"}})

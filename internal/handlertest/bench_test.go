@@ -56,8 +56,8 @@ func BenchmarkInvalid(b *testing.B) {
 	benchmark(b, "application/x-www-form-urlencoded", values.Encode(), http.StatusUnprocessableEntity)
 }
 
-// benchmark posts the same body again and again. Of what Caddy does around
-// the handler it measures the request's own replacer and context too.
+// benchmark posts the same body again and again. Of what Caddy does around the handler it measures
+// the request's own replacer and context too.
 func benchmark(b *testing.B, contentType, body string, status int) {
 	b.Helper()
 	h := newBenchHandler(b)

@@ -20,8 +20,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// listening is the handler behind a server as Go has it, which cuts nobody
-// off, and HTTP/2 if encrypted; answered is called after each request.
+// listening is the handler behind a server as Go has it, which cuts nobody off, and HTTP/2 if
+// encrypted; answered is called after each request.
 func (h testHandler) listening(t *testing.T, encrypted bool, answered func(*http.Request)) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,8 +58,8 @@ func (d dripped) Read(p []byte) (int, error) {
 
 func (d dripped) Close() error { return nil }
 
-// Whoever sends a body without an end, however slowly, is answered, be it read
-// or not, and the connection ends.
+// Whoever sends a body without an end, however slowly, is answered, be it read or not, and the
+// connection ends.
 func TestDrippedBodiesEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		header, value string
@@ -139,8 +139,8 @@ func drip(t *testing.T, server *httptest.Server, header, value string) int {
 	return resp.StatusCode
 }
 
-// A body that has come is timed no longer, be it an empty one: neither the
-// wait for TeleCRM nor the connection is cut.
+// A body that has come is timed no longer, be it an empty one: neither the wait for TeleCRM nor the
+// connection is cut.
 func TestBodyClockStops(t *testing.T) {
 	for protocol, encrypted := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 		t.Run(protocol, func(t *testing.T) {
@@ -192,9 +192,9 @@ func (d *deadlined) SetReadDeadline(deadline time.Time) error {
 	return nil
 }
 
-// Who is turned away gets a page for a post that came, and also for one that is
-// so long that nobody waits for it; who was cut off gets the status alone. What
-// the server may read after that is timed still.
+// Who is turned away gets a page for a post that came, and also for one that is so long that nobody
+// waits for it; who was cut off gets the status alone. What the server may read after that is timed
+// still.
 func TestTurnedAway(t *testing.T) {
 	cutOff := func() io.Reader {
 		return io.MultiReader(strings.NewReader("name=M"), iotest.ErrReader(os.ErrDeadlineExceeded))

@@ -66,8 +66,7 @@ func fetchChallenge(t testing.TB, h testHandler, address string) challenge.Altch
 	return c
 }
 
-// solved is what the widget posts once it has found the number, which it does
-// by trying.
+// solved is what the widget posts once it has found the number, which it does by trying.
 func solved(t testing.TB, c challenge.AltchaChallenge) string {
 	t.Helper()
 	for number := range c.MaxNumber + 1 {
@@ -192,8 +191,7 @@ func TestChallengesHaveAPathOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A form that posts to its own clean URL, which try_files rewrites, has its
-// challenges there too.
+// A form that posts to its own clean URL, which try_files rewrites, has its challenges there too.
 func TestChallengesBesideARewrite(t *testing.T) {
 	h := challengeHandler(t, altchaBlock, "/enquire")
 	w := httptest.NewRecorder()
@@ -205,8 +203,8 @@ func TestChallengesBesideARewrite(t *testing.T) {
 	}
 }
 
-// The answer to a challenge from before a reload counts, once over all; one
-// for another form, or another account, does not.
+// The answer to a challenge from before a reload counts, once over all; one for another form, or
+// another account, does not.
 func TestChallengesOutliveReloads(t *testing.T) {
 	before := challengeHandler(t, altchaBlock)
 	first, second := solved(t, fetchChallenge(t, before, "/?altcha")), solved(t, fetchChallenge(t, before, "/?altcha"))
@@ -312,8 +310,7 @@ func TestServicesVerify(t *testing.T) {
 	}
 }
 
-// A service that is down keeps nobody out, unless that is asked for, and is
-// complained of once.
+// A service that is down keeps nobody out, unless that is asked for, and is complained of once.
 func TestServiceIsDown(t *testing.T) {
 	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)
 	for fail, refuse := range map[string]bool{"open": false, "closed": true} {

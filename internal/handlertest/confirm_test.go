@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// unprovenBlock is a form that asks everybody without an answer to its
-// challenge to send it again.
+// unprovenBlock is a form that asks everybody without an answer to its challenge to send it again.
 const unprovenBlock = guardedBlock + "rate_limit off\nchallenge altcha {\ncomplexity 1000\n}\n"
 
 // unproven is a post to it.
 var unproven = with(meera, "message", "Please call me")
 
-// A confirmation is good for the enquiry that it was given for, from the
-// visitor's network, and once.
+// A confirmation is good for the enquiry that it was given for, from the visitor's network, and
+// once.
 func TestConfirmationsAreBound(t *testing.T) {
 	for _, dedupe := range []string{"10m", "off"} {
 		t.Run("dedupe "+dedupe, func(t *testing.T) {
@@ -74,8 +73,8 @@ func TestConfirmationsOfWhatFailed(t *testing.T) {
 	}
 }
 
-// After a confirmation was used for other words, the first ones are a new
-// enquiry, with or without an outbox: the visitor is asked, and gets through.
+// After a confirmation was used for other words, the first ones are a new enquiry, with or without
+// an outbox: the visitor is asked, and gets through.
 func TestFirstWordsAfterAConfirmation(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
 		h := newHandler(t, newCRM(t).url, unprovenBlock+"on_duplicate ignore")
@@ -94,8 +93,8 @@ func TestFirstWordsAfterAConfirmation(t *testing.T) {
 	}
 }
 
-// Where no page of ours carries the confirmation it comes in the answer, and in
-// a cookie, and needs neither the same values again nor `dedupe`.
+// Where no page of ours carries the confirmation it comes in the answer, and in a cookie, and needs
+// neither the same values again nor `dedupe`.
 func TestConfirmationsWithoutAPage(t *testing.T) {
 	asJSON := func(values url.Values) *http.Request {
 		r := postForm(values)
@@ -158,8 +157,7 @@ func TestConfirmationsWithoutAPage(t *testing.T) {
 	})
 }
 
-// The same lead again counts as a confirmation only from the network that was
-// asked.
+// The same lead again counts as a confirmation only from the network that was asked.
 func TestScriptsConfirmFromTheirOwnNetwork(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, unprovenBlock)

@@ -64,7 +64,8 @@ func TestConstantsOfThePageAreNotJudged(t *testing.T) {
 	}
 }
 
-// A value that would be asked about if somebody typed it counts for nothing once most posts have it.
+// A value that would be asked about if somebody typed it counts for nothing once most posts have
+// it.
 func TestConstantsAreRecognized(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+"unmapped more\n")
 	withOutbox(t, h)

@@ -25,13 +25,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
-// corpusDir holds posts that people's browsers, phones, apps and programs send. All are invented. Each
-// file is a sequence of requests in the format of HTTP editors: "###" begins one and describes it,
-// "# from" gives the client address, "# after" the time since the request before (20 s if left out),
-// and "# unprotected" keeps it from a form with protect. Then comes the header. A body has one input
-// a line, whose value may go on in lines that begin with a tab, and is sent in the encoding that the
-// content type names. {trap} stands for the name of the page's trap, and {stamp 40s} for a stamp of
-// 40 seconds ago.
+// corpusDir holds posts that people's browsers, phones, apps and programs send. All are invented.
+// Each file is a sequence of requests in the format of HTTP editors: "###" begins one and describes
+// it, "# from" gives the client address, "# after" the time since the request before (20 s if left
+// out), and "# unprotected" keeps it from a form with protect. Then comes the header. A body has
+// one input a line, whose value may go on in lines that begin with a tab, and is sent in the
+// encoding that the content type names. {trap} stands for the name of the page's trap, and {stamp
+// 40s} for a stamp of 40 seconds ago.
 const corpusDir = "testdata/honest"
 
 const (
@@ -131,8 +131,8 @@ func newCorpusForm(t *testing.T, block string) *corpusForm {
 	return f
 }
 
-// send sends the request and returns what became of it; what was passed on to
-// the handler after this one has no outcome.
+// send sends the request and returns what became of it; what was passed on to the handler after
+// this one has no outcome.
 func (f *corpusForm) send(t *testing.T, request corpusRequest) (became outcome, signs string) {
 	t.Helper()
 	f.clock.turn(request.after)

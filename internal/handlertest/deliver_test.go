@@ -150,8 +150,8 @@ func TestDeliverLaterWaitsForNobody(t *testing.T) {
 	eventually(t, "the delivery", func() bool { return len(crm.Leads()) == 1 })
 }
 
-// A full disk alone loses nothing: the CRM is tried once, and only if it fails
-// too is the visitor told so.
+// A full disk alone loses nothing: the CRM is tried once, and only if it fails too is the visitor
+// told so.
 func TestFullDisk(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -181,8 +181,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// However many configs use a file, it is open once. A refused config leaves the one before it in force,
-// and the last to go closes the file.
+// However many configs use a file, it is open once. A refused config leaves the one before it in
+// force, and the last to go closes the file.
 func TestOutboxIsSharedByConfigs(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -245,9 +245,9 @@ func TestRequestBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Without an outbox, too, no more than one visitor is told to correct what
-// they typed when one lead after the other is refused; the others learn that
-// theirs could not be kept, and what to do instead.
+// Without an outbox, too, no more than one visitor is told to correct what they typed when one lead
+// after the other is refused; the others learn that theirs could not be kept, and what to do
+// instead.
 func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -276,8 +276,8 @@ func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
 	post("08123456705", http.StatusUnprocessableEntity)
 }
 
-// Without an outbox, and while its disk is full, the pace of an account turns away no visitor
-// whom TeleCRM would take, and the log says that it was not kept.
+// Without an outbox, and while its disk is full, the pace of an account turns away no visitor whom
+// TeleCRM would take, and the log says that it was not kept.
 func TestPaceTurnsNobodyAway(t *testing.T) {
 	for _, keeps := range []bool{false, true} {
 		t.Run(fmt.Sprintf("outbox %t", keeps), func(t *testing.T) {

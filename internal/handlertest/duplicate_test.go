@@ -24,8 +24,8 @@ var everPolicies = map[string]string{
 	"park":    "on_duplicate park\n",
 }
 
-// Nobody learns from an answer whether TeleCRM knows a person: over many
-// posts, in whatever order, all are the same to the byte but for their ids.
+// Nobody learns from an answer whether TeleCRM knows a person: over many posts, in whatever order,
+// all are the same to the byte but for their ids.
 func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
 	for policy, words := range everPolicies {
@@ -74,8 +74,8 @@ func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 	}
 }
 
-// How long a visitor waits does not tell whether TeleCRM knew them: neither the first time that they
-// post nor right after it.
+// How long a visitor waits does not tell whether TeleCRM knew them: neither the first time that
+// they post nor right after it.
 func TestTimeTellsNothing(t *testing.T) {
 	const latency, people = 100 * time.Millisecond, 12
 	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise, Latency: latency})

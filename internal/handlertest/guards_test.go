@@ -25,8 +25,7 @@ func (h testHandler) serveFrom(t *testing.T, client string, r *http.Request) *ht
 	return w
 }
 
-// Who posts too often is asked to wait and keeps what they typed; others
-// notice nothing.
+// Who posts too often is asked to wait and keeps what they typed; others notice nothing.
 func TestRateLimit(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+"rate_limit 2 1m\ndedupe off")
 	for n := range 6 {
@@ -53,8 +52,8 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// Pages of other sites are turned away, unless they are listed: then their
-// scripts may read every answer.
+// Pages of other sites are turned away, unless they are listed: then their scripts may read every
+// answer.
 func TestOrigins(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"origins https://partner.example.org")
@@ -130,8 +129,8 @@ func TestHoneypot(t *testing.T) {
 	}
 }
 
-// A partner's program, which sends leads by the hundred from one address and
-// presses nothing again, gets all of them in.
+// A partner's program, which sends leads by the hundred from one address and presses nothing again,
+// gets all of them in.
 func TestProgramsThatPostALot(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"rate_limit off")

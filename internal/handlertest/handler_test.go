@@ -164,8 +164,8 @@ func TestVisitorWhoLeavesStopsNothing(t *testing.T) {
 	}
 }
 
-// A form that posts to its own clean URL is found although try_files has
-// rewritten it, and one below handle_path by what is left of the path.
+// A form that posts to its own clean URL is found although try_files has rewritten it, and one
+// below handle_path by what is left of the path.
 func TestMatchesWhatTheVisitorAskedFor(t *testing.T) {
 	for _, test := range []struct {
 		name, asked, now string
@@ -198,8 +198,7 @@ func TestMatchesWhatTheVisitorAskedFor(t *testing.T) {
 	}
 }
 
-// What the operator may not see in logs, labels or errors, and nobody else
-// anywhere.
+// What the operator may not see in logs, labels or errors, and nobody else anywhere.
 func TestNothingLeaks(t *testing.T) {
 	values := url.Values{
 		"name": {"Zenobia Quartermaine"}, "phone": {"08123456789"}, "email": {"zenobia@quartermaine.example"},

@@ -1,5 +1,5 @@
-// Package handlertest tests the handler as a whole, in the test's own process: from the request to what
-// a strict stand-in for TeleCRM and the log hold.
+// Package handlertest tests the handler as a whole, in the test's own process: from the request to
+// what a strict stand-in for TeleCRM and the log hold.
 package handlertest
 
 import (
@@ -104,8 +104,8 @@ func newRig(baseURL, block string) *rig {
 	}}
 }
 
-// newHandler provisions the handler that block, the inside of a telecrm
-// directive, describes, with a default account at baseURL and no outbox.
+// newHandler provisions the handler that block, the inside of a telecrm directive, describes, with
+// a default account at baseURL and no outbox.
 func newHandler(t testing.TB, baseURL, block string) testHandler {
 	t.Helper()
 	return newRig(baseURL, block).handler(t)
@@ -149,8 +149,7 @@ func (r *rig) provisionIn(t testing.TB, ctx caddy.Context) (testHandler, error) 
 	return testHandler{h, r, r.logs.handler}, h.Validate()
 }
 
-// context returns the context of a config with the default account and the
-// outbox.
+// context returns the context of a config with the default account and the outbox.
 func (r *rig) context(t testing.TB) caddy.Context {
 	t.Helper()
 	outboxRaw := json.RawMessage(`{"store":"off"}`)
@@ -226,8 +225,8 @@ func eventually(t testing.TB, what string, ok func() bool) {
 
 var sealed = regexp.MustCompile(`name="_stamp" value="([^"]+)"|name="([a-z]+_[0-9]+)"`)
 
-// seal returns what a page that was served a while ago has in its form: the name of its trap, and its
-// stamp.
+// seal returns what a page that was served a while ago has in its form: the name of its trap, and
+// its stamp.
 func (h testHandler) seal(t testing.TB, age time.Duration) (trap, stamp string) {
 	t.Helper()
 	h.clock.turn(-age)

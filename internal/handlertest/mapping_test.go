@@ -16,9 +16,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Every field type with a good, an empty and an absurd value, from the
-// visitor's post to what the strict stand-in holds: what is sent is stored,
-// or the visitor is told what to correct.
+// Every field type with a good, an empty and an absurd value, from the visitor's post to what the
+// strict stand-in holds: what is sent is stored, or the visitor is told what to correct.
 func TestFieldTypesRoundTrip(t *testing.T) {
 	kolkata, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -196,8 +195,8 @@ func TestFieldTypesRoundTrip(t *testing.T) {
 	}
 }
 
-// Whatever is typed for a phone, a date or a number is either stored as it was
-// sent or shown to the visitor as an error; the stand-in never has to drop it.
+// Whatever is typed for a phone, a date or a number is either stored as it was sent or shown to the
+// visitor as an error; the stand-in never has to drop it.
 func TestWhatIsSentIsAlwaysAccepted(t *testing.T) {
 	crm := newCRM(t)
 	typed := map[string]*rapid.Generator[string]{
@@ -236,8 +235,7 @@ func TestWhatIsSentIsAlwaysAccepted(t *testing.T) {
 	})
 }
 
-// lead posts values to a handler of block and returns the one lead that the
-// stand-in then holds.
+// lead posts values to a handler of block and returns the one lead that the stand-in then holds.
 func lead(t *testing.T, block string, values url.Values) (sandbox.Lead, testHandler) {
 	t.Helper()
 	crm := newCRM(t)
@@ -364,8 +362,8 @@ func TestIncompletePaymentIsLeftOutAndSaidSo(t *testing.T) {
 	}
 }
 
-// A value that the operator set and that does not fit is left out with a
-// remark: the visitor could not correct it.
+// A value that the operator set and that does not fit is left out with a remark: the visitor could
+// not correct it.
 func TestSetThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 	got, h := lead(t, "field phone\nset visit_date {form.when} date\nthank_you /thanks", url.Values{"phone": {"08123456789"}, "when": {"whenever"}})
 	if _, sent := got.Fields["visit_date"]; sent {
@@ -377,8 +375,8 @@ func TestSetThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 	}
 }
 
-// The identifier may be put together of two inputs; what is wrong with it is
-// the visitor's to correct all the same.
+// The identifier may be put together of two inputs; what is wrong with it is the visitor's to
+// correct all the same.
 func TestIdentifierOfTwoInputs(t *testing.T) {
 	const block = "set phone \"{form.code}{form.number}\"\nfield name\nthank_you /thanks"
 	got, _ := lead(t, block, url.Values{"code": {"+44"}, "number": {"7400 123456"}})
@@ -399,8 +397,8 @@ func TestIdentifierOfTwoInputs(t *testing.T) {
 	}
 }
 
-// A name cannot break the line that it stands on, hide anything, or turn
-// round what is shown beside it, whichever way it comes.
+// A name cannot break the line that it stands on, hide anything, or turn round what is shown beside
+// it, whichever way it comes.
 func TestNamesAreOneVisibleLine(t *testing.T) {
 	const typed = "Meera\r\nBcc: all@example.org \u202eI\u200byer\u2066"
 	for name, block := range map[string]string{

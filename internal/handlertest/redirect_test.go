@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Inputs that tell other form services where to send the visitor decide
-// nothing here: the target is the operator's, whatever was posted.
+// Inputs that tell other form services where to send the visitor decide nothing here: the target is
+// the operator's, whatever was posted.
 func TestPostedTargetsAreIgnored(t *testing.T) {
 	for _, input := range []string{"_next", "redirect", "_redirect", "next", "redirectUrl", "thank_you", "_form_page", "return_to"} {
 		for _, target := range []string{"https://evil.example/", "//evil.example", `\\evil.example`, "/thanks?id=1", "javascript:alert(1)", "/\r\nSet-Cookie: a=b"} {
@@ -24,8 +24,8 @@ func TestPostedTargetsAreIgnored(t *testing.T) {
 	}
 }
 
-// What goes into a header is the operator's, but for the names of inputs,
-// which cannot break out of it.
+// What goes into a header is the operator's, but for the names of inputs, which cannot break out of
+// it.
 func TestErrorRedirectKeepsToItsTarget(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, `
 		field phone "te&l=1#x //evil"

@@ -10,8 +10,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Whatever TeleCRM quotes in its answer, the log holds nothing of what the visitor typed, nor a part
-// of a token.
+// Whatever TeleCRM quotes in its answer, the log holds nothing of what the visitor typed, nor a
+// part of a token.
 func TestAnswersThatQuoteTheVisitor(t *testing.T) {
 	long := strings.Repeat("Please call me about the flat. ", 12)
 	visitor := url.Values{"name": {"Zenobia  Quartermaine"}, "phone": {"08123456789"}, "note": {long}}

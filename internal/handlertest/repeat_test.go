@@ -103,8 +103,7 @@ func TestRepeatsOverAnotherConnection(t *testing.T) {
 	}
 }
 
-// Trapped posts whose values are invalid are kept as they came, so they are
-// compared as they came.
+// Trapped posts whose values are invalid are kept as they came, so they are compared as they came.
 func TestRepeatsOfTrappedPosts(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock)
 	_, app, _ := withOutbox(t, h)
@@ -156,8 +155,7 @@ func TestRemovedLeadsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// What the outbox did not keep cannot be looked up there, and is a repeat all
-// the same.
+// What the outbox did not keep cannot be looked up there, and is a repeat all the same.
 func TestRepeatsOfLeadsSentPastTheOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)

@@ -31,8 +31,8 @@ func TestSealIsNoPartOfTheLead(t *testing.T) {
 	}
 }
 
-// The built-in page, which is not served through the site, brings a seal of
-// its own, that of a page which has been read.
+// The built-in page, which is not served through the site, brings a seal of its own, that of a page
+// which has been read.
 func TestBuiltinPageIsSealed(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, protectBlock)
 	w, _, err := h.serve(postForm(url.Values{"phone": {"x"}}))

@@ -12,8 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 )
 
-// secretive is a handler whose secrets all come from the environment, as the
-// documentation has it.
+// secretive is a handler whose secrets all come from the environment, as the documentation has it.
 func secretive(t *testing.T) testHandler {
 	t.Helper()
 	t.Setenv("TELECRM_TEST_TOKEN", testToken)
@@ -46,8 +45,8 @@ func checkNoSecret(t *testing.T, place, text string) {
 	}
 }
 
-// However what holds secrets is printed, by a debugger's hand or a careless
-// log line, they do not show.
+// However what holds secrets is printed, by a debugger's hand or a careless log line, they do not
+// show.
 func TestNothingPrintsSecrets(t *testing.T) {
 	h := secretive(t)
 	for place, value := range map[string]any{
@@ -75,8 +74,7 @@ type bomb struct{ io.Reader }
 
 func (bomb) Read([]byte) (int, error) { panic(errors.New("a body that panics")) }
 
-// The trace of a panic, which Caddy logs, holds neither secrets nor what was
-// typed.
+// The trace of a panic, which Caddy logs, holds neither secrets nor what was typed.
 func TestPanicsShowNoSecret(t *testing.T) {
 	h := secretive(t)
 	r := postForm(meera)

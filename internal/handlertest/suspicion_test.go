@@ -73,8 +73,7 @@ func kept(t *testing.T, d *dispatch.Dispatcher) []outbox.Entry {
 	return entries
 }
 
-// A trap that is filled in has the post set aside, and the answer says nothing
-// of it.
+// A trap that is filled in has the post set aside, and the answer says nothing of it.
 func TestTrappedPostsAreSetAside(t *testing.T) {
 	for name, values := range map[string]url.Values{
 		"right otherwise":     with(meera, "_gotcha", "buy"),
@@ -128,8 +127,8 @@ func TestTrappedPostsAreSetAside(t *testing.T) {
 	}
 }
 
-// Without an outbox nothing can be set aside, so nobody is thanked: what looks
-// like junk has to be sent again.
+// Without an outbox nothing can be set aside, so nobody is thanked: what looks like junk has to be
+// sent again.
 func TestTrappedPostsWithoutAnOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
@@ -144,8 +143,8 @@ func TestTrappedPostsWithoutAnOutbox(t *testing.T) {
 	}
 }
 
-// While the disk is full nothing can be set aside either, and nobody is
-// thanked for what is not kept.
+// While the disk is full nothing can be set aside either, and nobody is thanked for what is not
+// kept.
 func TestTrappedPostsWhileTheDiskIsFull(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock)
 	guest, _, _ := withOutbox(t, h)
@@ -170,8 +169,7 @@ func confirmation(t *testing.T, w *httptest.ResponseRecorder) string {
 	return found[1]
 }
 
-// The soft no: what was sent is kept, the visitor presses send again, and
-// there is one lead.
+// The soft no: what was sent is kept, the visitor presses send again, and there is one lead.
 func TestDoubtfulPostsAreAskedAbout(t *testing.T) {
 	for name, second := range map[string]url.Values{
 		"as it was":  advertised,
@@ -204,8 +202,8 @@ func TestDoubtfulPostsAreAskedAbout(t *testing.T) {
 	}
 }
 
-// A program that fires the same again and again does not get through, and
-// fills the outbox with one entry.
+// A program that fires the same again and again does not get through, and fills the outbox with one
+// entry.
 func TestDoubtfulPostsRepeatedBlindly(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
@@ -227,8 +225,8 @@ func TestDoubtfulPostsRepeatedBlindly(t *testing.T) {
 	}
 }
 
-// What lets a doubtful post pass does not let an unwanted one pass, nor remove
-// anything but what its own visitor was asked about.
+// What lets a doubtful post pass does not let an unwanted one pass, nor remove anything but what
+// its own visitor was asked about.
 func TestConfirmationsOpenNothingElse(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
@@ -247,8 +245,7 @@ func TestConfirmationsOpenNothingElse(t *testing.T) {
 	}
 }
 
-// Scripts have no page that could carry a confirmation: what they send again
-// after a while passes.
+// Scripts have no page that could carry a confirmation: what they send again after a while passes.
 func TestDoubtfulPostsOfScripts(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
@@ -345,8 +342,8 @@ func TestDedupeOff(t *testing.T) {
 	}
 }
 
-// A trap that something filled in by itself does not make the visitor's next
-// try a repeat of what was set aside.
+// A trap that something filled in by itself does not make the visitor's next try a repeat of what
+// was set aside.
 func TestRepeatsOfWhatWasSetAside(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
@@ -358,8 +355,8 @@ func TestRepeatsOfWhatWasSetAside(t *testing.T) {
 	}
 }
 
-// With protect, a post that was made without the page has to be sent once
-// more; one that fills in the page's trap is set aside.
+// With protect, a post that was made without the page has to be sent once more; one that fills in
+// the page's trap is set aside.
 func TestSealsAreJudged(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"protect")
@@ -385,8 +382,8 @@ func TestSealsAreJudged(t *testing.T) {
 	}
 }
 
-// A challenge that was not passed has the visitor send the form once more, or
-// refuses it, as the operator says.
+// A challenge that was not passed has the visitor send the form once more, or refuses it, as the
+// operator says.
 func TestChallengesAreJudged(t *testing.T) {
 	for fail, want := range map[string]outcome{"open": outcomeAsked, "closed": outcomeUnproven} {
 		t.Run(fail, func(t *testing.T) {
@@ -409,8 +406,8 @@ func TestChallengesAreJudged(t *testing.T) {
 	}
 }
 
-// A reload forgets no post: what the config before has taken is a repeat for
-// the one after it, until no config knows the form any more.
+// A reload forgets no post: what the config before has taken is a repeat for the one after it,
+// until no config knows the form any more.
 func TestRepeatsOutliveAReload(t *testing.T) {
 	crm := newCRM(t)
 	block := guardedBlock + "form outlives"

@@ -43,8 +43,8 @@ func tree(t *testing.T, spans *tracetest.SpanRecorder, want int) []string {
 	return list
 }
 
-// A delivery that the visitor waits for is part of their trace, a later one is
-// a trace of its own, and none holds more than ids and codes.
+// A delivery that the visitor waits for is part of their trace, a later one is a trace of its own,
+// and none holds more than ids and codes.
 func TestSpans(t *testing.T) {
 	for _, test := range []struct {
 		name, deliver, fault string

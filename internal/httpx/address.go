@@ -20,8 +20,8 @@ func OriginalURL(r *http.Request) *url.URL {
 // PostedURI returns the path and query that the visitor's browser posted to.
 func PostedURI(r *http.Request) string { return LocalURI(OriginalURL(r)) }
 
-// LocalURI returns the path and query of an address from outside, in a form that stays on this site:
-// "//host" would be another one.
+// LocalURI returns the path and query of an address from outside, in a form that stays on this
+// site: "//host" would be another one.
 func LocalURI(address *url.URL) string {
 	local := url.URL{Path: "/" + strings.TrimLeft(address.Path, `/\`), RawQuery: address.RawQuery}
 	return local.String()

@@ -20,8 +20,8 @@ const (
 var ErrSlowBody = errors.New("body: too slow; it has 30s, and a second more for every 4 KiB")
 
 // BodyClock is a request's body that ends if it arrives too slowly. Caddy by itself only ends a
-// connection that is silent for a minute, unless the operator sets `timeouts` or `read_min_rate`, so
-// a byte now and then would hold it for days.
+// connection that is silent for a minute, unless the operator sets `timeouts` or `read_min_rate`,
+// so a byte now and then would hold it for days.
 type BodyClock struct {
 	io.ReadCloser
 	control  *http.ResponseController
@@ -29,8 +29,8 @@ type BodyClock struct {
 	read     int64
 }
 
-// StartBodyClock begins to time the request's body, for which it allows patience. It also counts for
-// bodies that the handler does not read, because the server reads some of what is left of them.
+// StartBodyClock begins to time the request's body, for which it allows patience. It also counts
+// for bodies that the handler does not read, because the server reads some of what is left of them.
 func StartBodyClock(w http.ResponseWriter, r *http.Request, patience time.Duration) *BodyClock {
 	c := &BodyClock{ReadCloser: r.Body, control: http.NewResponseController(w), deadline: time.Now().Add(patience)}
 	c.set(c.deadline)
@@ -58,8 +58,8 @@ func (c *BodyClock) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // readers compare with io.EOF
 }
 
-// MaxUnread is how many bytes of a body that its handler has not read net/http reads before it sends
-// the answer.
+// MaxUnread is how many bytes of a body that its handler has not read net/http reads before it
+// sends the answer.
 const MaxUnread = 256 << 10
 
 // Drain reads up to [MaxUnread] bytes and reports whether the body ended. It takes less memory than
@@ -84,11 +84,11 @@ const (
 	discardTime = time.Minute
 )
 
-// DiscardRest reads the rest of a body that is larger than maxBody. A connection that is closed while
-// the browser sends may take the answer along (RFC 9112, section 9.6), and not every browser looks
-// for an answer before it has sent everything. Bodies larger than any file that a visitor may have
-// meant to send, and bodies of unknown length, which browsers do not send, are not read. The rest must
-// arrive within a minute.
+// DiscardRest reads the rest of a body that is larger than maxBody. A connection that is closed
+// while the browser sends may take the answer along (RFC 9112, section 9.6), and not every browser
+// looks for an answer before it has sent everything. Bodies larger than any file that a visitor may
+// have meant to send, and bodies of unknown length, which browsers do not send, are not read. The
+// rest must arrive within a minute.
 func DiscardRest(w http.ResponseWriter, r *http.Request, maxBody int64) {
 	control := http.NewResponseController(w)
 	isReasonable := r.ContentLength >= 0 && r.ContentLength <= maxBody+maxDiscard

@@ -11,8 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )
 
-// Visitors behind a proxy that Caddy is not told of do not count as one, and no client chooses its own
-// address.
+// Visitors behind a proxy that Caddy is not told of do not count as one, and no client chooses its
+// own address.
 func TestClientAddress(t *testing.T) {
 	for name, test := range map[string]struct {
 		client, remote, forwarded string

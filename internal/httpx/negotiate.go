@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// WantsJSON reports whether to answer in JSON: the request is XMLHttpRequest, it prefers JSON to HTML,
-// or it sends JSON and does not prefer HTML.
+// WantsJSON reports whether to answer in JSON: the request is XMLHttpRequest, it prefers JSON to
+// HTML, or it sends JSON and does not prefer HTML.
 func WantsJSON(r *http.Request) bool {
 	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return true
@@ -23,7 +23,8 @@ func WantsJSON(r *http.Request) bool {
 	return asJSON.above(asHTML)
 }
 
-// AcceptsHTML reports whether the request takes HTML for an answer, if only because it takes anything.
+// AcceptsHTML reports whether the request takes HTML for an answer, if only because it takes
+// anything.
 func AcceptsHTML(r *http.Request) bool {
 	accept := acceptOf(r)
 	return accept == "" || rankOf(accept, "text", "html").precision > 0
@@ -42,8 +43,8 @@ type rank struct {
 	precision int // 0 no range, 1 */*, 2 type/*, 3 type/subtype
 }
 
-// above orders by quality, and where that is the same prefers the type that
-// is named more precisely: scripts send "application/json, */*".
+// above orders by quality, and where that is the same prefers the type that is named more
+// precisely: scripts send "application/json, */*".
 func (a rank) above(b rank) bool {
 	if a.quality != b.quality {
 		return a.quality > b.quality
@@ -51,9 +52,8 @@ func (a rank) above(b rank) bool {
 	return a.quality > 0 && a.precision > b.precision
 }
 
-// rankOf finds the most precise range of accept that covers the media type
-// (RFC 9110, section 12.5.1). Without an Accept header every type ranks the
-// same.
+// rankOf finds the most precise range of accept that covers the media type (RFC 9110, section
+// 12.5.1). Without an Accept header every type ranks the same.
 func rankOf(accept, mainType, subtype string) rank {
 	var best rank
 	for part := range strings.SplitSeq(accept, ",") {
@@ -88,8 +88,8 @@ func qualityOf(params string) float64 {
 	return 1
 }
 
-// PreferredLanguages returns the languages that the request asks for, the most wanted first (RFC 9110,
-// section 12.5.4).
+// PreferredLanguages returns the languages that the request asks for, the most wanted first (RFC
+// 9110, section 12.5.4).
 func PreferredLanguages(r *http.Request) []string {
 	type wanted struct {
 		tag     string

@@ -129,8 +129,8 @@ func (a *Recorder) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// record lets the handler answer. A proxy panics with [http.ErrAbortHandler] when its upstream breaks
-// off. Any other panic is a bug, which the server reports.
+// record lets the handler answer. A proxy panics with [http.ErrAbortHandler] when its upstream
+// breaks off. Any other panic is a bug, which the server reports.
 func (a *Recorder) record(handler caddyhttp.Handler, r *http.Request) (err error) {
 	defer func() {
 		switch broken := recover(); broken {

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// gaugesFresh is how long a reading of the outboxes is valid: two scrapers that come together cost
-	// one reading.
+	// gaugesFresh is how long a reading of the outboxes is valid: two scrapers that come together
+	// cost one reading.
 	gaugesFresh = time.Second
-	// gaugesPatience is how long a scrape waits for an outbox. An outbox that hangs must not hide all
-	// other metrics.
+	// gaugesPatience is how long a scrape waits for an outbox. An outbox that hangs must not hide
+	// all other metrics.
 	gaugesPatience = 2 * time.Second
 )
 

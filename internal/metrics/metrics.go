@@ -1,8 +1,8 @@
-// Package metrics counts submissions, deliveries, remarks and requests to TeleCRM, and tells what is in
-// the open outboxes.
+// Package metrics counts submissions, deliveries, remarks and requests to TeleCRM, and tells what
+// is in the open outboxes.
 //
-// The collectors count for as long as the process lives. Every config registers them in a registry of
-// its own, so a reload resets nothing. All labels come from configs or from fixed sets: neither
+// The collectors count for as long as the process lives. Every config registers them in a registry
+// of its own, so a reload resets nothing. All labels come from configs or from fixed sets: neither
 // visitors nor TeleCRM can make a time series.
 package metrics
 
@@ -63,8 +63,8 @@ func newCollectors() *collectorSet {
 	}
 }
 
-// Register registers the metrics in the registry of a config. It does nothing if they are registered
-// there.
+// Register registers the metrics in the registry of a config. It does nothing if they are
+// registered there.
 func Register(registry prometheus.Registerer) error {
 	c := collectors
 	for _, collector := range []prometheus.Collector{
@@ -135,8 +135,8 @@ func (f Form) Count(outcome string, took time.Duration) {
 	f.took.Observe(took.Seconds())
 }
 
-// resultDropped is the result for a lead that TeleCRM did not take and that no outbox keeps. The other
-// results are the states of an outbox.
+// resultDropped is the result for a lead that TeleCRM did not take and that no outbox keeps. The
+// other results are the states of an outbox.
 const resultDropped = "dropped"
 
 // results returns all results of an attempt.
@@ -148,8 +148,8 @@ func results() []string {
 	return append(list, resultDropped)
 }
 
-// CountAttempt counts an attempt at a lead of an outbox. It does not count one that was put off before
-// anything was sent.
+// CountAttempt counts an attempt at a lead of an outbox. It does not count one that was put off
+// before anything was sent.
 func CountAttempt(account string, s outbox.Settlement, answer telecrm.Answer) {
 	if s.Uncounted && answer.Status == 0 {
 		return
@@ -186,8 +186,8 @@ func Observer(account func() string) telecrm.Observer {
 	}
 }
 
-// codeOf returns the status as a label: the number of a status that TeleCRM or proxies in front of it
-// are known to answer, and the class of any other.
+// codeOf returns the status as a label: the number of a status that TeleCRM or proxies in front of
+// it are known to answer, and the class of any other.
 func codeOf(status int) string {
 	switch status {
 	case 0:

@@ -106,8 +106,8 @@ func (s hangingStore) Counts(ctx context.Context) ([]outbox.Count, error) {
 	return nil, outbox.ErrClosed
 }
 
-// An outbox that hangs costs the scrape its own numbers alone. However many scrapes come, it is asked
-// once.
+// An outbox that hangs costs the scrape its own numbers alone. However many scrapes come, it is
+// asked once.
 func TestGaugesOfAnOutboxThatHangs(t *testing.T) {
 	var hangs atomic.Bool
 	letGo := make(chan struct{})

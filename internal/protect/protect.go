@@ -25,12 +25,12 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// timeSinceRead is the age of the stamp of a page that is shown again after an error. Its visitor has
-// read it before.
+// timeSinceRead is the age of the stamp of a page that is shown again after an error. Its visitor
+// has read it before.
 const timeSinceRead = time.Hour
 
-// maxBuffered is the size up to which a page is buffered, in bytes, so that its length is known before
-// it is sent.
+// maxBuffered is the size up to which a page is buffered, in bytes, so that its length is known
+// before it is sent.
 const maxBuffered = 64 << 10
 
 // Config says which forms to protect, and how.
@@ -55,7 +55,8 @@ type Protector struct {
 	now       func() time.Time
 }
 
-// New returns a Protector. It returns an error if the form has inputs of all names that a trap can have.
+// New returns a Protector. It returns an error if the form has inputs of all names that a trap can
+// have.
 func New(c Config) (*Protector, error) {
 	p := &Protector{
 		stamps:    guard.NewStamps(c.Keys, c.Form),
@@ -106,7 +107,8 @@ func (p *Protector) Signals(seal guard.Seal, now time.Time) guard.Opinion {
 	return p.stamps.Signals(seal, now)
 }
 
-// Hidden returns the stamp and the trap as hidden inputs, for a page that is shown again and has none.
+// Hidden returns the stamp and the trap as hidden inputs, for a page that is shown again and has
+// none.
 func (p *Protector) Hidden() []page.Pair {
 	if p == nil {
 		return nil
@@ -168,12 +170,12 @@ func isOtherFile(name string) bool {
 	return false
 }
 
-// servedPage is the answer to a request that may be for a page. It protects the forms of a page on the
-// way, and passes anything else through.
+// servedPage is the answer to a request that may be for a page. It protects the forms of a page on
+// the way, and passes anything else through.
 //
-// Protected pages of one address differ in their stamps alone. So their entity tags are weak, whether
-// or not there is a form on the page: caches may go on using a page they have, and nobody gets parts of
-// two different ones.
+// Protected pages of one address differ in their stamps alone. So their entity tags are weak,
+// whether or not there is a form on the page: caches may go on using a page they have, and nobody
+// gets parts of two different ones.
 type servedPage struct {
 	*caddyhttp.ResponseWriterWrapper
 
@@ -228,9 +230,9 @@ func (p *servedPage) release() {
 	}
 }
 
-// request returns the request to hand on. A visitor who wants a page gets a whole and uncompressed one:
-// the encode directive, which comes earlier, compresses it anyway. Other requests may be for data, or a
-// part of a large file. They are handed on unchanged.
+// request returns the request to hand on. A visitor who wants a page gets a whole and uncompressed
+// one: the encode directive, which comes earlier, compresses it anyway. Other requests may be for
+// data, or a part of a large file. They are handed on unchanged.
 func (p *servedPage) request() *http.Request {
 	asked := p.r.WithContext(context.WithValue(p.r.Context(), servedPageKey{}, p))
 	if !wantsPage(p.r) {
@@ -291,7 +293,8 @@ func (p *servedPage) WriteHeader(status int) {
 	p.ResponseWriterWrapper.WriteHeader(status)
 }
 
-// isWholePage reports whether an answer with the header, and status 200, is a page that may be changed.
+// isWholePage reports whether an answer with the header, and status 200, is a page that may be
+// changed.
 func isWholePage(header http.Header) bool {
 	return httpx.IsHTML(header) && header.Get("Content-Range") == "" && header.Get("Content-Disposition") == "" &&
 		!strings.Contains(strings.ToLower(strings.Join(header.Values("Cache-Control"), ",")), "no-transform")
@@ -360,8 +363,8 @@ func (p *servedPage) stream() error {
 	return p.send(p.buffered.Bytes())
 }
 
-// begin prepares to look for forms. It gives the trap a name that the buffered part of the page does
-// not contain.
+// begin prepares to look for forms. It gives the trap a name that the buffered part of the page
+// does not contain.
 func (p *servedPage) begin() {
 	header := p.Header()
 	policies := slices.Concat(header.Values("Content-Security-Policy"), header.Values("Content-Security-Policy-Report-Only"))
@@ -448,8 +451,8 @@ func (p *servedPage) insert(f page.PostForm) string {
 	return p.protector.html(p.protector.stampFor(p.r, p.trap), p.trap, f)
 }
 
-// isOurs reports whether the form posts to this handler. It keeps the last answer for pages with many
-// equal forms.
+// isOurs reports whether the form posts to this handler. It keeps the last answer for pages with
+// many equal forms.
 func (p *servedPage) isOurs(f page.PostForm) bool {
 	f.Styled = false
 	if p.wasAsked && p.asked == f {

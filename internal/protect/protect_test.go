@@ -138,8 +138,7 @@ func TestProtectedForms(t *testing.T) {
 	}
 }
 
-// Handlers before this one may have rewritten the path, as they will that of
-// the post.
+// Handlers before this one may have rewritten the path, as they will that of the post.
 func TestProtectedFormsOfRewrittenPages(t *testing.T) {
 	for _, test := range []struct {
 		matched, asked, rewritten, action string
@@ -170,8 +169,8 @@ func TestProtectedFormsOfRewrittenPages(t *testing.T) {
 	}
 }
 
-// To find out whether a form posts here, matchers are asked; what they note
-// down must not show in the page's own request.
+// To find out whether a form posts here, matchers are asked; what they note down must not show in
+// the page's own request.
 func TestProtectedFormsLeaveNoTrace(t *testing.T) {
 	h := newProtected(t, "")
 	re := caddyhttp.MatchPathRE{MatchRegexp: caddyhttp.MatchRegexp{Pattern: "^/(enquire)", Name: "trace"}}
@@ -413,8 +412,8 @@ func TestServedPageRequest(t *testing.T) {
 	}
 }
 
-// A page that breaks off does not look whole, and an error before anything
-// was sent leaves the answer to the site's error routes.
+// A page that breaks off does not look whole, and an error before anything was sent leaves the
+// answer to the site's error routes.
 func TestServedPageThatBreaksOff(t *testing.T) {
 	h := newProtected(t, "", "/enquire")
 	const piece = `<form method=post action=/enquire>`
@@ -469,8 +468,7 @@ type leaver struct {
 
 func (l leaver) Write([]byte) (int, error) { return 0, l.err }
 
-// Each of several handlers protects its own forms, and of two that would take
-// a post the first.
+// Each of several handlers protects its own forms, and of two that would take a post the first.
 func TestServedPageOfSeveralHandlers(t *testing.T) {
 	outer, inner := newProtected(t, "outer", "/a", "/both"), newProtected(t, "inner", "/b", "/both")
 	w, err := outer.get(getRequest("http://example.com/"), func(w http.ResponseWriter, r *http.Request) error {

@@ -1,4 +1,5 @@
-// Package route says which requests a form's handler takes, whatever other handlers made of their URI.
+// Package route says which requests a form's handler takes, whatever other handlers made of their
+// URI.
 package route
 
 import (
@@ -36,7 +37,8 @@ func (m Matcher) Matches(r *http.Request) (bool, error) {
 	return m.Sets.AnyMatchWithError(asked)
 }
 
-// WouldTake reports whether a post of the form would match, where the form is on a page that answers r.
+// WouldTake reports whether a post of the form would match, where the form is on a page that
+// answers r.
 func (m Matcher) WouldTake(r *http.Request, f page.PostForm) bool {
 	shown := httpx.OriginalURL(r) // as the visitor's browser has it
 	target, ok := targetOf(f, &url.URL{Scheme: "http", Host: r.Host, Path: shown.Path, RawPath: shown.RawPath, RawQuery: shown.RawQuery})
@@ -79,8 +81,8 @@ func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
 	return target, true
 }
 
-// matchesPost reports whether a post to target matches, sent by the visitor who asked for r. It gives
-// the matchers a request of their own to write variables to.
+// matchesPost reports whether a post to target matches, sent by the visitor who asked for r. It
+// gives the matchers a request of their own to write variables to.
 func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
 	post := r.WithContext(r.Context())
 	post.Method = http.MethodPost
@@ -99,8 +101,8 @@ func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
 	return matched && err == nil
 }
 
-// Path returns the first path that the configured matchers name; empty if there is none. It can name a
-// form, unlike the requested path, which visitors choose.
+// Path returns the first path that the configured matchers name; empty if there is none. It can
+// name a form, unlike the requested path, which visitors choose.
 func Path(sets caddyhttp.RawMatcherSets) string {
 	for _, set := range sets {
 		var paths []string

@@ -1,5 +1,5 @@
-// Package screen judges whether a person or a program sent a post, and recognizes people who confirm
-// theirs by sending it again.
+// Package screen judges whether a person or a program sent a post, and recognizes people who
+// confirm theirs by sending it again.
 package screen
 
 import (
@@ -53,8 +53,8 @@ func (s *Screen) fillsTrap(posted *form.Form) bool {
 	})
 }
 
-// Signals returns all signals that the post is spam: of its traps, its stamp, its headers and what was
-// typed. Scripts, and programs that ask for JSON as scripts do, need not look like a browser.
+// Signals returns all signals that the post is spam: of its traps, its stamp, its headers and what
+// was typed. Scripts, and programs that ask for JSON as scripts do, need not look like a browser.
 func (s *Screen) Signals(p Post) guard.Opinion {
 	var signals guard.Opinion
 	switch {
@@ -70,8 +70,8 @@ func (s *Screen) Signals(p Post) guard.Opinion {
 	return append(signals, s.contentSignals(p)...)
 }
 
-// contentSignals returns the signals of what was typed. Only if a value is suspicious does it read the
-// page with the form, to leave out values that the page fills in.
+// contentSignals returns the signals of what was typed. Only if a value is suspicious does it read
+// the page with the form, to leave out values that the page fills in.
 func (s *Screen) contentSignals(p Post) guard.Opinion {
 	suspicious := slices.DeleteFunc(s.Mapping.FreeText(p.Form), func(i guard.Input) bool { return len(i.Signals()) == 0 })
 	suspicious = s.Memory.Constants.Without(httpx.ClientAddress(p.Request), suspicious)
@@ -106,10 +106,10 @@ func (s *Screen) Enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
 	}
 }
 
-// Redeem uses the post's confirmation, if it brings one that is genuine, its own and unused. It returns
-// the submission that the visitor was asked to send again. Not every script knows of confirmations:
-// where the visitor was not shown a page, the same lead from the same network, a second or more after
-// the earlier post, counts as one.
+// Redeem uses the post's confirmation, if it brings one that is genuine, its own and unused. It
+// returns the submission that the visitor was asked to send again. Not every script knows of
+// confirmations: where the visitor was not shown a page, the same lead from the same network, a
+// second or more after the earlier post, counts as one.
 func (s *Screen) Redeem(p Post, about guard.Enquiry, earlier guard.Result) (id string, ok bool) {
 	for _, confirmation := range answer.Confirmations(p.Request, p.Form) {
 		if id, ok = s.Confirmations.Read(confirmation, about, p.At); ok {

@@ -1,5 +1,5 @@
-// Package seam lets tests replace the clock and the patience of a form's handler. A config without a
-// [Seam] uses the machine's clock.
+// Package seam lets tests replace the clock and the patience of a form's handler. A config without
+// a [Seam] uses the machine's clock.
 package seam
 
 import (

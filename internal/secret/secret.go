@@ -25,8 +25,8 @@ import (
 const secretFile = "telecrm/guards.key" //nolint:gosec // a name
 
 const (
-	// secretPatience is how long a request waits for the storage; the tokens'
-	// keys do until the secret is there.
+	// secretPatience is how long a request waits for the storage; the tokens' keys do until the
+	// secret is there.
 	secretPatience = 2 * time.Second
 	// secretTime is how long reading or creating the secret may take.
 	secretTime = 10 * time.Second
@@ -42,8 +42,8 @@ type Storage interface {
 	Unlock(ctx context.Context, name string) error
 }
 
-// Secret is a random key in Caddy's storage, created when it is first needed. All machines that share
-// the storage share the key, and it outlives tokens.
+// Secret is a random key in Caddy's storage, created when it is first needed. All machines that
+// share the storage share the key, and it outlives tokens.
 //
 // A request that needs the key reads it. Provisioning and validating a config do not.
 type Secret struct {
@@ -98,8 +98,8 @@ func (s *Secret) Release() error {
 	return err
 }
 
-// get returns the secret, or nil if the storage does not give it in time. It
-// begins to read it if need be.
+// get returns the secret, or nil if the storage does not give it in time. It begins to read it if
+// need be.
 func (s *Secret) get() []byte {
 	s.mu.Lock()
 	if s.key != nil || !s.isReading() && time.Since(s.begun) < secretPause {

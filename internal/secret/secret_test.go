@@ -93,8 +93,8 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	}
 }
 
-// A storage that hangs or fails keeps nobody waiting for long, is left alone
-// for a while, and is asked again.
+// A storage that hangs or fails keeps nobody waiting for long, is left alone for a while, and is
+// asked again.
 func TestSecretOfAStorageThatFails(t *testing.T) {
 	for name, breakdown := range map[string]func(*fakeStorage){
 		"hangs": func(f *fakeStorage) { f.hangs = true },

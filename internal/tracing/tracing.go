@@ -1,6 +1,6 @@
 // Package tracing makes the spans of submissions, of attempts to deliver them and of requests to
-// TeleCRM. There are spans only where a `tracing` directive is at work. They hold ids, names from the
-// config and codes.
+// TeleCRM. There are spans only where a `tracing` directive is at work. They hold ids, names from
+// the config and codes.
 package tracing
 
 import (
@@ -98,8 +98,8 @@ func (a *Attempts) Remember(s Submission) {
 	}
 }
 
-// Start starts the span of an attempt at an entry: a child of its submission's span while the visitor
-// waits, and later the root of a trace of its own. The caller calls ended.
+// Start starts the span of an attempt at an entry: a child of its submission's span while the
+// visitor waits, and later the root of a trace of its own. The caller calls ended.
 func (a *Attempts) Start(ctx context.Context, entry outbox.Entry) (under context.Context, ended func(outbox.Settlement)) {
 	isChild, last := isTraced(ctx), a.last.Load()
 	if !isChild && last == nil {
@@ -126,8 +126,8 @@ func (a *Attempts) Start(ctx context.Context, entry outbox.Entry) (under context
 	}
 }
 
-// StartRequest starts the span of a request to TeleCRM. The caller calls ended with the HTTP status,
-// or 0 if there was no answer. No trace headers go to TeleCRM.
+// StartRequest starts the span of a request to TeleCRM. The caller calls ended with the HTTP
+// status, or 0 if there was no answer. No trace headers go to TeleCRM.
 func StartRequest(ctx context.Context, account string, endpoint telecrm.Endpoint) (ended func(status int)) {
 	if !isTraced(ctx) {
 		return func(int) {}

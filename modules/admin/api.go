@@ -25,12 +25,12 @@ func init() {
 	caddy.RegisterModule(API{})
 }
 
-// API is the plugin's part of Caddy's admin API, below `/telecrm`: how
-// deliveries fare, the leads in the outbox, and what can be done about them.
-// It needs no configuration, and is protected as the rest of the admin API is.
+// API is the plugin's part of Caddy's admin API, below `/telecrm`: how deliveries fare, the leads
+// in the outbox, and what can be done about them. It needs no configuration, and is protected as
+// the rest of the admin API is.
 //
-// It keeps nothing: when Caddy refuses a config, that config's router is the
-// one that goes on answering, and must answer for the config that runs.
+// It keeps nothing: when Caddy refuses a config, that config's router is the one that goes on
+// answering, and must answer for the config that runs.
 type API struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -89,8 +89,7 @@ func refuse(status int, format string, args ...any) error {
 	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
 }
 
-// someOutbox returns the outboxes that are open, or an error that says why
-// there are none.
+// someOutbox returns the outboxes that are open, or an error that says why there are none.
 func someOutbox() ([]*dispatch.Dispatcher, error) {
 	open := dispatch.All()
 	if len(open) == 0 {
@@ -113,8 +112,8 @@ func whyNoOutbox() string {
 	return "the outbox is not open; try again in a moment, and look into the log if it stays so"
 }
 
-// outboxFailed turns the error of an outbox into one for the client: what
-// they can do something about, else that the log knows more.
+// outboxFailed turns the error of an outbox into one for the client: what they can do something
+// about, else that the log knows more.
 func outboxFailed(err error, id string) error {
 	switch {
 	case errors.Is(err, outbox.ErrNotFound):
@@ -144,8 +143,7 @@ func readQuery(r *http.Request, known ...string) (url.Values, error) {
 	return query, nil
 }
 
-// answerJSON answers with the value. An answer that cannot be written has
-// nobody to read it.
+// answerJSON answers with the value. An answer that cannot be written has nobody to read it.
 func answerJSON(w http.ResponseWriter, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

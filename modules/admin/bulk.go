@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	// bulkTime is after how long a call that concerns many leads answers,
-	// with where to go on. A call without such an end would keep an outbox
-	// that a reload closes, and the reload itself, waiting.
+	// bulkTime is after how long a call that concerns many leads answers, with where to go on. A
+	// call without such an end would keep an outbox that a reload closes, and the reload itself,
+	// waiting.
 	bulkTime = 2 * time.Second
-	// bulkWriters is how many leads are written at once, so that they share
-	// durable writes with each other and with visitors' posts.
+	// bulkWriters is how many leads are written at once, so that they share durable writes with
+	// each other and with visitors' posts.
 	bulkWriters = 64
 	// longestErasure bounds the body of a request to erase.
 	longestErasure = 64 << 10
@@ -132,8 +132,8 @@ func retryPage(ctx context.Context, page []keptLead) (retried, skipped int, fail
 	return retried, skipped, failure
 }
 
-// serveErase removes a person from the outbox. Who it is stands in the body,
-// because URLs are logged.
+// serveErase removes a person from the outbox. Who it is stands in the body, because URLs are
+// logged.
 func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -162,8 +162,8 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, erased)
 }
 
-// identifierSpellings returns the forms in which an outbox may keep the
-// identifier: lower-cased, and, of a phone number, its digits.
+// identifierSpellings returns the forms in which an outbox may keep the identifier: lower-cased,
+// and, of a phone number, its digits.
 func identifierSpellings(text string) []string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "" {
@@ -184,9 +184,9 @@ func identifierSpellings(text string) []string {
 	return []string{text, digits}
 }
 
-// erase looks through the leads, page by page, for those of the person, and
-// removes them, until there are no more or it has taken long enough. Who is
-// no more among the leads is forgotten altogether.
+// erase looks through the leads, page by page, for those of the person, and removes them, until
+// there are no more or it has taken long enough. Who is no more among the leads is forgotten
+// altogether.
 func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string, after string) (adminapi.Erased, error) {
 	var total adminapi.Erased
 	f := outbox.Filter{After: after, Limit: adminapi.MaxPage}
@@ -218,8 +218,8 @@ func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string,
 	return total, nil
 }
 
-// forgetEverywhere forgets the ids of the person's leads in TeleCRM, and
-// returns in how many accounts there was one.
+// forgetEverywhere forgets the ids of the person's leads in TeleCRM, and returns in how many
+// accounts there was one.
 func forgetEverywhere(ctx context.Context, open []*dispatch.Dispatcher, spellings []string) (forgotten int, err error) {
 	accounts, err := knownAccounts(ctx, open)
 	if err != nil {

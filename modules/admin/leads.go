@@ -104,8 +104,7 @@ func listLeads(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter
 	return page[:min(len(page), f.Limit)], nil
 }
 
-// nextAfter is what to list after for the page that follows; empty if none
-// does.
+// nextAfter is what to list after for the page that follows; empty if none does.
 func nextAfter(page []keptLead, limit int) string {
 	if len(page) < limit {
 		return ""

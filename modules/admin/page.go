@@ -19,8 +19,8 @@ import (
 // parkedOnPage is how many parked leads the page shows at once.
 const parkedOnPage = 20
 
-// pageRoutes are those of the page for operators. What its forms post is
-// refused by Caddy itself if another site has a browser post it.
+// pageRoutes are those of the page for operators. What its forms post is refused by Caddy itself if
+// another site has a browser post it.
 func pageRoutes() map[string]methods {
 	return map[string]methods{
 		"":                             {http.MethodGet: redirectToPage},

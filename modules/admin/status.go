@@ -41,12 +41,12 @@ func statusOf(ctx context.Context, open []*dispatch.Dispatcher) (adminapi.Status
 	return status, nil
 }
 
-// statusPatience is how long an outbox may take to say what is in it. Operators
-// ask for the status when something is wrong, so it does not wait for long.
+// statusPatience is how long an outbox may take to say what is in it. Operators ask for the status
+// when something is wrong, so it does not wait for long.
 const statusPatience = 3 * time.Second
 
-// outboxStatus returns the state of the outbox. An outbox that hangs is reported as such,
-// with what is known without it.
+// outboxStatus returns the state of the outbox. An outbox that hangs is reported as such, with what
+// is known without it.
 func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox, error) {
 	reading, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
@@ -76,9 +76,9 @@ func explainTrouble(err error) string {
 	return "the outbox cannot be written: " + err.Error()
 }
 
-// accountsIn returns the state of the accounts, by name: those of the running config, and those that
-// still have leads in the outbox. It reads one lead of each. If the outbox fails, it returns what the
-// engine knows beside the error.
+// accountsIn returns the state of the accounts, by name: those of the running config, and those
+// that still have leads in the outbox. It reads one lead of each. If the outbox fails, it returns
+// what the engine knows beside the error.
 func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account, error) {
 	byName := make(map[string]*adminapi.Account)
 	named := func(name string) *adminapi.Account {
@@ -119,8 +119,8 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 	return list, err
 }
 
-// oldestWaiting returns the account's lead that has waited the longest, which
-// is the first of a list.
+// oldestWaiting returns the account's lead that has waited the longest, which is the first of a
+// list.
 func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Account) (*adminapi.Waiting, error) {
 	if a.Waiting == 0 {
 		return nil, nil //nolint:nilnil // none waits
@@ -147,8 +147,8 @@ func checkState(state outbox.State) error {
 	return refuse(http.StatusBadRequest, "there is no state %q; known ones are: %s", state, strings.Join(known, ", "))
 }
 
-// checkAccount returns an error unless the account is in the config or has
-// leads in an outbox, or none is given.
+// checkAccount returns an error unless the account is in the config or has leads in an outbox, or
+// none is given.
 func checkAccount(ctx context.Context, open []*dispatch.Dispatcher, account string) error {
 	if account == "" {
 		return nil
@@ -166,8 +166,7 @@ func checkAccount(ctx context.Context, open []*dispatch.Dispatcher, account stri
 	return refuse(http.StatusBadRequest, "there is no account %q; known ones are: %s", account, strings.Join(known, ", "))
 }
 
-// knownAccounts lists the accounts that are in the config or have leads in an
-// outbox.
+// knownAccounts lists the accounts that are in the config or have leads in an outbox.
 func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, error) {
 	names := make(map[string]bool)
 	for _, o := range open {

@@ -30,9 +30,9 @@ func init() {
 	})
 }
 
-// connectAdmin returns a client of the admin endpoint that the flags name, as
-// Caddy's own commands find it. One client keeps its connection, which
-// Caddy's helper does not: a long list takes thousands of requests.
+// connectAdmin returns a client of the admin endpoint that the flags name, as Caddy's own commands
+// find it. One client keeps its connection, which Caddy's helper does not: a long list takes
+// thousands of requests.
 func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
 	if err != nil {

@@ -24,8 +24,8 @@ func init() {
 
 // Bolt keeps leads in a file of this machine.
 type Bolt struct {
-	// The file. Its folder is made if need be. Only one process can use it.
-	// Default: `telecrm/outbox.db` in Caddy's data directory
+	// The file. Its folder is made if need be. Only one process can use it. Default:
+	// `telecrm/outbox.db` in Caddy's data directory
 	File string `json:"file,omitempty"`
 }
 

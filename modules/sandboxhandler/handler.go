@@ -24,25 +24,24 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("telecrm_sandbox", httpcaddyfile.Before, "respond")
 }
 
-// Handler is a stand-in for TeleCRM to try forms with. It serves the Sync API under `/autoupdate/v2`
-// and the Async API under `/enterprise`, both with TeleCRM's strictness, and at its root a page that
-// shows the leads as they arrive. It keeps leads in memory and answers every request that reaches it.
-// Do not send it real leads: anyone who can open its page can read them.
+// Handler is a stand-in for TeleCRM to try forms with. It serves the Sync API under
+// `/autoupdate/v2` and the Async API under `/enterprise`, both with TeleCRM's strictness, and at
+// its root a page that shows the leads as they arrive. It keeps leads in memory and answers every
+// request that reaches it. Do not send it real leads: anyone who can open its page can read them.
 type Handler struct {
-	// The token to expect from requests to the Sync API. Placeholders such as
-	// `{env.NAME}` are resolved when the config is loaded. Required.
+	// The token to expect from requests to the Sync API. Placeholders such as `{env.NAME}` are
+	// resolved when the config is loaded. Required.
 	Token string `json:"token,omitempty"`
 
-	// The token to expect from requests to the Async API; another one than
-	// `token`, with the same placeholders. Default: none, so that the Async API
-	// refuses every request
+	// The token to expect from requests to the Async API; another one than `token`, with the same
+	// placeholders. Default: none, so that the Async API refuses every request
 	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id to expect. Required.
 	EnterpriseID string `json:"enterprise_id,omitempty"`
 
-	// A file that describes the workspace's fields, statuses and actions.
-	// Default: a workspace with a field of every type.
+	// A file that describes the workspace's fields, statuses and actions. Default: a workspace with
+	// a field of every type.
 	Schema string `json:"schema,omitempty"`
 
 	// How long to wait before each answer of the API. Default: 0
@@ -88,8 +87,8 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	// The page's event streams never end by themselves, and a server that
-	// stops waits for its requests.
+	// The page's event streams never end by themselves, and a server that stops waits for its
+	// requests.
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		server.RegisterOnShutdown(s.sandbox.Close)
 	}
