@@ -3,10 +3,10 @@ package console
 // The dimensions of the chart, in SVG units.
 const (
 	chartHeight = 224
-	chartLeft   = 72 // room for the numbers beside it
+	chartLeft   = 72 // room for the numbers
 	slotWidth   = 28
 	chartRight  = chartLeft + hours*slotWidth
-	chartWidth  = chartRight + 24 // room for half a time
+	chartWidth  = chartRight + 24 // room for half a label
 	chartTop    = 12
 	chartBottom = 190 // of the bars; the hours are below
 	barWidth    = 8

@@ -90,7 +90,7 @@ func (t *Tally) Remarked(form, field string) {
 	t.remarks[key]++
 }
 
-// Counted is what a [Tally] has counted.
+// Counted has the counts of a [Tally].
 type Counted struct {
 	// Since is the time at which counting began.
 	Since time.Time

@@ -239,7 +239,7 @@ func TestAppend(t *testing.T) {
 					t.Errorf("action %d: %+v, want %s", i, action, tt.statuses[i])
 				}
 				if action.ActionID != nil && *action.ActionID != added[len(stored)].ID {
-					t.Errorf("action %d has not the stored one's id", i)
+					t.Errorf("action %d does not have the stored id", i)
 				}
 				if action.ActionID != nil {
 					stored = append(stored, added[len(stored)].Type)

@@ -108,7 +108,7 @@ func TestFaultsOfOneOperation(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if w.Code != 506 {
-		t.Errorf("a request for no operation met %d, want 506", w.Code)
+		t.Errorf("a request for an unknown path got %d, want 506", w.Code)
 	}
 	if s.Requests() != 7 || s.Creates() != 3 || s.Searches() != 3 {
 		t.Errorf("%d requests, %d creates, %d searches, want 7, 3 and 3", s.Requests(), s.Creates(), s.Searches())
@@ -232,7 +232,7 @@ func TestClientGoesDuringDelay(t *testing.T) {
 					s.ServeHTTP(w, newRequest(t, phoneBody(1)).WithContext(ctx))
 				}()
 				if w.Body.Len() > 0 {
-					t.Errorf("answered %q to a client that is gone", w.Body)
+					t.Errorf("answered %q to a disconnected client", w.Body)
 				}
 				if len(s.Leads()) != tt.leads {
 					t.Errorf("%d leads, want %d", len(s.Leads()), tt.leads)

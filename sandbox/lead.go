@@ -10,7 +10,7 @@ import (
 type Lead struct {
 	// ID is the lead_id in the answer to the create: 24 hexadecimal digits.
 	ID string `json:"lead_id"`
-	// CreatedAt is when it was stored, by Config.Now.
+	// CreatedAt is the time at which it was stored, by Config.Now.
 	CreatedAt time.Time `json:"created_at"`
 	// Fields holds the stored values exactly as they were sent: a string, a json.Number or, for
 	// tags, a []any of strings. It does not have dropped fields.
@@ -33,7 +33,7 @@ type Lead struct {
 type Action struct {
 	// ID is the action_id in the answer: 24 hexadecimal digits.
 	ID string `json:"action_id"`
-	// CreatedAt is when it was stored, by Config.Now.
+	// CreatedAt is the time at which it was stored, by Config.Now.
 	CreatedAt time.Time `json:"created_at"`
 	// Type is the bare code of a custom action, or PAYMENT.
 	Type string `json:"type"`

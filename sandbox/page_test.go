@@ -59,7 +59,7 @@ func TestPageShowsLeadsWithoutScript(t *testing.T) {
 	}
 	for _, bad := range []string{"<script>", "<img", "<iframe", "<b>"} {
 		if strings.Contains(page, bad) {
-			t.Errorf("the page holds %q", bad)
+			t.Errorf("the page contains %q", bad)
 		}
 	}
 	if strings.Index(page, "alert(1)") > strings.Index(page, "918123400001") {

@@ -93,17 +93,17 @@ func TestDelete(t *testing.T) {
 	t.Parallel()
 	s, id := newKnown(t)
 	if s.Delete("64c1f0aa12bb34cc56dd78ee") {
-		t.Error("a lead that is not there was deleted")
+		t.Error("a missing lead was deleted")
 	}
 	if !s.Delete(id) || s.Delete(id) {
-		t.Error("the lead was not deleted once")
+		t.Error("the lead was not deleted")
 	}
 	checkAnswer(t, ask(t, s, leadPath+"/"+id, token, ""), 404, "LEAD_NOT_FOUND")
 	if found := mustSearch(t, s, `{"fields":{"phone":"918123456789"}}`); len(found.phones()) != 0 {
 		t.Errorf("a search still finds %v", found.phones())
 	}
 	if again := *mustCreate(t, s, known).LeadID; again == id {
-		t.Error("the identifier's next lead has the id of the one before")
+		t.Error("the next lead with the identifier has the id of the deleted one")
 	}
 }
 

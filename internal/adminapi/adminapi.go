@@ -86,7 +86,7 @@ type Lead struct {
 	Content *Content `json:"content,omitempty"`
 }
 
-// Content is what the visitor sent. It is personal data.
+// Content holds the visitor's input. It is personal data.
 type Content struct {
 	// Identifier is the lead identifier's value, as the outbox compares it.
 	Identifier string `json:"identifier,omitempty"`

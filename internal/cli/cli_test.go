@@ -224,7 +224,7 @@ func TestExportKeepsFilesAndRemovesPartialOnes(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if kept, _ := os.ReadFile(path); string(kept) != "precious" {
-		t.Errorf("the file holds %q", kept)
+		t.Errorf("the file contains %q", kept)
 	}
 	if _, _, err := e.run(t, "leads", "export", "--format", "xlsx"); err == nil || !strings.Contains(err.Error(), "must be csv or ndjson, got \"xlsx\"") {
 		t.Errorf("error %v", err)
