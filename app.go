@@ -19,14 +19,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
-	"github.com/leadwire/caddy-telecrm/modules/outboxes"
-	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/telecrm"
-
 	// Modules that come with the handler.
 	_ "github.com/leadwire/caddy-telecrm/modules/admin"
 	_ "github.com/leadwire/caddy-telecrm/modules/command"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 func init() {
@@ -286,7 +285,7 @@ func (a *App) park(ctx context.Context, s delivery.Submission, reason string) er
 	if err != nil {
 		return err
 	}
-	if err := d.Engine.SetAside(ctx, s, reason); err != nil {
+	if err := d.Engine.Park(ctx, s, reason); err != nil {
 		return err
 	}
 	d.Tally.Accepted()

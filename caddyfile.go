@@ -291,6 +291,7 @@ func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {
 	}
 	return nil
 }
+
 func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 	c := new(challenges.Config)
 	if args := d.RemainingArgs(); len(args) == 1 {

@@ -474,7 +474,7 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 	}
 	metrics.CountOnlyAttempt(h.account.Name(), settled)
 	if settled.State == outbox.Delivered {
-		h.account.Blames.Taken(h.Form)
+		h.account.Refusals.Accepted(h.Form)
 		if result.Verdict == telecrm.Created {
 			s.leadID = result.LeadID
 			warnUnconfirmed(log, result)
@@ -492,12 +492,12 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 	}
 	switch result.Verdict {
 	case telecrm.Duplicate:
-		h.account.Blames.Taken(h.Form)
+		h.account.Refusals.Accepted(h.Form)
 		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored", zap.String("reason", settled.Reason))
 		return outcomeKnown
 	case telecrm.Rejected, telecrm.Missing:
 		identifier, _ := lead.Fields[h.account.Identifier].(string)
-		if !h.account.Blames.Refused(h.Form, result.Reason(), identifier) {
+		if !h.account.Refusals.ShowVisitor(h.Form, result.Reason(), identifier) {
 			log.Error("TeleCRM refuses one lead after the other; check the identifier and the fields", zap.String("reason", result.Reason()))
 			return outcomeUnavailable
 		}

@@ -191,7 +191,7 @@ func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlem
 	case <-ctx.Done():
 		now := l.engine.now()
 		return outbox.Settlement{
-			State: outbox.Waiting, At: now, DueAt: now, Reason: reasonBypassed, AmbiguousSince: entry.BegunAt,
+			State: outbox.Waiting, At: now, DueAt: now, Reason: reasonSentDirectly, AmbiguousSince: entry.BegunAt,
 		}, true
 	}
 	l.engine.appends.forget(entry.ID)
@@ -203,7 +203,7 @@ func (l *lane) bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlem
 func bypassResult(s outbox.Settlement) result {
 	s.Uncounted = true
 	if s.Reason == "" {
-		s.Reason = reasonBypassed
+		s.Reason = reasonSentDirectly
 	}
 	return result{s, telecrm.Answer{Verdict: telecrm.Done, LeadID: s.LeadID}}
 }

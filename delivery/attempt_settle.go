@@ -29,7 +29,7 @@ const (
 	reasonAccepted         = "accepted, unconfirmed: the Async API does not say whether it stored the lead"
 	reasonDeferred         = "not sent: the account is paused or on hold"
 	reasonNotRecorded      = "not sent: the outbox could not record it"
-	reasonBypassed         = "sent at once because the outbox was too slow"
+	reasonSentDirectly     = "sent at once because the outbox was too slow"
 	reasonRateExceeded     = "not sent: too many requests for crm_rate"
 	reasonUnreadable       = "the entry is corrupt"
 	reasonNeedsSync        = "its next step needs a Sync token, which the account no longer has"

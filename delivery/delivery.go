@@ -179,8 +179,8 @@ type Status struct {
 	HeldSince  time.Time
 	// PausedUntil is the time until which nothing is sent.
 	PausedUntil time.Time
-	// UnderWay counts the attempts in flight.
-	UnderWay int
+	// InFlight counts the attempts in flight.
+	InFlight int
 }
 
 // Status returns the status of every configured account, sorted by name.

@@ -361,7 +361,7 @@ func (m *holdModel) checkResume(before int) {
 	status := m.engine.Status()[0]
 	waiting := m.countWaiting()
 	m.resume()
-	if status.UnderWay > 0 {
+	if status.InFlight > 0 {
 		time.Sleep(maxRequestTime + time.Second) // the next probe follows the one in flight
 	}
 	synctest.Wait()

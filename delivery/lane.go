@@ -19,18 +19,18 @@ type lane struct {
 	limiter *rate.Limiter // one token per request
 	wake    chan struct{} // holds one signal to look again
 
-	mu       sync.Mutex
-	account  *Account // nil while the account is not configured
-	slots    slots
-	pause    pause
-	hold     hold
-	suspects map[string]*suspect // by entry id
-	refusals refusals
-	blames   Blames
-	waiters  map[string]waiter // by entry id
-	recent   recent
-	locked   lockedFields
-	forced   bool // the next attempt does not wait until an entry is due
+	mu            sync.Mutex
+	account       *Account // nil while the account is not configured
+	slots         slots
+	pause         pause
+	hold          hold
+	suspects      map[string]*suspect // by entry id
+	refusals      refusals
+	refusalFilter RefusalFilter
+	waiters       map[string]waiter // by entry id
+	recent        recent
+	locked        lockedFields
+	forced        bool // the next attempt does not wait until an entry is due
 }
 
 func newLane(e *Engine, account Account) *lane {
@@ -75,7 +75,7 @@ func (l *lane) status() (Status, bool) {
 		HeldReason:  l.hold.reason,
 		HeldSince:   l.hold.since,
 		PausedUntil: l.pause.until,
-		UnderWay:    l.slots.inFlight,
+		InFlight:    l.slots.inFlight,
 	}, l.account != nil
 }
 

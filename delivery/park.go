@@ -8,9 +8,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// SetAside adds the lead to the outbox as parked, without an attempt. It is sent only after a
+// Park adds the lead to the outbox as parked, without an attempt. It is sent only after a
 // Retry. The reason must not contain values of the lead.
-func (e *Engine) SetAside(ctx context.Context, s Submission, reason string) error {
+func (e *Engine) Park(ctx context.Context, s Submission, reason string) error {
 	l, err := e.lane(s.Account)
 	if err != nil {
 		return fmt.Errorf("parking lead: %w", err)
@@ -29,8 +29,8 @@ func (e *Engine) SetAside(ctx context.Context, s Submission, reason string) erro
 	return nil
 }
 
-// IsSetAside reports whether the entry is parked and was never attempted or retried.
-func IsSetAside(entry outbox.Entry) bool {
+// NeverAttempted reports whether the entry is parked without an attempt.
+func NeverAttempted(entry outbox.Entry) bool {
 	return entry.State == outbox.Parked && entry.BegunAt.IsZero()
 }
 
@@ -46,7 +46,7 @@ func (e *Engine) Supersede(ctx context.Context, id, account, form string) (remov
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("superseding lead: %w", err)
-	case entry.Account != account || entry.Form != form || !IsSetAside(entry):
+	case entry.Account != account || entry.Form != form || !NeverAttempted(entry):
 		return false, nil
 	}
 	if err := e.store.Erase(ctx, id); err != nil {

@@ -9,7 +9,7 @@ func TestPolicyNames(t *testing.T) {
 	if got, want := PolicyNames(), "actions, update, upsert, ignore, park"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	for _, name := range strings.Split(PolicyNames(), ", ") {
+	for name := range strings.SplitSeq(PolicyNames(), ", ") {
 		if !Policy(name).Known() {
 			t.Errorf("policy %q is not known", name)
 		}

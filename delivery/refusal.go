@@ -68,7 +68,7 @@ func (w *worker) settleRefusal(s outbox.Settlement, answer telecrm.Answer) outbo
 		w.hideRefusal = true
 		return w.waitForAccount(s)
 	}
-	w.hideRefusal = !l.blames.Refused(w.entry.Form, reason, w.entry.Identifier)
+	w.hideRefusal = !l.refusalFilter.ShowVisitor(w.entry.Form, reason, w.entry.Identifier)
 	w.refusal = &refusal{id: w.entry.ID, identifier: w.entry.Identifier}
 	l.refusals.add(w.refusal, reason)
 	if l.hold.on() || l.refusals.people() < refusalStreak {
@@ -139,37 +139,37 @@ func (l *lane) requeue(id string) {
 	l.signal()
 }
 
-// Blames decides which visitors are asked to correct a lead that TeleCRM refused as invalid. If it
+// RefusalFilter decides which visitors are asked to correct a lead that TeleCRM refused as invalid. If it
 // refuses the leads of two people for the same reason, the fault is not theirs. The zero value is
 // ready for use.
-type Blames struct {
+type RefusalFilter struct {
 	mu   sync.Mutex
-	last map[string]blame // by form
+	last map[string]shownRefusal // by form
 }
 
-// blame is the last refusal that a visitor was told about.
-type blame struct{ reason, identifier string }
+// shownRefusal is the last refusal that a visitor was told about.
+type shownRefusal struct{ reason, identifier string }
 
-// Refused reports whether to tell the visitor that TeleCRM refused the lead for the reason, which
+// ShowVisitor reports whether to tell the visitor that TeleCRM refused the lead for the reason, which
 // is its status and code. It returns false if the last refusal of the form was that of another
 // person, for the same reason.
-func (b *Blames) Refused(form, reason, identifier string) (tell bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	last, exists := b.last[form]
+func (f *RefusalFilter) ShowVisitor(form, reason, identifier string) (tell bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last, exists := f.last[form]
 	if exists && last.reason == reason && last.identifier != identifier {
 		return false
 	}
-	if b.last == nil {
-		b.last = make(map[string]blame)
+	if f.last == nil {
+		f.last = make(map[string]shownRefusal)
 	}
-	b.last[form] = blame{reason, identifier}
+	f.last[form] = shownRefusal{reason, identifier}
 	return true
 }
 
-// Taken records that TeleCRM accepted a lead of the form.
-func (b *Blames) Taken(form string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.last, form)
+// Accepted records that TeleCRM accepted a lead of the form.
+func (f *RefusalFilter) Accepted(form string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.last, form)
 }

@@ -145,7 +145,7 @@ func (l *lane) accountWorks(entry outbox.Entry, begun time.Time, accepted bool) 
 	l.pause.failures, l.pause.last = 0, 0
 	if accepted {
 		l.refusals = refusals{}
-		l.blames.Taken(entry.Form)
+		l.refusalFilter.Accepted(entry.Form)
 	}
 	if l.hold.on() && l.hold.includes(entry.ID, begun) && (accepted || l.hold.refusal == "") {
 		l.hold = hold{}

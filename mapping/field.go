@@ -140,10 +140,10 @@ func (f *BoundField) problem(err error) *Problem {
 	p := newProblem(f.Input, f.Label, err)
 	p.HasOptions = len(f.Options) > 0
 	p.IsLabelled = f.isLabelled
-	switch p.Code {
-	case fieldtype.RequiredMissing, fieldtype.RequiredEmpty:
+	if p.Code == fieldtype.RequiredMissing || p.Code == fieldtype.RequiredEmpty {
 		p.Message = f.RequiredMessage
-	case fieldtype.PatternMismatch:
+	}
+	if p.Code == fieldtype.PatternMismatch {
 		p.Message = f.PatternMessage
 	}
 	return p

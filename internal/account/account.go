@@ -36,8 +36,8 @@ type Account struct {
 	Pace *rate.Limiter
 	// Key is a hash of the settings that reach TeleCRM.
 	Key string
-	// Blames tells a lead that TeleCRM refuses from an account that it refuses.
-	Blames *delivery.Blames
+	// Refusals tells a lead that TeleCRM refuses from an account that it refuses.
+	Refusals *delivery.RefusalFilter
 
 	called    *accountName
 	workspace workspace
@@ -66,7 +66,7 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 		Location:   location,
 		Pace:       pace,
 		Key:        s.key(),
-		Blames:     new(delivery.Blames),
+		Refusals:   new(delivery.RefusalFilter),
 		called:     &accountName{base: base},
 		workspace:  s.workspace(),
 		identity:   newIdentity(s.Identifier),

@@ -115,8 +115,9 @@ func (r *Registry) All() []*Account {
 
 // Names returns the names of all accounts.
 func (r *Registry) Names() []string {
-	var names []string
-	for _, acct := range r.All() {
+	all := r.All()
+	names := make([]string, 0, len(all))
+	for _, acct := range all {
 		names = append(names, acct.Name())
 	}
 	return names

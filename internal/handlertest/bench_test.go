@@ -99,13 +99,16 @@ func newBenchHandler(b *testing.B) *caddytelecrm.Handler {
 // forgetful is an outbox that keeps nothing.
 type forgetful struct{ outbox.Store }
 
-func (f forgetful) Resource() (string, error)                                         { return "forgetful", nil }
-func (f forgetful) Open(*zap.Logger) (outbox.Store, error)                            { return f, nil }
-func (f forgetful) Append(context.Context, outbox.Entry) error                        { return nil }
-func (f forgetful) Counts(context.Context) ([]outbox.Count, error)                    { return nil, nil }
-func (f forgetful) Clock(context.Context) (outbox.Clock, error)                       { return outbox.Clock{}, nil }
-func (f forgetful) SetClock(context.Context, outbox.Clock) error                      { return nil }
-func (f forgetful) ForgetBefore(context.Context, time.Time, int) (int, error)         { return 0, nil }
+func (f forgetful) Resource() (string, error) { return "forgetful", nil }
+
+func (f forgetful) Open(*zap.Logger) (outbox.Store, error)         { return f, nil }
+func (f forgetful) Append(context.Context, outbox.Entry) error     { return nil }
+func (f forgetful) Counts(context.Context) ([]outbox.Count, error) { return nil, nil }
+
+func (f forgetful) Clock(context.Context) (outbox.Clock, error)               { return outbox.Clock{}, nil }
+func (f forgetful) SetClock(context.Context, outbox.Clock) error              { return nil }
+func (f forgetful) ForgetBefore(context.Context, time.Time, int) (int, error) { return 0, nil }
+
 func (f forgetful) Expire(context.Context, outbox.State, time.Time, int) (int, error) { return 0, nil }
 func (f forgetful) Compact(context.Context) error                                     { return nil }
 func (f forgetful) Health() error                                                     { return nil }
@@ -113,6 +116,7 @@ func (f forgetful) Close() error                                                
 func (f forgetful) NextDue(context.Context, string) (time.Time, bool, error) {
 	return time.Time{}, false, nil
 }
+
 func (f forgetful) Take(context.Context, string, time.Time, time.Time, int, func(string) bool) ([]outbox.Entry, error) {
 	return nil, nil
 }

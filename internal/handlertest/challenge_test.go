@@ -16,10 +16,11 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	caddytelecrm "github.com/leadwire/caddy-telecrm"
 	"github.com/leadwire/caddy-telecrm/challenge"

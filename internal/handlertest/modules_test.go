@@ -1,15 +1,16 @@
 package handlertest
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/google/uuid"
 
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -84,7 +85,7 @@ func (c *testCore) Provision(caddy.Context) error {
 func (c *testCore) Enabled(zapcore.Level) bool { return true }
 
 func (c *testCore) With(fields []zapcore.Field) zapcore.Core {
-	return &testCore{logs: c.logs, with: append(c.with[:len(c.with):len(c.with)], fields...)}
+	return &testCore{logs: c.logs, with: append(slices.Clip(c.with), fields...)}
 }
 
 func (c *testCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -95,7 +96,7 @@ func (c *testCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	if c.logs.discard.Load() {
 		return nil
 	}
-	fields = append(c.with[:len(c.with):len(c.with)], fields...)
+	fields = append(slices.Clip(c.with), fields...)
 	switch entry.LoggerName {
 	case "telecrm":
 		return c.logs.appCore.Write(entry, fields)

@@ -83,7 +83,7 @@ func retryAll(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter,
 		all := len(page)
 		next := nextAfter(page, f.Limit)
 		if !suspectedSpam {
-			page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.IsSetAside(l.Entry) })
+			page = slices.DeleteFunc(page, func(l keptLead) bool { return delivery.NeverAttempted(l.Entry) })
 		}
 		total.SuspectedSpam += all - len(page)
 		retried, skipped, err := retryPage(ctx, page)

@@ -91,7 +91,7 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 		a := named(s.Account)
 		a.Configured = true
 		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
-		a.UnderWay = s.UnderWay
+		a.UnderWay = s.InFlight
 		if s.PausedUntil.After(time.Now()) {
 			a.PausedUntil = utcTime(s.PausedUntil)
 		}
