@@ -19,13 +19,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+
 	// Modules that come with the handler.
 	_ "github.com/leadwire/caddy-telecrm/modules/admin"
 	_ "github.com/leadwire/caddy-telecrm/modules/command"
-	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
-	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 func init() {
