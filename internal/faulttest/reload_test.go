@@ -5,6 +5,7 @@ package faulttest
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,9 @@ import (
 func TestReloadedUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{latency: 20 * time.Millisecond})
+	listener := httptest.NewServer(http.NotFoundHandler())
+	defer listener.Close()
+	occupied := listener.Listener.Addr().String()
 	accepted, refused := 0, 0
 	plain := newCrowd("http://" + r.site + "/plain")
 	reload := func() {
@@ -23,7 +27,7 @@ func TestReloadedUnderLoad(t *testing.T) {
 		for n := 0; time.Now().Before(deadline); n++ {
 			<-ticker.C
 			if n%2 == 1 {
-				r.loadMistake(t, n/2)
+				r.loadMistake(t, n/2, occupied)
 				refused++
 				continue
 			}
@@ -50,13 +54,13 @@ func TestReloadedUnderLoad(t *testing.T) {
 
 // loadMistake loads one of several broken configs. Some fail when they are parsed, some when they
 // are provisioned, and some only when the new config starts.
-func (r *rig) loadMistake(t *testing.T, nth int) {
+func (r *rig) loadMistake(t *testing.T, nth int, occupied string) {
 	t.Helper()
 	mistakes := []struct{ old, wrong string }{
 		{"field name", "feild name"},
 		{"country IN", "country Atlantis"},
 		{r.token, r.token + ".gone"},
-		{"http://" + r.site, "http://" + r.crm.address}, // port in use
+		{"http://" + r.site, "http://" + occupied}, // port in use
 		{"outbox bolt " + r.outbox, "outbox bolt /proc/none/outbox.db"},
 	}
 	m := mistakes[nth%len(mistakes)]
