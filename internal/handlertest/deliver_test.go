@@ -124,6 +124,7 @@ func TestDeliverNowTellsWhatBecameOfTheLead(t *testing.T) {
 			if w.Code != test.status || h.submission(t)["outcome"] != string(test.outcome) {
 				t.Errorf("status %d, outcome %v; want %d, %s", w.Code, h.submission(t)["outcome"], test.status, test.outcome)
 			}
+			crm.Close() // ends the slow request
 			if test.logged != "" {
 				eventually(t, "the word in the log", func() bool {
 					return slices.ContainsFunc(log.All(), func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, test.logged) })

@@ -106,10 +106,14 @@ func newRig(baseURL, block string) *rig {
 }
 
 // newHandler provisions the handler that block, the inside of a telecrm directive, describes, with
-// a default account at baseURL and no outbox.
+// a default account at baseURL and no outbox, and starts its app.
 func newHandler(t testing.TB, baseURL, block string) testHandler {
 	t.Helper()
-	return newRig(baseURL, block).handler(t)
+	h := newRig(baseURL, block).handler(t)
+	if err := h.app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 func (r *rig) handler(t testing.TB) testHandler {
@@ -213,10 +217,14 @@ func (h testHandler) logged(part string) []observer.LoggedEntry {
 	}).All()
 }
 
+// patience bounds waiting for things that should happen soon, on a machine that is busy with other
+// tests. A request that times out there, after ten seconds, is sent again after five.
+const patience = 2 * time.Minute
+
 // eventually waits until ok holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+	for deadline := time.Now().Add(patience); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not happen", what)
 		}
