@@ -395,10 +395,14 @@ func (m *holdModel) checkSettled() {
 func TestHoldOutlivesNoEnd(t *testing.T) {
 	t.Parallel()
 	all := endings()
-	for _, first := range all {
+	step := 1
+	if testing.Short() {
+		step = 15 // each ending still comes first and second
+	}
+	for n, first := range all {
 		t.Run(first.name, func(t *testing.T) {
 			t.Parallel()
-			for i := range len(all) + 1 {
+			for i := n % step; i < len(all)+1; i += step {
 				sequence := []ending{first}
 				if i < len(all) {
 					sequence = append(sequence, all[i])

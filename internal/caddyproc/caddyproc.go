@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,9 +26,26 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
+// leftOut is the message of tests that -short leaves out.
+const leftOut = "left out with -short: needs Caddy built with this plugin"
+
+// LeaveOutIfShort skips the test with -short. Call it in tests that need a built Caddy, in a
+// package that also has others.
+func LeaveOutIfShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip(leftOut)
+	}
+}
+
 // BuildAndRun builds Caddy, stores the binary's path in binary, runs the tests and returns the exit
-// code. Call it from TestMain.
+// code. With -short it does nothing and succeeds. Call it from TestMain.
 func BuildAndRun(m *testing.M, binary *string) int {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println(leftOut)
+		return 0
+	}
 	code, err := buildAndRun(m, binary)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -66,6 +66,7 @@ type server struct {
 // given ones beside the account.
 func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
+	caddyproc.LeaveOutIfShort(t)
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)

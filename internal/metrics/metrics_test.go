@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -109,17 +110,19 @@ func (s hangingStore) Counts(ctx context.Context) ([]outbox.Count, error) {
 // An outbox that hangs costs the scrape its own numbers alone. However many scrapes come, it is
 // asked once.
 func TestGaugesOfAnOutboxThatHangs(t *testing.T) {
-	var hangs atomic.Bool
-	letGo := make(chan struct{})
-	hanging := open(t, func(store outbox.Store) outbox.Store { return hangingStore{store, &hangs, letGo} })
-	hangs.Store(true)
-	t.Cleanup(func() { close(letGo) })
-	gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{hanging} })
-	for range 2 {
-		if got, want := gathered(t, gauges), []string{"account_held{default} 0"}; !slices.Equal(got, want) {
-			t.Errorf("gathered %q, want %q", got, want)
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		letGo := make(chan struct{})
+		hanging := open(t, func(store outbox.Store) outbox.Store { return hangingStore{store, &hangs, letGo} })
+		hangs.Store(true)
+		t.Cleanup(func() { close(letGo) })
+		gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{hanging} })
+		for range 2 {
+			if got, want := gathered(t, gauges), []string{"account_held{default} 0"}; !slices.Equal(got, want) {
+				t.Errorf("gathered %q, want %q", got, want)
+			}
 		}
-	}
+	})
 }
 
 func TestGauges(t *testing.T) {
