@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -141,61 +142,67 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // A reload does not wait for an outbox whose disk hangs: neither when the next config goes on with
 // the outbox, nor when that config is given up.
 func TestReloadWhileOutboxHangs(t *testing.T) {
-	running, guest := hang(t)
-	var next *Dispatcher
-	within(t, "starting the next config", 2*time.Second, func() {
-		next = open(t, guest)
-		next.Adopt("next", none())
-	})
-	within(t, "giving the next config up", 2*time.Second, func() {
-		next.Release("next")
-		if err := next.Close(); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		running, guest := hang(t)
+		var next *Dispatcher
+		within(t, "starting the next config", 2*time.Second, func() {
+			next = open(t, guest)
+			next.Adopt("next", none())
+		})
+		within(t, "giving the next config up", 2*time.Second, func() {
+			next.Release("next")
+			if err := next.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		guest.disk.resume()
+		running.Release("running")
+		if err := running.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	guest.disk.resume()
-	running.Release("running")
-	if err := running.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 // A config that leaves the outbox behind waits no longer than its patience, and says why the outbox
 // could not be closed.
 func TestLeavingAnOutboxThatHangs(t *testing.T) {
-	d, guest := hang(t)
-	d.patience = 100 * time.Millisecond
-	within(t, "leaving the outbox behind", 5*time.Second, func() {
-		if err := d.Close(); err == nil || !strings.Contains(err.Error(), "does not answer") {
-			t.Errorf("error %v", err)
-		}
-	})
-	guest.disk.resume()
-	eventually(t, "closing of the outbox", func() bool {
-		again, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
-		if err == nil {
-			err = again.Close()
-		}
-		return err == nil
+	synctest.Test(t, func(t *testing.T) {
+		d, guest := hang(t)
+		d.patience = 100 * time.Millisecond
+		within(t, "leaving the outbox behind", 5*time.Second, func() {
+			if err := d.Close(); err == nil || !strings.Contains(err.Error(), "does not answer") {
+				t.Errorf("error %v", err)
+			}
+		})
+		guest.disk.resume()
+		eventually(t, "closing of the outbox", func() bool {
+			again, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
+			if err == nil {
+				err = again.Close()
+			}
+			return err == nil
+		})
 	})
 }
 
 // A config with an outbox on a disk that hangs is refused, and what has been opened too late is
 // closed.
 func TestOpeningAnOutboxThatHangs(t *testing.T) {
-	guest := newHungOutbox(t)
-	guest.disk.stopped.Store(true)
-	within(t, "opening the outbox", 5*time.Second, func() {
-		if _, err := openWithin(guest, zap.NewNop(), 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "does not answer") {
-			t.Errorf("error %v", err)
-		}
-	})
-	guest.disk.resume()
-	eventually(t, "closing of what was opened too late", func() bool {
-		store, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
-		if err == nil {
-			err = store.Close()
-		}
-		return err == nil
+	synctest.Test(t, func(t *testing.T) {
+		guest := newHungOutbox(t)
+		guest.disk.stopped.Store(true)
+		within(t, "opening the outbox", 5*time.Second, func() {
+			if _, err := openWithin(guest, zap.NewNop(), 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "does not answer") {
+				t.Errorf("error %v", err)
+			}
+		})
+		guest.disk.resume()
+		eventually(t, "closing of what was opened too late", func() bool {
+			store, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
+			if err == nil {
+				err = store.Close()
+			}
+			return err == nil
+		})
 	})
 }

@@ -78,7 +78,7 @@ func TestOperatorDealsWithParkedLeads(t *testing.T) {
 
 	s.crm.Inject(sandbox.Faults()[sandbox.FaultStatus200])
 	s.telecrm(t, "leads", "retry", "--all", "--state", "parked")
-	for deadline := time.Now().Add(20 * time.Second); len(s.listed(t, "--state", "delivered")) < 2; {
+	for deadline := time.Now().Add(patience); len(s.listed(t, "--state", "delivered")) < 2; {
 		if time.Now().After(deadline) {
 			t.Fatalf("the retried lead was not delivered:\n%s", s.telecrm(t, "leads", "list"))
 		}

@@ -103,7 +103,7 @@ func (e *events) all() []recordedEvent {
 // await waits for the next event of a name, after those before the mark.
 func (e *events) await(t *testing.T, name string, mark int) recordedEvent {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, event := range e.all()[mark:] {
 			if event.name == name {
 				return event
@@ -236,16 +236,17 @@ func TestSlowHandlerOfEventsStallsNothing(t *testing.T) {
 			t.Fatalf("status %d", got.status)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(p.crm.Leads()) < visitors; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(p.crm.Leads()) < visitors; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d leads came through", len(p.crm.Leads()), visitors)
 		}
 	}
+	eventuallyTrue(t, "the first event", func() bool { return len(recorded.all()) > 0 })
 	if n := len(recorded.all()); n != 1 {
 		t.Errorf("%d events before the first was handled", n)
 	}
 	open()
-	for deadline := time.Now().Add(20 * time.Second); len(recorded.all()) < visitors; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(recorded.all()) < visitors; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d events", len(recorded.all()), visitors)
 		}

@@ -286,7 +286,7 @@ func TestProtectedPageLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		fmt.Fprintf(conn, "GET /huge HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/html\r\n\r\n")
 		if _, err := io.ReadFull(conn, make([]byte, 100000)); err != nil {
 			t.Fatal(err)
@@ -297,7 +297,7 @@ func TestProtectedPageLeavesNothingBehind(t *testing.T) {
 	for range 50 {
 		visit()
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for runtime.NumGoroutine() > before+5 {
 		if time.Now().After(deadline) {
 			t.Fatalf("there were %d goroutines, and now there are %d", before, runtime.NumGoroutine())

@@ -75,7 +75,7 @@ func TestDocumentedFormMakesALead(t *testing.T) {
 		},
 	}
 	var got sandbox.Lead
-	for deadline := time.Now().Add(20 * time.Second); len(got.Actions) < 2 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(got.Actions) < 2 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		leads := s.crm.Leads()
 		if len(leads) != 1 {
 			t.Fatalf("%d leads, want 1", len(leads))

@@ -183,7 +183,7 @@ const watchedPosts = 12
 
 func (s *server) awaitLogged(t *testing.T, words string, times int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); words != "" && strings.Count(s.Log(), words) < times; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); words != "" && strings.Count(s.Log(), words) < times; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%q was not logged:\n%s", words, s.Log())
 		}
