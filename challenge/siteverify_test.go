@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 )
 
 const (
@@ -276,9 +277,7 @@ func TestSiteverifyServiceFails(t *testing.T) {
 		checkUnverified(t, newVerifier(t, HCaptcha).client().Verify(ctx, "token", siteHost))
 	})
 	t.Run("connection refused", func(t *testing.T) {
-		server := httptest.NewServer(http.NotFoundHandler())
-		server.Close()
-		s, err := NewSiteverify(SiteverifyConfig{Service: HCaptcha, Secret: siteSecret, URL: server.URL})
+		s, err := NewSiteverify(SiteverifyConfig{Service: HCaptcha, Secret: siteSecret, URL: "http://127.0.0.1:" + caddyproc.FreePort(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -90,11 +90,10 @@ func forEveryCall(t *testing.T, check func(t *testing.T, make call, stores bool)
 
 func TestEveryCallConnectionRefused(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
+	down := "http://127.0.0.1:" + caddyproc.FreePort(t)
 	forEveryCall(t, func(t *testing.T, make call, _ bool) {
 		t.Helper()
-		checkFault(t, make(t, context.Background(), telecrm.Config{BaseURL: server.URL}), false, syscall.ECONNREFUSED)
+		checkFault(t, make(t, context.Background(), telecrm.Config{BaseURL: down}), false, syscall.ECONNREFUSED)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -36,9 +37,7 @@ func checkFault(t *testing.T, answer telecrm.Answer, ambiguous bool, cause error
 
 func TestCreateLeadConnectionRefused(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	client := newClient(t, telecrm.Config{BaseURL: server.URL})
+	client := newClient(t, telecrm.Config{BaseURL: "http://127.0.0.1:" + caddyproc.FreePort(t)})
 	checkFault(t, client.CreateLead(context.Background(), invented()), false, syscall.ECONNREFUSED)
 }
 

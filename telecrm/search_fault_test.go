@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -32,9 +32,7 @@ func checkSearchFault(t *testing.T, got telecrm.Found, cause error) {
 
 func TestFindLeadsConnectionRefused(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	client := newClient(t, telecrm.Config{BaseURL: server.URL})
+	client := newClient(t, telecrm.Config{BaseURL: "http://127.0.0.1:" + caddyproc.FreePort(t)})
 	checkSearchFault(t, findInvented(context.Background(), client), syscall.ECONNREFUSED)
 }
 

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -148,8 +149,7 @@ func TestTokenCanBeUsed(t *testing.T) {
 func TestErrorsHideSecrets(t *testing.T) {
 	t.Parallel()
 	const misplaced = "1700000000000abcdef0123456789"
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	down := "http://127.0.0.1:" + caddyproc.FreePort(t)
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = discardLog()
 	untrusted.StartTLS()
@@ -162,7 +162,7 @@ func TestErrorsHideSecrets(t *testing.T) {
 		ctx    context.Context
 		config telecrm.Config
 	}{
-		{"refused", context.Background(), telecrm.Config{BaseURL: closed.URL}},
+		{"refused", context.Background(), telecrm.Config{BaseURL: down}},
 		{"untrusted", context.Background(), telecrm.Config{BaseURL: untrusted.URL}},
 		{"cancelled", cancelled, telecrm.Config{}},
 		{"bad port", context.Background(), telecrm.Config{BaseURL: "https://127.0.0.1:99999"}},

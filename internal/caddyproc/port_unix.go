@@ -12,28 +12,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FreePort returns a TCP port of the loopback interface for a Caddy or a listener of [Listen]. It
-// stays reserved until the test ends: a socket that is bound and does not listen keeps it from
-// others, and Caddy shares it because Caddy sets SO_REUSEPORT.
+// FreePort returns a TCP port for a Caddy or a listener of [Listen]. It stays reserved until the
+// test ends: a socket that is bound to all addresses and does not listen keeps it from others, and
+// Caddy shares it because Caddy sets SO_REUSEPORT. Until something listens, connections are refused.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	socket, err := reserve(unix.AF_INET6, &unix.SockaddrInet6{})
+	if err != nil { // the machine does not have IPv6
+		socket, err = reserve(unix.AF_INET, &unix.SockaddrInet4{})
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("reserving a port: %v", err)
 	}
-	unix.CloseOnExec(socket)
 	t.Cleanup(func() { _ = unix.Close(socket) })
-	if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
 	bound, err := unix.Getsockname(socket)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("reserving a port: %v", err)
+	}
+	if v6, ok := bound.(*unix.SockaddrInet6); ok {
+		return strconv.Itoa(v6.Port)
 	}
 	return strconv.Itoa(bound.(*unix.SockaddrInet4).Port)
+}
+
+// reserve returns a socket that shares its port with those that set SO_REUSEPORT too.
+func reserve(family int, address unix.Sockaddr) (socket int, err error) {
+	syscall.ForkLock.RLock() // a child must not keep the port
+	socket, err = unix.Socket(family, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(socket)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return 0, err
+	}
+	if family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(socket, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
+	if err == nil {
+		err = unix.Bind(socket, address)
+	}
+	if err != nil {
+		_ = unix.Close(socket)
+		return 0, err
+	}
+	return socket, nil
 }
 
 // Listen listens on an address with a port of [FreePort].

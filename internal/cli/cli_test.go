@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -446,8 +447,7 @@ func TestWrongServers(t *testing.T) {
 	defer other.Close()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>Hello") }))
 	defer page.Close()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	down := "http://127.0.0.1:" + caddyproc.FreePort(t)
 	for _, command := range [][]string{
 		{"status"},
 		{"leads", "list"},
@@ -462,7 +462,7 @@ func TestWrongServers(t *testing.T) {
 		for origin, want := range map[string]string{
 			other.URL: "this server does not have the telecrm plugin",
 			page.URL:  "this server does not have the telecrm plugin",
-			gone.URL:  "no Caddy answers there",
+			down:      "no Caddy answers there",
 		} {
 			_, stderr, err := run(t, origin, "", command...)
 			if err == nil || !strings.Contains(err.Error(), "localhost:2019: "+want) || stderr != "" {
