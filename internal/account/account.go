@@ -1,5 +1,5 @@
-// Package account makes TeleCRM accounts of the settings in a config, names them, and finds them
-// for forms and for leads in an outbox.
+// Package account opens the TeleCRM accounts that a config describes, names them, and finds them
+// for forms and for leads in the outbox.
 package account
 
 import (
@@ -22,11 +22,11 @@ import (
 // Observe returns the observer of an account's requests. The name is known later.
 type Observe func(name func() string) telecrm.Observer
 
-// Account is a TeleCRM account, made of resolved [Settings].
+// Account is a TeleCRM account opened from resolved [Settings].
 type Account struct {
 	// Identifier is the API name of the lead identifier.
 	Identifier string
-	// Country and Location are for phone numbers and dates typed without them.
+	// Country and Location apply to phone numbers and dates typed without them.
 	Country  string
 	Location *time.Location
 	// Client is nil without a Sync token, and Async without an Async token.
@@ -36,20 +36,20 @@ type Account struct {
 	Pace *rate.Limiter
 	// Key is a hash of the settings that reach TeleCRM.
 	Key string
-	// Refusals tells a lead that TeleCRM refuses from an account that it refuses.
-	Refusals *delivery.RefusalFilter
+	// Blames distinguishes a lead that TeleCRM refuses from an account that it refuses.
+	Blames *delivery.Blames
 
 	called    *accountName
 	workspace workspace
 	identity  *identity       // shared by forms that have another country or time zone
-	updates   map[string]bool // keys of the accounts of one config that have a form which updates leads
+	updates   map[string]bool // keys of the config's accounts with a form that updates leads
 
-	// The token lives in a function because fmt prints unexported fields without asking their
+	// The token lives in a function because fmt prints unexported fields without calling their
 	// methods.
 	deriveKey func(purpose string) ([]byte, error)
 }
 
-// open makes an account of resolved settings, to be called base. It opens no connection.
+// open makes an account named base from resolved settings. It does not connect to TeleCRM.
 func (s Settings) open(base string, observe Observe) (*Account, error) {
 	pace, err := parseRate(s.CRMRate)
 	if err != nil {
@@ -94,15 +94,15 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 	return acct, nil
 }
 
-// Name returns the account's name in the outbox and wherever operators look. Names are known once
-// all forms of a config have been provisioned.
+// Name returns the account's name in the outbox, the status, the metrics and the log. The name is
+// final once all forms of a config have been provisioned.
 func (acct *Account) Name() string { return acct.called.String() }
 
-// Base returns the name without the number that tells accounts of one workspace apart.
+// Base returns the name without the number that distinguishes accounts of one workspace.
 func (acct *Account) Base() string { return acct.called.base }
 
-// DeriveKey makes a key of 32 bytes for one purpose out of the token: the same on every machine,
-// and after a restart.
+// DeriveKey derives a 32-byte key for one purpose from the token. The key is the same on every
+// machine and after a restart.
 func (acct *Account) DeriveKey(purpose string) ([]byte, error) { return acct.deriveKey(purpose) }
 
 // ExpectUpdates notes that a form of the account updates leads.
@@ -140,17 +140,17 @@ func (acct *Account) closeIdleConnections() {
 
 // identity is the type of an account's lead identifier.
 type identity struct {
-	kind telecrm.IdentifierKind
-	said bool // by a form
+	kind   telecrm.IdentifierKind
+	stated bool // by a form
 }
 
-// newIdentity returns the type that the identifier's name alone tells.
+// newIdentity derives the type from the identifier's name.
 func newIdentity(identifier string) *identity {
 	return &identity{kind: identifierKindOf(fieldtype.Of(identifier))}
 }
 
 func identifierKindOf(t fieldtype.Type) telecrm.IdentifierKind {
-	switch t { //nolint:exhaustive // an identifier is a phone, an email or a text
+	switch t { //nolint:exhaustive // identifiers are phones, emails or texts
 	case fieldtype.Phone:
 		return telecrm.PhoneIdentifier
 	case fieldtype.Email:
@@ -159,14 +159,13 @@ func identifierKindOf(t fieldtype.Type) telecrm.IdentifierKind {
 	return telecrm.TextIdentifier
 }
 
-// Learn notes the type that a form gives the identifier, and reports whether the forms agree so
-// far. TeleCRM's field has one type. A form that leaves the type open, which makes it a text, is
-// outvoted.
+// Learn records the type that a form gives the identifier, and reports whether the forms agree so
+// far. TeleCRM's field has one type: a phone wins over an email, and an email over text.
 func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 	i := acct.identity
 	kind := identifierKindOf(t)
-	agree = !i.said || i.kind == kind
-	i.said = true
+	agree = !i.stated || i.kind == kind
+	i.stated = true
 	ranks := []telecrm.IdentifierKind{telecrm.TextIdentifier, telecrm.EmailIdentifier, telecrm.PhoneIdentifier}
 	if slices.Index(ranks, kind) > slices.Index(ranks, i.kind) {
 		i.kind = kind
@@ -174,8 +173,8 @@ func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 	return agree
 }
 
-// In returns the account with the country and the time zone of a form in place of its own. Empty
-// ones keep the account's.
+// In returns a copy of the account with a form's country and time zone. Empty values keep the
+// account's.
 func (acct Account) In(country, timeZone string) (*Account, error) {
 	if country != "" {
 		acct.Country = country

@@ -9,9 +9,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Forms of one account may say the type of its identifier or leave it open. The one that says most
-// counts for all, in whatever order they come, and the account knows whether they agree.
-func TestFormsSayTheIdentifiersType(t *testing.T) {
+// Forms of one account may state the type of its identifier or leave it open. The most specific
+// type applies to all of them, in any order, and the account knows whether they agree.
+func TestIdentifierTypeFromForms(t *testing.T) {
 	const phone, email, text = fieldtype.Phone, fieldtype.Email, fieldtype.Text
 	for _, test := range []struct {
 		name  string
@@ -39,13 +39,13 @@ func TestFormsSayTheIdentifiersType(t *testing.T) {
 			agree = acct.Learn(kind) && agree
 		}
 		if kind := acct.Delivery().IdentifierKind; kind != test.want || agree != test.agree {
-			t.Errorf("%s as %v: %s, agree %t; want %s, %t", test.name, test.types, kind, agree, test.want, test.agree)
+			t.Errorf("identifier %s with types %v: got %s, agree %t; want %s, agree %t", test.name, test.types, kind, agree, test.want, test.agree)
 		}
 	}
 }
 
-// However an account or the registry is printed, the token does not show.
-func TestNothingPrintsTokens(t *testing.T) {
+// Printing an account or the registry never shows a token.
+func TestPrintingHidesTokens(t *testing.T) {
 	const token = "11111111-2222-3333-1700000000000:44444444-5555-6666"
 	t.Setenv("TELECRM_TEST_TOKEN", token)
 	r := registry()
@@ -56,7 +56,7 @@ func TestNothingPrintsTokens(t *testing.T) {
 	for _, value := range []any{*acct, *r, *acct.Client, *acct.Async} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, token) || strings.Contains(text, fmt.Sprintf("%x", token)) {
-				t.Errorf("%T as %s shows the token", value, verb)
+				t.Errorf("%T printed with %s shows the token", value, verb)
 			}
 		}
 	}

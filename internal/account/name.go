@@ -15,13 +15,14 @@ import (
 
 // accountName is the name of an account in the outbox, the status, the metrics and the log. The
 // config names the accounts of the global option. Inline accounts are named after their settings,
-// except the tokens: entries in the outbox are kept under this name, and must find their account
-// again after a token was replaced.
+// except the tokens: the outbox keeps entries under this name, and they must find their account
+// again after a token is replaced.
 type accountName struct {
 	base string
-	// forms are those that have these settings in their own block.
+	// forms lists the forms with these settings in their own block.
 	forms []string
-	// number tells inline accounts apart that would have the same name, from 2 on. settle sets it.
+	// number distinguishes inline accounts with the same base; names show it from 2 on. settle sets
+	// it.
 	number int
 	settle func() // nil for named accounts
 }
@@ -63,7 +64,7 @@ func (s Settings) workspace() workspace {
 	return w
 }
 
-// at names the base URL, unless it is the default.
+// at returns the part of a name for the base URL. It is empty for the default.
 func at(baseURL, standard string) string {
 	if baseURL = canonicalURL(baseURL); baseURL == "" || baseURL == standard {
 		return ""
@@ -71,11 +72,11 @@ func at(baseURL, standard string) string {
 	return " at " + strings.TrimPrefix(baseURL, "https://")
 }
 
-// canonicalURL writes equal base URLs alike.
+// canonicalURL returns the same text for equivalent base URLs.
 func canonicalURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return raw // which the client refuses
+		return raw // the client refuses it
 	}
 	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
 	if port := ":" + map[string]string{"https": "443", "http": "80"}[u.Scheme]; port != ":" {
@@ -106,7 +107,8 @@ func workspaceOf(name string) workspace {
 	return workspace{sync: name}
 }
 
-// reaches reports whether leads of other arrive in the same workspace when they are delivered to w.
+// reaches reports whether leads for other end up in the same workspace when they are delivered to
+// w.
 func (w workspace) reaches(other workspace) bool {
 	if w.sync != "" && other.sync != "" {
 		return w.sync == other.sync
@@ -125,8 +127,8 @@ func identifierOf(name string) string {
 	return details[:max(0, strings.IndexAny(details, ",)"))]
 }
 
-// inlineName returns the name of an account of resolved settings that the config does not name. It
-// contains all settings that tell accounts apart, except the tokens.
+// inlineName returns the name of an inline account with these resolved settings. It contains all
+// settings that distinguish accounts, except the tokens.
 func (s Settings) inlineName() string {
 	var details []string
 	add := func(name, value, standard string) {
@@ -144,15 +146,15 @@ func (s Settings) inlineName() string {
 	return name
 }
 
-// settingsKey is a hash of the settings that make an account. Equal settings have the same, however
-// they are written.
+// settingsKey is a hash of the settings that make an account. Equivalent settings have the same
+// key.
 type settingsKey [sha256.Size]byte
 
 func (s Settings) settingsKey() settingsKey {
 	return sha256.Sum256(fmt.Appendf(nil, "%q", []string{s.Token, s.AsyncToken, s.inlineName()}))
 }
 
-// canonical writes equal resolved settings alike.
+// canonical returns equal settings for equivalent resolved ones.
 func (s Settings) canonical() (Settings, error) {
 	pace, err := parseRate(s.CRMRate)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// The name of an inline account shows all that makes the account but its tokens, and says which
-// workspace it reaches.
+// The name of an inline account contains its settings except the tokens. The workspace and the
+// identifier can be read back from it.
 func TestInlineNames(t *testing.T) {
 	const id = "66aa00bb11cc22dd33ee44ff"
 	for want, settings := range map[string]Settings{
@@ -36,20 +36,20 @@ func TestInlineNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := resolved.inlineName(); got != want {
-			t.Errorf("named %q, want %q", got, want)
+			t.Errorf("name: got %q, want %q", got, want)
 		}
 		for _, name := range []string{want, numbered(want, 12)} {
 			if got := workspaceOf(name); got != resolved.workspace() {
-				t.Errorf("%q is read as %+v, want %+v", name, got, resolved.workspace())
+				t.Errorf("workspace of %q: got %+v, want %+v", name, got, resolved.workspace())
 			}
 			if got := identifierOf(name); got != resolved.Identifier {
-				t.Errorf("%q is read with the identifier %q, want %q", name, got, resolved.Identifier)
+				t.Errorf("identifier of %q: got %q, want %q", name, got, resolved.Identifier)
 			}
 		}
 	}
 }
 
-func TestWorkspacesReached(t *testing.T) {
+func TestWorkspaceReaches(t *testing.T) {
 	for _, test := range []struct {
 		heir, gone string
 		want       bool
@@ -68,7 +68,7 @@ func TestWorkspacesReached(t *testing.T) {
 		{"a", "default", false},
 	} {
 		if got := workspaceOf(test.heir).reaches(workspaceOf(test.gone)); got != test.want {
-			t.Errorf("%q for %q: %v, want %v", test.heir, test.gone, got, test.want)
+			t.Errorf("%q reaches the workspace of %q: got %v, want %v", test.heir, test.gone, got, test.want)
 		}
 	}
 }
@@ -78,8 +78,8 @@ func registry() *Registry {
 	return NewRegistry(func(func() string) telecrm.Observer { return nil }, zap.NewNop())
 }
 
-// Equal settings make one account, however they are written and whatever the country; a token makes
-// another, whose name does not change with it.
+// Equivalent settings share one account, even with another country. A different token makes a
+// different account, whose name does not depend on the token.
 func TestInlineAccounts(t *testing.T) {
 	names := func(tokens [2]string, forms [2]string) [2]string {
 		r := registry()
@@ -100,7 +100,7 @@ func TestInlineAccounts(t *testing.T) {
 		}
 		for _, tokens := range [][2]string{{"x", "y"}, {"y", "x"}, {"z", "x"}} {
 			if got := names(tokens, forms); got != want {
-				t.Errorf("tokens %v in %v: named %q, want %q", tokens, forms, got, want)
+				t.Errorf("tokens %v in forms %v: got names %q, want %q", tokens, forms, got, want)
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func TestInlineAccounts(t *testing.T) {
 	first := open(Settings{Token: "x", EnterpriseID: "66aa", Country: "IN"})
 	again := open(Settings{Token: "x", EnterpriseID: "66aa", Country: "AE", BaseURL: "https://next.telecrm.in/autoupdate/v2/", CRMRate: "3600/h"})
 	if first.Pace != again.Pace || first.Name() != again.Name() || first.Country != "IN" || again.Country != "AE" {
-		t.Errorf("%q in %s and %q in %s", first.Name(), first.Country, again.Name(), again.Country)
+		t.Errorf("got account %q in %s and %q in %s, want one account in IN and AE", first.Name(), first.Country, again.Name(), again.Country)
 	}
 	named, err := r.Named(Default)
 	if err != nil {
@@ -128,6 +128,6 @@ func TestInlineAccounts(t *testing.T) {
 	}
 	written.Country, written.TimeZone = "", ""
 	if shared := open(written); shared.Name() != Default || shared.Pace != named.Pace || shared.Country != "" || shared.Location != time.UTC {
-		t.Errorf("the settings of the account %s make %q", Default, shared.Name())
+		t.Errorf("inline settings of account %s: got account %q", Default, shared.Name())
 	}
 }

@@ -19,8 +19,8 @@ import (
 // Default is the name of the account of forms that do not name one.
 const Default = "default"
 
-// Registry holds the accounts of one config: those that the global option names, and those whose
-// settings are written in a form's own block.
+// Registry holds the accounts of one config: those named in the global option, and those written
+// inline, in a form's own block.
 type Registry struct {
 	observe Observe
 	logger  *zap.Logger
@@ -28,7 +28,7 @@ type Registry struct {
 	named   map[string]*Account
 	written map[string]settingsKey // of the named accounts
 	inline  map[settingsKey]*Account
-	numbers func() // numbers the inline accounts of one name, once
+	numbers func() // numbers inline accounts that share a name, once
 	updates map[string]bool
 	// The tokens live in a function because fmt prints unexported fields.
 	tokens func() []string
@@ -49,7 +49,7 @@ func NewRegistry(observe Observe, logger *zap.Logger) *Registry {
 	return r
 }
 
-// Add adds an account under a name.
+// Add opens an account and adds it under a name.
 func (r *Registry) Add(name string, s Settings) error {
 	resolved, err := s.resolve(caddy.NewReplacer(), r.logger.With(zap.String("account", name)))
 	if err != nil {
@@ -85,14 +85,14 @@ func (r *Registry) Named(name string) (*Account, error) {
 		return acct, nil
 	}
 	if len(r.named) == 0 {
-		return nil, fmt.Errorf("there is no account %q: configure it in the telecrm global option, or write token and enterprise_id in this block", name)
+		return nil, fmt.Errorf("unknown account %q; configure it in the telecrm global option, or write token and enterprise_id in this block", name)
 	}
 	known := slices.Sorted(maps.Keys(r.named))
-	return nil, fmt.Errorf("there is no account %q; known accounts are: %s", name, strings.Join(known, ", "))
+	return nil, fmt.Errorf("unknown account %q; known accounts are: %s", name, strings.Join(known, ", "))
 }
 
-// Inline returns the account of settings that are written in a form's own block. Forms with the
-// same settings share an account and its pace, also with a named account of these settings.
+// Inline returns the account for settings in a form's own block. Forms with the same settings share
+// one account and its pace. A named account with these settings is shared too.
 func (r *Registry) Inline(s Settings, form string) (*Account, error) {
 	resolved, err := s.resolve(caddy.NewReplacer(), r.logger)
 	if err != nil {
@@ -133,7 +133,7 @@ func (r *Registry) CloseIdleConnections() {
 	}
 }
 
-// shared returns the account that resolved settings make.
+// shared returns the account with these resolved settings. It opens one if none exists.
 func (r *Registry) shared(resolved Settings) (*Account, error) {
 	key := resolved.settingsKey()
 	for _, name := range slices.Sorted(maps.Keys(r.written)) {
@@ -153,9 +153,9 @@ func (r *Registry) shared(resolved Settings) (*Account, error) {
 	return acct, nil
 }
 
-// numberAccounts tells inline accounts apart whose names are the same because they differ in a
-// token alone, or because an account in the config has that name. The order is that of their forms,
-// so that it stays when a token is replaced.
+// numberAccounts numbers inline accounts with the same name. Their settings differ only in a token,
+// or a named account has that name. The numbers follow the order of their forms, so they stay the
+// same when a token is replaced.
 func (r *Registry) numberAccounts() {
 	byBase := make(map[string][]settingsKey)
 	for key, acct := range r.inline {
@@ -176,16 +176,16 @@ func (r *Registry) numberAccounts() {
 			called.number = next
 			next++
 			if len(keys) > 1 {
-				r.logger.Warn("accounts of one workspace differ in a token alone; to name them, write them in the telecrm global option",
+				r.logger.Warn("accounts of one workspace differ only in a token; to name them, configure them in the telecrm global option",
 					zap.String("account", numbered(base, called.number)), zap.Strings("forms", called.forms))
 			}
 		}
 	}
 }
 
-// HeirOf returns the account that delivers the entries of an inline account that is not in the
-// config any more: one that reaches the same workspace, of several the one whose settings are the
-// most like its own. It is nil if there is none, which leaves the entries to wait.
+// HeirOf returns the account that takes over the entries of an inline account that is no longer in
+// the config. It picks the account with the most similar settings among those that reach the same
+// workspace. It returns nil if there are none, and the entries wait.
 func (r *Registry) HeirOf(name string) *Account {
 	gone := workspaceOf(name)
 	var heirs []*Account
@@ -204,7 +204,7 @@ func (r *Registry) HeirOf(name string) *Account {
 	})
 }
 
-// likeness returns how much the account is like the one of that name.
+// likeness scores how similar the account's settings are to those of the account with that name.
 func (acct *Account) likeness(name string, w workspace) int {
 	alike := 0
 	if acct.Identifier == identifierOf(name) {

@@ -14,8 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Settings say how to reach one TeleCRM workspace, and how to read values that are typed without a
-// country or a time zone.
+// Settings say how to reach one TeleCRM workspace, and how to read values typed without a country
+// code or a time zone.
 type Settings struct {
 	// The Sync token (in TeleCRM: Settings, Website and API). Write `{env.NAME}` or `{file./path}`:
 	// the placeholder is resolved when the config is loaded and the secret stays out of the config.
@@ -23,8 +23,7 @@ type Settings struct {
 	Token string `json:"token,omitempty"`
 
 	// The Async token, written in the same way. With it a form can say `on_duplicate upsert`.
-	// Without a `token` beside it every lead goes through the Async API, which never says what
-	// became of one.
+	// Without a `token`, every lead goes through the Async API, which never says what became of it.
 	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id. Placeholders as in token. Required.
@@ -37,37 +36,36 @@ type Settings struct {
 	// The root of the Async API, under the same rule. Default: `https://next-api.telecrm.in`
 	AsyncBaseURL string `json:"async_base_url,omitempty"`
 
-	// The API name of the workspace's lead identifier, which every lead must hold. Default: `phone`
+	// The API name of the workspace's lead identifier, which every lead must have. Default: `phone`
 	Identifier string `json:"identifier,omitempty"`
 
-	// The ISO 3166 code of the country that phone numbers typed without a country code belong to,
-	// such as `IN`. Required if any field is a phone.
+	// The ISO 3166 code of the country for phone numbers typed without a country code, such as
+	// `IN`. Required if any field is a phone.
 	Country string `json:"country,omitempty"`
 
-	// The IANA name of the time zone that dates are meant in, such as `Asia/Kolkata`. Default:
-	// `UTC`
+	// The IANA name of the time zone for typed dates, such as `Asia/Kolkata`. Default: `UTC`
 	TimeZone string `json:"time_zone,omitempty"`
 
-	// The pace of everything this account sends, as `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
+	// The rate of all requests for this account, as `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
 	CRMRate string `json:"crm_rate,omitempty"`
 
 	// How long one request to TeleCRM may take. Default: `10s`
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync API is said to allow.
+// defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync API reportedly allows.
 const defaultCRMRate = "3600/h 5"
 
 const defaultIdentifier = "phone"
 
-// Connect reports whether s says how to reach TeleCRM, and not only how to read typed values.
+// Connect reports whether s says how to reach TeleCRM, not only how to read typed values.
 func Connect(s Settings) bool {
 	s.Country, s.TimeZone = "", ""
 	return s != Settings{}
 }
 
-// resolve expands the placeholders of s, fills in its defaults and writes equal settings alike. It
-// warns about a token that is written out.
+// resolve expands the placeholders of s, fills in its defaults and makes equivalent settings equal.
+// It warns about a token that is written out.
 func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, error) {
 	if s.Token == "" && s.AsyncToken == "" || s.EnterpriseID == "" {
 		return s, errors.New("token (or async_token) and enterprise_id are required")
@@ -109,7 +107,7 @@ func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, e
 	return s.canonical()
 }
 
-// key tells what reaches TeleCRM from other settings, without showing it.
+// key hashes the settings that reach TeleCRM.
 func (s Settings) key() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{s.Token, s.AsyncToken, s.EnterpriseID, s.BaseURL, s.AsyncBaseURL}, "\n")))
 	return hex.EncodeToString(sum[:])
@@ -126,7 +124,7 @@ func parseRate(text string) (*rate.Limiter, error) {
 	switch len(words) {
 	case 2:
 		if _, err := fmt.Sscanf(words[1]+"\n", "%d\n", &burst); err != nil || burst == 0 {
-			return nil, fmt.Errorf("the burst is not a whole number above 0; %s", form)
+			return nil, fmt.Errorf("the burst must be a whole number above 0; %s", form)
 		}
 	case 1:
 	default:
