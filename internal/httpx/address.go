@@ -1,4 +1,4 @@
-// Package httpx reads from HTTP requests what Caddy and net/http leave to handlers.
+// Package httpx provides the HTTP functions that Caddy and net/http leave to handlers.
 package httpx
 
 import (
@@ -20,8 +20,8 @@ func OriginalURL(r *http.Request) *url.URL {
 // PostedURI returns the path and query that the visitor's browser posted to.
 func PostedURI(r *http.Request) string { return LocalURI(OriginalURL(r)) }
 
-// LocalURI returns the path and query of an address from outside, in a form that stays on this
-// site: "//host" would be another one.
+// LocalURI returns the path and query of an untrusted address. The result always stays on this
+// site: "//host" would lead to another one.
 func LocalURI(address *url.URL) string {
 	local := url.URL{Path: "/" + strings.TrimLeft(address.Path, `/\`), RawQuery: address.RawQuery}
 	return local.String()

@@ -9,10 +9,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// ClientAddress returns the client's address as Caddy knows it. Behind a proxy that
-// `trusted_proxies` lists, that is the one that the proxy names. The address is invalid where it
-// cannot be known: on a Unix socket, and behind a proxy that is not listed, whose own address would
-// stand for everybody.
+// ClientAddress returns the client's address as Caddy knows it. Behind a proxy listed in
+// `trusted_proxies`, that is the address that the proxy reports. The address is invalid if it
+// cannot be known: on a Unix socket, and behind a proxy that is not listed, because all visitors
+// would share its address.
 func ClientAddress(r *http.Request) netip.Addr {
 	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	if text == "" {
@@ -25,8 +25,7 @@ func ClientAddress(r *http.Request) netip.Addr {
 	return addr
 }
 
-// IsUnlistedProxy reports whether the client seems to be a proxy that `trusted_proxies` does not
-// list.
+// IsUnlistedProxy reports whether the client seems to be a proxy not listed in `trusted_proxies`.
 func IsUnlistedProxy(r *http.Request) bool {
 	return isForwarded(r) && ClientAddress(r).String() == remoteHost(r)
 }

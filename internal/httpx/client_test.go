@@ -11,24 +11,24 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 )
 
-// Visitors behind a proxy that Caddy is not told of do not count as one, and no client chooses its
+// Visitors behind an unlisted proxy do not count as one visitor, and clients cannot choose their
 // own address.
 func TestClientAddress(t *testing.T) {
 	for name, test := range map[string]struct {
 		client, remote, forwarded string
 		want                      string
 	}{
-		"a visitor":                     {"192.0.2.7", "192.0.2.7:1234", "", "192.0.2.7"},
-		"a visitor who claims a proxy":  {"192.0.2.7", "192.0.2.7:1234", "198.51.100.9", "192.0.2.7"},
-		"through a trusted proxy":       {"198.51.100.9", "10.0.0.1:1234", "198.51.100.9", "198.51.100.9"},
-		"through an unknown proxy":      {"10.0.0.1", "10.0.0.1:1234", "198.51.100.9", "invalid IP"},
-		"through one on this machine":   {"127.0.0.1", "127.0.0.1:1234", "198.51.100.9", "invalid IP"},
-		"through one by IPv6":           {"::1", "[::1]:1234", "198.51.100.9", "invalid IP"},
-		"somebody on this machine":      {"127.0.0.1", "127.0.0.1:1234", "", "127.0.0.1"},
-		"an office's own network":       {"10.0.0.1", "10.0.0.1:1234", "", "10.0.0.1"},
-		"a trusted proxy's own network": {"10.0.0.9", "10.0.0.1:1234", "10.0.0.9", "10.0.0.9"},
-		"a socket":                      {"@", "@", "", "invalid IP"},
-		"nobody":                        {"", "", "", "invalid IP"},
+		"visitor":                                {"192.0.2.7", "192.0.2.7:1234", "", "192.0.2.7"},
+		"visitor claiming a proxy":               {"192.0.2.7", "192.0.2.7:1234", "198.51.100.9", "192.0.2.7"},
+		"trusted proxy":                          {"198.51.100.9", "10.0.0.1:1234", "198.51.100.9", "198.51.100.9"},
+		"unlisted proxy":                         {"10.0.0.1", "10.0.0.1:1234", "198.51.100.9", "invalid IP"},
+		"unlisted proxy on localhost":            {"127.0.0.1", "127.0.0.1:1234", "198.51.100.9", "invalid IP"},
+		"unlisted proxy on IPv6 localhost":       {"::1", "[::1]:1234", "198.51.100.9", "invalid IP"},
+		"client on localhost":                    {"127.0.0.1", "127.0.0.1:1234", "", "127.0.0.1"},
+		"private network":                        {"10.0.0.1", "10.0.0.1:1234", "", "10.0.0.1"},
+		"private network behind a trusted proxy": {"10.0.0.9", "10.0.0.1:1234", "10.0.0.9", "10.0.0.9"},
+		"Unix socket":                            {"@", "@", "", "invalid IP"},
+		"no address":                             {"", "", "", "invalid IP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
@@ -52,7 +52,7 @@ func TestHostname(t *testing.T) {
 		"www.example.com": "www.example.com", "www.example.com:8443": "www.example.com", "[::1]:8080": "::1", "[::1]": "::1", "": "",
 	} {
 		if got := httpx.Hostname(&http.Request{Host: host}); got != want {
-			t.Errorf("%q: %q, want %q", host, got, want)
+			t.Errorf("host %q: got %q, want %q", host, got, want)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// WantsJSON reports whether to answer in JSON: the request is XMLHttpRequest, it prefers JSON to
-// HTML, or it sends JSON and does not prefer HTML.
+// WantsJSON reports whether to answer in JSON: the request comes from XMLHttpRequest, it prefers
+// JSON to HTML, or it sends JSON and does not prefer HTML.
 func WantsJSON(r *http.Request) bool {
 	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return true
@@ -23,14 +23,13 @@ func WantsJSON(r *http.Request) bool {
 	return asJSON.above(asHTML)
 }
 
-// AcceptsHTML reports whether the request takes HTML for an answer, if only because it takes
-// anything.
+// AcceptsHTML reports whether the request accepts HTML, if only because it accepts anything.
 func AcceptsHTML(r *http.Request) bool {
 	accept := acceptOf(r)
 	return accept == "" || rankOf(accept, "text", "html").precision > 0
 }
 
-// NamesHTML reports whether the request names HTML, or text, among what it takes.
+// NamesHTML reports whether the request's Accept header names HTML or any text.
 func NamesHTML(r *http.Request) bool {
 	return rankOf(acceptOf(r), "text", "html").precision > 1
 }
@@ -43,8 +42,8 @@ type rank struct {
 	precision int // 0 no range, 1 */*, 2 type/*, 3 type/subtype
 }
 
-// above orders by quality, and where that is the same prefers the type that is named more
-// precisely: scripts send "application/json, */*".
+// above compares by quality. At the same quality, the type named more precisely wins: scripts send
+// "application/json, */*".
 func (a rank) above(b rank) bool {
 	if a.quality != b.quality {
 		return a.quality > b.quality
@@ -88,7 +87,7 @@ func qualityOf(params string) float64 {
 	return 1
 }
 
-// PreferredLanguages returns the languages that the request asks for, the most wanted first (RFC
+// PreferredLanguages returns the languages that the request asks for, the most preferred first (RFC
 // 9110, section 12.5.4).
 func PreferredLanguages(r *http.Request) []string {
 	type wanted struct {

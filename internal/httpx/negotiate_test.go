@@ -18,23 +18,23 @@ func TestWantsJSON(t *testing.T) {
 		name, accept, contentType, requestedWith string
 		want                                     bool
 	}{
-		{"a browser", browser, formBody, "", false},
+		{"browser", browser, formBody, "", false},
 		{"no Accept", "", formBody, "", false},
 		{"anything", "*/*", formBody, "", false},
 		{"JSON", "application/json", formBody, "", true},
 		{"JSON before anything, as axios sends", "application/json, text/plain, */*", formBody, "", true},
-		{"JSON less than HTML", "text/html, application/json;q=0.9", formBody, "", false},
-		{"JSON more than HTML", "text/html;q=0.5, application/json", formBody, "", true},
-		{"both the same", "text/html, application/json", formBody, "", false},
-		{"a range of types", "application/*", formBody, "", true},
+		{"HTML preferred to JSON", "text/html, application/json;q=0.9", formBody, "", false},
+		{"JSON preferred to HTML", "text/html;q=0.5, application/json", formBody, "", true},
+		{"both equal", "text/html, application/json", formBody, "", false},
+		{"range of types", "application/*", formBody, "", true},
 		{"JSON refused", "application/json;q=0, */*", formBody, "", false},
-		{"a broken weight", "application/json;q=lots", formBody, "", false},
-		{"a JSON body and anything, as fetch sends", "*/*", jsonBody, "", true},
-		{"a JSON body and no Accept", "", jsonBody + "; charset=utf-8", "", true},
-		{"a JSON body and HTML", "text/html", jsonBody, "", false},
+		{"invalid weight", "application/json;q=lots", formBody, "", false},
+		{"JSON body and anything, as fetch sends", "*/*", jsonBody, "", true},
+		{"JSON body and no Accept", "", jsonBody + "; charset=utf-8", "", true},
+		{"JSON body and HTML", "text/html", jsonBody, "", false},
 		{"XMLHttpRequest", browser, formBody, "XMLHttpRequest", true},
-		{"XMLHttpRequest, in small letters", browser, formBody, "xmlhttprequest", true},
-		{"an app's own name", browser, formBody, "org.example.app", false},
+		{"XMLHttpRequest in lower case", browser, formBody, "xmlhttprequest", true},
+		{"app name in X-Requested-With", browser, formBody, "org.example.app", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)

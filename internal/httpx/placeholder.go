@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// IsVolatile reports whether a placeholder has another value for every request, or at every moment.
+// IsVolatile reports whether a placeholder's value changes with every request or over time.
 func IsVolatile(key string) bool {
 	if header, ok := strings.CutPrefix(key, "http.request.header."); ok {
 		return slices.Contains(requestIDHeaders(), http.CanonicalHeaderKey(header))

@@ -17,15 +17,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// pageTimeout is how long the site may take to answer with its own page.
+// pageTimeout bounds how long the site may take to answer with its own page.
 const pageTimeout = 2 * time.Second
 
 // Errors of [FetchPage].
 var (
-	// ErrNotAPage says that the site does not answer with a page that can be shown again.
-	ErrNotAPage = errors.New("the site does not answer with a whole HTML page and status 200")
+	// ErrNotAPage says that the site's answer is not a page that can be shown again.
+	ErrNotAPage = errors.New("the site's answer: must be a whole HTML page with status 200")
 
-	errNoServer  = errors.New("the request did not come through a server of Caddy")
+	errNoServer  = errors.New("the request did not come through a Caddy server")
 	errPageLoop  = errors.New("this request is itself for the page with the form")
 	errPageLarge = fmt.Errorf("the site's answer: %w", page.ErrTooLarge)
 )
@@ -42,9 +42,9 @@ type pageRequestKey struct{}
 // IsPageRequest reports whether [FetchPage] made the request.
 func IsPageRequest(r *http.Request) bool { return r.Context().Value(pageRequestKey{}) != nil }
 
-// FetchPage asks the site, inside this process, for the page at a path with its query. It sends the
-// visitor's request through all of the server's routes, as their browser did. The site has two
-// seconds to answer.
+// FetchPage requests the page at a path and query from the site, inside this process. The request
+// passes through all of the server's routes, as the visitor's own did. The site has two seconds to
+// answer.
 func FetchPage(r *http.Request, address string) (*SitePage, error) {
 	at, err := url.ParseRequestURI(address)
 	if err != nil {
@@ -63,7 +63,7 @@ func FetchPage(r *http.Request, address string) (*SitePage, error) {
 
 	answer := NewRecorder()
 	asked := caddyhttp.PrepareRequest(pageRequest(ctx, r, at), caddy.NewReplacer(), answer, server)
-	// The routes alone: the server itself would write the request to the access log.
+	// Only the routes: the server itself would write the request to the access log.
 	if err := answer.record(server.Routes.Compile(notFound), asked); err != nil {
 		return nil, err
 	}
@@ -73,14 +73,14 @@ func FetchPage(r *http.Request, address string) (*SitePage, error) {
 	return &SitePage{URL: at, Header: answer.header, Body: answer.body.Bytes()}, nil
 }
 
-// notFound comes after all routes.
+// notFound answers requests that no route answers.
 var notFound = caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 	w.WriteHeader(http.StatusNotFound)
 	return nil
 })
 
-// pageRequest makes the visitor's request for the page of their POST. It asks for the whole page,
-// uncompressed, whether it has changed or not.
+// pageRequest makes a request for the page out of the visitor's POST. It asks for the whole page,
+// uncompressed, whether or not it has changed.
 func pageRequest(ctx context.Context, r *http.Request, at *url.URL) *http.Request {
 	asked := r.Clone(ctx)
 	asked.Method = http.MethodGet
@@ -98,7 +98,7 @@ func pageRequest(ctx context.Context, r *http.Request, at *url.URL) *http.Reques
 	return asked
 }
 
-// Recorder is a ResponseWriter that keeps an answer of bounded size.
+// Recorder is a ResponseWriter that records an answer of bounded size.
 type Recorder struct {
 	header http.Header
 	status int
@@ -106,7 +106,7 @@ type Recorder struct {
 	large  bool
 }
 
-// NewRecorder returns a Recorder of an answer that has not begun.
+// NewRecorder returns an empty Recorder.
 func NewRecorder() *Recorder { return &Recorder{header: make(http.Header)} }
 
 // Header implements [http.ResponseWriter].
@@ -129,8 +129,8 @@ func (a *Recorder) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// record lets the handler answer. A proxy panics with [http.ErrAbortHandler] when its upstream
-// breaks off. Any other panic is a bug, which the server reports.
+// record calls the handler. A proxy panics with [http.ErrAbortHandler] when its upstream breaks
+// off. Any other panic is a bug, and the server reports it.
 func (a *Recorder) record(handler caddyhttp.Handler, r *http.Request) (err error) {
 	defer func() {
 		switch broken := recover(); broken {
