@@ -1,5 +1,5 @@
-// Package dispatch keeps the process's open outboxes, each with the engine that delivers from it.
-// They outlive configs: however many configs name an outbox, it is opened once.
+// Package dispatch manages the process's open outboxes, each with the engine that delivers from it.
+// An outbox outlives configs and is opened only once, even if several configs use it.
 package dispatch
 
 import (
@@ -21,47 +21,46 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// Guest is a guest module in the namespace `telecrm.outbox`: a place where leads are kept until
-// TeleCRM has them.
+// Guest is a guest module in the namespace `telecrm.outbox`. It stores leads until TeleCRM has
+// them.
 type Guest interface {
-	// Resource names what is opened, the same for every module that opens the same thing: all
-	// configs of a process share one store of it. It is empty if there is nothing to open.
+	// Resource identifies the store. Modules that open the same store return the same name, and all
+	// configs of a process share it. The name is empty if there is nothing to open.
 	Resource() (string, error)
 
-	// Open opens the store. The app calls it when it starts, never to validate a config.
+	// Open opens the store. The app calls it on start, never to validate a config.
 	Open(logger *zap.Logger) (outbox.Store, error)
 }
 
-// LastAttempts is how long attempts in flight may take to end once no config uses their outbox any
-// more.
+// LastAttempts is how long attempts in flight may take to finish once no config uses their outbox.
 const LastAttempts = 15 * time.Second
 
 const (
-	// reloadPatience is how long an outbox may take to open while another config runs, whose
-	// visitors a reload must not keep waiting for a disk.
+	// reloadPatience is how long an outbox may take to open while another config is running. A slow
+	// disk must not block a reload.
 	reloadPatience = 30 * time.Second
-	// renamePatience is how long a config waits to be told which accounts have entries.
+	// renamePatience is how long a config waits for the list of accounts with entries.
 	renamePatience = 500 * time.Millisecond
 )
 
-// pool holds the open outboxes by what they open.
+// pool holds the open outboxes by resource.
 var pool = caddy.NewUsagePool()
 
 // Dispatcher is an open outbox and the engine that delivers from it.
 type Dispatcher struct {
-	// Resource names what is open.
+	// Resource identifies the store.
 	Resource string
 	Store    outbox.Store
 	Engine   *delivery.Engine
-	// Tally counts for the operators' page.
+	// Tally holds the counts for the operators' page.
 	Tally *console.Tally
-	// Attempts makes spans.
+	// Attempts creates the spans of attempts.
 	Attempts tracing.Attempts
 
 	logger *zap.Logger
 	events *eventQueue
-	// patience is how long attempts in flight may take to end once no config uses the outbox any
-	// more, and how long the store may take to close.
+	// patience is how long attempts in flight may take to finish once no config uses the outbox,
+	// and how long the store may take to close.
 	patience time.Duration
 
 	mu      sync.Mutex
@@ -69,11 +68,11 @@ type Dispatcher struct {
 	inForce delivery.Config
 }
 
-// Config is what one owner wants of a dispatcher.
+// Config is one owner's configuration of a dispatcher.
 type Config struct {
 	Delivery delivery.Config
-	// Heir returns the account that delivers the entries of an account that is not in the config;
-	// false if there is none, and the entries wait.
+	// Heir returns the account that takes over the entries of an account that is not in the config.
+	// If it returns false, the entries wait.
 	Heir func(account string) (delivery.Account, bool)
 	// Outlet takes the events.
 	Outlet *Outlet
@@ -85,8 +84,8 @@ type ownedConfig struct {
 	owner any
 }
 
-// Open returns the dispatcher of the outbox that guest describes, and opens the outbox if no config
-// has it open. The caller calls [Dispatcher.Close].
+// Open returns the dispatcher of guest's outbox, and opens the outbox if no config has it open. The
+// caller must call [Dispatcher.Close].
 func Open(resource string, guest Guest, logger *zap.Logger) (*Dispatcher, error) {
 	value, _, err := pool.LoadOrNew(resource, func() (caddy.Destructor, error) {
 		store, err := openWithin(guest, logger, openPatience())
@@ -106,8 +105,8 @@ func Open(resource string, guest Guest, logger *zap.Logger) (*Dispatcher, error)
 	return value.(*Dispatcher), nil
 }
 
-// All returns the open outboxes, in the order of what they open: none, one, or two while one takes
-// over from the other.
+// All returns the open outboxes, sorted by resource. There are two while a reload replaces one with
+// another.
 func All() []*Dispatcher {
 	var list []*Dispatcher
 	pool.Range(func(_, value any) bool {
@@ -121,7 +120,7 @@ func All() []*Dispatcher {
 }
 
 // openPatience is how long an outbox may take to open. There is no limit when the process starts,
-// because a large damaged outbox is read from end to end.
+// because opening a large damaged outbox reads all of it.
 func openPatience() time.Duration {
 	if caddy.ActiveContext().Context == nil {
 		return math.MaxInt64
@@ -129,8 +128,8 @@ func openPatience() time.Duration {
 	return reloadPatience
 }
 
-// openWithin opens the outbox that guest describes. If that takes too long it returns an error, and
-// closes the outbox once it is open.
+// openWithin opens guest's outbox. If that takes longer than patience, it returns an error and
+// closes the outbox as soon as it is open.
 func openWithin(guest Guest, logger *zap.Logger, patience time.Duration) (outbox.Store, error) {
 	type opened struct {
 		store outbox.Store
@@ -153,7 +152,7 @@ func openWithin(guest Guest, logger *zap.Logger, patience time.Duration) (outbox
 			_ = late.store.Close()
 		}
 	}()
-	return nil, fmt.Errorf("opening the outbox: it does not answer, and was given up after %v; look at its disk", patience)
+	return nil, fmt.Errorf("opening the outbox: the disk does not answer within %v; check the disk", patience)
 }
 
 // Adopt puts the owner's config in force.
@@ -164,8 +163,8 @@ func (d *Dispatcher) Adopt(owner any, c Config) {
 	d.configure()
 }
 
-// Release withdraws the owner's config. If it was in force, the one before it is again: that is how
-// a refused reload leaves the running config as it was.
+// Release withdraws the owner's config. If it was in force, the previous one is in force again, so
+// a rejected reload leaves the running config as it was.
 func (d *Dispatcher) Release(owner any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -189,9 +188,9 @@ func (d *Dispatcher) Release(owner any) {
 	}
 }
 
-// WarnUnread logs that what is left out because the outbox could not be read.
+// WarnUnread logs that what lacks the outbox's data because the outbox could not be read.
 func (d *Dispatcher) WarnUnread(what string, err error) {
-	d.logger.Warn(what+" are without the outbox, which could not be read", zap.Error(err))
+	d.logger.Warn(what+" are incomplete because the outbox cannot be read", zap.Error(err))
 }
 
 func (d *Dispatcher) configure() {
@@ -199,8 +198,9 @@ func (d *Dispatcher) configure() {
 	d.Engine.Configure(d.inForce)
 }
 
-// effective returns the last owner's config with the accounts that inherit entries. An account that
-// is named after its settings has another name when they change, and its heir delivers its entries.
+// effective returns the last owner's config plus accounts that inherit entries. Inline accounts are
+// named after their settings, so their names change with the settings. An heir then delivers the
+// entries under the old name.
 func (d *Dispatcher) effective() delivery.Config {
 	last := d.owned[len(d.owned)-1]
 	config := last.Delivery
@@ -217,14 +217,14 @@ func (d *Dispatcher) effective() delivery.Config {
 	return config
 }
 
-// namesInUse lists the accounts that have entries, and those of configs whose last requests are
-// still being answered.
+// namesInUse lists the accounts with entries, and those of configs that still have requests to
+// answer.
 func (d *Dispatcher) namesInUse() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), renamePatience)
 	defer cancel()
 	counts, err := d.Store.Counts(ctx)
 	if err != nil {
-		d.logger.Warn("entries of accounts that were renamed wait until the next reload", zap.Error(err))
+		d.logger.Warn("entries of renamed accounts wait until the next reload", zap.Error(err))
 	}
 	names := make([]string, 0, len(counts))
 	for _, count := range counts {
@@ -262,7 +262,7 @@ func (d *Dispatcher) Close() error {
 	return err
 }
 
-// Stop begins no more attempts. It waits at most the given time for those in flight and for the
+// Stop starts no more attempts. It waits at most the given time for attempts in flight and for the
 // handlers of their events.
 func (d *Dispatcher) Stop(wait time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
@@ -275,7 +275,7 @@ func (d *Dispatcher) Stop(wait time.Duration) {
 	}
 }
 
-// Destruct implements [caddy.Destructor]. A store that does not close in time is left to close when
+// Destruct implements [caddy.Destructor]. A store that does not close in time closes later, when
 // its disk answers.
 func (d *Dispatcher) Destruct() error {
 	d.Stop(d.patience)
@@ -287,7 +287,7 @@ func (d *Dispatcher) Destruct() error {
 	case err := <-closed:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("closing the outbox: it does not answer after %v; look at its disk", d.patience)
+		return fmt.Errorf("closing the outbox: the disk does not answer within %v; check the disk", d.patience)
 	}
 }
 

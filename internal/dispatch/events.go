@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
-// Outlet is a config's way to the handlers of its events. Handlers subscribe until Caddy says that
-// all apps have started. Nothing may be emitted before.
+// Outlet emits events to the handlers of one config. Handlers may subscribe until Caddy reports
+// that all apps have started. Nothing may be emitted before that.
 type Outlet struct {
 	ctx    caddy.Context
 	events *caddyevents.App
@@ -23,8 +23,7 @@ type Outlet struct {
 	open   chan struct{} // closed once all apps of the config have started
 }
 
-// NewOutlet returns the outlet of the config that ctx belongs to. It calls onOpen when all apps
-// have started.
+// NewOutlet returns the outlet of ctx's config. The outlet calls onOpen when all apps have started.
 func NewOutlet(ctx caddy.Context, onOpen func()) (*Outlet, error) {
 	app, err := ctx.App("events")
 	if err != nil {
@@ -32,7 +31,7 @@ func NewOutlet(ctx caddy.Context, onOpen func()) (*Outlet, error) {
 	}
 	o := &Outlet{ctx: ctx, events: app.(*caddyevents.App), onOpen: onOpen, open: make(chan struct{})}
 	if err := o.events.On("started", o); err != nil {
-		return nil, fmt.Errorf("subscribing to the start: %w", err)
+		return nil, fmt.Errorf("subscribing to the started event: %w", err)
 	}
 	return o, nil
 }
@@ -53,18 +52,19 @@ func (o *Outlet) isOpen() bool {
 	}
 }
 
-// isHeard reports whether a handler may be subscribed to the event.
-func (o *Outlet) isHeard(name string) bool { return !o.isOpen() || o.events.ShouldEmit(name) }
+// hasHandler reports whether the event may have a handler.
+func (o *Outlet) hasHandler(name string) bool { return !o.isOpen() || o.events.ShouldEmit(name) }
 
-// Announce emits an event, through the outlet of the config in force, when the events before it
-// have been handled. It does not wait. An event that the outlet from has no handler for is dropped.
+// Announce queues an event. The outlet of the config in force emits it once the events before it
+// have been handled. Announce does not wait. It drops an event that has no handler in the outlet
+// from.
 func (d *Dispatcher) Announce(from *Outlet, name string, data map[string]any) {
-	if from != nil && from.isHeard(name) {
+	if from != nil && from.hasHandler(name) {
 		d.events.add(event{name, data})
 	}
 }
 
-// WakeEvents makes the events that wait look for an outlet again.
+// WakeEvents makes waiting events look for an outlet again.
 func (d *Dispatcher) WakeEvents() { d.events.wake() }
 
 type event struct {
@@ -72,28 +72,28 @@ type event struct {
 	data map[string]any
 }
 
-// maxEvents is how many events may wait for the handlers of earlier ones.
+// maxEvents is how many events may wait for the handlers of earlier events.
 const maxEvents = 1000
 
-// eventQueue hands events to the handlers of the config in force, one after the other. Handlers may
-// take their time, to send a mail for instance, and neither a delivery nor a visitor waits for
-// them. Events that find the queue full are dropped, counted and logged. A reload drops nothing,
-// because the queue stays with the outbox.
+// eventQueue passes events to the handlers of the config in force, one at a time. Handlers may be
+// slow, for example when they send an email; neither deliveries nor visitors wait for them. When
+// the queue is full, events are dropped, counted and logged. A reload does not drop any, because
+// the queue belongs to the outbox.
 type eventQueue struct {
-	outlet func() *Outlet // of the config in force; nil while that starts
+	outlet func() *Outlet // of the config in force; nil while it starts
 	logger *zap.Logger
 
 	queue   chan event
 	changed chan struct{} // holds one signal that there may be an outlet
 	ending  chan struct{} // closed when no more events come
-	givenUp chan struct{} // closed when nobody waits for the rest any more
+	givenUp chan struct{} // closed when the rest must be dropped
 	ended   chan struct{}
 	endOnce sync.Once
 
 	dropped atomic.Int64 // since it was last logged
 }
 
-// newEventQueue returns a queue that works until [eventQueue.end].
+// newEventQueue returns a queue that runs until [eventQueue.end] is called.
 func newEventQueue(outlet func() *Outlet, logger *zap.Logger) *eventQueue {
 	q := &eventQueue{
 		outlet:  outlet,
@@ -108,7 +108,7 @@ func newEventQueue(outlet func() *Outlet, logger *zap.Logger) *eventQueue {
 	return q
 }
 
-// add never waits.
+// add appends an event, or drops it if the queue is full. It does not wait.
 func (q *eventQueue) add(e event) {
 	select {
 	case <-q.ending:
@@ -125,7 +125,7 @@ func (q *eventQueue) add(e event) {
 
 func (q *eventQueue) drop() {
 	if q.dropped.Add(1) == 1 {
-		q.logger.Warn("events are dropped because earlier ones have not been handled yet; the log has all that they report")
+		q.logger.Warn("dropping events because earlier ones have not been handled yet; the log contains everything that they report")
 	}
 }
 
@@ -193,8 +193,8 @@ func (q *eventQueue) logDropped() {
 	}
 }
 
-// end waits until the events in the queue have been handled, or ctx has ended. Then it drops the
-// rest. Calling it again does nothing.
+// end waits until the queued events have been handled or ctx ends, and then drops the rest. Only
+// the first call does.
 func (q *eventQueue) end(ctx context.Context) error {
 	q.endOnce.Do(func() {
 		close(q.ending)
@@ -208,6 +208,6 @@ func (q *eventQueue) end(ctx context.Context) error {
 	case <-q.ended:
 		return nil
 	default:
-		return errors.New("a handler of an event has not ended; the events after it are dropped")
+		return errors.New("event handler: still running; the events after it are dropped")
 	}
 }

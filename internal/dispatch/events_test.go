@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// Events for which there is no room are dropped, counted and logged, and nobody waits for those
-// that nobody can handle.
+// Events that do not fit into the queue are dropped, counted and logged. Events without an outlet
+// do not block the end.
 func TestEventsWithoutHandlers(t *testing.T) {
 	core, log := observer.New(zapcore.WarnLevel)
 	queue := newEventQueue(func() *Outlet { return nil }, zap.New(core))
