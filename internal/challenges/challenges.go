@@ -23,30 +23,30 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// Config sets up a challenge: something that the visitor or their browser must do, and that is
-// costly for programs that send many forms. The page needs the challenge's widget, which needs
-// scripts. `fail` says what happens to visitors without them.
+// Config sets up a challenge: a task for the visitor or their browser that is costly for programs
+// that send many forms. The page must include the challenge's widget, which needs JavaScript.
+// `fail` says what happens to visitors without it.
 //
-// With `altcha` the browser computes for a moment. No other service is involved
-// (https://altcha.org). The others are services of companies that see every visitor of the page:
-// `turnstile` (https://developers.cloudflare.com/turnstile/), `hcaptcha`
+// With `altcha` the browser computes for a moment, and no other service is involved
+// (https://altcha.org). The other kinds are services of companies that see every visitor of the
+// page: `turnstile` (https://developers.cloudflare.com/turnstile/), `hcaptcha`
 // (https://docs.hcaptcha.com) and `recaptcha`, version 2 or 3
 // (https://developers.google.com/recaptcha).
 type Config struct {
 	// `altcha`, `turnstile`, `hcaptcha` or `recaptcha`. Required.
 	Kind string `json:"kind,omitempty"`
 
-	// With `altcha`, the path that the widget fetches its challenges from. Default: whatever the
-	// form may be posted to, with the query `?altcha`, such as `/contact?altcha`
+	// With `altcha`, the path that the widget fetches its challenges from. Default: the path that
+	// the form is posted to, with the query `?altcha`, such as `/contact?altcha`
 	Path string `json:"path,omitempty"`
 
-	// With `altcha`, the highest number that the browser may have to try; it tries half of them on
-	// average. A telephone of 2023 tries about 40,000 a second and an old one a tenth of that
+	// With `altcha`, the highest number that the browser may have to try; on average it tries half
+	// of them. A phone from 2023 tries about 40,000 per second, an old one a tenth of that
 	// (https://altcha.org/docs/complexity/). From 1,000 to 10,000,000. Default: `50000`
 	Complexity int `json:"complexity,omitempty"`
 
-	// With `altcha`, how long a challenge can be answered. The widget fetches another one after
-	// that. Default: `20m`
+	// With `altcha`, how long a challenge can be answered. After that, the widget fetches another
+	// one. Default: `20m`
 	Expires caddy.Duration `json:"expires,omitempty"`
 
 	// With a service, the secret key that belongs to the page's site key. Write `{env.NAME}` or
@@ -61,21 +61,21 @@ type Config struct {
 	// With `turnstile` and `recaptcha`, the action that the page's widget names. Default: any
 	Action string `json:"action,omitempty"`
 
-	// With `recaptcha`, the least score of version 3 that counts as passed, from 0 to 1. Version 2
-	// gives none. Default: `0.5`
+	// With `recaptcha`, the lowest score of version 3 that counts as passed, from 0 to 1. Version 2
+	// does not give a score. Default: `0.5`
 	Score *float64 `json:"score,omitempty"`
 
 	// With a service, where to verify answers. It must be https, except on loopback addresses.
 	// Default: the service's own
 	VerifyURL string `json:"verify_url,omitempty"`
 
-	// With a service, how long verifying an answer may take, for which the visitor waits. Default:
+	// With a service, how long verifying an answer may take. The visitor waits for it. Default:
 	// `3s`
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// What to do when the challenge was not passed: `open` adds to the post's spam score, so that
-	// people without scripts must send the form a second time, and an outage of the service stops
-	// nobody; `closed` takes nothing before the challenge is passed. Default: `open`
+	// What to do when the challenge was not passed: `open` adds to the post's spam score, so people
+	// without JavaScript must send the form a second time, and an outage of the service does not
+	// block anyone; `closed` accepts a post only after the challenge is passed. Default: `open`
 	Fail string `json:"fail,omitempty"`
 }
 
@@ -88,7 +88,7 @@ const (
 	failClosed = "closed"
 )
 
-// Defaults and bounds of a [Challenge].
+// Defaults and bounds of a [Config].
 const (
 	altchaQuery       = "altcha"
 	defaultComplexity = 50_000
@@ -98,7 +98,7 @@ const (
 	defaultScore      = 0.5
 )
 
-// complaintPause keeps a service's outage from filling the log.
+// complaintPause keeps an outage of a service from flooding the log.
 const complaintPause = time.Minute
 
 // Kinds returns the kinds of challenge.
@@ -121,15 +121,15 @@ type Verifier struct {
 	input    string // the answer's
 	verify   func(ctx context.Context, answer, host string) error
 	closed   bool
-	issue    func() challenge.AltchaChallenge // nil: the page's widget gets its challenges elsewhere
-	path     string                           // of the challenges; empty: the form's own
+	issue    func() challenge.AltchaChallenge // nil if a service issues the challenges
+	path     string                           // where challenges are fetched; empty for the form's own path
 	complain rate.Sometimes
 	logger   *zap.Logger
 	release  func() error
 }
 
-// Open makes the challenge of a form. Keys sign it, and forms with the same name share a memory of
-// the answers that were used. The caller calls [Verifier.Close].
+// Open sets up the challenge of a form. The keys sign it. Forms with the same name share the memory
+// of used answers. The caller must call [Verifier.Close].
 func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (*Verifier, error) {
 	c, err := c.resolve(caddy.NewReplacer(), logger)
 	if err != nil {
@@ -148,40 +148,40 @@ func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (
 	return v, c.openService(v)
 }
 
-// check reports settings that cannot work, apart from those that the challenge package checks.
+// check rejects settings that cannot work, except those that package challenge checks.
 func (c Config) check() error {
 	isAltcha := c.Kind == kindAltcha
 	switch {
 	case !slices.Contains(Kinds(), c.Kind):
-		return fmt.Errorf("%q is unknown; known kinds are: %s", c.Kind, strings.Join(Kinds(), ", "))
+		return fmt.Errorf("unknown kind %q; known kinds are: %s", c.Kind, strings.Join(Kinds(), ", "))
 	case isAltcha && (c.Secret != "" || len(c.Hosts) > 0 || c.Action != "" || c.Score != nil || c.VerifyURL != "" || c.Timeout != 0):
-		return errors.New("altcha takes path, complexity, expires and fail alone")
+		return errors.New("altcha takes only path, complexity, expires and fail")
 	case !isAltcha && (c.Path != "" || c.Complexity != 0 || c.Expires != 0):
-		return fmt.Errorf("%s takes secret, host, action, score, verify_url, timeout and fail alone", c.Kind)
+		return fmt.Errorf("%s takes only secret, host, action, score, verify_url, timeout and fail", c.Kind)
 	case !isAltcha && c.Secret == "":
 		return errors.New("secret is required: the secret key that belongs to the page's site key")
 	case c.Fail != "" && c.Fail != failOpen && c.Fail != failClosed:
-		return fmt.Errorf("fail %q is unknown; known ways are: open, closed", c.Fail)
+		return fmt.Errorf("fail: must be open or closed, got %q", c.Fail)
 	case c.Complexity != 0 && c.Complexity < leastComplexity:
-		return fmt.Errorf("complexity must be %d or more", leastComplexity)
+		return fmt.Errorf("complexity: must be %d or more, got %d", leastComplexity, c.Complexity)
 	case c.Expires != 0 && time.Duration(c.Expires) < leastExpires:
-		return fmt.Errorf("expires must be %s or more", leastExpires)
+		return fmt.Errorf("expires: must be %s or more, got %s", leastExpires, time.Duration(c.Expires))
 	case c.Timeout < 0:
-		return errors.New("timeout is negative")
+		return errors.New("timeout: must not be negative")
 	}
 	if u, err := url.ParseRequestURI(c.Path); c.Path != "" && (err != nil || u.Path != c.Path || strings.HasPrefix(c.Path, "//")) {
-		return errors.New("path must begin with /, and have no query")
+		return errors.New("path: must begin with / and not have a query")
 	}
 	return nil
 }
 
-// pool holds what forms remember of used answers, so that a reload lets no answer count again.
+// pool holds the used answers of each form, so that a reload does not make them valid again.
 var pool = caddy.NewUsagePool()
 
-// pooledSpent is the memory of one form.
+// pooledSpent holds the used answers of one form.
 type pooledSpent struct{ *challenge.Spent }
 
-// Destruct does nothing.
+// Destruct implements [caddy.Destructor]. There is nothing to release.
 func (pooledSpent) Destruct() error { return nil }
 
 func (c Config) openAltcha(into *Verifier, name string, keys signing.Keys) error {
@@ -264,8 +264,8 @@ func (c Config) resolve(repl *caddy.Replacer, logger *zap.Logger) (Config, error
 	return c, nil
 }
 
-// Issues reports whether a request fetches a challenge for the page's widget. The path of the form
-// itself counts only if matches reports true.
+// Issues reports whether r fetches a challenge for the page's widget. On the form's own path it
+// does only if matches returns true.
 func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, error)) (bool, error) {
 	if v == nil || v.issue == nil || r.Method != http.MethodGet {
 		return false, nil
@@ -274,18 +274,18 @@ func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, er
 	if v.path != "" {
 		return v.path == asked.Path || v.path == r.URL.Path, nil
 	}
-	// A form that is sent with GET has a value there.
+	// A form sent with GET has a value there.
 	if values := asked.Query()[altchaQuery]; len(values) != 1 || values[0] != "" {
 		return false, nil
 	}
 	return matches(r)
 }
 
-// Issue returns a new challenge, to be answered as JSON.
+// Issue returns a new challenge, to be sent as JSON.
 func (v *Verifier) Issue() any { return v.issue() }
 
-// Verify judges the answer in a posted form. It counts the answer as used. It may take as long as
-// the challenge's timeout.
+// Verify checks the answer in a posted form and marks it as used. It may take as long as the
+// challenge's timeout.
 func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.Form) challenge.Result {
 	if v == nil {
 		return challenge.Result{}
@@ -304,7 +304,7 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.For
 	return challenge.Judge(err, v.closed)
 }
 
-// Close ends the use of the challenge.
+// Close releases the challenge.
 func (v *Verifier) Close() error {
 	if v == nil || v.release == nil {
 		return nil
