@@ -1,5 +1,4 @@
-// Package secret keeps the key that signs what visitors bring back: stamps, confirmations and
-// challenges.
+// Package secret manages the key that signs stamps, confirmations and challenges.
 package secret
 
 import (
@@ -21,16 +20,16 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
-// secretFile is what the guards' secret is called in Caddy's storage.
+// secretFile is the name of the guards' secret in Caddy's storage.
 const secretFile = "telecrm/guards.key" //nolint:gosec // a name
 
 const (
-	// secretPatience is how long a request waits for the storage; the tokens' keys do until the
-	// secret is there.
+	// secretPatience is how long a request waits for the storage. Until the secret is there, keys
+	// derived from the tokens are used.
 	secretPatience = 2 * time.Second
 	// secretTime is how long reading or creating the secret may take.
 	secretTime = 10 * time.Second
-	// secretPause is how long a storage that failed is left alone.
+	// secretPause is the time between attempts to read from a failed storage.
 	secretPause = time.Minute
 )
 
@@ -42,10 +41,10 @@ type Storage interface {
 	Unlock(ctx context.Context, name string) error
 }
 
-// Secret is a random key in Caddy's storage, created when it is first needed. All machines that
-// share the storage share the key, and it outlives tokens.
+// Secret is a random key in Caddy's storage, created when it is first needed. Machines that share
+// the storage share the key, and the key survives token changes.
 //
-// A request that needs the key reads it. Provisioning and validating a config do not.
+// It is read when a request needs it, not when a config is provisioned or validated.
 type Secret struct {
 	name    string // in the pool
 	storage Storage
@@ -55,7 +54,7 @@ type Secret struct {
 
 	mu      sync.Mutex
 	key     []byte
-	reading chan struct{} // closed when the read that began last has ended; nil before the first
+	reading chan struct{} // closed when the latest read has ended; nil before the first
 	begun   time.Time
 }
 
@@ -65,7 +64,7 @@ func newSecret(from Storage, logger *zap.Logger) *Secret {
 	return s
 }
 
-// Destruct ends a read that is still waiting for the storage.
+// Destruct cancels a read that is still waiting for the storage.
 func (s *Secret) Destruct() error {
 	s.cancel()
 	return nil
@@ -74,8 +73,8 @@ func (s *Secret) Destruct() error {
 // pool holds the secrets of all configs, by their storage.
 var pool = caddy.NewUsagePool()
 
-// Open returns the secret in the storage. All configs with the same storage share it until each has
-// called [Secret.Release].
+// Open returns the secret in the storage. Configs with the same storage share it until all of them
+// have called [Secret.Release].
 func Open(in Storage, logger *zap.Logger) (*Secret, error) {
 	name := fmt.Sprintf("%T", in)
 	if described, ok := in.(fmt.Stringer); ok {
@@ -98,8 +97,8 @@ func (s *Secret) Release() error {
 	return err
 }
 
-// get returns the secret, or nil if the storage does not give it in time. It begins to read it if
-// need be.
+// get returns the secret, or nil if the storage does not answer in time. It starts a read if
+// necessary.
 func (s *Secret) get() []byte {
 	s.mu.Lock()
 	if s.key != nil || !s.isReading() && time.Since(s.begun) < secretPause {
@@ -141,7 +140,7 @@ func (s *Secret) read(ended chan struct{}) {
 	defer cancel()
 	key, err := loadOrCreate(ctx, s.storage)
 	if err != nil {
-		s.logger.Warn("the guards' secret cannot be read from Caddy's storage; until it can, pages that were served before a token changed count as forged",
+		s.logger.Warn("the guards' secret cannot be read from Caddy's storage; until it can, pages served before a token change count as forged",
 			zap.String("file", secretFile), zap.Error(err))
 		return
 	}
@@ -150,7 +149,7 @@ func (s *Secret) read(ended chan struct{}) {
 	s.key = key
 }
 
-// loadOrCreate reads the secret, and makes it if there is none.
+// loadOrCreate reads the secret, and creates it if it does not exist.
 func loadOrCreate(ctx context.Context, from Storage) (key []byte, err error) {
 	if key, err = loadSecret(ctx, from); !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -159,11 +158,11 @@ func loadOrCreate(ctx context.Context, from Storage) (key []byte, err error) {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
 	defer func() { err = errors.Join(err, from.Unlock(context.WithoutCancel(ctx), secretFile)) }()
-	if key, err = loadSecret(ctx, from); !errors.Is(err, fs.ErrNotExist) { // another machine was faster
+	if key, err = loadSecret(ctx, from); !errors.Is(err, fs.ErrNotExist) { // another machine created it
 		return key, err
 	}
 	key = make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // it never fails
+	_, _ = rand.Read(key) // never fails
 	if err := from.Store(ctx, secretFile, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return nil, fmt.Errorf("storing: %w", err)
 	}
@@ -177,13 +176,13 @@ func loadSecret(ctx context.Context, from Storage) ([]byte, error) {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != sha256.Size {
-		return nil, fmt.Errorf("secret: must be %d hexadecimal digits; delete it, and a new one is made", 2*sha256.Size)
+		return nil, fmt.Errorf("secret: must be %d hexadecimal digits; delete it, and Caddy creates a new one", 2*sha256.Size)
 	}
 	return key, nil
 }
 
-// Keys returns the keys that sign for one purpose: one made of the secret, which outlives the
-// account's token, and ofToken, which machines share that do not share a storage.
+// Keys returns the signing keys for one purpose: one derived from the secret, which survives token
+// changes, and ofToken, which machines share even without a common storage.
 func (s *Secret) Keys(purpose string, ofToken []byte) signing.Keys {
 	return func() [][]byte {
 		secret := s.get()

@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
-// fakeStorage is a storage in memory that can fail or hang.
+// fakeStorage is an in-memory storage that can fail or hang.
 type fakeStorage struct {
 	mu     sync.Mutex
 	lock   chan struct{}
@@ -69,8 +69,8 @@ func (f *fakeStorage) Unlock(context.Context, string) error {
 	return nil
 }
 
-// Machines that share a storage make one secret, however many begin at once.
-func TestSecretIsMadeOnce(t *testing.T) {
+// Machines that share a storage create one secret, even if they start at the same time.
+func TestSecretIsCreatedOnce(t *testing.T) {
 	shared := newFakeStorage()
 	var (
 		machines sync.WaitGroup
@@ -89,17 +89,16 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	}
 	machines.Wait()
 	if len(keys) != 1 || keys[""] > 0 || shared.stores != 1 {
-		t.Errorf("%d keys, stored %d times", len(keys), shared.stores)
+		t.Errorf("got %d keys, stored %d times; want one key, stored once", len(keys), shared.stores)
 	}
 }
 
-// A storage that hangs or fails keeps nobody waiting for long, is left alone for a while, and is
-// asked again.
-func TestSecretOfAStorageThatFails(t *testing.T) {
+// A storage that hangs or fails delays requests only briefly. It is tried again after a pause.
+func TestSecretWithFailingStorage(t *testing.T) {
 	for name, breakdown := range map[string]func(*fakeStorage){
 		"hangs": func(f *fakeStorage) { f.hangs = true },
 		"fails": func(f *fakeStorage) { f.broken = errors.New("storage is down") },
-		"holds something else": func(f *fakeStorage) {
+		"holds an invalid secret": func(f *fakeStorage) {
 			f.values[secretFile] = []byte("an old text")
 		},
 	} {
@@ -112,11 +111,11 @@ func TestSecretOfAStorageThatFails(t *testing.T) {
 				began := time.Now()
 				for range 5 {
 					if s.get() != nil {
-						t.Fatal("there is a key")
+						t.Fatal("got a key from a broken storage")
 					}
 				}
 				if took := time.Since(began); took > secretPatience {
-					t.Errorf("five requests waited for %s", took)
+					t.Errorf("five requests waited %s, want at most %s", took, secretPatience)
 				}
 				time.Sleep(secretTime + secretPause) // virtual
 				from.mu.Lock()
@@ -124,15 +123,15 @@ func TestSecretOfAStorageThatFails(t *testing.T) {
 				delete(from.values, secretFile)
 				from.mu.Unlock()
 				if s.get() == nil {
-					t.Error("no key after the storage works again")
+					t.Error("got no key after the storage recovered")
 				}
 			})
 		})
 	}
 }
 
-// What is signed stays genuine when the token changes, on the same storage, and when the storage
-// changes, under the same token.
+// Signatures stay valid when the token changes but not the storage, and when the storage changes
+// but not the token.
 func TestSignaturesOutliveTokens(t *testing.T) {
 	open := func(storage *fakeStorage, token string) *guard.Stamps {
 		s := newSecret(storage, zap.NewNop())
@@ -144,11 +143,11 @@ func TestSignaturesOutliveTokens(t *testing.T) {
 	stamp := before.Stamp(now, guard.Traps()[0])
 	for name, other := range map[string]*guard.Stamps{"another token": open(shared, "token-two"), "another machine": open(newFakeStorage(), "token-one")} {
 		if _, ok := other.Read(stamp, now); !ok {
-			t.Errorf("%s: the stamp is forged", name)
+			t.Errorf("%s: the stamp is not valid", name)
 		}
 	}
 	if _, ok := open(newFakeStorage(), "token-two").Read(stamp, now); ok {
-		t.Error("another token on another machine: the stamp passes")
+		t.Error("another token on another machine: the stamp is valid")
 	}
 }
 
@@ -161,17 +160,17 @@ func TestSecretIsShared(t *testing.T) {
 	}
 	second, err := Open(shared, zap.NewNop())
 	if err != nil || second != first {
-		t.Fatalf("%p and %p, error %v", first, second, err)
+		t.Fatalf("got secrets %p and %p, error %v; want the same one", first, second, err)
 	}
 	for _, s := range []*Secret{first, second} {
 		if s.ctx.Err() != nil {
-			t.Error("the secret in use has ended")
+			t.Error("the secret has ended while in use")
 		}
 		if err := s.Release(); err != nil {
 			t.Error(err)
 		}
 	}
 	if first.ctx.Err() == nil {
-		t.Error("the secret that nobody uses has not ended")
+		t.Error("the secret has not ended after its last release")
 	}
 }
