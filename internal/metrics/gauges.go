@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// gaugesFresh is how long a reading of the outboxes is valid: two scrapers that come together
-	// cost one reading.
+	// gaugesFresh is how long a reading of the outboxes is valid. Two scrapers at the same time
+	// share one reading.
 	gaugesFresh = time.Second
 	// gaugesPatience is how long a scrape waits for an outbox. An outbox that hangs must not hide
 	// all other metrics.
 	gaugesPatience = 2 * time.Second
 )
 
-// outboxGauges read, at each scrape, what is in the open outboxes and which accounts are on hold.
+// outboxGauges reports the contents of the open outboxes and the accounts on hold at each scrape.
 type outboxGauges struct {
 	entries, oldest, held *prometheus.Desc
 	open                  func() []*dispatch.Dispatcher
@@ -31,10 +31,10 @@ type outboxGauges struct {
 
 	mu      sync.Mutex
 	last    contents
-	reading chan struct{} // closed when the current reading ends; nil if there is none
+	reading chan struct{} // closed when the current reading ends; nil when idle
 }
 
-// contents is what the open outboxes hold.
+// contents describes the contents of the open outboxes.
 type contents struct {
 	at      time.Time              // when it was read
 	of      []*dispatch.Dispatcher // the outboxes
@@ -100,8 +100,8 @@ func (g *outboxGauges) accounts() map[string]float64 {
 	return accounts
 }
 
-// read returns what the outboxes hold, read within the last second. There is one reading at a time,
-// however many scrapes ask and however long it takes.
+// read returns the contents of the outboxes, at most a second old. Concurrent scrapes share one
+// reading.
 func (g *outboxGauges) read() contents {
 	open := g.open()
 	g.mu.Lock()
@@ -128,7 +128,7 @@ func (g *outboxGauges) read() contents {
 	return g.last
 }
 
-// readAll reads the outboxes. It ends when all have answered or the time of a scrape is over.
+// readAll reads the outboxes. It ends when all have answered or gaugesPatience is over.
 func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugesPatience)
 	defer cancel()
@@ -136,7 +136,7 @@ func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) 
 	for _, d := range open {
 		part, err := contentsOf(ctx, d)
 		if errors.Is(err, outbox.ErrClosed) {
-			continue // since the scrape began
+			continue // closed since the scrape began
 		}
 		if err != nil {
 			d.WarnUnread("the metrics", err)
@@ -151,7 +151,7 @@ func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) 
 	close(done)
 }
 
-// add adds what another outbox holds. Two are open while a reload changes the file.
+// add adds the contents of another outbox. Two are open while a reload changes the file.
 func (c contents) add(other contents) {
 	for account, counts := range other.entries {
 		if c.entries[account] == nil {
@@ -169,7 +169,7 @@ func (c contents) add(other contents) {
 	}
 }
 
-// contentsOf reads what the outbox holds, for accounts that are configured or have entries.
+// contentsOf reads the outbox's contents for all accounts that are configured or have entries.
 func contentsOf(ctx context.Context, d *dispatch.Dispatcher) (contents, error) {
 	counts, err := d.Store.Counts(ctx)
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package metrics counts submissions, deliveries, remarks and requests to TeleCRM, and tells what
-// is in the open outboxes.
+// Package metrics counts submissions, deliveries, remarks and requests to TeleCRM, and reports the
+// contents of the open outboxes.
 //
-// The collectors count for as long as the process lives. Every config registers them in a registry
-// of its own, so a reload resets nothing. All labels come from configs or from fixed sets: neither
-// visitors nor TeleCRM can make a time series.
+// The collectors live as long as the process. Every config registers them in its own registry, so a
+// reload does not reset them. All labels come from configs or from fixed sets: neither visitors nor
+// TeleCRM can create time series.
 package metrics
 
 import (
@@ -63,8 +63,7 @@ func newCollectors() *collectorSet {
 	}
 }
 
-// Register registers the metrics in the registry of a config. It does nothing if they are
-// registered there.
+// Register registers the metrics in a config's registry. Registering them again has no effect.
 func Register(registry prometheus.Registerer) error {
 	c := collectors
 	for _, collector := range []prometheus.Collector{
@@ -81,10 +80,10 @@ func Register(registry prometheus.Registerer) error {
 // otherField is the label of remarks on fields that the config does not name.
 const otherField = "other"
 
-// FieldLabels are the labels of a form's fields, by the names that remarks give them.
+// FieldLabels maps the field names in remarks to the labels of a form's fields.
 type FieldLabels map[string]string
 
-// Of returns the label of the field that a remark names. TeleCRM writes that name, so it may be
+// Of returns the label of the field named in a remark. The name comes from TeleCRM, so it may be
 // anything.
 func (l FieldLabels) Of(field string) string {
 	if label, known := l[field]; known {
@@ -93,8 +92,8 @@ func (l FieldLabels) Of(field string) string {
 	return otherField
 }
 
-// Expect starts the counters of a config's remarks and deliveries at 0, so that the first of a kind
-// shows as an increase.
+// Expect starts the counters of a config's remarks and deliveries at 0, so that the first event
+// counts as an increase.
 func Expect(forms map[string]FieldLabels, accounts []string) {
 	for form, fields := range forms {
 		for _, field := range fields {
@@ -115,7 +114,7 @@ type Form struct {
 	took     prometheus.Observer
 }
 
-// NewForm returns the counters of a form, one for each outcome, all of which start at 0.
+// NewForm returns the counters of a form, one for each outcome. All start at 0.
 func NewForm(name string, outcomes []string) Form {
 	f := Form{
 		outcomes: make(map[string]prometheus.Counter),
@@ -135,8 +134,8 @@ func (f Form) Count(outcome string, took time.Duration) {
 	f.took.Observe(took.Seconds())
 }
 
-// resultDropped is the result for a lead that TeleCRM did not take and that no outbox keeps. The
-// other results are the states of an outbox.
+// resultDropped is the result for a lead that TeleCRM did not accept and that is not in an outbox.
+// The other results are the states of an outbox.
 const resultDropped = "dropped"
 
 // results returns all results of an attempt.
@@ -148,8 +147,8 @@ func results() []string {
 	return append(list, resultDropped)
 }
 
-// CountAttempt counts an attempt at a lead of an outbox. It does not count one that was put off
-// before anything was sent.
+// CountAttempt counts an attempt to deliver a lead from an outbox. It ignores an attempt that was
+// postponed before anything was sent.
 func CountAttempt(account string, s outbox.Settlement, answer telecrm.Answer) {
 	if s.Uncounted && answer.Status == 0 {
 		return
@@ -157,7 +156,7 @@ func CountAttempt(account string, s outbox.Settlement, answer telecrm.Answer) {
 	collectors.deliveries.WithLabelValues(label(account), string(s.State)).Inc()
 }
 
-// CountOnlyAttempt counts the one attempt at a lead that no outbox keeps.
+// CountOnlyAttempt counts the single attempt to deliver a lead that is not in an outbox.
 func CountOnlyAttempt(account string, s outbox.Settlement) {
 	result := resultDropped
 	if s.State == outbox.Delivered {
@@ -186,8 +185,8 @@ func Observer(account func() string) telecrm.Observer {
 	}
 }
 
-// codeOf returns the status as a label: the number of a status that TeleCRM or proxies in front of
-// it are known to answer, and the class of any other.
+// codeOf returns the status as a label: the number if TeleCRM or a proxy in front of it is known to
+// answer it, otherwise its class.
 func codeOf(status int) string {
 	switch status {
 	case 0:
@@ -205,7 +204,7 @@ func codeOf(status int) string {
 	return strconv.Itoa(status/100) + "xx"
 }
 
-// The codes of requests without an HTTP status, and with one that does not exist.
+// Codes of requests without an HTTP status, and with an invalid one.
 const (
 	codeNone  = "none"
 	codeOther = "other"
