@@ -9,16 +9,16 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Action is an entry for the new lead's timeline.
+// Action is an entry on the lead's timeline.
 type Action struct {
-	// A custom action's bare numeric code, such as `1042`, without `ACTION_`, or `PAYMENT`.
+	// A custom action's numeric code without `ACTION_`, such as `1042`, or `PAYMENT`.
 	Code string `json:"code"`
 
-	// Which inputs become which of the action's own fields. Their type is `text` unless said; a
-	// payment's keys know theirs.
+	// The inputs that become the action's own fields. The default type is `text`; the keys of a
+	// payment have fixed types.
 	Fields []Field `json:"fields,omitempty"`
 
-	// Values that do not come from one input alone.
+	// Values that do not come from a single input.
 	Set []Setting `json:"set,omitempty"`
 }
 
@@ -58,7 +58,7 @@ func (a Action) bind(in Locale) (*boundAction, error) {
 	if a.Code == telecrm.ActionPayment {
 		for _, key := range telecrm.PaymentKeys() {
 			if !names[key] {
-				return nil, fmt.Errorf("action %s needs %s: add a field or set for each", a.Code, strings.Join(telecrm.PaymentKeys(), ", "))
+				return nil, fmt.Errorf("action %s: needs %s; add a field or set for each", a.Code, strings.Join(telecrm.PaymentKeys(), ", "))
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (a Action) bindField(f Field, in Locale) (*BoundField, error) {
 	}
 	for _, option := range f.Options {
 		if len(rules.Options) > 0 && !slices.Contains(rules.Options, option) {
-			return nil, fmt.Errorf("field %s: a payment cannot have the option %q; known ones are: %s", f.Name, option, strings.Join(rules.Options, ", "))
+			return nil, fmt.Errorf("field %s: unknown payment option %q; known options are: %s", f.Name, option, strings.Join(rules.Options, ", "))
 		}
 	}
 	return f.bind(in, false)
@@ -96,15 +96,15 @@ func (a Action) bindSetting(s Setting, in Locale) (*boundSetting, error) {
 	rules.Country = strings.ToUpper(in.Country)
 	bound, err := s.bindAs(rules)
 	if err != nil && len(rules.Options) > 0 {
-		return nil, fmt.Errorf("%w; known ones are: %s", err, strings.Join(rules.Options, ", "))
+		return nil, fmt.Errorf("%w; known options are: %s", err, strings.Join(rules.Options, ", "))
 	}
 	if err == nil && bound.constant && isZeroAmount(s.Name, bound.value) {
-		return nil, fmt.Errorf("set %s: a payment's amount must be above 0", s.Name)
+		return nil, fmt.Errorf("set %s: the amount of a payment must be above 0", s.Name)
 	}
 	return bound, err
 }
 
-// paymentRules are those of a payment's keys (https://docs.telecrm.in/concepts/actions).
+// paymentRules returns the rules for a payment's key (https://docs.telecrm.in/concepts/actions).
 func paymentRules(key, word string) (fieldtype.Rules, error) {
 	var rules fieldtype.Rules
 	switch key {
@@ -117,16 +117,15 @@ func paymentRules(key, word string) (fieldtype.Rules, error) {
 	case "paymentid":
 		rules = fieldtype.Rules{Type: fieldtype.Text}
 	default:
-		return rules, fmt.Errorf("a payment has no %q; known keys are: %s, paymentid", key, strings.Join(telecrm.PaymentKeys(), ", "))
+		return rules, fmt.Errorf("unknown payment key %q; known keys are: %s, paymentid", key, strings.Join(telecrm.PaymentKeys(), ", "))
 	}
 	if word != "" && word != string(rules.Type) {
-		return rules, fmt.Errorf("a payment's %s is always of type %s", key, rules.Type)
+		return rules, fmt.Errorf("payment key %s: must be of type %s, got %q", key, rules.Type, word)
 	}
 	return rules, nil
 }
 
-// isZeroAmount reports whether value is a payment's amount that is not above 0, which TeleCRM
-// refuses.
+// isZeroAmount reports whether value is a payment's amount of 0, which TeleCRM refuses.
 func isZeroAmount(key string, value fieldtype.Value) bool {
 	amount, isText := value.JSON.(string)
 	return key == "amount" && isText && strings.Trim(amount, "0.") == ""

@@ -12,7 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 )
 
-// Field says which input of the form becomes which field of the lead, and which values it accepts.
+// Field maps an input of the form to a field of the lead, and says which values it accepts.
 type Field struct {
 	// The field's API name in TeleCRM; case counts. In a payment: `status`, `currency`, `amount` or
 	// `paymentid`.
@@ -23,31 +23,32 @@ type Field struct {
 
 	// What kind of value the field holds: `text`, `email`, `phone`, `number`, `date`, `dropdown`,
 	// `tags`, `money`, `website`, `medialink`, `assignee`, `rating`, `status` or `lost_reason`.
-	// Default: what the standard fields name, phone, email, rating, status and assignee are, and
-	// `text` for any other.
+	// Default: the type of the standard fields name, phone, email, rating, status and assignee, and
+	// `text` for any other field.
 	Type string `json:"type,omitempty"`
 
 	// Whether the visitor must fill it in. Default: false
 	Required bool `json:"required,omitempty"`
 
-	// What to tell the visitor who did not, in place of the usual words.
+	// What to tell a visitor who did not, instead of the built-in message.
 	RequiredMessage string `json:"required_message,omitempty"`
 
-	// What messages call the field. Default: the label that it has on the visitor's own page, or
-	// else made of the input's name.
+	// The field's name in messages. Default: its label on the page that the visitor filled in, or
+	// else words made from the input's name.
 	Label string `json:"label,omitempty"`
 
 	// For phones, the country of numbers typed without a country code. Default: the account's
+	// country
 	Country string `json:"country,omitempty"`
 
-	// The only values accepted. A dropdown must list them: TeleCRM makes a new option of any text
-	// that it does not know.
+	// The only values accepted. A dropdown must list them, because TeleCRM creates a new option for
+	// any text that it does not know.
 	Options []string `json:"options,omitempty"`
 
-	// A regular expression (RE2) that the whole text must match.
+	// A regular expression (RE2 syntax) that the whole text must match.
 	Pattern string `json:"pattern,omitempty"`
 
-	// What to tell the visitor when it does not, in place of the usual words.
+	// What to tell a visitor whose text does not match, instead of the built-in message.
 	PatternMessage string `json:"pattern_message,omitempty"`
 
 	// The smallest number, the fewest characters of a text, or the fewest tags.
@@ -56,7 +57,7 @@ type Field struct {
 	// The largest number, the most characters of a text, or the most tags.
 	Max *float64 `json:"max,omitempty"`
 
-	// The value when the visitor leaves the input empty.
+	// The value to use when the visitor leaves the input empty.
 	Default string `json:"default,omitempty"`
 }
 
@@ -71,11 +72,11 @@ type BoundField struct {
 	isLabelled bool // by the operator
 }
 
-// bind checks the field and fills in its defaults. With standard, the API names that every
-// workspace has know their own type.
+// bind checks the field and fills in its defaults. With standard set, API names that exist in every
+// workspace imply their type.
 func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	if f.Name == "" {
-		return nil, errors.New("a field has no API name")
+		return nil, errors.New("field: the API name is missing")
 	}
 	kind, err := typeOf(f.Name, f.Type, standard)
 	if err != nil {
@@ -112,7 +113,7 @@ func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 		return nil, fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	if kind == fieldtype.Dropdown && len(f.Options) == 0 {
-		return nil, fmt.Errorf("field %s: a dropdown that visitors fill in must list its options, because TeleCRM makes a new option of any text that it does not know", f.Name)
+		return nil, fmt.Errorf("field %s: a dropdown that visitors fill in must list its options, because TeleCRM creates a new option for any text that it does not know", f.Name)
 	}
 	return &BoundField{Field: f, Kind: kind, rules: rules, isLabelled: isLabelled}, nil
 }
@@ -127,7 +128,7 @@ func typeOf(apiName, word string, standard bool) (fieldtype.Type, error) {
 	return fieldtype.Text, nil
 }
 
-// convert turns what the visitor sent into the field's value.
+// convert turns the posted values into the field's value.
 func (f *BoundField) convert(posted *form.Form) (fieldtype.Value, *Problem) {
 	value, err := f.rules.Convert(posted.Values(f.Input))
 	if err != nil {
@@ -149,7 +150,7 @@ func (f *BoundField) problem(err error) *Problem {
 	return p
 }
 
-// labelOf makes words of an input's name: first_name becomes "First name".
+// labelOf turns an input's name into words: first_name becomes "First name".
 func labelOf(input string) string {
 	words := strings.FieldsFunc(input, func(r rune) bool { return strings.ContainsRune("_-.[] ", r) })
 	label := strings.Join(words, " ")

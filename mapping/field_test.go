@@ -7,7 +7,7 @@ func TestLabelOf(t *testing.T) {
 		"name": "Name", "first_name": "First name", "your-email": "Your email", "contact[phone]": "Contact phone", "[]": "[]", "été": "Été",
 	} {
 		if got := labelOf(input); got != want {
-			t.Errorf("labelOf(%q) is %q, want %q", input, got, want)
+			t.Errorf("labelOf(%q): got %q, want %q", input, got, want)
 		}
 	}
 }

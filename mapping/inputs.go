@@ -11,8 +11,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
-// IdentifierRefused returns a problem with the input of the identifier, for a lead that TeleCRM
-// refused. It returns nil if no input gives the identifier.
+// IdentifierRefused returns a problem with the identifier's input, for a lead that TeleCRM refused.
+// It returns nil if the identifier does not come from an input.
 func (m *Mapping) IdentifierRefused() *Problem {
 	refused := &fieldtype.Error{Code: fieldtype.Refused}
 	for _, f := range m.fields {
@@ -28,7 +28,7 @@ func (m *Mapping) IdentifierRefused() *Problem {
 	return nil
 }
 
-// TooLong returns a problem for each field with a value of more than limit bytes.
+// TooLong returns a problem for each field with a value longer than limit bytes.
 func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 	var problems []*Problem
 	for _, f := range m.AllFields() {
@@ -37,7 +37,7 @@ func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 		}
 		for _, value := range typed.Values(f.Input) {
 			if len(value) > limit {
-				// The limit is in bytes, and visitors count characters.
+				// The limit is in bytes, but visitors count characters.
 				characters := utf8.RuneCountInString(strings.ToValidUTF8(value[:limit], ""))
 				problems = append(problems, f.problem(&fieldtype.Error{Code: fieldtype.TooLong, Type: fieldtype.Text, Limit: float64(characters)}))
 				break
@@ -47,7 +47,7 @@ func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 	return problems
 }
 
-// FreeText returns the values of inputs that take any text.
+// FreeText returns the values of inputs that accept any text.
 func (m *Mapping) FreeText(posted *form.Form) []guard.Input {
 	kinds := make(map[string]fieldtype.Type)
 	isName := make(map[string]bool)
@@ -65,7 +65,7 @@ func (m *Mapping) FreeText(posted *form.Form) []guard.Input {
 	return texts
 }
 
-// TypedNumbers lists the inputs whose digits the visitor typed, even if they look like a time.
+// TypedNumbers lists the inputs with digits that the visitor typed, even if they look like a time.
 func (m *Mapping) TypedNumbers() []string {
 	var inputs []string
 	for _, f := range m.AllFields() {
@@ -81,8 +81,8 @@ func (m *Mapping) TypedNumbers() []string {
 	return inputs
 }
 
-// RemarkLabels returns the labels of the mapping's fields in metrics, by the names that remarks
-// give them: the API name of a field of the lead, and the path of an action and of its keys.
+// RemarkLabels maps the names that remarks use to the labels that metrics use. The label of a
+// lead's field is its API name; that of an action or its keys is the path.
 func (m *Mapping) RemarkLabels() map[string]string {
 	labels := make(map[string]string)
 	for _, name := range m.Names() {

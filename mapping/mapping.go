@@ -1,4 +1,4 @@
-// Package mapping turns what a visitor sent into a lead, by the operator's fields, settings and
+// Package mapping turns a posted form into a lead, according to the operator's fields, settings and
 // actions.
 package mapping
 
@@ -13,9 +13,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Mapping turns what a visitor sent into a lead.
+// Mapping turns a posted form into a lead.
 type Mapping struct {
-	// Identifier is the API name of the lead identifier, and IdentifierType the type that the form
+	// Identifier is the API name of the lead identifier. IdentifierType is the type that the form
 	// gives it.
 	Identifier     string
 	IdentifierType fieldtype.Type
@@ -28,7 +28,7 @@ type Mapping struct {
 	ignored  []string        // inputs that "unmapped" leaves out
 }
 
-// Config says what becomes of a form's inputs.
+// Config describes how a form's inputs become a lead.
 type Config struct {
 	Fields   []Field
 	Set      []Setting
@@ -39,20 +39,20 @@ type Config struct {
 	Locale
 }
 
-// Locale says how to read values that are typed without a country code or a time zone.
+// Locale says how to read values typed without a country code or a time zone.
 type Locale struct {
 	// Country is an ISO 3166 code.
 	Country  string
 	Location *time.Location
 }
 
-// The statuses of our own remarks, beside those of TeleCRM.
+// Statuses of the plugin's own remarks, in addition to TeleCRM's.
 const (
 	remarkNotSent = "NOT_SENT"
 	remarkChanged = "CHANGED"
 )
 
-// New checks the config and makes a mapping of it.
+// New checks the config and returns its mapping.
 func New(c Config) (*Mapping, error) {
 	m := &Mapping{Identifier: c.Identifier, unmapped: c.Unmapped, mapped: make(map[string]bool)}
 	names := make(map[string]bool)
@@ -90,7 +90,7 @@ func New(c Config) (*Mapping, error) {
 		}
 	}
 	if !names[c.Identifier] || c.Unmapped == c.Identifier {
-		return nil, fmt.Errorf("no field or set gives %q, the lead identifier that TeleCRM requires of every lead (identifier names another)", c.Identifier)
+		return nil, fmt.Errorf("identifier: no field or set gives %q, which TeleCRM requires in every lead; add one, or name another identifier", c.Identifier)
 	}
 	for _, a := range c.Actions {
 		action, err := a.bind(c.Locale)
@@ -103,10 +103,10 @@ func New(c Config) (*Mapping, error) {
 	return m, nil
 }
 
-// once reports an API name that is given a second time.
+// once returns an error if the API name is already in names, and adds it otherwise.
 func once(names map[string]bool, name string) error {
 	if names[name] {
-		return fmt.Errorf("%s is given twice; each API name takes one value", name)
+		return fmt.Errorf("%s: is given twice; each API name takes one value", name)
 	}
 	names[name] = true
 	return nil
@@ -130,7 +130,7 @@ func (m *Mapping) noteMapped() {
 // Takes reports whether the input becomes part of the lead.
 func (m *Mapping) Takes(input string) bool { return m.mapped[input] }
 
-// Ignore leaves inputs out of the unmapped ones.
+// Ignore excludes inputs from the unmapped ones.
 func (m *Mapping) Ignore(inputs []string) { m.ignored = append(m.ignored, inputs...) }
 
 // AllFields returns the fields of the lead and of its actions.
@@ -142,7 +142,7 @@ func (m *Mapping) AllFields() []*BoundField {
 	return fields
 }
 
-// Names returns the API names of the lead's fields that the form may give.
+// Names returns the API names of the lead's fields that the form can fill in.
 func (m *Mapping) Names() []string {
 	var names []string
 	for _, f := range m.fields {
@@ -157,15 +157,15 @@ func (m *Mapping) Names() []string {
 	return names
 }
 
-// Draft is a lead that is being made. It is sent only if it has no problems.
+// Draft is a lead in the making. It is sent only if it does not have any problems.
 type Draft struct {
 	Lead     telecrm.Lead
 	Problems []*Problem
-	// Remarks say what of the post the lead does not contain as it was typed.
+	// Remarks list the parts of the post that the lead does not contain as typed.
 	Remarks []telecrm.Remark
 }
 
-// Lead makes a lead of what was posted. expand replaces the placeholders of the operator's
+// Lead makes a lead from the posted form. expand replaces the placeholders of the operator's
 // templates.
 func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) Draft {
 	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}}
@@ -182,8 +182,8 @@ func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) D
 	return d
 }
 
-// AddRaw puts what the visitor typed into the fields that it does not fit. A lead that is only kept
-// for a person to look at then lacks nothing.
+// AddRaw fills the fields whose values are not valid with what the visitor typed. A lead that is
+// parked for a person to look at is then complete.
 func (m *Mapping) AddRaw(d *Draft, posted *form.Form) {
 	for _, f := range m.fields {
 		text := strings.TrimSpace(strings.Join(posted.Values(f.Input), ", "))
@@ -204,9 +204,9 @@ func (d *Draft) addFields(fields []*BoundField, posted *form.Form, path string, 
 	}
 }
 
-// addSettings adds the values that do not come from one input. One that cannot be sent is left out
-// with a remark, because the visitor cannot correct it. There is no lead without the identifier,
-// which can only come from what they typed.
+// addSettings adds the values that do not come from a single input. A value that cannot be sent is
+// left out with a remark, because the visitor cannot correct it. The identifier is different: a
+// lead needs it, and the visitor typed it, so it becomes a problem.
 func (m *Mapping) addSettings(d *Draft, expand func(string) string) {
 	for _, s := range m.settings {
 		value, err := s.convert(expand)
@@ -218,8 +218,8 @@ func (m *Mapping) addSettings(d *Draft, expand func(string) string) {
 	}
 }
 
-// identifierProblem returns a problem with the last input of the identifier's template: of
-// "{form.code}{form.number}" the one more likely to be wrong.
+// identifierProblem returns a problem with the last input of the identifier's template. In
+// "{form.code}{form.number}" that is the input more likely to be wrong.
 func (s *boundSetting) identifierProblem(err error) *Problem {
 	if err == nil {
 		err = &fieldtype.Error{Code: fieldtype.RequiredEmpty, Type: s.rules.Type}
@@ -248,8 +248,8 @@ func (d *Draft) put(into map[string]any, path, name string, value fieldtype.Valu
 	}
 }
 
-// addAction adds a timeline entry. It leaves out a payment that lacks one of its keys, or whose
-// amount is 0: TeleCRM may refuse the whole request.
+// addAction adds a timeline entry. It leaves out a payment that lacks a key or whose amount is 0,
+// because TeleCRM may refuse the whole request.
 func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string) string) {
 	action := telecrm.Action{Type: a.code, Fields: make(map[string]any)}
 	path := fmt.Sprintf("actions[%d].fields.", len(d.Lead.Actions))
@@ -275,8 +275,8 @@ func completePayment(fields map[string]any) bool {
 	return true
 }
 
-// rest returns what was sent for unmapped inputs, one "label: value" a line, without passwords and
-// the like.
+// rest returns the unmapped inputs, one "label: value" per line, without passwords and other
+// secrets.
 func (m *Mapping) rest(posted *form.Form) string {
 	var lines []string
 	for _, input := range m.unmappedInputs(posted) {
@@ -295,14 +295,14 @@ func (m *Mapping) rest(posted *form.Form) string {
 	return value.JSON.(string)
 }
 
-// Dropped lists the inputs whose values become no part of the lead.
+// Dropped lists the inputs whose values do not become part of the lead.
 func (m *Mapping) Dropped(posted *form.Form) []string {
 	return slices.DeleteFunc(m.unmappedInputs(posted), func(input string) bool {
 		return m.unmapped != "" && !form.IsSecret(input) || !slices.ContainsFunc(posted.Values(input), func(v string) bool { return !isBlank(v) })
 	})
 }
 
-// unmappedInputs lists the inputs that no field or setting takes, each once, in the order sent.
+// unmappedInputs lists the inputs that no field or setting uses, each once, in the order sent.
 func (m *Mapping) unmappedInputs(posted *form.Form) []string {
 	var inputs []string
 	seen := make(map[string]bool)

@@ -6,11 +6,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 )
 
-// Problem is something that the visitor can correct.
+// Problem describes something that the visitor can correct.
 type Problem struct {
-	// Input is the name of the input; empty if the problem is with no single one.
+	// Input is the name of the input. It is empty if the problem does not belong to a single input.
 	Input string
-	// Label is what messages call the input. IsLabelled says that the operator wrote it.
+	// Label is the input's name in messages. IsLabelled says that the operator wrote it.
 	Label      string
 	IsLabelled bool
 
@@ -19,11 +19,11 @@ type Problem struct {
 	Limit float64
 	// HasOptions says that the visitor chooses from a list.
 	HasOptions bool
-	// Message is the operator's own message; it may be empty.
+	// Message is the operator's own message, if any.
 	Message string
 }
 
-// newProblem makes a problem of a field error.
+// newProblem turns a field error into a problem.
 func newProblem(input, label string, err error) *Problem {
 	p := &Problem{Input: input, Label: label, Code: fieldtype.Refused}
 	if fieldErr, ok := errors.AsType[*fieldtype.Error](err); ok {

@@ -8,36 +8,36 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 )
 
-// Setting is a value that does not come from one input alone.
+// Setting is a value that does not come from a single input.
 type Setting struct {
 	// The field's API name in TeleCRM; case counts.
 	Name string `json:"name"`
 
-	// A constant, or text with placeholders. Besides Caddy's own there are `{form.NAME}`, what the
-	// visitor sent for the input NAME, and `{query.NAME}`, from the query string of the URL posted
-	// to. Placeholders in a visitor's text are never expanded.
+	// A constant, or text with placeholders. In addition to Caddy's own, `{form.NAME}` is what the
+	// visitor sent for the input NAME, and `{query.NAME}` comes from the query string of the URL
+	// posted to. Placeholders in a visitor's text are never expanded.
 	Value string `json:"value"`
 
-	// What kind of value it is; see a field's type.
+	// The kind of value; see a field's type.
 	Type string `json:"type,omitempty"`
 }
 
-// boundSetting is a [Setting] with its template read.
+// boundSetting is a [Setting] with its template parsed.
 type boundSetting struct {
 	Setting
 
 	rules    fieldtype.Rules
-	inputs   []string // the inputs that the template takes
+	inputs   []string // the inputs that the template uses
 	constant bool
 	value    fieldtype.Value // if constant
 }
 
-// FormPlaceholder begins the names of the placeholders for what the visitor sent.
+// FormPlaceholder is the prefix of the placeholders for posted inputs.
 const FormPlaceholder = "form."
 
 func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	if s.Name == "" {
-		return nil, errors.New("a set has no API name")
+		return nil, errors.New("set: the API name is missing")
 	}
 	kind, err := typeOf(s.Name, s.Type, standard)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	})
 }
 
-// bindAs checks s under the given rules and converts it, if it is constant, once and for all.
+// bindAs checks s under the given rules. It converts constant values in advance.
 func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 	if err := rules.Check(); err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)
@@ -65,7 +65,7 @@ func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 	if bound.constant {
 		value, err := rules.Convert([]string{s.Value})
 		if err != nil {
-			return nil, fmt.Errorf("set %s: the value cannot be sent as %s: %w", s.Name, rules.Type, err)
+			return nil, fmt.Errorf("set %s: the value is not a valid %s: %w", s.Name, rules.Type, err)
 		}
 		if value.JSON == nil {
 			return nil, fmt.Errorf("set %s: the value is empty", s.Name)
@@ -75,7 +75,7 @@ func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 	return bound, nil
 }
 
-// convert expands the template and turns the result into the field's value.
+// convert expands the template and converts the result to the field's value.
 func (s *boundSetting) convert(expand func(template string) string) (fieldtype.Value, error) {
 	if s.constant {
 		return s.value, nil
@@ -83,7 +83,7 @@ func (s *boundSetting) convert(expand func(template string) string) (fieldtype.V
 	return s.rules.Convert([]string{expand(s.Value)})
 }
 
-// formInputs lists the inputs that template takes through {form.NAME}.
+// formInputs lists the inputs that template uses through {form.NAME}.
 func formInputs(template string) []string {
 	var inputs []string
 	for _, part := range strings.Split(template, "{")[1:] {
