@@ -45,8 +45,8 @@ type Account struct {
 	HeldSince  time.Time `json:"held_since,omitzero"`
 	// PausedUntil is the time of the next request to TeleCRM, if the account is paused.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
-	// UnderWay counts the attempts in flight. Their leads also count as waiting.
-	UnderWay  int `json:"under_way"`
+	// InFlight counts the attempts in flight. Their leads also count as waiting.
+	InFlight  int `json:"under_way"`
 	Waiting   int `json:"waiting"`
 	Delivered int `json:"delivered"`
 	Parked    int `json:"parked"`
@@ -148,9 +148,9 @@ type Erasure struct {
 type Erased struct {
 	// Erased counts the removed leads of the person.
 	Erased int `json:"erased"`
-	// UnderWay lists the ids of leads that were not removed because they were in flight. Erase them
+	// InFlight lists the ids of leads that were not removed because they were in flight. Erase them
 	// again later.
-	UnderWay []string `json:"under_way,omitempty"`
+	InFlight []string `json:"under_way,omitempty"`
 	// Examined counts the searched leads.
 	Examined int `json:"examined"`
 	// Forgotten counts the accounts that remembered TeleCRM's id of the person's lead. The last

@@ -378,7 +378,7 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 		}
 		sum = adminapi.Erased{
 			Erased:    sum.Erased + part.Erased,
-			UnderWay:  append(sum.UnderWay, part.UnderWay...),
+			InFlight:  append(sum.InFlight, part.InFlight...),
 			Examined:  sum.Examined + part.Examined,
 			Forgotten: sum.Forgotten + part.Forgotten,
 			Next:      part.Next,
@@ -399,8 +399,8 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 			t.printf("remembered TeleCRM lead id removed from %s\n", plural(sum.Forgotten, "account", "accounts"))
 		}
 	}
-	if len(sum.UnderWay) > 0 {
-		return fmt.Errorf("leads in flight cannot be erased: %s; run this again a little later", strings.Join(sum.UnderWay, ", "))
+	if len(sum.InFlight) > 0 {
+		return fmt.Errorf("leads in flight cannot be erased: %s; run this again a little later", strings.Join(sum.InFlight, ", "))
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (t *terminal) printOutbox(o adminapi.Outbox) {
 			{onOneLine(a.Name), plain},
 			stateOfAccount(a),
 			{humanize.Comma(int64(a.Waiting)), plain},
-			{humanize.Comma(int64(a.UnderWay)), plain},
+			{humanize.Comma(int64(a.InFlight)), plain},
 			parked,
 			{humanize.Comma(int64(a.Delivered)), plain},
 			oldest,

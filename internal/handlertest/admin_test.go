@@ -123,13 +123,13 @@ func (a quiet) keep(t testing.TB, account string, state outbox.State, phone stri
 	case outbox.Waiting:
 	case outbox.Parked:
 		entry.BegunAt, settlement.Reason = now, "TeleCRM has another lead with this identifier"
-	case outbox.Delivered, underWay:
+	case outbox.Delivered, inFlight:
 		entry.BegunAt, settlement.LeadID = now, "64c1f0aa12bb34cc56dd78ee"
 	}
 	if err := store.Append(context.Background(), entry); err != nil {
 		t.Fatal(err)
 	}
-	if state != outbox.Waiting && state != underWay {
+	if state != outbox.Waiting && state != inFlight {
 		if err := store.Settle(context.Background(), entry.ID, settlement); err != nil {
 			t.Fatal(err)
 		}
@@ -137,8 +137,8 @@ func (a quiet) keep(t testing.TB, account string, state outbox.State, phone stri
 	return entry.ID
 }
 
-// underWay stands for a waiting lead whose attempt has begun.
-const underWay outbox.State = "under way"
+// inFlight stands for a waiting lead whose attempt has begun.
+const inFlight outbox.State = "in flight"
 
 const (
 	phoneOfMeera = "918123456789"
@@ -242,7 +242,7 @@ func TestAdminStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := got.Outboxes[0].Accounts[0]
-		return a.Held && a.UnderWay == 0
+		return a.Held && a.InFlight == 0
 	})
 	held := got.Outboxes[0].Accounts[0]
 	if held.HeldReason == "" || held.HeldSince.IsZero() || held.OldestWaiting == nil {
@@ -281,43 +281,43 @@ func TestAdminRefuses(t *testing.T) {
 	app := quietOutbox(t)
 	c := adminEndpoint(t)
 	delivered := app.keep(t, "default", outbox.Delivered, phoneOfMeera)
-	taken := app.keep(t, "default", underWay, phoneOfRavi)
+	taken := app.keep(t, "default", inFlight, phoneOfRavi)
 	const unknown = "01900000-0000-7000-8000-000000000000"
 	for _, test := range []struct {
 		method, path, body string
 		status             int
 		message            string
 	}{
-		{"GET", "/telecrm/leads/" + unknown, "", 404, "there is no lead with the id " + unknown},
-		{"GET", "/telecrm/leads/nonsense", "", 404, "there is no lead with the id nonsense"},
-		{"POST", "/telecrm/leads/" + unknown + "/retry", "", 404, "there is no lead"},
-		{"DELETE", "/telecrm/leads/" + unknown, "", 404, "there is no lead"},
-		{"GET", "/telecrm/leads?state=lost", "", 400, "known ones are: waiting, delivered, parked"},
-		{"GET", "/telecrm/leads?account=south", "", 400, `there is no account "south"; known ones are: default`},
+		{"GET", "/telecrm/leads/" + unknown, "", 404, "lead " + unknown + " not found"},
+		{"GET", "/telecrm/leads/nonsense", "", 404, "lead nonsense not found"},
+		{"POST", "/telecrm/leads/" + unknown + "/retry", "", 404, " not found"},
+		{"DELETE", "/telecrm/leads/" + unknown, "", 404, " not found"},
+		{"GET", "/telecrm/leads?state=lost", "", 400, "known states are: waiting, delivered, parked"},
+		{"GET", "/telecrm/leads?account=south", "", 400, `unknown account "south"; known accounts are: default`},
 		{"GET", "/telecrm/leads?acount=default", "", 400, "unknown parameter"},
 		{"GET", "/telecrm/leads?state=parked&state=waiting", "", 400, "more than once"},
 		{"GET", "/telecrm/leads?limit=0", "", 400, "1 to 1000"},
 		{"GET", "/telecrm/leads?limit=1001", "", 400, "1 to 1000"},
 		{"GET", "/telecrm/leads?limit=many", "", 400, "1 to 1000"},
-		{"GET", "/telecrm/leads?after=x", "", 400, "after is the id"},
+		{"GET", "/telecrm/leads?after=x", "", 400, "after: must be the id"},
 		{"GET", "/telecrm/leads?full=perhaps", "", 400, "true or false"},
 		{"GET", "/telecrm/leads?state=%zz", "", 400, "malformed"},
 		{"GET", "/telecrm/status?verbose=1", "", 400, "unknown parameter"},
 		{"POST", "/telecrm/leads/" + delivered + "/retry", "", 409, "is delivered and cannot be retried"},
-		{"POST", "/telecrm/leads/" + taken + "/retry", "", 409, "is under way"},
-		{"DELETE", "/telecrm/leads/" + taken, "", 409, "is under way"},
+		{"POST", "/telecrm/leads/" + taken + "/retry", "", 409, "is in flight"},
+		{"DELETE", "/telecrm/leads/" + taken, "", 409, "is in flight"},
 		{"POST", "/telecrm/leads/retry", "", 400, "say which leads"},
 		{"POST", "/telecrm/leads/retry?state=delivered", "", 409, "cannot be retried"},
 		{"POST", "/telecrm/leads/retry?state=parked&suspected_spam=maybe", "", 400, "must be true or false"},
-		{"POST", "/telecrm/leads/retry?state=lost", "", 400, "known ones are"},
-		{"POST", "/telecrm/leads/retry?state=parked&account=south", "", 400, "known ones are"},
+		{"POST", "/telecrm/leads/retry?state=lost", "", 400, "known states are"},
+		{"POST", "/telecrm/leads/retry?state=parked&account=south", "", 400, "known accounts are"},
 		{"POST", "/telecrm/leads/erase", "", 400, "JSON"},
 		{"POST", "/telecrm/leads/erase", `{"phone":"1"}`, 400, "JSON"},
 		{"POST", "/telecrm/leads/erase", `{"identifier":"  "}`, 400, "identifier is missing"},
-		{"POST", "/telecrm/leads/erase", `{"identifier":"a","after":"b"}`, 400, "after is the id"},
+		{"POST", "/telecrm/leads/erase", `{"identifier":"a","after":"b"}`, 400, "after: must be the id"},
 		{"POST", "/telecrm/leads/erase?identifier=a", `{"identifier":"a"}`, 400, "unknown parameter"},
-		{"POST", "/telecrm/accounts/south/resume", "", 400, "known ones are: default"},
-		{"POST", "/telecrm/accounts/default/resume", "", 409, "does not have this account"},
+		{"POST", "/telecrm/accounts/south/resume", "", 400, "known accounts are: default"},
+		{"POST", "/telecrm/accounts/default/resume", "", 409, "is not in the running config"},
 		{"POST", "/telecrm/status", "", 405, "use GET"},
 		{"PUT", "/telecrm/leads/" + delivered, "", 405, "use DELETE or GET"},
 		{"GET", "/telecrm/leads/retry", "", 405, "use POST"},
@@ -369,7 +369,7 @@ func TestAdminRetryAndDiscard(t *testing.T) {
 	if err := c.Discard(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Discard(t.Context(), id); err == nil || !strings.Contains(err.Error(), "there is no lead") {
+	if err := c.Discard(t.Context(), id); err == nil || !strings.Contains(err.Error(), " not found") {
 		t.Errorf("error %v of a second time", err)
 	}
 }
@@ -388,13 +388,13 @@ func TestAdminErase(t *testing.T) {
 				app.keep(t, "default", state, phone)
 				app.keep(t, "north", state, phone)
 			}
-			busy := app.keep(t, "north", underWay, phone)
+			busy := app.keep(t, "north", inFlight, phone)
 			other := app.keep(t, "default", outbox.Delivered, phoneOfRavi)
 			erased, err := c.Erase(t.Context(), adminapi.Erasure{Identifier: written})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := adminapi.Erased{Erased: 6, UnderWay: []string{busy}, Examined: 8, Forgotten: 2}
+			want := adminapi.Erased{Erased: 6, InFlight: []string{busy}, Examined: 8, Forgotten: 2}
 			if diff := cmp.Diff(want, erased); diff != "" {
 				t.Errorf("erased (-want +got):\n%s", diff)
 			}
@@ -467,7 +467,7 @@ func TestAdminWithTwoOutboxes(t *testing.T) {
 func TestAdminWithoutAnOutbox(t *testing.T) {
 	c := adminEndpoint(t)
 	status, err := c.Status(t.Context())
-	if err != nil || len(status.Outboxes) != 0 || !strings.Contains(status.Note, "no telecrm in it") {
+	if err != nil || len(status.Outboxes) != 0 || !strings.Contains(status.Note, "does not use telecrm") {
 		t.Errorf("status %+v, error %v", status, err)
 	}
 	for path, method := range map[string]string{
@@ -476,7 +476,7 @@ func TestAdminWithoutAnOutbox(t *testing.T) {
 		"/telecrm/leads/retry?state=parked": http.MethodPost,
 		"/telecrm/accounts/default/resume":  http.MethodPost,
 	} {
-		if status, _, answer := ask(t, c, method, path, ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "no telecrm in it") {
+		if status, _, answer := ask(t, c, method, path, ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "does not use telecrm") {
 			t.Errorf("%s %s: status %d: %s", method, path, status, answer)
 		}
 	}
@@ -507,14 +507,14 @@ func TestAdminPage(t *testing.T) {
 		{"GET", "/telecrm", 301, "/telecrm/", ""},
 		{"GET", "/telecrm/", 200, "", "1 accepted, 1 delivered, 0 parked"},
 		{"GET", "/telecrm/?after=" + parked, 200, "", "There are no more."},
-		{"GET", "/telecrm/?after=x", 400, "", "after is the id of a lead"},
+		{"GET", "/telecrm/?after=x", 400, "", "after: must be the id of a lead"},
 		{"GET", "/telecrm/?page=2", 400, "", "unknown parameter"},
 		{"GET", "/telecrm/page/leads/" + parked + "/discard", 200, "", "Discard this lead?"},
 		{"POST", "/telecrm/page/leads/" + parked + "/discard", 303, "/telecrm/?done=discarded", ""},
-		{"GET", "/telecrm/page/leads/" + parked + "/discard", 404, "", "there is no lead"},
-		{"POST", "/telecrm/page/leads/" + parked + "/retry", 404, "", "there is no lead"},
+		{"GET", "/telecrm/page/leads/" + parked + "/discard", 404, "", " not found"},
+		{"POST", "/telecrm/page/leads/" + parked + "/retry", 404, "", " not found"},
 		{"POST", "/telecrm/page/accounts/default/resume", 303, "/telecrm/?done=not-resumed", ""},
-		{"POST", "/telecrm/page/accounts/south/resume", 400, "", "known ones are: default"},
+		{"POST", "/telecrm/page/accounts/south/resume", 400, "", "known accounts are: default"},
 	} {
 		status, header, body := ask(t, c, test.method, test.path, "")
 		if status != test.status || header.Get("Location") != test.location || !strings.Contains(body, test.has) {
@@ -558,7 +558,7 @@ func TestAdminPage(t *testing.T) {
 
 func TestAdminPageWithoutAnOutbox(t *testing.T) {
 	c := adminEndpoint(t)
-	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); status != http.StatusOK || !strings.Contains(body, "no telecrm in it") {
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); status != http.StatusOK || !strings.Contains(body, "does not use telecrm") {
 		t.Errorf("status %d: %s", status, body)
 	}
 	if status, _, body := ask(t, c, http.MethodPost, "/telecrm/page/accounts/default/resume", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "<h1>Not done</h1>") {

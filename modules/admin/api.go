@@ -1,4 +1,4 @@
-// Package admin registers the plugin's part of Caddy's admin API, and the operators' page there.
+// Package admin registers the plugin's part of Caddy's admin API, including the operators' page.
 package admin
 
 import (
@@ -25,12 +25,12 @@ func init() {
 	caddy.RegisterModule(API{})
 }
 
-// API is the plugin's part of Caddy's admin API, below `/telecrm`: how deliveries fare, the leads
-// in the outbox, and what can be done about them. It needs no configuration, and is protected as
-// the rest of the admin API is.
+// API is the plugin's part of Caddy's admin API, below `/telecrm`. It shows the state of deliveries
+// and the leads in the outbox, and retries, discards and erases leads. It does not need
+// configuration, and is protected like the rest of the admin API.
 //
-// It keeps nothing: when Caddy refuses a config, that config's router is the one that goes on
-// answering, and must answer for the config that runs.
+// It does not keep any state: when Caddy rejects a config, the rejected config's router stays in
+// use and must answer for the running config.
 type API struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -41,7 +41,7 @@ func (API) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Routes returns what the admin endpoint is to route here.
+// Routes implements [caddy.AdminRouter].
 func (API) Routes() []caddy.AdminRoute {
 	routes := map[string]methods{
 		"/status":                 {http.MethodGet: serveStatus},
@@ -60,7 +60,7 @@ func (API) Routes() []caddy.AdminRoute {
 	return list
 }
 
-// methods answers each method in its own way.
+// methods maps HTTP methods to their handlers.
 type methods map[string]caddy.AdminHandlerFunc
 
 // adminPatience is how long one call may take.
@@ -76,7 +76,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	if !allowed {
 		known := slices.Sorted(maps.Keys(m))
 		w.Header().Set("Allow", strings.Join(known, ", "))
-		return refuse(http.StatusMethodNotAllowed, "%s is not for this; use %s", r.Method, strings.Join(known, " or "))
+		return refuse(http.StatusMethodNotAllowed, "method %s not allowed; use %s", r.Method, strings.Join(known, " or "))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), adminPatience)
 	defer cancel()
@@ -84,12 +84,12 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	return handle(w, r.WithContext(ctx))
 }
 
-// refuse returns an error that is told to the client.
+// refuse returns an error that the client sees.
 func refuse(status int, format string, args ...any) error {
 	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
 }
 
-// someOutbox returns the outboxes that are open, or an error that says why there are none.
+// someOutbox returns the open outboxes, or an error that explains why there are none.
 func someOutbox() ([]*dispatch.Dispatcher, error) {
 	open := dispatch.All()
 	if len(open) == 0 {
@@ -98,52 +98,52 @@ func someOutbox() ([]*dispatch.Dispatcher, error) {
 	return open, nil
 }
 
-// whyNoOutbox says why no outbox is open.
+// whyNoOutbox explains why no outbox is open.
 func whyNoOutbox() string {
 	app, err := caddy.ActiveContext().AppIfConfigured("telecrm")
 	switch {
 	case errors.Is(err, caddy.ErrNotConfigured):
-		return "the running config has no telecrm in it, so there is no outbox"
+		return "the running config does not use telecrm, so no outbox is open"
 	case err != nil:
 		return "the outbox could not be opened; the log says why"
 	case !app.(interface{ KeepsLeads() bool }).KeepsLeads():
-		return "the outbox is off: each lead is sent while its visitor waits, and none is kept"
+		return "the outbox is off: leads are sent while their visitors wait, and are not kept"
 	}
-	return "the outbox is not open; try again in a moment, and look into the log if it stays so"
+	return "the outbox is not open yet; try again in a moment, and check the log if it stays closed"
 }
 
-// outboxFailed turns the error of an outbox into one for the client: what they can do something
-// about, else that the log knows more.
+// outboxFailed turns an outbox error into one for the client. It refers to the log for errors that
+// the client cannot do anything about.
 func outboxFailed(err error, id string) error {
 	switch {
 	case errors.Is(err, outbox.ErrNotFound):
-		return refuse(http.StatusNotFound, "there is no lead with the id %s", id)
+		return refuse(http.StatusNotFound, "lead %s not found", id)
 	case errors.Is(err, outbox.ErrClosed):
 		return refuse(http.StatusServiceUnavailable, "the outbox has just been closed; try again")
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusServiceUnavailable, "the outbox took too long; try again")
 	}
-	return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err, Message: "the outbox does not work; the log says why"}
+	return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err, Message: "the outbox failed; the log says why"}
 }
 
-// readQuery returns the query's parameters if all are known.
+// readQuery returns the query's parameters. Unknown ones are an error.
 func readQuery(r *http.Request, known ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "the query is malformed")
+		return nil, refuse(http.StatusBadRequest, "query: is malformed")
 	}
 	for name, values := range query {
 		if !slices.Contains(known, name) {
-			return nil, refuse(http.StatusBadRequest, "unknown parameter %q; known ones are: %s", name, strings.Join(known, ", "))
+			return nil, refuse(http.StatusBadRequest, "unknown parameter %q; known parameters are: %s", name, strings.Join(known, ", "))
 		}
 		if len(values) > 1 {
-			return nil, refuse(http.StatusBadRequest, "%s is given more than once", name)
+			return nil, refuse(http.StatusBadRequest, "%s: is given more than once", name)
 		}
 	}
 	return query, nil
 }
 
-// answerJSON answers with the value. An answer that cannot be written has nobody to read it.
+// answerJSON responds with the value as JSON. It ignores write errors because the client has left.
 func answerJSON(w http.ResponseWriter, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

@@ -20,18 +20,17 @@ import (
 )
 
 const (
-	// bulkTime is after how long a call that concerns many leads answers, with where to go on. A
-	// call without such an end would keep an outbox that a reload closes, and the reload itself,
-	// waiting.
+	// bulkTime is how long a call that processes many leads runs before it responds with where to
+	// continue. A longer call would delay a reload that closes the outbox.
 	bulkTime = 2 * time.Second
-	// bulkWriters is how many leads are written at once, so that they share durable writes with
-	// each other and with visitors' posts.
+	// bulkWriters is how many leads are written at once. They share durable writes with each other
+	// and with visitors' posts.
 	bulkWriters = 64
 	// longestErasure bounds the body of a request to erase.
 	longestErasure = 64 << 10
 )
 
-// serveRetryAll has leads in a state tried again at once.
+// serveRetryAll retries leads in a given state at once.
 func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
 	query, err := readQuery(r, "state", "account", "after", "suspected_spam")
 	if err != nil {
@@ -53,14 +52,14 @@ func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
 	switch filter.State {
 	case outbox.Parked, outbox.Waiting:
 	case outbox.Delivered:
-		return refuse(http.StatusConflict, "leads that are delivered cannot be retried")
+		return refuse(http.StatusConflict, "delivered leads cannot be retried")
 	default:
-		return refuse(http.StatusBadRequest, "say which leads to retry: state=parked, or state=waiting")
+		return refuse(http.StatusBadRequest, "state: is missing; say which leads to retry with state=parked or state=waiting")
 	}
 	suspectedSpam := false
 	if text := query.Get("suspected_spam"); text != "" {
 		if suspectedSpam, err = strconv.ParseBool(text); err != nil {
-			return refuse(http.StatusBadRequest, "suspected_spam must be true or false")
+			return refuse(http.StatusBadRequest, "suspected_spam: must be true or false, got %q", text)
 		}
 	}
 	retried, err := retryAll(r.Context(), open, filter, suspectedSpam)
@@ -70,9 +69,9 @@ func serveRetryAll(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, retried)
 }
 
-// retryAll retries the leads page by page, until there are no more or it has taken long enough.
-// Suspected spam is left parked unless suspectedSpam is set: it is not what an operator has in mind
-// after mending an account.
+// retryAll retries the leads page by page until there are no more or bulkTime is over. Suspected
+// spam stays parked unless suspectedSpam is set: operators who have fixed an account do not mean to
+// send it.
 func retryAll(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter, suspectedSpam bool) (adminapi.Retried, error) {
 	var total adminapi.Retried
 	for start := time.Now(); time.Since(start) < bulkTime; {
@@ -100,7 +99,7 @@ func retryAll(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter,
 	return total, nil
 }
 
-// retryPage retries the leads side by side.
+// retryPage retries the leads concurrently.
 func retryPage(ctx context.Context, page []keptLead) (retried, skipped int, failure error) {
 	var (
 		mu      sync.Mutex
@@ -132,7 +131,7 @@ func retryPage(ctx context.Context, page []keptLead) (retried, skipped int, fail
 	return retried, skipped, failure
 }
 
-// serveErase removes a person from the outbox. Who it is stands in the body, because URLs are
+// serveErase removes a person from the outbox. The identifier comes in the body because URLs are
 // logged.
 func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
@@ -142,7 +141,7 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	decoder := json.NewDecoder(io.LimitReader(r.Body, longestErasure))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&erasure); err != nil {
-		return refuse(http.StatusBadRequest, `the body is to be JSON such as {"identifier": "+91 81234 56789"}`)
+		return refuse(http.StatusBadRequest, `body: must be JSON such as {"identifier": "+91 81234 56789"}`)
 	}
 	spellings := identifierSpellings(erasure.Identifier)
 	if len(spellings) == 0 {
@@ -162,8 +161,8 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, erased)
 }
 
-// identifierSpellings returns the forms in which an outbox may keep the identifier: lower-cased,
-// and, of a phone number, its digits.
+// identifierSpellings returns the forms in which an outbox may store the identifier: in lower case
+// and, for a phone number, as digits only.
 func identifierSpellings(text string) []string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "" {
@@ -175,18 +174,17 @@ func identifierSpellings(text string) []string {
 		}
 		return -1
 	}, text)
-	isNoPhone := func(r rune) bool {
+	isNotPhone := func(r rune) bool {
 		return (r < '0' || r > '9') && !unicode.IsSpace(r) && !strings.ContainsRune("+-‐‑–().,/", r)
 	}
-	if digits == "" || digits == text || strings.ContainsFunc(text, isNoPhone) {
+	if digits == "" || digits == text || strings.ContainsFunc(text, isNotPhone) {
 		return []string{text}
 	}
 	return []string{text, digits}
 }
 
-// erase looks through the leads, page by page, for those of the person, and removes them, until
-// there are no more or it has taken long enough. Who is no more among the leads is forgotten
-// altogether.
+// erase searches the leads page by page and removes those of the person until there are no more or
+// bulkTime is over. After the last page it also forgets the person's lead ids.
 func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string, after string) (adminapi.Erased, error) {
 	var total adminapi.Erased
 	f := outbox.Filter{After: after, Limit: adminapi.MaxPage}
@@ -203,7 +201,7 @@ func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string,
 			case err == nil:
 				total.Erased++
 			case errors.Is(err, outbox.ErrState):
-				total.UnderWay = append(total.UnderWay, lead.ID)
+				total.InFlight = append(total.InFlight, lead.ID)
 			case !errors.Is(err, outbox.ErrNotFound):
 				return total, err
 			}
@@ -218,8 +216,8 @@ func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string,
 	return total, nil
 }
 
-// forgetEverywhere forgets the ids of the person's leads in TeleCRM, and returns in how many
-// accounts there was one.
+// forgetEverywhere forgets the ids of the person's leads in TeleCRM. It returns the number of
+// accounts that had one.
 func forgetEverywhere(ctx context.Context, open []*dispatch.Dispatcher, spellings []string) (forgotten int, err error) {
 	accounts, err := knownAccounts(ctx, open)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// serveList answers with a page of the leads.
+// serveList responds with a page of leads.
 func serveList(w http.ResponseWriter, r *http.Request) error {
 	query, err := readQuery(r, "state", "account", "limit", "after", "full")
 	if err != nil {
@@ -25,12 +25,12 @@ func serveList(w http.ResponseWriter, r *http.Request) error {
 	limit := adminapi.PageSize
 	if text := query.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > adminapi.MaxPage {
-			return refuse(http.StatusBadRequest, "limit is a number from 1 to %d", adminapi.MaxPage)
+			return refuse(http.StatusBadRequest, "limit: must be from 1 to %d, got %q", adminapi.MaxPage, text)
 		}
 	}
 	full := query.Get("full")
 	if !slices.Contains([]string{"", "true", "false"}, full) {
-		return refuse(http.StatusBadRequest, "full is true or false")
+		return refuse(http.StatusBadRequest, "full: must be true or false, got %q", full)
 	}
 	open, err := someOutbox()
 	if err != nil {
@@ -60,7 +60,7 @@ func serveList(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, page)
 }
 
-// checkFilter returns an error if the filter asks for what is not known.
+// checkFilter returns an error if a value in the filter is not valid.
 func checkFilter(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) error {
 	if err := checkState(f.State); err != nil {
 		return err
@@ -76,19 +76,19 @@ func checkAfter(after string) error {
 		return nil
 	}
 	if _, err := uuid.Parse(after); err != nil {
-		return refuse(http.StatusBadRequest, "after is the id of a lead, such as the next of the page before")
+		return refuse(http.StatusBadRequest, "after: must be the id of a lead, such as next in the previous page")
 	}
 	return nil
 }
 
-// keptLead is an entry and the outbox that keeps it.
+// keptLead is an entry and the outbox that contains it.
 type keptLead struct {
 	outbox.Entry
 
 	in *dispatch.Dispatcher
 }
 
-// listLeads returns a page of the leads of all outboxes, the oldest first.
+// listLeads returns a page of leads from all outboxes, oldest first.
 func listLeads(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) ([]keptLead, error) {
 	var page []keptLead
 	for _, o := range open {
@@ -104,7 +104,7 @@ func listLeads(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter
 	return page[:min(len(page), f.Limit)], nil
 }
 
-// nextAfter is what to list after for the page that follows; empty if none does.
+// nextAfter returns the id to list the next page after. It is empty after the last page.
 func nextAfter(page []keptLead, limit int) string {
 	if len(page) < limit {
 		return ""
@@ -130,7 +130,7 @@ func findLead(ctx context.Context, id string) (keptLead, error) {
 	return keptLead{}, outboxFailed(outbox.ErrNotFound, id)
 }
 
-// serveLead answers with one lead, and all that is in it.
+// serveLead responds with one lead and its content.
 func serveLead(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -144,7 +144,7 @@ func serveLead(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, described)
 }
 
-// describe tells of an entry what does not say whose lead it is.
+// describe returns the parts of an entry that do not identify a person.
 func describe(e outbox.Entry) adminapi.Lead {
 	return adminapi.Lead{
 		ID:           e.ID,
@@ -163,7 +163,7 @@ func describe(e outbox.Entry) adminapi.Lead {
 	}
 }
 
-// contentOf tells what the visitor sent.
+// contentOf returns what the visitor sent.
 func contentOf(e outbox.Entry) *adminapi.Content {
 	job, err := delivery.DecodeJob(e.Payload)
 	if err != nil {
@@ -180,7 +180,7 @@ func contentOf(e outbox.Entry) *adminapi.Content {
 	return content
 }
 
-// serveRetry has a lead tried again at once.
+// serveRetry retries a lead at once.
 func serveRetry(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -226,7 +226,7 @@ func discardLead(ctx context.Context, id string) error {
 	return nil
 }
 
-// stateRefused tells why something cannot be done with a lead.
+// stateRefused explains why something cannot be done to a lead in its current state.
 func stateRefused(ctx context.Context, err error, done string, lead keptLead) error {
 	if !errors.Is(err, outbox.ErrState) {
 		return outboxFailed(err, lead.ID)
@@ -234,5 +234,5 @@ func stateRefused(ctx context.Context, err error, done string, lead keptLead) er
 	if found, err := lead.in.Store.Get(ctx, lead.ID); err == nil && found.State == outbox.Delivered {
 		return refuse(http.StatusConflict, "lead %s is delivered and cannot be %s", lead.ID, done)
 	}
-	return refuse(http.StatusConflict, "an attempt at lead %s is under way; it can be %s once that has ended", lead.ID, done)
+	return refuse(http.StatusConflict, "lead %s is in flight; it can be %s when the attempt has ended", lead.ID, done)
 }

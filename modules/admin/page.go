@@ -19,8 +19,8 @@ import (
 // parkedOnPage is how many parked leads the page shows at once.
 const parkedOnPage = 20
 
-// pageRoutes are those of the page for operators. What its forms post is refused by Caddy itself if
-// another site has a browser post it.
+// pageRoutes returns the routes of the operators' page. Caddy itself rejects posts that another
+// site makes a browser send.
 func pageRoutes() map[string]methods {
 	return map[string]methods{
 		"":                             {http.MethodGet: redirectToPage},
@@ -36,7 +36,7 @@ func redirectToPage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// inHTML has what is refused told on a page.
+// inHTML shows the errors of handle on an HTML page.
 func inHTML(handle caddy.AdminHandlerFunc) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := handle(w, r)
@@ -64,7 +64,7 @@ func answerHTML(w http.ResponseWriter, status int, render func(io.Writer) error)
 	return nil
 }
 
-// servePage shows how leads fare.
+// servePage shows the state of deliveries and the parked leads.
 func servePage(w http.ResponseWriter, r *http.Request) error {
 	query, err := readQuery(r, "after", "done", "refresh")
 	if err != nil {
@@ -104,7 +104,7 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 	return page, nil
 }
 
-// backToPage has the browser load the page anew, which says what was done.
+// backToPage makes the browser reload the page, which then says what was done.
 func backToPage(w http.ResponseWriter, r *http.Request, done string) error {
 	http.Redirect(w, r, adminapi.Prefix+"/?done="+done, http.StatusSeeOther)
 	return nil
@@ -117,7 +117,7 @@ func serveRetryButton(w http.ResponseWriter, r *http.Request) error {
 	return backToPage(w, r, "retried")
 }
 
-// serveDiscardPage asks whether the lead is to be discarded.
+// serveDiscardPage asks for confirmation before a lead is discarded.
 func serveDiscardPage(w http.ResponseWriter, r *http.Request) error {
 	lead, err := findLead(r.Context(), r.PathValue("id"))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// serveStatus answers with the state of deliveries.
+// serveStatus responds with the state of deliveries.
 func serveStatus(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -41,12 +41,12 @@ func statusOf(ctx context.Context, open []*dispatch.Dispatcher) (adminapi.Status
 	return status, nil
 }
 
-// statusPatience is how long an outbox may take to say what is in it. Operators ask for the status
-// when something is wrong, so it does not wait for long.
+// statusPatience is how long an outbox may take to report its contents. It is short because
+// operators ask for the status when something is wrong.
 const statusPatience = 3 * time.Second
 
-// outboxStatus returns the state of the outbox. An outbox that hangs is reported as such, with what
-// is known without it.
+// outboxStatus returns the state of the outbox. If the outbox hangs, the result says so and
+// contains what the engine knows.
 func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox, error) {
 	reading, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
@@ -61,9 +61,9 @@ func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox,
 	return adminapi.Outbox{Resource: o.Resource, Trouble: explainTrouble(trouble), Accounts: accounts}, nil
 }
 
-var errOutboxHangs = errors.New("the outbox does not answer, so the numbers of leads are missing; look at its disk")
+var errOutboxHangs = errors.New("the outbox does not answer, so the numbers of leads are missing; check the disk")
 
-// explainTrouble says what is wrong with an outbox, and what to do about it.
+// explainTrouble describes what is wrong with an outbox and what to do about it.
 func explainTrouble(err error) string {
 	switch {
 	case err == nil:
@@ -71,14 +71,14 @@ func explainTrouble(err error) string {
 	case errors.Is(err, errOutboxHangs):
 		return err.Error()
 	case errors.Is(err, outbox.ErrFull):
-		return err.Error() + ": new leads are not kept, those in it are delivered; make room on the disk"
+		return err.Error() + ": new leads are not kept, but leads in the outbox are delivered; make room on the disk"
 	}
 	return "the outbox cannot be written: " + err.Error()
 }
 
-// accountsIn returns the state of the accounts, by name: those of the running config, and those
-// that still have leads in the outbox. It reads one lead of each. If the outbox fails, it returns
-// what the engine knows beside the error.
+// accountsIn returns the accounts of the running config and those that still have leads in the
+// outbox, sorted by name. It reads one lead of each. If the outbox fails, it returns what the
+// engine knows along with the error.
 func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account, error) {
 	byName := make(map[string]*adminapi.Account)
 	named := func(name string) *adminapi.Account {
@@ -91,7 +91,7 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 		a := named(s.Account)
 		a.Configured = true
 		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
-		a.UnderWay = s.InFlight
+		a.InFlight = s.InFlight
 		if s.PausedUntil.After(time.Now()) {
 			a.PausedUntil = utcTime(s.PausedUntil)
 		}
@@ -119,8 +119,7 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 	return list, err
 }
 
-// oldestWaiting returns the account's lead that has waited the longest, which is the first of a
-// list.
+// oldestWaiting returns the account's lead that has waited the longest. Lists begin with it.
 func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Account) (*adminapi.Waiting, error) {
 	if a.Waiting == 0 {
 		return nil, nil //nolint:nilnil // none waits
@@ -135,7 +134,7 @@ func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Acco
 // utcTime returns t without a monotonic reading, as the outbox's times are.
 func utcTime(t time.Time) time.Time { return t.Round(0).UTC() }
 
-// checkState returns an error unless the state is known, or none is given.
+// checkState returns an error if the state is neither known nor empty.
 func checkState(state outbox.State) error {
 	if state == "" || slices.Contains(outbox.States(), state) {
 		return nil
@@ -144,11 +143,11 @@ func checkState(state outbox.State) error {
 	for _, s := range outbox.States() {
 		known = append(known, string(s))
 	}
-	return refuse(http.StatusBadRequest, "there is no state %q; known ones are: %s", state, strings.Join(known, ", "))
+	return refuse(http.StatusBadRequest, "unknown state %q; known states are: %s", state, strings.Join(known, ", "))
 }
 
-// checkAccount returns an error unless the account is in the config or has leads in an outbox, or
-// none is given.
+// checkAccount returns an error unless the account is in the config, has leads in an outbox, or is
+// empty.
 func checkAccount(ctx context.Context, open []*dispatch.Dispatcher, account string) error {
 	if account == "" {
 		return nil
@@ -161,12 +160,12 @@ func checkAccount(ctx context.Context, open []*dispatch.Dispatcher, account stri
 		return nil
 	}
 	if len(known) == 0 {
-		return refuse(http.StatusBadRequest, "there is no account %q, nor any other", account)
+		return refuse(http.StatusBadRequest, "unknown account %q; no accounts are configured", account)
 	}
-	return refuse(http.StatusBadRequest, "there is no account %q; known ones are: %s", account, strings.Join(known, ", "))
+	return refuse(http.StatusBadRequest, "unknown account %q; known accounts are: %s", account, strings.Join(known, ", "))
 }
 
-// knownAccounts lists the accounts that are in the config or have leads in an outbox.
+// knownAccounts lists the accounts in the config and those with leads in an outbox.
 func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, error) {
 	names := make(map[string]bool)
 	for _, o := range open {
@@ -184,7 +183,7 @@ func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, 
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// serveResume has an account tried at once.
+// serveResume ends an account's hold and tries its leads at once.
 func serveResume(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -217,4 +216,4 @@ func resumeAccount(ctx context.Context, name string) (adminapi.Resumed, error) {
 	return answer, nil
 }
 
-var errNotConfigured = errors.New("the running config does not have this account; its leads wait until it does")
+var errNotConfigured = errors.New("this account is not in the running config; its leads wait until it is")

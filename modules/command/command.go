@@ -30,9 +30,9 @@ func init() {
 	})
 }
 
-// connectAdmin returns a client of the admin endpoint that the flags name, as Caddy's own commands
-// find it. One client keeps its connection, which Caddy's helper does not: a long list takes
-// thousands of requests.
+// connectAdmin returns a client for the admin endpoint, which it finds in the flags as Caddy's own
+// commands do. Unlike Caddy's helper, the client reuses its connection: a long list takes thousands
+// of requests.
 func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
 	if err != nil {
@@ -44,7 +44,7 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 	}
 	network, dialed, origin := parsed.Network, parsed.JoinHostPort(0), "http://"+parsed.JoinHostPort(0)
 	if parsed.IsUnixNetwork() {
-		// After the path may stand the socket's permissions.
+		// The socket's permissions may follow the path.
 		dialed, _, _ = strings.Cut(parsed.Host, "|")
 		origin = "http://127.0.0.1"
 	}

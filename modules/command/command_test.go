@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The commands reach an endpoint at a socket, whose address in the config may hold permissions.
+// The commands reach an endpoint at a Unix socket, even if its address includes permissions.
 func TestConnectAdmin(t *testing.T) {
 	dir, err := os.MkdirTemp("", "") // t.TempDir is too long for a socket's path
 	if err != nil {

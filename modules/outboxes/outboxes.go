@@ -1,5 +1,4 @@
-// Package outboxes registers the outboxes: the guest modules `telecrm.outbox.bolt` and
-// `telecrm.outbox.off`.
+// Package outboxes registers the guest modules `telecrm.outbox.bolt` and `telecrm.outbox.off`.
 package outboxes
 
 import (
@@ -22,9 +21,9 @@ func init() {
 	caddy.RegisterModule(Off{})
 }
 
-// Bolt keeps leads in a file of this machine.
+// Bolt keeps leads in a file on this machine.
 type Bolt struct {
-	// The file. Its folder is made if need be. Only one process can use it. Default:
+	// The file. Its directory is created if necessary. Only one process can use the file. Default:
 	// `telecrm/outbox.db` in Caddy's data directory
 	File string `json:"file,omitempty"`
 }
@@ -37,7 +36,7 @@ func (Bolt) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves placeholders in the file's name.
+// Provision resolves placeholders in the file name and fills in the default.
 func (b *Bolt) Provision(caddy.Context) error {
 	file, err := caddy.NewReplacer().ReplaceOrErr(b.File, true, true)
 	if err != nil {
@@ -78,12 +77,13 @@ func (b *Bolt) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	case 1:
 		b.File = args[0]
 	default:
-		return d.Errf("outbox bolt takes at most one file")
+		return d.Errf("outbox bolt: takes at most one file")
 	}
 	return nil
 }
 
-// Off keeps nothing: visitors get a lead back that TeleCRM does not take while they wait.
+// Off does not keep leads: if TeleCRM does not accept a lead while the visitor waits, the visitor
+// gets an error.
 type Off struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -100,15 +100,15 @@ func (Off) CaddyModule() caddy.ModuleInfo {
 func (*Off) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
 	if d.NextArg() {
-		return d.Errf("outbox off takes nothing more")
+		return d.Errf("outbox off: takes no arguments, got %q", d.Val())
 	}
 	return nil
 }
 
-// Resource returns nothing: there is nothing to open.
+// Resource returns an empty name because there is nothing to open.
 func (*Off) Resource() (string, error) { return "", nil }
 
-// Open returns an error: there is nothing to open.
+// Open returns an error because there is nothing to open.
 func (*Off) Open(*zap.Logger) (outbox.Store, error) {
 	return nil, errors.New("the outbox is off")
 }

@@ -1,5 +1,5 @@
 // Package sandboxhandler registers the handler `http.handlers.telecrm_sandbox`, a stand-in for
-// TeleCRM to try forms with.
+// TeleCRM for trying out forms.
 package sandboxhandler
 
 import (
@@ -24,24 +24,24 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("telecrm_sandbox", httpcaddyfile.Before, "respond")
 }
 
-// Handler is a stand-in for TeleCRM to try forms with. It serves the Sync API under
-// `/autoupdate/v2` and the Async API under `/enterprise`, both with TeleCRM's strictness, and at
-// its root a page that shows the leads as they arrive. It keeps leads in memory and answers every
+// Handler is a stand-in for TeleCRM for trying out forms. It serves the Sync API under
+// `/autoupdate/v2` and the Async API under `/enterprise`, both as strict as TeleCRM's. At its root
+// it serves a page that shows leads as they arrive. It keeps leads in memory and answers every
 // request that reaches it. Do not send it real leads: anyone who can open its page can read them.
 type Handler struct {
 	// The token to expect from requests to the Sync API. Placeholders such as `{env.NAME}` are
 	// resolved when the config is loaded. Required.
 	Token string `json:"token,omitempty"`
 
-	// The token to expect from requests to the Async API; another one than `token`, with the same
-	// placeholders. Default: none, so that the Async API refuses every request
+	// The token to expect from requests to the Async API. It must differ from `token`, and may
+	// contain the same placeholders. Default: none, so the Async API refuses every request
 	AsyncToken string `json:"async_token,omitempty"`
 
 	// The workspace's id to expect. Required.
 	EnterpriseID string `json:"enterprise_id,omitempty"`
 
 	// A file that describes the workspace's fields, statuses and actions. Default: a workspace with
-	// a field of every type.
+	// a field of every type
 	Schema string `json:"schema,omitempty"`
 
 	// How long to wait before each answer of the API. Default: 0
@@ -50,7 +50,7 @@ type Handler struct {
 	// The HTTP status of answers that fail. Default: none fail
 	FailStatus int `json:"fail_status,omitempty"`
 
-	// The share of answers that fail, from 0 to 1. Default: 0
+	// The fraction of answers that fail, from 0 to 1. Default: 0
 	FailShare float64 `json:"fail_share,omitempty"`
 
 	sandbox *sandbox.Sandbox
@@ -64,7 +64,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision reads the schema and sets the stand-in up, with no leads in it.
+// Provision reads the schema and sets up the stand-in without leads.
 func (s *Handler) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	config := sandbox.Config{
@@ -87,7 +87,7 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	// The page's event streams never end by themselves, and a server that stops waits for its
+	// The page's event streams never end by themselves, and a stopping server waits for its
 	// requests.
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		server.RegisterOnShutdown(s.sandbox.Close)
@@ -127,7 +127,7 @@ func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 func (s *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("telecrm_sandbox takes one matcher and a block; %q is too much", d.Val())
+		return d.Errf("telecrm_sandbox: takes one matcher and a block, got %q too", d.Val())
 	}
 	return grammar.Block(d, "telecrm_sandbox", []grammar.Word{
 		grammar.Text("token", &s.Token),
@@ -146,10 +146,10 @@ func (s *Handler) readFail(d *caddyfile.Dispenser) error {
 	}
 	var err error
 	if s.FailStatus, err = strconv.Atoi(status); err != nil {
-		return d.Errf("fail: %q is not an HTTP status", status)
+		return d.Errf("fail: must begin with an HTTP status, got %q", status)
 	}
 	if s.FailShare, err = strconv.ParseFloat(share, 64); err != nil {
-		return d.Errf("fail: %q is not a share from 0 to 1", share)
+		return d.Errf("fail: must end with a share from 0 to 1, got %q", share)
 	}
 	return nil
 }
