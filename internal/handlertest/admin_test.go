@@ -31,7 +31,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// adminEndpoint is an admin endpoint that has the plugin's routes, and writes errors as Caddy's
+// adminEndpoint starts an admin endpoint with the plugin's routes that writes errors as Caddy's
 // does.
 func adminEndpoint(t testing.TB) *adminapi.Client {
 	t.Helper()
@@ -42,9 +42,9 @@ func adminEndpoint(t testing.TB) *adminapi.Client {
 			if err == nil {
 				return
 			}
-			refused, ok := err.(caddy.APIError) // as Caddy asks, without unwrapping
+			refused, ok := err.(caddy.APIError) // Caddy does not unwrap errors
 			if !ok {
-				t.Errorf("%s %s: Caddy does not know the error %T: %v", r.Method, r.URL, err, err)
+				t.Errorf("%s %s: got error %T, want caddy.APIError: %v", r.Method, r.URL, err, err)
 			}
 			if refused.Message == "" {
 				refused.Message = refused.Err.Error()
@@ -59,7 +59,7 @@ func adminEndpoint(t testing.TB) *adminapi.Client {
 	return &adminapi.Client{HTTP: server.Client(), Origin: server.URL, Address: server.Listener.Addr().String()}
 }
 
-// ask makes a request that a client would not make.
+// ask makes a raw request, which the client may not offer.
 func ask(t testing.TB, c *adminapi.Client, method, path, body string) (status int, header http.Header, answer string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, c.Origin+path, strings.NewReader(body))
@@ -78,7 +78,7 @@ func ask(t testing.TB, c *adminapi.Client, method, path, body string) (status in
 	return resp.StatusCode, resp.Header, string(text)
 }
 
-// quiet is an open outbox in which nothing moves by itself, because its config has no accounts.
+// quiet is an open outbox without deliveries, because its config does not have accounts.
 type quiet struct{ *dispatch.Dispatcher }
 
 func quietOutbox(t testing.TB) quiet {
@@ -99,7 +99,7 @@ func quietOutbox(t testing.TB) quiet {
 	return quiet{d}
 }
 
-// keep puts a lead of that person into the outbox.
+// keep adds a lead with that phone number to the outbox.
 func (a quiet) keep(t testing.TB, account string, state outbox.State, phone string) (id string) {
 	t.Helper()
 	store := a.Store
@@ -137,7 +137,7 @@ func (a quiet) keep(t testing.TB, account string, state outbox.State, phone stri
 	return entry.ID
 }
 
-// inFlight stands for a waiting lead whose attempt has begun.
+// inFlight stands for a waiting lead with an attempt in flight.
 const inFlight outbox.State = "in flight"
 
 const (
@@ -159,11 +159,11 @@ func TestAdminListAndLead(t *testing.T) {
 		want   int
 	}{
 		{"everything", adminapi.Filter{}, 25},
-		{"in pages", adminapi.Filter{Limit: 7}, 25},
+		{"pages", adminapi.Filter{Limit: 7}, 25},
 		{"pages that fill exactly", adminapi.Filter{Limit: 5}, 25},
-		{"a state", adminapi.Filter{State: outbox.Parked, Limit: 3}, 8},
-		{"an account", adminapi.Filter{Account: "north", Limit: 5}, 12},
-		{"both", adminapi.Filter{State: outbox.Waiting, Account: "default"}, 5},
+		{"state", adminapi.Filter{State: outbox.Parked, Limit: 3}, 8},
+		{"account", adminapi.Filter{Account: "north", Limit: 5}, 12},
+		{"state and account", adminapi.Filter{State: outbox.Waiting, Account: "default"}, 5},
 		{"full", adminapi.Filter{Full: true, Limit: 10}, 25},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestAdminListAndLead(t *testing.T) {
 				}
 			}
 			if len(got) != test.want || !slices.IsSorted(got) || len(slices.Compact(got)) != test.want {
-				t.Errorf("%d leads, want %d, once each and in order", len(got), test.want)
+				t.Errorf("%d leads, want %d, each once and in order", len(got), test.want)
 			}
 		})
 	}
@@ -210,7 +210,7 @@ func TestAdminListAndLead(t *testing.T) {
 		t.Errorf("lead %+v", lead)
 	}
 
-	// Only who asks for one lead, or for full ones, learns whose they are.
+	// Only requests for a single lead or for full leads return personal data.
 	for _, path := range []string{"/telecrm/leads", "/telecrm/leads?full=false&state=parked", "/telecrm/status"} {
 		status, header, answer := ask(t, c, http.MethodGet, path, "")
 		if status != http.StatusOK || strings.Contains(answer, "Meera") || strings.Contains(answer, "81234") {
@@ -262,7 +262,7 @@ func TestAdminStatus(t *testing.T) {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 
-	// Resumed, it is probed at once.
+	// A resumed account is probed at once.
 	crm.Reset()
 	if resumed, err := c.Resume(t.Context(), "default"); err != nil || !resumed.Resumed || !resumed.Waiting {
 		t.Errorf("resumed %v, error %v", resumed, err)
@@ -273,7 +273,7 @@ func TestAdminStatus(t *testing.T) {
 		return err == nil && !got.Outboxes[0].Accounts[0].Held
 	})
 	if resumed, err := c.Resume(t.Context(), "default"); err != nil || resumed.Resumed {
-		t.Errorf("resumed %v, error %v, of an account that is not held", resumed, err)
+		t.Errorf("resuming an account that is not on hold: resumed %v, error %v", resumed, err)
 	}
 }
 
@@ -370,7 +370,7 @@ func TestAdminRetryAndDiscard(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Discard(t.Context(), id); err == nil || !strings.Contains(err.Error(), " not found") {
-		t.Errorf("error %v of a second time", err)
+		t.Errorf("discarding twice: error %v", err)
 	}
 }
 
@@ -400,20 +400,19 @@ func TestAdminErase(t *testing.T) {
 			}
 			page, err := c.List(t.Context(), adminapi.Filter{})
 			if err != nil || len(page.Leads) != 2 || page.Leads[0].ID != busy || page.Leads[1].ID != other {
-				t.Errorf("%d leads left, error %v", len(page.Leads), err)
+				t.Errorf("%d leads remain, error %v", len(page.Leads), err)
 			}
 			for account, left := range map[string]bool{"default": false, "north": false} {
 				if _, known, err := app.Store.Recall(t.Context(), account, phone); err != nil || known != left {
-					t.Errorf("%s remembers the person: %t, error %v", account, known, err)
+					t.Errorf("account %s remembers the person: %t, error %v", account, known, err)
 				}
 			}
 		})
 	}
 }
 
-// The identifier that a form's lead is kept under is one that erase finds it by, however it is
-// written.
-func TestEraseFindsWhatAFormSent(t *testing.T) {
+// Erase finds a form's lead by its identifier in any spelling.
+func TestEraseFindsFormLeads(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
 	withOutbox(t, h)
@@ -521,7 +520,7 @@ func TestAdminPage(t *testing.T) {
 			t.Errorf("%s %s: status %d to %q, want %d to %q with %q:\n%s", test.method, test.path, status, header.Get("Location"), test.status, test.location, test.has, body)
 		}
 		if strings.Contains(body, "Meera") || strings.Contains(body, "81234") {
-			t.Errorf("%s %s says whose the leads are", test.method, test.path)
+			t.Errorf("%s %s shows personal data", test.method, test.path)
 		}
 		if test.has != "" && (header.Get("Content-Security-Policy") != console.Policy || header.Get("Cache-Control") != "no-store" ||
 			header.Get("Referrer-Policy") != "same-origin" || header.Get("Content-Type") != "text/html; charset=utf-8") {
@@ -529,7 +528,7 @@ func TestAdminPage(t *testing.T) {
 		}
 	}
 
-	// What TeleCRM calls a field is only shown if the config does, too.
+	// The page shows a field name from TeleCRM only if the config contains it.
 	crm.Inject(sandbox.Fault{Store: true, Status: http.StatusCreated, Body: `{"lead_id":"{lead_id}","remarks":[{"field":"fields.phone"},{"field":"Iyer, 1 High Street"}]}`})
 	if _, _, err := h.serve(postForm(with(meera, "phone", "08123456781"))); err != nil {
 		t.Fatal(err)
@@ -540,10 +539,10 @@ func TestAdminPage(t *testing.T) {
 	})
 	_, _, body := ask(t, c, http.MethodGet, "/telecrm/", "")
 	if !strings.Contains(body, "<code>phone</code>") || !strings.Contains(body, "<code>other</code>") || strings.Contains(body, "High Street") {
-		t.Errorf("the remarks on the page are\n%s", body)
+		t.Errorf("page with remarks:\n%s", body)
 	}
 
-	// Another config goes on with the counts.
+	// The next config keeps the counts.
 	next := newRig(crm.url, simpleBlock)
 	next.guest = guest
 	next.handler(t)
@@ -552,7 +551,7 @@ func TestAdminPage(t *testing.T) {
 	}
 	defer func() { _ = next.app.Cleanup() }()
 	if _, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); !strings.Contains(body, "2 accepted, 2 delivered, 0 parked") {
-		t.Error("another config does not know the counts")
+		t.Error("the next config lost the counts")
 	}
 }
 
@@ -566,7 +565,7 @@ func TestAdminPageWithoutAnOutbox(t *testing.T) {
 	}
 }
 
-// A person on call looks at these while a million leads wait.
+// BenchmarkAdmin measures the calls that operators make while many leads wait.
 func BenchmarkAdmin(b *testing.B) {
 	app := quietOutbox(b)
 	c := adminEndpoint(b)

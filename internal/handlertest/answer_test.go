@@ -35,7 +35,7 @@ const answerBlock = `
 	thank_you /thanks
 `
 
-// A visitor's language reaches whatever answer they get, thanks included.
+// All answers, including the thanks, are in the visitor's language.
 func TestAnswersInTheVisitorsLanguage(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, answerBlock)
@@ -53,25 +53,25 @@ func TestAnswersInTheVisitorsLanguage(t *testing.T) {
 	r = postForm(url.Values{"name": {"Ravi Menon"}, "tel": {"12"}, "email": {"nobody"}})
 	r.Header.Set("Accept-Language", "es")
 	if h.ServeHTTP(w, caddyhttp.PrepareRequest(r, repl, w, nil), &passed{}) == nil {
-		t.Fatal("no error is handed on")
+		t.Fatal("got no error")
 	}
 	want := "Escriba en «Tel» un número de teléfono. Si es de otro país, empiece con + y el código del país. " +
 		"Escriba en «Email» una dirección de correo electrónico, por ejemplo, name@example.com."
 	if got, _ := repl.GetString("telecrm.error.summary"); got != want {
-		t.Errorf("the summary is %q, want %q", got, want)
+		t.Errorf("summary: got %q, want %q", got, want)
 	}
 }
 
-// What an operator's message files hold is looked at when the config is loaded, and again by each
+// The operator's message files are read and checked when a config is loaded, and again by each
 // reload.
 func TestMessagesAreReadWithTheConfig(t *testing.T) {
 	crm := newCRM(t)
 	dir := t.TempDir()
 	block := answerBlock + "\nmessages " + dir
 	for _, test := range []struct{ name, file, content, want string }{
-		{"an empty folder", "", "", "form form: messages " + dir + ": there is no message file"},
-		{"a key that is none", "hi.json", `{"thx": "x"}`, `messages ` + dir + `: hi.json: "thx": there is no such key`},
-		{"a placeholder that is none", "hi.json", `{"REQUIRED": "{field}"}`, `hi.json: "REQUIRED": {field} is no placeholder of this text; it may have {label}`},
+		{"empty directory", "", "", "form form: messages " + dir + ": there is no message file"},
+		{"unknown key", "hi.json", `{"thx": "x"}`, `messages ` + dir + `: hi.json: "thx": there is no such key`},
+		{"unknown placeholder", "hi.json", `{"REQUIRED": "{field}"}`, `hi.json: "REQUIRED": {field} is no placeholder of this text; it may have {label}`},
 	} {
 		if test.file != "" {
 			if err := os.WriteFile(filepath.Join(dir, test.file), []byte(test.content), 0o600); err != nil {
@@ -96,7 +96,7 @@ func TestMessagesAreReadWithTheConfig(t *testing.T) {
 		r.Header.Set("Accept", "application/json")
 		r.Header.Set("Accept-Language", "hi")
 		if w := h.mustServe(t, r); !strings.Contains(w.Body.String(), thanks) {
-			t.Errorf("the answer is %s, want %q in it", w.Body, thanks)
+			t.Errorf("answer %s does not contain %q", w.Body, thanks)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestJSONAnswers(t *testing.T) {
 			"errors": []any{map[string]any{"field": "tel", "code": "REFUSED", "message": words}},
 		})
 	})
-	t.Run("as a whole", func(t *testing.T) {
+	t.Run("unreadable form", func(t *testing.T) {
 		r := askJSON(nil)
 		r.Header.Set("Content-Type", "text/plain")
 		w, _, err := h.serve(r)
@@ -164,7 +164,7 @@ func TestJSONAnswers(t *testing.T) {
 			"errors": []any{map[string]any{"code": "NOT_A_FORM", "message": words}},
 		})
 		if w.Header().Get("Accept-Post") == "" {
-			t.Error("415 does not say what is read")
+			t.Error("the answer with status 415 has no Accept-Post header")
 		}
 	})
 }
@@ -228,19 +228,19 @@ func TestBadBodies(t *testing.T) {
 				t.Errorf("outcome %v, want %s", got, test.outcome)
 			}
 			if reason, _ := h.submission(t)["reason"].(string); reason == "" {
-				t.Error("the log does not say why")
+				t.Error("the log entry has no reason")
 			}
 			if !strings.Contains(w.Body.String(), "There is a problem") {
-				t.Error("the visitor is not told that there is a problem")
+				t.Error("the page does not say that there is a problem")
 			}
 		})
 	}
 	if crm.Requests() != 0 {
-		t.Errorf("%d requests to the CRM for broken forms", crm.Requests())
+		t.Errorf("%d requests to the CRM, want 0", crm.Requests())
 	}
 }
 
-func TestErrorsPageKeepsWhatWasTyped(t *testing.T) {
+func TestErrorsPageKeepsTypedValues(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, answerBlock)
 	const hostile = "\"><script>alert(1)</script>\n</textarea>& {env.HOME}"
 	r := postForm(url.Values{
@@ -271,12 +271,12 @@ func TestErrorsPageKeepsWhatWasTyped(t *testing.T) {
 		`<a href="/contact?x=1">Back to the page with the form</a>`,
 	} {
 		if !strings.Contains(body, part) {
-			t.Errorf("the page lacks %s", part)
+			t.Errorf("the page does not contain %s", part)
 		}
 	}
 	for _, part := range []string{"<script", "used-up"} {
 		if strings.Contains(body, part) {
-			t.Errorf("the page holds %s", part)
+			t.Errorf("the page contains %s", part)
 		}
 	}
 	if t.Failed() {
@@ -292,10 +292,10 @@ func TestErrorsHandle(t *testing.T) {
 	err := h.ServeHTTP(w, r, &passed{})
 	handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err)
 	if !ok || handlerErr.StatusCode != http.StatusUnprocessableEntity {
-		t.Fatalf("returned %v, want a handler error with status 422", err)
+		t.Fatalf("got error %v, want a handler error with status 422", err)
 	}
 	if diff := cmp.Diff([]any{"tel TYPE_PHONE", "email TYPE_EMAIL"}, h.submission(t)["wrong"]); diff != "" {
-		t.Errorf("logged as wrong (-want +got):\n%s", diff)
+		t.Errorf("logged wrong (-want +got):\n%s", diff)
 	}
 	for placeholder, want := range map[string]string{
 		"telecrm.error.fields": "tel,email",
@@ -305,7 +305,7 @@ func TestErrorsHandle(t *testing.T) {
 		"telecrm.form":    "form",
 	} {
 		if got, _ := repl.GetString(placeholder); got != want {
-			t.Errorf("{%s} is %q, want %q", placeholder, got, want)
+			t.Errorf("{%s}: got %q, want %q", placeholder, got, want)
 		}
 	}
 }
@@ -317,12 +317,12 @@ func TestErrorsRedirect(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "/contact?wrong=tel%2Cemail#enquiry" {
-		t.Errorf("status %d to %s", w.Code, got)
+		t.Errorf("status %d, redirect to %s", w.Code, got)
 	}
 }
 
-// Where nothing that the visitor typed can be at fault, they are not told to correct it.
-func TestRefusedConstantIdentifierIsNotTheVisitorsFault(t *testing.T) {
+// Visitors are not told to correct an identifier that they did not type.
+func TestRefusedConstantIdentifier(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, "set phone 08123456789\nfield name\nthank_you /thanks")
 	crm.Inject(sandbox.Faults()[sandbox.FaultInvalidLead])
@@ -335,7 +335,7 @@ func TestRefusedConstantIdentifierIsNotTheVisitorsFault(t *testing.T) {
 	}
 }
 
-// Neither a hostile path nor a foreign Referer gets a link off the site into the page.
+// A hostile path or Referer cannot add links to other sites to the built-in page.
 func TestBuiltinPageLinksStayOnTheSite(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, answerBlock)
 	r := postForm(url.Values{"tel": {"1"}})

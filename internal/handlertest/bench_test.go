@@ -31,7 +31,7 @@ const benchBlock = `
 
 var benchValues = url.Values{"name": {"Ravi Menon"}, "phone": {"081234 56789"}, "email": {"ravi@example.org"}}
 
-// BenchmarkPost is a post on its way into the outbox.
+// BenchmarkPost measures a post that goes into the outbox.
 func BenchmarkPost(b *testing.B) {
 	benchmark(b, "application/x-www-form-urlencoded", benchValues.Encode(), http.StatusSeeOther)
 }
@@ -50,14 +50,14 @@ func BenchmarkPostMultipart(b *testing.B) {
 	benchmark(b, w.FormDataContentType(), body.String(), http.StatusSeeOther)
 }
 
-// BenchmarkInvalid is a post that is answered with the built-in page.
+// BenchmarkInvalid measures a post that gets the built-in page.
 func BenchmarkInvalid(b *testing.B) {
 	values := url.Values{"name": {"Ravi Menon"}, "phone": {"12"}, "email": {"ravi at example.org"}}
 	benchmark(b, "application/x-www-form-urlencoded", values.Encode(), http.StatusUnprocessableEntity)
 }
 
-// benchmark posts the same body again and again. Of what Caddy does around the handler it measures
-// the request's own replacer and context too.
+// benchmark posts the same body repeatedly. It includes Caddy's replacer and context for each
+// request.
 func benchmark(b *testing.B, contentType, body string, status int) {
 	b.Helper()
 	h := newBenchHandler(b)
@@ -82,7 +82,7 @@ func benchmark(b *testing.B, contentType, body string, status int) {
 	}
 }
 
-// newBenchHandler returns a handler that delivers later, into an outbox that forgets at once.
+// newBenchHandler returns a handler that delivers later, with an outbox that discards everything.
 func newBenchHandler(b *testing.B) *caddytelecrm.Handler {
 	b.Helper()
 	r := newRig("", benchBlock+"deliver later\nrate_limit off\ndedupe off")
@@ -96,7 +96,7 @@ func newBenchHandler(b *testing.B) *caddytelecrm.Handler {
 	return h.Handler
 }
 
-// forgetful is an outbox that keeps nothing.
+// forgetful is an outbox that discards everything.
 type forgetful struct{ outbox.Store }
 
 func (f forgetful) Resource() (string, error) { return "forgetful", nil }
@@ -121,7 +121,7 @@ func (f forgetful) Take(context.Context, string, time.Time, time.Time, int, func
 	return nil, nil
 }
 
-// discard is a ResponseWriter that remembers the status alone.
+// discard is a ResponseWriter that records only the status.
 type discard struct {
 	header http.Header
 	status int

@@ -20,8 +20,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// listening is the handler behind a server as Go has it, which cuts nobody off, and HTTP/2 if
-// encrypted; answered is called after each request.
+// listening starts a server for the handler, with Go's default of no timeouts, and with HTTP/2 if
+// encrypted. answered is called after each request.
 func (h testHandler) listening(t *testing.T, encrypted bool, answered func(*http.Request)) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +43,7 @@ func (h testHandler) listening(t *testing.T, encrypted bool, answered func(*http
 	return server
 }
 
-// dripped is a body without an end that comes a byte at a time.
+// dripped is an endless body that arrives one byte at a time.
 type dripped struct{ done chan struct{} }
 
 func (d dripped) Read(p []byte) (int, error) {
@@ -58,18 +58,18 @@ func (d dripped) Read(p []byte) (int, error) {
 
 func (d dripped) Close() error { return nil }
 
-// Whoever sends a body without an end, however slowly, is answered, be it read or not, and the
-// connection ends.
-func TestDrippedBodiesEnd(t *testing.T) {
+// A client that sends an endless body slowly gets an answer, and the connection is closed, whether
+// or not the handler reads the body.
+func TestSlowBodiesEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		header, value string
 		posts, status int
 	}{
-		"read":                      {"Accept", "application/json", 1, http.StatusBadRequest},
-		"answered with a page":      {"Accept", "text/html", 1, http.StatusBadRequest},
-		"of another site":           {"Sec-Fetch-Site", "cross-site", 1, http.StatusForbidden},
-		"one too many":              {"Accept", "text/html", 2, http.StatusTooManyRequests},
-		"one too many and unwanted": {"Accept", "text/html", 3, http.StatusTooManyRequests},
+		"read":                    {"Accept", "application/json", 1, http.StatusBadRequest},
+		"answered with a page":    {"Accept", "text/html", 1, http.StatusBadRequest},
+		"from another site":       {"Sec-Fetch-Site", "cross-site", 1, http.StatusForbidden},
+		"over the rate limit":     {"Accept", "text/html", 2, http.StatusTooManyRequests},
+		"far over the rate limit": {"Accept", "text/html", 3, http.StatusTooManyRequests},
 	} {
 		for protocol, encrypted := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 			t.Run(name+" "+protocol, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestDrippedBodiesEnd(t *testing.T) {
 	}
 }
 
-// drip posts a body without an end and returns the answer's status.
+// drip posts an endless body slowly and returns the answer's status.
 func drip(t *testing.T, server *httptest.Server, header, value string) int {
 	t.Helper()
 	const head = "POST /enquire HTTP/1.1\r\nHost: www.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -132,15 +132,15 @@ func drip(t *testing.T, server *httptest.Server, header, value string) int {
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
 	if _, err := answers.ReadByte(); err == nil {
-		t.Error("the connection says more")
+		t.Error("got more data after the answer")
 	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 		t.Error("the connection stays open")
 	}
 	return resp.StatusCode
 }
 
-// A body that has come is timed no longer, be it an empty one: neither the wait for TeleCRM nor the
-// connection is cut.
+// The clock stops when the body has arrived, even an empty one. It interrupts neither the wait for
+// TeleCRM nor the connection.
 func TestBodyClockStops(t *testing.T) {
 	for protocol, encrypted := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 		t.Run(protocol, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestBodyClockStops(t *testing.T) {
 			h := rig.handler(t)
 			server := h.listening(t, encrypted, func(r *http.Request) {
 				if err := r.Context().Err(); err != nil {
-					t.Errorf("the visitor was taken to have left: %v", err)
+					t.Errorf("the request's context was canceled: %v", err)
 				}
 			})
 			client := server.Client()
@@ -174,14 +174,14 @@ func TestBodyClockStops(t *testing.T) {
 				_, _ = io.Copy(io.Discard, resp.Body)
 				_ = resp.Body.Close()
 				if resp.StatusCode != http.StatusSeeOther || reused != (n > 0) {
-					t.Errorf("post %d: status %d, on the same connection: %v", n+1, resp.StatusCode, reused)
+					t.Errorf("post %d: status %d, connection reused: %v", n+1, resp.StatusCode, reused)
 				}
 			}
 		})
 	}
 }
 
-// deadlined is a recorder that notes until when the body may be read.
+// deadlined is a ResponseRecorder that records the read deadline.
 type deadlined struct {
 	*httptest.ResponseRecorder
 	deadline time.Time
@@ -192,25 +192,25 @@ func (d *deadlined) SetReadDeadline(deadline time.Time) error {
 	return nil
 }
 
-// Who is turned away gets a page for a post that came, and also for one that is so long that nobody
-// waits for it; who was cut off gets the status alone. What the server may read after that is timed
-// still.
-func TestTurnedAway(t *testing.T) {
+// Rejected visitors get a page if their post has arrived, or if it is so long that the server does
+// not wait for it. Timed-out clients get a bare status. The read deadline still applies to the rest
+// of the body.
+func TestRejectedBodies(t *testing.T) {
 	cutOff := func() io.Reader {
 		return io.MultiReader(strings.NewReader("name=M"), iotest.ErrReader(os.ErrDeadlineExceeded))
 	}
 	for name, test := range map[string]struct {
-		body   io.Reader
-		length int64
-		isPage bool
-		isOver bool
+		body     io.Reader
+		length   int64
+		isPage   bool
+		hasEnded bool
 	}{
-		"a post that came":          {strings.NewReader("name=Meera"), 10, true, true},
-		"one in chunks":             {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true, true},
-		"chunks that go on":         {strings.NewReader(strings.Repeat("a", httpx.MaxUnread+1)), -1, true, false},
-		"one that is cut off":       {cutOff(), 60_000, false, false},
-		"chunks that are cut off":   {cutOff(), -1, false, false},
-		"one that nobody waits for": {cutOff(), httpx.MaxUnread + 1, true, false},
+		"complete":             {strings.NewReader("name=Meera"), 10, true, true},
+		"complete in chunks":   {strings.NewReader("name=" + strings.Repeat("a", 100_000)), -1, true, true},
+		"endless chunks":       {strings.NewReader(strings.Repeat("a", httpx.MaxUnread+1)), -1, true, false},
+		"timed out":            {cutOff(), 60_000, false, false},
+		"chunks timed out":     {cutOff(), -1, false, false},
+		"too long to wait for": {cutOff(), httpx.MaxUnread + 1, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandler(t, newCRM(t).url, simpleBlock)
@@ -224,14 +224,14 @@ func TestTurnedAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			if isPage := strings.Contains(w.Body.String(), "</html>"); w.Code != http.StatusForbidden || isPage != test.isPage {
-				t.Errorf("status %d, a page: %v, want 403, %v", w.Code, isPage, test.isPage)
+				t.Errorf("got status %d, page %v; want 403, %v", w.Code, isPage, test.isPage)
 			}
-			if w.deadline.IsZero() != test.isOver {
-				t.Errorf("the body may be read until %v; it came: %v", w.deadline, test.isOver)
+			if w.deadline.IsZero() != test.hasEnded {
+				t.Errorf("read deadline %v, body ended: %v", w.deadline, test.hasEnded)
 			}
-			said := h.submission(t)
-			if reason, _ := said["reason"].(string); said["outcome"] != "foreign" || (reason == "") != test.isPage {
-				t.Errorf("logged %v", said)
+			logged := h.submission(t)
+			if reason, _ := logged["reason"].(string); logged["outcome"] != "foreign" || (reason == "") != test.isPage {
+				t.Errorf("logged %v", logged)
 			}
 		})
 	}

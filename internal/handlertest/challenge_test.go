@@ -40,7 +40,7 @@ func challengeHandler(t testing.TB, block string, paths ...string) testHandler {
 	r := newRig("http://127.0.0.1:1/autoupdate/v2", block)
 	r.paths = paths
 	h := r.handler(t)
-	t.Cleanup(func() { // or later tests find the answers used
+	t.Cleanup(func() { // otherwise later tests find the answers used
 		if err := h.Cleanup(); err != nil {
 			t.Error(err)
 		}
@@ -67,7 +67,7 @@ func fetchChallenge(t testing.TB, h testHandler, address string) challenge.Altch
 	return c
 }
 
-// solved is what the widget posts once it has found the number, which it does by trying.
+// solved returns what the widget posts after it has found the number by trying.
 func solved(t testing.TB, c challenge.AltchaChallenge) string {
 	t.Helper()
 	for number := range c.MaxNumber + 1 {
@@ -86,14 +86,14 @@ func altchaSum(salt string, number uint64) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ask judges the answer in a posted form, as h does.
+// ask verifies the answer in a posted form as h does.
 func (h testHandler) ask(t testing.TB, values url.Values) challenge.Result {
 	t.Helper()
 	r := caddyhttp.PrepareRequest(postForm(values), caddy.NewReplacer(), httptest.NewRecorder(), nil)
 	return h.verifier(t).Verify(t.Context(), r, formOf(values))
 }
 
-// verifier returns one with the keys and the memory of the handler's own.
+// verifier returns a verifier that shares the keys and the used answers of the handler's.
 func (h testHandler) verifier(t testing.TB) *challenges.Verifier {
 	t.Helper()
 	if h.rig.verifier != nil {
@@ -133,17 +133,17 @@ func TestAltchaIsServedAndVerified(t *testing.T) {
 	h := challengeHandler(t, altchaBlock)
 	answer := solved(t, fetchChallenge(t, h, "https://www.example.com/enquire?altcha"))
 	if got := h.ask(t, url.Values{"altcha": {answer}}); len(got.Signals) != 0 || got.Refuse {
-		t.Fatalf("the answer: %+v", got)
+		t.Fatalf("right answer: %+v", got)
 	}
 	for name, test := range map[string]struct {
 		values url.Values
 		score  int
 	}{
-		"used":      {url.Values{"altcha": {answer}}, 6},
-		"none":      {nil, 5},
-		"empty":     {url.Values{"altcha": {""}}, 5},
-		"made up":   {url.Values{"altcha": {"e30="}}, 6},
-		"two, good": {url.Values{"altcha": {"", solved(t, fetchChallenge(t, h, "/?altcha="))}}, 0},
+		"used":            {url.Values{"altcha": {answer}}, 6},
+		"none":            {nil, 5},
+		"empty":           {url.Values{"altcha": {""}}, 5},
+		"forged":          {url.Values{"altcha": {"e30="}}, 6},
+		"empty and right": {url.Values{"altcha": {"", solved(t, fetchChallenge(t, h, "/?altcha="))}}, 0},
 	} {
 		if got := h.ask(t, test.values); got.Signals.Score() != test.score || got.Refuse {
 			t.Errorf("%s: %+v, want a score of %d", name, got, test.score)
@@ -154,25 +154,25 @@ func TestAltchaIsServedAndVerified(t *testing.T) {
 func TestFailClosedRefuses(t *testing.T) {
 	h := challengeHandler(t, simpleBlock+"\nchallenge altcha {\ncomplexity 1000\nfail closed\n}")
 	if got := h.ask(t, nil); !got.Refuse {
-		t.Errorf("no answer: %+v", got)
+		t.Errorf("without an answer: %+v", got)
 	}
 	if got := h.ask(t, url.Values{"altcha": {solved(t, fetchChallenge(t, h, "/enquire?altcha"))}}); got.Refuse {
 		t.Errorf("the answer: %+v", got)
 	}
 }
 
-// Whoever asks for anything else gets what the site has there.
+// Requests that do not fetch a challenge are passed on to the site.
 func TestOnlyTheWidgetGetsChallenges(t *testing.T) {
 	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)
 	for name, test := range map[string]struct{ block, method, address string }{
-		"no query":          {altchaBlock, http.MethodGet, "/enquire"},
-		"another query":     {altchaBlock, http.MethodGet, "/enquire?utm_source=altcha"},
-		"a form's answer":   {altchaBlock, http.MethodGet, "/enquire?name=Ravi&altcha=e30%3D"},
-		"another method":    {altchaBlock, http.MethodHead, "/enquire?altcha"},
-		"another challenge": {simpleBlock + turnstile("", ""), http.MethodGet, "/enquire?altcha"},
-		"no challenge":      {simpleBlock, http.MethodGet, "/enquire?altcha"},
-		"another path":      {altchaBlock, http.MethodGet, "/about?altcha"},
-		"its own path":      {strings.Replace(altchaBlock, "complexity", "path /challenge\ncomplexity", 1), http.MethodGet, "/enquire?altcha"},
+		"no query":                  {altchaBlock, http.MethodGet, "/enquire"},
+		"another query":             {altchaBlock, http.MethodGet, "/enquire?utm_source=altcha"},
+		"GET form":                  {altchaBlock, http.MethodGet, "/enquire?name=Ravi&altcha=e30%3D"},
+		"another method":            {altchaBlock, http.MethodHead, "/enquire?altcha"},
+		"another kind of challenge": {simpleBlock + turnstile("", ""), http.MethodGet, "/enquire?altcha"},
+		"no challenge":              {simpleBlock, http.MethodGet, "/enquire?altcha"},
+		"another path":              {altchaBlock, http.MethodGet, "/about?altcha"},
+		"challenge path configured": {strings.Replace(altchaBlock, "complexity", "path /challenge\ncomplexity", 1), http.MethodGet, "/enquire?altcha"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := challengeHandler(t, test.block, "/enquire")
@@ -184,7 +184,7 @@ func TestOnlyTheWidgetGetsChallenges(t *testing.T) {
 	}
 }
 
-func TestChallengesHaveAPathOfTheirOwn(t *testing.T) {
+func TestChallengePath(t *testing.T) {
 	h := challengeHandler(t, strings.Replace(altchaBlock, "complexity", "path /challenge\ncomplexity", 1), "/enquire")
 	answer := solved(t, fetchChallenge(t, h, "/challenge?t=1"))
 	if got := h.ask(t, url.Values{"altcha": {answer}}); len(got.Signals) != 0 {
@@ -192,8 +192,8 @@ func TestChallengesHaveAPathOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A form that posts to its own clean URL, which try_files rewrites, has its challenges there too.
-func TestChallengesBesideARewrite(t *testing.T) {
+// A form at a clean URL, which try_files rewrites, serves its challenges there too.
+func TestChallengesAtARewrittenPath(t *testing.T) {
 	h := challengeHandler(t, altchaBlock, "/enquire")
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/enquire?altcha", nil)
@@ -204,8 +204,8 @@ func TestChallengesBesideARewrite(t *testing.T) {
 	}
 }
 
-// The answer to a challenge from before a reload counts, once over all; one for another form, or
-// another account, does not.
+// The answer to a challenge from before a reload is valid once. It is not valid for another form or
+// another account.
 func TestChallengesOutliveReloads(t *testing.T) {
 	before := challengeHandler(t, altchaBlock)
 	first, second := solved(t, fetchChallenge(t, before, "/?altcha")), solved(t, fetchChallenge(t, before, "/?altcha"))
@@ -214,7 +214,7 @@ func TestChallengesOutliveReloads(t *testing.T) {
 	}
 	after := challengeHandler(t, altchaBlock)
 	if got := after.ask(t, url.Values{"altcha": {first}}); got.Signals.Score() != 6 {
-		t.Errorf("a used one after the reload: %+v", got)
+		t.Errorf("used answer after the reload: %+v", got)
 	}
 	for name, block := range map[string]string{
 		"another form":    altchaBlock + "\nform another",
@@ -225,18 +225,18 @@ func TestChallengesOutliveReloads(t *testing.T) {
 		}
 	}
 	if got := after.ask(t, url.Values{"altcha": {second}}); len(got.Signals) != 0 {
-		t.Errorf("an unused one after the reload: %+v", got)
+		t.Errorf("unused answer after the reload: %+v", got)
 	}
 }
 
-// What was never provisioned can be cleaned up.
-func TestCleanupOfAHandlerThatWasNotProvisioned(t *testing.T) {
+// A handler that was never provisioned can be cleaned up.
+func TestCleanupWithoutProvision(t *testing.T) {
 	if err := new(caddytelecrm.Handler).Cleanup(); err != nil {
 		t.Error(err)
 	}
 }
 
-// siteverify is a strict stand-in for one of the services.
+// siteverify is a strict stand-in for a challenge service.
 type siteverify struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -311,7 +311,7 @@ func TestServicesVerify(t *testing.T) {
 	}
 }
 
-// A service that is down keeps nobody out, unless that is asked for, and is complained of once.
+// An outage of the service does not block visitors unless `fail closed` is set. It is logged once.
 func TestServiceIsDown(t *testing.T) {
 	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)
 	for fail, refuse := range map[string]bool{"open": false, "closed": true} {
@@ -328,13 +328,13 @@ func TestServiceIsDown(t *testing.T) {
 		if len(warnings) != 1 {
 			t.Fatalf("%d warnings, want 1", len(warnings))
 		}
-		if said := fmt.Sprint(warnings[0].ContextMap()); strings.Contains(said, testSiteSecret) || strings.Contains(said, "good") {
-			t.Errorf("the warning shows what was sent: %s", said)
+		if text := fmt.Sprint(warnings[0].ContextMap()); strings.Contains(text, testSiteSecret) || strings.Contains(text, "good") {
+			t.Errorf("the warning contains secrets: %s", text)
 		}
 	}
 }
 
-// Neither the handler, however it is printed, nor its JSON shows the secret.
+// Printing the handler or encoding it as JSON does not show the challenge's secret.
 func TestChallengeShowsNoSecret(t *testing.T) {
 	t.Setenv("TELECRM_TEST_SITE_SECRET", testSiteSecret)
 	h := challengeHandler(t, simpleBlock+turnstile("", ""))
@@ -344,15 +344,15 @@ func TestChallengeShowsNoSecret(t *testing.T) {
 	}
 	for _, text := range []string{string(config), fmt.Sprintf("%+v", *h.Handler), fmt.Sprintf("%#v", h.Challenge)} {
 		if strings.Contains(text, testSiteSecret) {
-			t.Errorf("the secret shows in %s", text)
+			t.Errorf("found the secret in %s", text)
 		}
 	}
 	if len(h.logged("written out")) != 0 {
-		t.Error("a placeholder is said to be written out")
+		t.Error("got a warning about a secret that is a placeholder")
 	}
 }
 
-// Everything in the Caddyfile is said by JSON with the same words.
+// Caddyfile blocks set the same settings as JSON.
 func TestChallengeGrammar(t *testing.T) {
 	score := 0.7
 	for block, want := range map[string]*challenges.Config{
@@ -388,7 +388,7 @@ func TestChallengeGrammar(t *testing.T) {
 	} {
 		err := new(caddytelecrm.Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("telecrm {\n" + block + "\n}"))
 		if err == nil || !strings.Contains(err.Error(), words) {
-			t.Errorf("%s\nerror %v, want one that holds %q", block, err, words)
+			t.Errorf("%s\ngot error %v, want one that contains %q", block, err, words)
 		}
 	}
 }

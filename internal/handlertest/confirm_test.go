@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// unprovenBlock is a form that asks everybody without an answer to its challenge to send it again.
+// unprovenBlock is a form that asks visitors who did not pass its challenge to send it again.
 const unprovenBlock = guardedBlock + "rate_limit off\nchallenge altcha {\ncomplexity 1000\n}\n"
 
-// unproven is a post to it.
+// unproven is a post without an answer to the challenge.
 var unproven = with(meera, "message", "Please call me")
 
-// A confirmation is good for the enquiry that it was given for, from the visitor's network, and
-// once.
+// A confirmation is valid once, for the enquiry and the network that it was issued for.
 func TestConfirmationsAreBound(t *testing.T) {
 	for _, dedupe := range []string{"10m", "off"} {
 		t.Run("dedupe "+dedupe, func(t *testing.T) {
@@ -46,7 +45,7 @@ func TestConfirmationsAreBound(t *testing.T) {
 			elsewhere.Host = "delhi.example.com"
 			post(at, "on another host", elsewhere, "asked", "aside")
 			if len(crm.Leads()) != 0 {
-				t.Fatalf("%d leads got through", len(crm.Leads()))
+				t.Fatalf("%d leads were created without a valid confirmation", len(crm.Leads()))
 			}
 			own := with(confirmed, "message", "Or tomorrow, if that is better")
 			post("192.0.2.8", "the visitor", postForm(own), "created")
@@ -58,8 +57,8 @@ func TestConfirmationsAreBound(t *testing.T) {
 	}
 }
 
-// What could not be taken does not use its confirmation up.
-func TestConfirmationsOfWhatFailed(t *testing.T) {
+// A post that fails does not use up its confirmation.
+func TestConfirmationAfterFailure(t *testing.T) {
 	h := newHandler(t, "http://127.0.0.1:1/autoupdate/v2", unprovenBlock)
 	guest, _, _ := withOutbox(t, h)
 	confirmed := with(unproven, confirmInput, confirmation(t, h.mustServe(t, postForm(unproven))))
@@ -73,9 +72,9 @@ func TestConfirmationsOfWhatFailed(t *testing.T) {
 	}
 }
 
-// After a confirmation was used for other words, the first ones are a new enquiry, with or without
-// an outbox: the visitor is asked, and gets through.
-func TestFirstWordsAfterAConfirmation(t *testing.T) {
+// After a confirmation was used for a changed message, the original message is a new enquiry. The
+// visitor is asked again and gets through, with or without an outbox.
+func TestOriginalMessageAfterConfirmation(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
 		h := newHandler(t, newCRM(t).url, unprovenBlock+"on_duplicate ignore")
 		if keeps {
@@ -93,9 +92,9 @@ func TestFirstWordsAfterAConfirmation(t *testing.T) {
 	}
 }
 
-// Where no page of ours carries the confirmation it comes in the answer, and in a cookie, and needs
-// neither the same values again nor `dedupe`.
-func TestConfirmationsWithoutAPage(t *testing.T) {
+// Without the built-in page, the confirmation comes in the answer and in a cookie. It works with
+// changed values and with `dedupe off`.
+func TestConfirmationsWithoutPage(t *testing.T) {
 	asJSON := func(values url.Values) *http.Request {
 		r := postForm(values)
 		r.Header.Set("Accept", "application/json")
@@ -157,8 +156,8 @@ func TestConfirmationsWithoutAPage(t *testing.T) {
 	})
 }
 
-// The same lead again counts as a confirmation only from the network that was asked.
-func TestScriptsConfirmFromTheirOwnNetwork(t *testing.T) {
+// Sending the same lead again counts as a confirmation only from the network that was asked.
+func TestRepeatConfirmsOnlyFromSameNetwork(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, unprovenBlock)
 	withOutbox(t, h)
@@ -176,6 +175,6 @@ func TestScriptsConfirmFromTheirOwnNetwork(t *testing.T) {
 	}
 	eventually(t, "the lead", func() bool { return send("192.0.2.7") == http.StatusOK })
 	if len(crm.Leads()) != 1 {
-		t.Errorf("%d leads", len(crm.Leads()))
+		t.Errorf("%d leads, want 1", len(crm.Leads()))
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// postFrom sends the values in a browser's POST from an address of its own.
+// postFrom sends the values in a POST from the client's address.
 func (h testHandler) postFrom(t *testing.T, client string, values url.Values) {
 	t.Helper()
 	r := postForm(values)
@@ -29,9 +29,8 @@ func (h testHandler) postFrom(t *testing.T, client string, values url.Values) {
 	}
 }
 
-// Whatever a page sends along by itself, in whichever order its visitors come, nobody is asked and
-// nothing is parked.
-func TestConstantsOfThePageAreNotJudged(t *testing.T) {
+// Values that the page itself adds never count as spam: no visitor is asked and no lead is parked.
+func TestPageConstantsAreNotJudged(t *testing.T) {
 	stamped := func(h testHandler, values url.Values) url.Values {
 		if !h.Protect {
 			return values
@@ -64,9 +63,8 @@ func TestConstantsOfThePageAreNotJudged(t *testing.T) {
 	}
 }
 
-// A value that would be asked about if somebody typed it counts for nothing once most posts have
-// it.
-func TestConstantsAreRecognized(t *testing.T) {
+// A value that would be suspicious if a visitor typed it does not count once most posts contain it.
+func TestPageConstantsAreRecognized(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+"unmapped more\n")
 	withOutbox(t, h)
 	for n := range 6 {
@@ -81,7 +79,7 @@ func TestConstantsAreRecognized(t *testing.T) {
 	}
 }
 
-// With "honeypot off" no post lacks a trap.
+// With "honeypot off" a missing or filled trap does not count.
 func TestHoneypotOff(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+"honeypot off\n")
 	_, app, _ := withOutbox(t, h)

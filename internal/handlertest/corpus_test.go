@@ -25,13 +25,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 )
 
-// corpusDir holds posts that people's browsers, phones, apps and programs send. All are invented.
-// Each file is a sequence of requests in the format of HTTP editors: "###" begins one and describes
-// it, "# from" gives the client address, "# after" the time since the request before (20 s if left
-// out), and "# unprotected" keeps it from a form with protect. Then comes the header. A body has
-// one input a line, whose value may go on in lines that begin with a tab, and is sent in the
-// encoding that the content type names. {trap} stands for the name of the page's trap, and {stamp
-// 40s} for a stamp of 40 seconds ago.
+// corpusDir holds posts as sent by people's browsers, phones, apps and programs. All are invented.
+// Each file is a sequence of requests in the format of HTTP editors. "###" starts a request and
+// describes it. "# from" gives the client address, "# after" the time since the previous request
+// (default 20s), and "# unprotected" skips it for forms with protect. The header follows. A body
+// has one input per line; a value may continue in lines that begin with a tab. It is sent in the
+// encoding of the content type. {trap} stands for the name of the page's trap, and {stamp 40s} for
+// a stamp from 40 seconds ago.
 const corpusDir = "testdata/honest"
 
 const (
@@ -46,12 +46,12 @@ const (
 	corpusProtected = corpusBlock + "protect\n"
 )
 
-// corpusRequest is a request of a corpus.
+// corpusRequest is a request of the corpus.
 type corpusRequest struct {
 	title       string
-	from        string        // the address; empty: one that nobody else has
-	after       time.Duration // since the one before
-	unprotected bool          // it is for a form without protect
+	from        string        // client address; empty for a unique one
+	after       time.Duration // time since the previous request
+	unprotected bool          // only for forms without protect
 	method      string
 	target      string
 	header      http.Header
@@ -102,7 +102,7 @@ func parseCorpusRequest(text string) (r corpusRequest, err error) {
 	line, rest, _ := strings.Cut(text, "\n")
 	words := strings.Fields(line)
 	if len(words) != 3 {
-		return r, fmt.Errorf("%q is no request line", line)
+		return r, fmt.Errorf("request line: must have three words, got %q", line)
 	}
 	r.method, r.target = words[0], words[1]
 	head, body, _ := strings.Cut(rest, "\n\n")
@@ -118,7 +118,7 @@ func parseCorpusRequest(text string) (r corpusRequest, err error) {
 	return r, err
 }
 
-// corpusForm is a form that a corpus is posted to.
+// corpusForm is a form that the corpus is posted to.
 type corpusForm struct {
 	testHandler
 	visits int
@@ -131,9 +131,9 @@ func newCorpusForm(t *testing.T, block string) *corpusForm {
 	return f
 }
 
-// send sends the request and returns what became of it; what was passed on to the handler after
-// this one has no outcome.
-func (f *corpusForm) send(t *testing.T, request corpusRequest) (became outcome, signs string) {
+// send sends the request and returns its outcome and spam signals. The outcome is empty if the
+// handler passed the request on.
+func (f *corpusForm) send(t *testing.T, request corpusRequest) (got outcome, signals string) {
 	t.Helper()
 	f.clock.turn(request.after)
 	f.visits++
@@ -159,14 +159,14 @@ func (f *corpusForm) send(t *testing.T, request corpusRequest) (became outcome, 
 		return "", ""
 	}
 	logged := f.submission(t)
-	signs, _ = logged["spam_signals"].(string)
+	signals, _ = logged["spam_signals"].(string)
 	if wrong, ok := logged["wrong"]; ok {
-		signs = fmt.Sprint(wrong)
+		signals = fmt.Sprint(wrong)
 	}
-	return outcome(logged["outcome"].(string)), signs
+	return outcome(logged["outcome"].(string)), signals
 }
 
-// encode writes the body as the request's content type has it.
+// encode encodes the body for the request's content type.
 func (f *corpusForm) encode(t *testing.T, request corpusRequest) (body []byte, contentType string) {
 	t.Helper()
 	contentType = request.header.Get("Content-Type")
@@ -222,7 +222,7 @@ func (f *corpusForm) encode(t *testing.T, request corpusRequest) (body []byte, c
 	return buf.Bytes(), contentType
 }
 
-// sendCorpus sends the requests of each file to a form of its own.
+// sendCorpus sends the requests of each file to a new form.
 func sendCorpus(t *testing.T, block string, each func(corpusRequest, outcome, string)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(corpusDir, "*.http"))
@@ -235,33 +235,33 @@ func sendCorpus(t *testing.T, block string, each func(corpusRequest, outcome, st
 			if request.unprotected && form.Protect {
 				continue
 			}
-			became, signs := form.send(t, request)
-			each(request, became, signs)
+			got, signals := form.send(t, request)
+			each(request, got, signals)
 		}
 	}
 }
 
-// No honest post is refused or parked, whether pages are protected or not.
-func TestHonestPostsGetIn(t *testing.T) {
-	welcome := []outcome{outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat}
+// Honest posts are neither refused nor parked, with or without protected pages.
+func TestHonestPostsAreAccepted(t *testing.T) {
+	accepted := []outcome{outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting, outcomeRepeat}
 	for _, block := range []string{corpusBlock, corpusProtected} {
 		posts, others := 0, 0
-		sendCorpus(t, block, func(r corpusRequest, became outcome, signs string) {
+		sendCorpus(t, block, func(r corpusRequest, got outcome, signals string) {
 			if r.method != http.MethodPost {
 				others++
-				if became != "" {
-					t.Errorf("%s: it is not passed on: %s", r.title, became)
+				if got != "" {
+					t.Errorf("%s: got outcome %s, want passed on", r.title, got)
 				}
 				return
 			}
 			posts++
-			if !slices.Contains(welcome, became) {
-				t.Errorf("%s: %s (%s)", r.title, became, signs)
+			if !slices.Contains(accepted, got) {
+				t.Errorf("%s: got outcome %s (%s)", r.title, got, signals)
 			}
 		})
-		t.Logf("protect %t: %d honest posts got in, %d other requests were passed on", block == corpusProtected, posts, others)
+		t.Logf("protect %t: %d honest posts sent, %d other requests passed on", block == corpusProtected, posts, others)
 		if posts < 60 {
-			t.Errorf("%d honest posts are too few", posts)
+			t.Errorf("%d honest posts, want at least 60", posts)
 		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// flakyOutbox is an outbox in a file that refuses to write when told to.
+// flakyOutbox is an outbox in a file whose disk can be full.
 type flakyOutbox struct {
 	outboxes.Bolt
 	full atomic.Bool
@@ -49,13 +49,13 @@ func (s *flakyStore) Append(ctx context.Context, e outbox.Entry) error {
 	return s.Store.Append(ctx, e)
 }
 
-// newFlakyOutbox returns an outbox in a file of its own.
+// newFlakyOutbox returns an outbox in a new file.
 func newFlakyOutbox(t testing.TB) *flakyOutbox {
 	t.Helper()
 	return &flakyOutbox{Bolt: outboxes.Bolt{File: filepath.Join(t.TempDir(), "outbox.db")}}
 }
 
-// withOutbox provisions the handler again, in a config with an outbox that has been started.
+// withOutbox provisions the handler again, in a started config with an outbox.
 func withOutbox(t testing.TB, h testHandler) (*flakyOutbox, *dispatch.Dispatcher, *observer.ObservedLogs) {
 	t.Helper()
 	guest := newFlakyOutbox(t)
@@ -63,7 +63,7 @@ func withOutbox(t testing.TB, h testHandler) (*flakyOutbox, *dispatch.Dispatcher
 	return guest, h.opened(t), h.logs.app
 }
 
-// restart provisions the handler again, in a config with the outbox, and starts its app.
+// restart provisions the handler again in a config with that outbox, and starts its app.
 func (h *testHandler) restart(t testing.TB, guest dispatch.Guest) {
 	t.Helper()
 	h.guest = guest
@@ -97,7 +97,7 @@ func (h testHandler) opened(t testing.TB) *dispatch.Dispatcher {
 
 var meera = url.Values{"name": {"Meera Iyer"}, "phone": {"08123456789"}}
 
-func TestDeliverNowTellsWhatBecameOfTheLead(t *testing.T) {
+func TestDeliverNowReportsTheResult(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault   string
 		status  int
@@ -126,7 +126,7 @@ func TestDeliverNowTellsWhatBecameOfTheLead(t *testing.T) {
 			}
 			crm.Close() // ends the slow request
 			if test.logged != "" {
-				eventually(t, "the word in the log", func() bool {
+				eventually(t, "the log entry", func() bool {
 					return slices.ContainsFunc(log.All(), func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, test.logged) })
 				})
 			}
@@ -134,7 +134,7 @@ func TestDeliverNowTellsWhatBecameOfTheLead(t *testing.T) {
 	}
 }
 
-func TestDeliverLaterWaitsForNobody(t *testing.T) {
+func TestDeliverLaterDoesNotWait(t *testing.T) {
 	crm := newCRM(t)
 	r := newRig(crm.url, simpleBlock+"\ndeliver later")
 	r.guest = newFlakyOutbox(t)
@@ -151,8 +151,8 @@ func TestDeliverLaterWaitsForNobody(t *testing.T) {
 	eventually(t, "the delivery", func() bool { return len(crm.Leads()) == 1 })
 }
 
-// A full disk alone loses nothing: the CRM is tried once, and only if it fails too is the visitor
-// told so.
+// When the disk is full, the lead is sent once directly. Only if that fails too does the visitor
+// get an error.
 func TestFullDisk(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -178,12 +178,12 @@ func TestFullDisk(t *testing.T) {
 	}
 	disk.full.Store(false)
 	if w, _, err = h.serve(postForm(url.Values{"phone": {"08123456781"}})); err != nil || w.Code != http.StatusSeeOther {
-		t.Errorf("status %d once there is room, error %v", w.Code, err)
+		t.Errorf("with free space again: status %d, error %v", w.Code, err)
 	}
 }
 
-// However many configs use a file, it is open once. A refused config leaves the one before it in
-// force, and the last to go closes the file.
+// Configs that use the same file share one open outbox. Rolling back a config puts the previous one
+// in force again.
 func TestOutboxIsSharedByConfigs(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -203,15 +203,15 @@ func TestOutboxIsSharedByConfigs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := len(running.Engine.Status()); n != 1 || len(described) != 1 {
-		t.Errorf("%d accounts with the other config, %d after it was refused; want 1", len(described), n)
+		t.Errorf("%d accounts with the other config, %d after it was rolled back; want 1", len(described), n)
 	}
 	if w, _, err := h.serve(postForm(meera)); err != nil || w.Code != http.StatusSeeOther || len(crm.Leads()) != 1 {
 		t.Errorf("status %d, %d leads, error %v", w.Code, len(crm.Leads()), err)
 	}
 }
 
-// A config that never started releases nothing.
-func TestCleanupOfAConfigThatDidNotStart(t *testing.T) {
+// Cleaning up a config that never started does not release the outbox.
+func TestCleanupWithoutStart(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
 	guest, running, _ := withOutbox(t, h)
@@ -227,7 +227,7 @@ func TestCleanupOfAConfigThatDidNotStart(t *testing.T) {
 }
 
 // A request that arrives before the app has started waits for it.
-func TestRequestBeforeTheStart(t *testing.T) {
+func TestRequestBeforeStart(t *testing.T) {
 	crm := newCRM(t)
 	r := newRig(crm.url, simpleBlock)
 	r.guest = newFlakyOutbox(t)
@@ -246,10 +246,9 @@ func TestRequestBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Without an outbox, too, no more than one visitor is told to correct what they typed when one lead
-// after the other is refused; the others learn that theirs could not be kept, and what to do
-// instead.
-func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
+// When TeleCRM refuses one lead after the other, only the first visitor is told to correct their
+// input, also without an outbox. The others are told that their lead could not be kept.
+func TestEveryLeadRefusedWithoutOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
 	post := func(phone string, want int) {
@@ -272,14 +271,14 @@ func TestEveryLeadRefusedWithoutAnOutbox(t *testing.T) {
 	if len(h.logged("one lead after the other")) != 2 {
 		t.Error("the log does not say what is at fault")
 	}
-	post("08123456704", http.StatusSeeOther) // which is taken
+	post("08123456704", http.StatusSeeOther) // accepted
 	refuse(1)
 	post("08123456705", http.StatusUnprocessableEntity)
 }
 
-// Without an outbox, and while its disk is full, the pace of an account turns away no visitor whom
-// TeleCRM would take, and the log says that it was not kept.
-func TestPaceTurnsNobodyAway(t *testing.T) {
+// Without an outbox, or while its disk is full, an account's pace never loses a lead that TeleCRM
+// would accept. The lead is sent ahead of its turn, and the log says so.
+func TestPaceDoesNotRefuseVisitors(t *testing.T) {
 	for _, keeps := range []bool{false, true} {
 		t.Run(fmt.Sprintf("outbox %t", keeps), func(t *testing.T) {
 			crm := newCRM(t)
@@ -306,7 +305,7 @@ func TestPaceTurnsNobodyAway(t *testing.T) {
 				t.Errorf("%d of %d thanked, %d in TeleCRM", thanked.Load(), posts, len(crm.Leads()))
 			}
 			if h.logs.app.FilterMessageSnippet("ahead of its turn").Len() == 0 {
-				t.Error("the log does not say that the pace was not kept")
+				t.Error("the log does not say that a lead was sent ahead of its turn")
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// serveFrom is serve for a client that Caddy knows by the address.
+// serveFrom passes r to h as if it came from the client's address.
 func (h testHandler) serveFrom(t *testing.T, client string, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -25,7 +25,8 @@ func (h testHandler) serveFrom(t *testing.T, client string, r *http.Request) *ht
 	return w
 }
 
-// Who posts too often is asked to wait and keeps what they typed; others notice nothing.
+// A visitor who posts too often is asked to wait and keeps what they typed. Other visitors are not
+// affected.
 func TestRateLimit(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+"rate_limit 2 1m\ndedupe off")
 	for n := range 6 {
@@ -41,19 +42,19 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("post %d: status %d, Retry-After %q", n+1, w.Code, w.Header().Get("Retry-After"))
 		}
 		if isFilled := strings.Contains(w.Body.String(), "Meera Iyer"); isFilled != (n < 4) {
-			t.Errorf("post %d: the page is filled in: %v", n+1, isFilled)
+			t.Errorf("post %d: page filled in: %v", n+1, isFilled)
 		}
 		if h.submission(t)["outcome"] != string(outcomeLimited) {
 			t.Errorf("logged %v", h.submission(t))
 		}
 	}
 	if w := h.serveFrom(t, "192.0.2.8", postForm(meera)); w.Code != http.StatusSeeOther {
-		t.Errorf("somebody else: status %d", w.Code)
+		t.Errorf("another visitor: status %d", w.Code)
 	}
 }
 
-// Pages of other sites are turned away, unless they are listed: then their scripts may read every
-// answer.
+// Posts from other sites are refused unless the site is listed. Scripts of a listed site may read
+// every answer.
 func TestOrigins(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"origins https://partner.example.org")
@@ -89,14 +90,14 @@ func TestOrigins(t *testing.T) {
 	}
 	r.Header.Set("Origin", "https://evil.example")
 	if w, next, _ = h.serve(r); next.requests != 1 || len(w.Header()) != 0 {
-		t.Errorf("preflight of another: passed on %d times, header %v", next.requests, w.Header())
+		t.Errorf("preflight of an unlisted origin: passed on %d times, header %v", next.requests, w.Header())
 	}
 	if n := len(crm.Leads()); n != 1 {
-		t.Errorf("%d leads, want 1: all are of one person", n)
+		t.Errorf("%d leads, want 1: all posts are from one person", n)
 	}
 }
 
-// What the operator calls a trap is one, and is expected to be in the post.
+// The operator chooses the names of the traps.
 func TestHoneypot(t *testing.T) {
 	const (
 		taken = http.StatusSeeOther
@@ -106,10 +107,10 @@ func TestHoneypot(t *testing.T) {
 		words, input string
 		status       int
 	}{
-		"a usual one":             {"", "_honeypot", again},
-		"one of the operator's":   {"honeypot leave_empty hp7", "hp7", again},
-		"a usual one that is not": {"honeypot leave_empty hp7", "_gotcha", taken},
-		"off":                     {"honeypot off", "_gotcha", taken},
+		"default trap":    {"", "_honeypot", again},
+		"operator's trap": {"honeypot leave_empty hp7", "hp7", again},
+		"default trap replaced by the operator's": {"honeypot leave_empty hp7", "_gotcha", taken},
+		"off": {"honeypot off", "_gotcha", taken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Without an outbox the visitor is asked.
@@ -129,9 +130,9 @@ func TestHoneypot(t *testing.T) {
 	}
 }
 
-// A partner's program, which sends leads by the hundred from one address and presses nothing again,
-// gets all of them in.
-func TestProgramsThatPostALot(t *testing.T) {
+// All leads of a partner's program get in, although it sends hundreds from one address and does not
+// confirm any.
+func TestProgramsThatPostOften(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"rate_limit off")
 	withOutbox(t, h)

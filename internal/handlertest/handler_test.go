@@ -21,7 +21,7 @@ const simpleBlock = `
 	thank_you /thanks?id={telecrm.id}
 `
 
-func TestLeadIsCreatedAndVisitorThanked(t *testing.T) {
+func TestPostCreatesLead(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
 	w, next, err := h.serve(postForm(url.Values{"name": {"Ravi Menon"}, "phone": {"081234 56789"}}))
@@ -29,7 +29,7 @@ func TestLeadIsCreatedAndVisitorThanked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if next.requests != 0 {
-		t.Error("the handled request was passed on")
+		t.Error("the request was passed on")
 	}
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("status %d, want 303; body %s", w.Code, w.Body)
@@ -37,7 +37,7 @@ func TestLeadIsCreatedAndVisitorThanked(t *testing.T) {
 	location := w.Header().Get("Location")
 	entry := h.submission(t)
 	if want := "/thanks?id=" + entry["id"].(string); location != want {
-		t.Errorf("redirected to %s, want %s", location, want)
+		t.Errorf("got redirect to %s, want %s", location, want)
 	}
 	if got := w.Header().Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control %q, want no-store", got)
@@ -47,7 +47,7 @@ func TestLeadIsCreatedAndVisitorThanked(t *testing.T) {
 		t.Fatalf("%d leads, want 1", len(leads))
 	}
 	if leads[0].Fields["phone"] != "918123456789" || leads[0].Fields["name"] != "Ravi Menon" || len(leads[0].Fields) != 2 {
-		t.Errorf("the lead holds %v", leads[0].Fields)
+		t.Errorf("got lead fields %v", leads[0].Fields)
 	}
 	if entry["outcome"] != "created" || entry["lead_id"] != leads[0].ID || entry["form"] != "form" {
 		t.Errorf("logged %v", entry)
@@ -66,12 +66,12 @@ func TestOtherRequestsArePassedOn(t *testing.T) {
 	}
 }
 
-// What the visitor and the log get for every answer that the stand-in knows.
+// TestAnswersOfTheCRM checks the visitor's answer and the log for every fault of the stand-in.
 func TestAnswersOfTheCRM(t *testing.T) {
 	type expected struct {
 		status  int
 		outcome outcome
-		warning string // a part of what is logged beside the submission
+		warning string // part of another log entry
 	}
 	created := expected{http.StatusSeeOther, outcomeCreated, ""}
 	unconfirmed := expected{http.StatusSeeOther, outcomeCreated, "without naming it"}
@@ -121,7 +121,7 @@ func TestAnswersOfTheCRM(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, listed := want[name]
 			if !listed {
-				t.Fatal("the table does not say what to expect of this answer")
+				t.Fatal("the table has no expectation for this fault")
 			}
 			crm := newCRM(t)
 			h := newHandler(t, crm.url, simpleBlock+"\ndeliver now 150ms")
@@ -138,10 +138,10 @@ func TestAnswersOfTheCRM(t *testing.T) {
 				t.Errorf("outcome %v, want %s", entry["outcome"], want.outcome)
 			}
 			if want.warning != "" && len(h.logged(want.warning)) == 0 {
-				t.Errorf("nothing like %q was logged: %v", want.warning, h.log.All())
+				t.Errorf("no log entry contains %q: %v", want.warning, h.log.All())
 			}
 			if want.warning == "" && h.log.Len() != 1 {
-				t.Errorf("logged besides the submission: %v", h.log.All())
+				t.Errorf("unexpected log entries: %v", h.log.All())
 			}
 			if crm.Requests() != 1 {
 				t.Errorf("%d requests, want 1", crm.Requests())
@@ -150,7 +150,7 @@ func TestAnswersOfTheCRM(t *testing.T) {
 	}
 }
 
-func TestVisitorWhoLeavesStopsNothing(t *testing.T) {
+func TestVisitorLeavesEarly(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
 	r := postForm(url.Values{"phone": {"08123456789"}})
@@ -164,14 +164,14 @@ func TestVisitorWhoLeavesStopsNothing(t *testing.T) {
 	}
 }
 
-// A form that posts to its own clean URL is found although try_files has rewritten it, and one
-// below handle_path by what is left of the path.
-func TestMatchesWhatTheVisitorAskedFor(t *testing.T) {
+// A matcher accepts both the requested path, before try_files rewrites it, and the path that is
+// left after handle_path.
+func TestMatchesRequestedPath(t *testing.T) {
 	for _, test := range []struct {
 		name, asked, now string
 		taken            bool
 	}{
-		{"as asked", "/enquire", "/enquire", true},
+		{"unchanged", "/enquire", "/enquire", true},
 		{"rewritten to a file", "/enquire", "/enquire.html", true},
 		{"prefix stripped", "/site/enquire", "/enquire", true},
 		{"another page", "/about", "/about", false},
@@ -198,7 +198,7 @@ func TestMatchesWhatTheVisitorAskedFor(t *testing.T) {
 	}
 }
 
-// What the operator may not see in logs, labels or errors, and nobody else anywhere.
+// Logs and errors contain neither tokens nor anything that the visitor typed.
 func TestNothingLeaks(t *testing.T) {
 	values := url.Values{
 		"name": {"Zenobia Quartermaine"}, "phone": {"08123456789"}, "email": {"zenobia@quartermaine.example"},

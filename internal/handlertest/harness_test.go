@@ -1,5 +1,5 @@
-// Package handlertest tests the handler as a whole, in the test's own process: from the request to
-// what a strict stand-in for TeleCRM and the log hold.
+// Package handlertest tests the whole handler in the test's own process, from the request to the
+// log and the leads in a strict stand-in for TeleCRM.
 package handlertest
 
 import (
@@ -39,7 +39,7 @@ const (
 	testEnterprise = "66aa00bb11cc22dd33ee44ff"
 )
 
-// crm is a stand-in for TeleCRM that listens.
+// crm is a stand-in for TeleCRM with a listening server.
 type crm struct {
 	*sandbox.Sandbox
 	url string
@@ -64,16 +64,16 @@ func startCRM(t testing.TB, config sandbox.Config) crm {
 	return crm{stand, server.URL + "/autoupdate/v2"}
 }
 
-// rig is a config with one handler, its app and their logs.
+// rig builds a config with one handler, its app and their logs.
 type rig struct {
 	settings account.Settings // of the default account
-	block    string           // the inside of a telecrm directive
-	paths    []string         // that the directive matches; none: all
+	block    string           // the contents of a telecrm directive
+	paths    []string         // that the directive matches; empty for all
 	seam     seam.Seam
 	clock    *clock
-	guest    dispatch.Guest // nil: the outbox is off
+	guest    dispatch.Guest // nil if the outbox is off
 
-	id   string // of its logs
+	id   string // of the logs
 	logs *logs
 
 	ctx      caddy.Context
@@ -89,7 +89,7 @@ type testHandler struct {
 	log *observer.ObservedLogs
 }
 
-// clock is the machine's clock, turned by an offset.
+// clock is the machine's clock plus an offset.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() time.Time        { return time.Now().Add(time.Duration(c.offset.Load())) }
@@ -105,8 +105,8 @@ func newRig(baseURL, block string) *rig {
 	}}
 }
 
-// newHandler provisions the handler that block, the inside of a telecrm directive, describes, with
-// a default account at baseURL and no outbox, and starts its app.
+// newHandler provisions a handler with a default account at baseURL and without an outbox. block is
+// the contents of its telecrm directive.
 func newHandler(t testing.TB, baseURL, block string) testHandler {
 	t.Helper()
 	h := newRig(baseURL, block).handler(t)
@@ -125,14 +125,14 @@ func (r *rig) handler(t testing.TB) testHandler {
 	return h
 }
 
-// provision provisions a config of its own for the handler.
+// provision provisions the handler in a new config.
 func (r *rig) provision(t testing.TB) (testHandler, error) {
 	t.Helper()
 	r.ctx = r.context(t)
 	return r.provisionIn(t, r.ctx)
 }
 
-// provisionIn provisions one more handler of a config.
+// provisionIn provisions another handler of a config.
 func (r *rig) provisionIn(t testing.TB, ctx caddy.Context) (testHandler, error) {
 	t.Helper()
 	h := new(caddytelecrm.Handler)
@@ -150,7 +150,7 @@ func (r *rig) provisionIn(t testing.TB, ctx caddy.Context) (testHandler, error) 
 	if err := h.Provision(seam.With(ctx, r.seam)); err != nil {
 		return testHandler{}, err
 	}
-	r.logs.handler.TakeAll() // most tests look for what comes later
+	r.logs.handler.TakeAll() // most tests look only at later entries
 	return testHandler{h, r, r.logs.handler}, h.Validate()
 }
 
@@ -177,7 +177,7 @@ func (r *rig) context(t testing.TB) caddy.Context {
 	return ctx
 }
 
-// serve lets h answer r, as Caddy would.
+// serve passes r to h as Caddy does.
 func (h testHandler) serve(r *http.Request) (*httptest.ResponseRecorder, *passed, error) {
 	w := httptest.NewRecorder()
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
@@ -186,7 +186,7 @@ func (h testHandler) serve(r *http.Request) (*httptest.ResponseRecorder, *passed
 	return w, next, err
 }
 
-// passed is a next handler that remembers what came to it.
+// passed is a next handler that counts its requests.
 type passed struct{ requests int }
 
 func (p *passed) ServeHTTP(http.ResponseWriter, *http.Request) error {
@@ -200,7 +200,7 @@ func postForm(values url.Values) *http.Request {
 	return r
 }
 
-// submission returns the last submission's line of the log.
+// submission returns the log fields of the last submission.
 func (h testHandler) submission(t testing.TB) map[string]any {
 	t.Helper()
 	entries := h.log.FilterMessage("submission").All()
@@ -210,18 +210,14 @@ func (h testHandler) submission(t testing.TB) map[string]any {
 	return entries[len(entries)-1].ContextMap()
 }
 
-// logged returns the entries above info level whose message holds part.
+// logged returns the entries above info level whose message contains part.
 func (h testHandler) logged(part string) []observer.LoggedEntry {
 	return h.log.Filter(func(e observer.LoggedEntry) bool {
 		return e.Level > zapcore.InfoLevel && strings.Contains(e.Message, part)
 	}).All()
 }
 
-// patience bounds waiting for things that should happen soon, on a machine that is busy with other
-// tests. A request that times out there, after ten seconds, is sent again after five.
-const patience = 2 * time.Minute
-
-// eventually waits until ok holds.
+// eventually waits until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {
@@ -234,8 +230,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 
 var sealed = regexp.MustCompile(`name="_stamp" value="([^"]+)"|name="([a-z]+_[0-9]+)"`)
 
-// seal returns what a page that was served a while ago has in its form: the name of its trap, and
-// its stamp.
+// seal returns the trap's name and the stamp of a page that was served age ago.
 func (h testHandler) seal(t testing.TB, age time.Duration) (trap, stamp string) {
 	t.Helper()
 	h.clock.turn(-age)

@@ -9,7 +9,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// newCRMBy starts a CRM whose leads are identified by a field of that name and type.
+// newCRMBy starts a stand-in whose lead identifier has that name and type.
 func newCRMBy(t *testing.T, name string, kind sandbox.FieldType) crm {
 	t.Helper()
 	schema := sandbox.DefaultSchema()
@@ -18,18 +18,18 @@ func newCRMBy(t *testing.T, name string, kind sandbox.FieldType) crm {
 	return startCRM(t, sandbox.Config{Token: testToken, EnterpriseID: testEnterprise, Schema: schema})
 }
 
-// A person whom TeleCRM knows by an identifier of another name is found by the type of the field
-// that gives it, wherever the form says so, and whether there is an outbox or not.
-func TestIdentifierOfAnotherName(t *testing.T) {
+// A known person is found under a renamed identifier by the type of its field or set, with or
+// without an outbox.
+func TestRenamedIdentifier(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind   sandbox.FieldType
 		block  string
 		values []string
 	}{
-		"a phone field":       {sandbox.TypePhone, "field ident mobile phone", []string{"08123456789", "+91 81234 56789"}},
-		"a phone that is set": {sandbox.TypePhone, "set ident {form.mobile} phone", []string{"08123456789", "+91 81234 56789"}},
-		"an email field":      {sandbox.TypeEmail, "field ident mobile email", []string{"Ravi@example.org", "ravi@example.org"}},
-		"a text field":        {sandbox.TypeText, "field ident mobile", []string{"Flat 12", "flat 12"}},
+		"phone field": {sandbox.TypePhone, "field ident mobile phone", []string{"08123456789", "+91 81234 56789"}},
+		"phone set":   {sandbox.TypePhone, "set ident {form.mobile} phone", []string{"08123456789", "+91 81234 56789"}},
+		"email field": {sandbox.TypeEmail, "field ident mobile email", []string{"Ravi@example.org", "ravi@example.org"}},
+		"text field":  {sandbox.TypeText, "field ident mobile", []string{"Flat 12", "flat 12"}},
 	} {
 		for _, keeps := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, outbox %t", name, keeps), func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestIdentifierOfAnotherName(t *testing.T) {
 	}
 }
 
-// createElsewhere has somebody else create a lead with that identifier.
+// createElsewhere creates a lead with that identifier outside the plugin.
 func (c crm) createElsewhere(t *testing.T, name, value string) {
 	t.Helper()
 	client, err := telecrm.New(telecrm.Config{Token: testToken, EnterpriseID: testEnterprise, BaseURL: c.url})
@@ -60,6 +60,6 @@ func (c crm) createElsewhere(t *testing.T, name, value string) {
 		t.Fatal(err)
 	}
 	if answer := client.CreateLead(t.Context(), telecrm.Lead{Fields: map[string]any{name: value}}); answer.Verdict != telecrm.Created {
-		t.Fatalf("creating a lead elsewhere: %v", answer)
+		t.Fatalf("creating the lead: %v", answer)
 	}
 }

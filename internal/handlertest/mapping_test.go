@@ -16,8 +16,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Every field type with a good, an empty and an absurd value, from the visitor's post to what the
-// strict stand-in holds: what is sent is stored, or the visitor is told what to correct.
+// TestFieldTypesRoundTrip posts valid, empty and absurd values for every field type. Either the
+// strict stand-in stores what was sent, or the visitor is told what to correct.
 func TestFieldTypesRoundTrip(t *testing.T) {
 	kolkata, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -29,12 +29,12 @@ func TestFieldTypesRoundTrip(t *testing.T) {
 	long := strings.Repeat("9", 5000)
 	type sent struct {
 		typed []string
-		want  any    // what is stored; nil: nothing
-		code  string // or what is to be corrected
+		want  any    // stored value; nil if none
+		code  string // error code, if the value must be corrected
 	}
 	for _, test := range []struct {
 		field string // of the stand-in's schema
-		rules string // beside the type
+		rules string // in addition to the type
 		kind  fieldtype.Type
 		sent  []sent
 	}{
@@ -195,9 +195,9 @@ func TestFieldTypesRoundTrip(t *testing.T) {
 	}
 }
 
-// Whatever is typed for a phone, a date or a number is either stored as it was sent or shown to the
-// visitor as an error; the stand-in never has to drop it.
-func TestWhatIsSentIsAlwaysAccepted(t *testing.T) {
+// Any text in a phone, date or number field is either stored as sent or reported to the visitor.
+// The stand-in never drops it.
+func TestSentValuesAreAlwaysAccepted(t *testing.T) {
 	crm := newCRM(t)
 	typed := map[string]*rapid.Generator[string]{
 		"callback_phone": rapid.OneOf(rapid.StringMatching(`\+?[0-9 ()-]{5,18}`), rapid.String()),
@@ -235,7 +235,7 @@ func TestWhatIsSentIsAlwaysAccepted(t *testing.T) {
 	})
 }
 
-// lead posts values to a handler of block and returns the one lead that the stand-in then holds.
+// lead posts values to a handler with that block and returns the lead that the stand-in then has.
 func lead(t *testing.T, block string, values url.Values) (sandbox.Lead, testHandler) {
 	t.Helper()
 	crm := newCRM(t)
@@ -285,20 +285,20 @@ func TestSetTakesPlaceholdersButNeverExpandsVisitorText(t *testing.T) {
 	}
 }
 
-func TestUnmappedTakesEverythingElse(t *testing.T) {
+func TestUnmappedCollectsOtherInputs(t *testing.T) {
 	got, h := lead(t, "field phone tel\nset name {form.full_name}\nunmapped more\nthank_you /thanks", url.Values{
 		"tel": {"08123456789"}, "full_name": {"Ravi Menon"}, "topics": {"Pricing", "", "Warranty"}, "favourite-colour": {"blue"}, "empty": {" "},
 		"_subject": {"x"}, "_next": {"https://evil.example"}, "form-name": {"x"}, "access_key": {"x"}, "g-recaptcha-response": {"x"}, "botcheck": {""}, "redirect": {"/x"},
 	})
 	if want := "Favourite colour: blue\nTopics: Pricing, Warranty"; got.Fields["more"] != want {
-		t.Errorf("more is %q, want %q", got.Fields["more"], want)
+		t.Errorf("field more: got %q, want %q", got.Fields["more"], want)
 	}
 	if names := h.submission(t)["unmapped_inputs"]; names != nil {
-		t.Errorf("inputs %v are said to go nowhere", names)
+		t.Errorf("logged unmapped_inputs %v, want none", names)
 	}
 }
 
-func TestInputsThatGoNowhereAreLogged(t *testing.T) {
+func TestDroppedInputsAreLogged(t *testing.T) {
 	_, h := lead(t, "field phone\nthank_you /thanks", url.Values{
 		"phone": {"08123456789"}, "company": {"Gulmohar"}, "empty": {""}, "_subject": {"x"}, "Ravi Menon 0812": {"x"},
 	})
@@ -341,7 +341,7 @@ func TestActions(t *testing.T) {
 	}
 }
 
-func TestIncompletePaymentIsLeftOutAndSaidSo(t *testing.T) {
+func TestIncompletePaymentIsLeftOut(t *testing.T) {
 	for _, price := range []string{"", "0", "0.00"} {
 		got, h := lead(t, `
 			field phone
@@ -362,12 +362,11 @@ func TestIncompletePaymentIsLeftOutAndSaidSo(t *testing.T) {
 	}
 }
 
-// A value that the operator set and that does not fit is left out with a remark: the visitor could
-// not correct it.
-func TestSetThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
+// A set value that is not valid is left out with a remark, because the visitor cannot correct it.
+func TestInvalidSetIsLeftOut(t *testing.T) {
 	got, h := lead(t, "field phone\nset visit_date {form.when} date\nthank_you /thanks", url.Values{"phone": {"08123456789"}, "when": {"whenever"}})
 	if _, sent := got.Fields["visit_date"]; sent {
-		t.Error("it was sent")
+		t.Error("the invalid value was sent")
 	}
 	entries := h.logged("not stored as sent")
 	if len(entries) != 1 || entries[0].ContextMap()["field"] != "fields.visit_date" || entries[0].ContextMap()["status"] != "NOT_SENT" {
@@ -375,13 +374,13 @@ func TestSetThatDoesNotFitIsLeftOutAndSaidSo(t *testing.T) {
 	}
 }
 
-// The identifier may be put together of two inputs; what is wrong with it is the visitor's to
-// correct all the same.
+// The identifier may be composed of two inputs. If it is not valid, the visitor is told to correct
+// it.
 func TestIdentifierOfTwoInputs(t *testing.T) {
 	const block = "set phone \"{form.code}{form.number}\"\nfield name\nthank_you /thanks"
 	got, _ := lead(t, block, url.Values{"code": {"+44"}, "number": {"7400 123456"}})
 	if got.Fields["phone"] != "447400123456" {
-		t.Errorf("phone is %v", got.Fields["phone"])
+		t.Errorf("phone: got %v", got.Fields["phone"])
 	}
 	for number, code := range map[string]string{"12": "TYPE_PHONE", "": "TYPE_PHONE"} {
 		h := newHandler(t, newCRM(t).url, block)
@@ -397,8 +396,8 @@ func TestIdentifierOfTwoInputs(t *testing.T) {
 	}
 }
 
-// A name cannot break the line that it stands on, hide anything, or turn round what is shown beside
-// it, whichever way it comes.
+// A name cannot contain line breaks, invisible characters or text direction overrides, from a field
+// or from a set.
 func TestNamesAreOneVisibleLine(t *testing.T) {
 	const typed = "Meera\r\nBcc: all@example.org \u202eI\u200byer\u2066"
 	for name, block := range map[string]string{

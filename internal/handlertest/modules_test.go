@@ -21,10 +21,10 @@ func init() {
 	caddy.RegisterModule(testCore{})
 }
 
-// guests are the outboxes that tests bring along, by id.
+// guests holds the outboxes of tests, by id.
 var guests sync.Map
 
-// testOutbox is an outbox that a test brings along.
+// testOutbox is a module for an outbox of a test.
 type testOutbox struct {
 	Store string `json:"store,omitempty"`
 	ID    string `json:"id,omitempty"`
@@ -43,17 +43,17 @@ func (o *testOutbox) Resource() (string, error) { return o.guest().Resource() }
 
 func (o *testOutbox) Open(logger *zap.Logger) (outbox.Store, error) { return o.guest().Open(logger) }
 
-// logs are what the app and the handlers of a config have logged.
+// logs holds the logs of a config's app and handlers.
 type logs struct {
 	app, handler         *observer.ObservedLogs
 	appCore, handlerCore zapcore.Core
 	discard              atomic.Bool // for benchmarks
 }
 
-// observedLogs are the logs of rigs, by id.
+// observedLogs holds the logs of rigs, by id.
 var observedLogs sync.Map
 
-// newLogs returns empty logs, and the id by which a config's core finds them.
+// newLogs returns empty logs, and the id with which a config's core finds them.
 func newLogs() (id string, _ *logs) {
 	l := new(logs)
 	l.appCore, l.app = observer.New(zapcore.DebugLevel)
@@ -63,7 +63,7 @@ func newLogs() (id string, _ *logs) {
 	return id, l
 }
 
-// testCore keeps the log of a config.
+// testCore is a log core that records the log of a config.
 type testCore struct {
 	Module string `json:"module,omitempty"`
 	ID     string `json:"id,omitempty"`
@@ -100,7 +100,7 @@ func (c *testCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	switch entry.LoggerName {
 	case "telecrm":
 		return c.logs.appCore.Write(entry, fields)
-	case "": // the handler's, which no server has loaded
+	case "": // the handler, which is not loaded by a server
 		return c.logs.handlerCore.Write(entry, fields)
 	}
 	return nil

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Inputs that tell other form services where to send the visitor decide nothing here: the target is
-// the operator's, whatever was posted.
+// Inputs that tell other form services where to send the visitor are ignored. Only the operator
+// sets the target.
 func TestPostedTargetsAreIgnored(t *testing.T) {
 	for _, input := range []string{"_next", "redirect", "_redirect", "next", "redirectUrl", "thank_you", "_form_page", "return_to"} {
 		for _, target := range []string{"https://evil.example/", "//evil.example", `\\evil.example`, "/thanks?id=1", "javascript:alert(1)", "/\r\nSet-Cookie: a=b"} {
@@ -24,8 +24,7 @@ func TestPostedTargetsAreIgnored(t *testing.T) {
 	}
 }
 
-// What goes into a header is the operator's, but for the names of inputs, which cannot break out of
-// it.
+// Posted names and values cannot change an error redirect beyond its placeholders, or add headers.
 func TestErrorRedirectKeepsToItsTarget(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, `
 		field phone "te&l=1#x //evil"
@@ -34,6 +33,6 @@ func TestErrorRedirectKeepsToItsTarget(t *testing.T) {
 	`)
 	w := h.mustServe(t, postForm(url.Values{"te&l=1#x //evil": {"12\r\nSet-Cookie: a=b"}, "next\r\nX: y": {"\r\nX: y"}}))
 	if got := w.Header().Get("Location"); got != "/contact?wrong=te%26l%3D1%23x+%2F%2Fevil" || len(w.Header()["X"]) > 0 {
-		t.Errorf("to %q with %v", got, w.Header())
+		t.Errorf("redirect to %q, header %v", got, w.Header())
 	}
 }

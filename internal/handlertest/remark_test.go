@@ -10,9 +10,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// Whatever TeleCRM quotes in its answer, the log holds nothing of what the visitor typed, nor a
-// part of a token.
-func TestAnswersThatQuoteTheVisitor(t *testing.T) {
+// The log contains neither what the visitor typed nor part of a token, even if TeleCRM's answer
+// quotes them.
+func TestLogWithAnswersThatQuoteTheVisitor(t *testing.T) {
 	long := strings.Repeat("Please call me about the flat. ", 12)
 	visitor := url.Values{"name": {"Zenobia  Quartermaine"}, "phone": {"08123456789"}, "note": {long}}
 	quoted := `Zenobia  Quartermaine, 8123456789: ` + long + strings.Repeat("x ", 120) + testToken
@@ -36,7 +36,7 @@ func TestAnswersThatQuoteTheVisitor(t *testing.T) {
 					text, _ := value.(string)
 					for _, secret := range []string{"Zenobia", "ZENOBIA", "Quartermaine", "8123456789", "call me", "flat", testToken[:12]} {
 						if strings.Contains(text, secret) {
-							t.Errorf("%s, status %d: %q is in %s of %q: %s", name, status, secret, key, entry.Message, text)
+							t.Errorf("%s, status %d: found %q in %s of %q: %s", name, status, secret, key, entry.Message, text)
 						}
 					}
 				}

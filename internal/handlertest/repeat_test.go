@@ -11,7 +11,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
-// visit is one post of a form.
+// visit is one post from a page.
 type visit struct {
 	target  string // default: https://www.example.com/enquire
 	referer string
@@ -33,7 +33,7 @@ func (v visit) request() *http.Request {
 	return r
 }
 
-// Two posts are one lead if the same would be sent for both.
+// Two posts are one lead if TeleCRM would get the same data from both.
 func TestRepeatsAreTheSameLead(t *testing.T) {
 	now := time.Now()
 	const flat = "https://www.example.com/flats/"
@@ -48,29 +48,29 @@ func TestRepeatsAreTheSameLead(t *testing.T) {
 		visits []visit
 		leads  int
 	}{
-		"other page":                 {"set page_url {http.request.header.Referer}", flats, 2},
-		"other query":                {"set course {query.course}", courses, 2},
-		"other query, in Caddy's":    {"set course {http.request.uri.query.course}", courses, 2},
-		"other page, in an action":   {"action 1042 {\nset note {http.request.header.Referer}\n}", flats, 2},
-		"other page beside a time":   {`set note "{time.now.common_log} {http.request.header.Referer}"`, flats, 2},
-		"other input in an action":   {"action 1042 {\nfield note message\n}", hidden("message", "a", "b"), 2},
-		"other unmapped input":       {"unmapped more", hidden("flat", "12", "14"), 2},
-		"other input with a _":       {"field flat _flat", hidden("_flat", "12", "14"), 2},
-		"other host":                 {"", []visit{{target: "https://pune.example.com/", values: meera}, {target: "https://delhi.example.com/", values: meera}}, 2},
-		"other time for an action":   {"action 1042 {\nset note {form.when}\n}", hidden("when", "2026-11-25T10:00", "2026-11-25T11:00"), 2},
-		"other page that is dropped": {"", flats, 1},
-		"other dropped input":        {"", hidden("flat", "12", "14"), 1},
-		"same page":                  {"set page_url {http.request.header.Referer}", []visit{flats[0], flats[0]}, 1},
-		"host in capitals":           {"", []visit{{target: "https://www.example.com/", values: meera}, {target: "https://WWW.example.com:443/", values: meera}}, 1},
-		"submission id":              {"set ref {telecrm.id}", same, 1},
-		"submission id in an action": {"action 1042 {\nset note \"Enquiry {telecrm.id}\"\n}", same, 1},
-		"time":                       {`set note "sent {time.now}, {time.now.unix_ms}, {time.now.http}"`, same, 1},
-		"time as a date":             {"set visited_on {time.now.unix_ms} date", same, 1},
-		"request's own values":       {`set note "{http.request.uuid} {http.request.duration_ms} {http.request.remote.port}"`, same, 1},
-		"time in a hidden input":     {"unmapped more", hidden("ts", fmt.Sprint(now.UnixMilli()), fmt.Sprint(now.UnixMilli()+4)), 1},
-		"time in a mapped input":     {"field sent_at ts", hidden("ts", now.UTC().Format(time.RFC3339Nano), now.UTC().Add(time.Millisecond).Format(time.RFC3339Nano)), 1},
-		"time in a template's input": {`set note "{form.ts} {form.name}"`, hidden("ts", fmt.Sprint(now.Unix()-1), fmt.Sprint(now.Unix())), 1},
-		"captcha answer":             {"unmapped more\nfield proof g-recaptcha-response", hidden("g-recaptcha-response", "a", "b"), 1},
+		"different page":  {"set page_url {http.request.header.Referer}", flats, 2},
+		"different query": {"set course {query.course}", courses, 2},
+		"different query, with Caddy's placeholder": {"set course {http.request.uri.query.course}", courses, 2},
+		"different page in an action":               {"action 1042 {\nset note {http.request.header.Referer}\n}", flats, 2},
+		"different page next to a time":             {`set note "{time.now.common_log} {http.request.header.Referer}"`, flats, 2},
+		"different input in an action":              {"action 1042 {\nfield note message\n}", hidden("message", "a", "b"), 2},
+		"different unmapped input":                  {"unmapped more", hidden("flat", "12", "14"), 2},
+		"different input with a _":                  {"field flat _flat", hidden("_flat", "12", "14"), 2},
+		"different host":                            {"", []visit{{target: "https://pune.example.com/", values: meera}, {target: "https://delhi.example.com/", values: meera}}, 2},
+		"different time typed for an action":        {"action 1042 {\nset note {form.when}\n}", hidden("when", "2026-11-25T10:00", "2026-11-25T11:00"), 2},
+		"different page that is not sent":           {"", flats, 1},
+		"different input that is not sent":          {"", hidden("flat", "12", "14"), 1},
+		"same page":                                 {"set page_url {http.request.header.Referer}", []visit{flats[0], flats[0]}, 1},
+		"host in capitals":                          {"", []visit{{target: "https://www.example.com/", values: meera}, {target: "https://WWW.example.com:443/", values: meera}}, 1},
+		"submission id":                             {"set ref {telecrm.id}", same, 1},
+		"submission id in an action":                {"action 1042 {\nset note \"Enquiry {telecrm.id}\"\n}", same, 1},
+		"time":                                      {`set note "sent {time.now}, {time.now.unix_ms}, {time.now.http}"`, same, 1},
+		"time as a date":                            {"set visited_on {time.now.unix_ms} date", same, 1},
+		"request's own values":                      {`set note "{http.request.uuid} {http.request.duration_ms} {http.request.remote.port}"`, same, 1},
+		"time in a hidden input":                    {"unmapped more", hidden("ts", fmt.Sprint(now.UnixMilli()), fmt.Sprint(now.UnixMilli()+4)), 1},
+		"time in a mapped input":                    {"field sent_at ts", hidden("ts", now.UTC().Format(time.RFC3339Nano), now.UTC().Add(time.Millisecond).Format(time.RFC3339Nano)), 1},
+		"time in a template's input":                {`set note "{form.ts} {form.name}"`, hidden("ts", fmt.Sprint(now.Unix()-1), fmt.Sprint(now.Unix())), 1},
+		"captcha answer":                            {"unmapped more\nfield proof g-recaptcha-response", hidden("g-recaptcha-response", "a", "b"), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := newCRM(t)
@@ -88,8 +88,8 @@ func TestRepeatsAreTheSameLead(t *testing.T) {
 	}
 }
 
-// A connection's port and a proxy's id for a request differ for every request.
-func TestRepeatsOverAnotherConnection(t *testing.T) {
+// The client's port and a proxy's request id differ for every request, and do not make a new lead.
+func TestRepeatsOnAnotherConnection(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock+`set note "{http.request.remote} {http.request.header.X-Request-Id}"`)
 	_, app, _ := withOutbox(t, h)
 	for n := range 2 {
@@ -103,7 +103,7 @@ func TestRepeatsOverAnotherConnection(t *testing.T) {
 	}
 }
 
-// Trapped posts whose values are invalid are kept as they came, so they are compared as they came.
+// Trapped posts with invalid values are kept as typed, so they are compared as typed.
 func TestRepeatsOfTrappedPosts(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock)
 	_, app, _ := withOutbox(t, h)
@@ -115,8 +115,8 @@ func TestRepeatsOfTrappedPosts(t *testing.T) {
 	}
 }
 
-// A lead that an operator removed is not a reason to drop the next one.
-func TestRemovedLeadsAreNotRepeated(t *testing.T) {
+// After an operator removes a lead, the same post is a new lead.
+func TestRepeatsOfRemovedLeads(t *testing.T) {
 	for what, remove := range map[string]func(*testing.T, *adminapi.Client, string){
 		"erase": func(t *testing.T, c *adminapi.Client, _ string) {
 			if erased, err := c.Erase(t.Context(), adminapi.Erasure{Identifier: "+91 81234 56789"}); err != nil || erased.Erased != 1 {
@@ -155,8 +155,9 @@ func TestRemovedLeadsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// What the outbox did not keep cannot be looked up there, and is a repeat all the same.
-func TestRepeatsOfLeadsSentPastTheOutbox(t *testing.T) {
+// A lead sent without the outbox is still recognized as a repeat, although it cannot be looked up
+// there.
+func TestRepeatsOfLeadsSentWithoutOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	guest, _, _ := withOutbox(t, h)

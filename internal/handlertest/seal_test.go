@@ -12,8 +12,8 @@ import (
 
 const protectBlock = "field phone\nthank_you /thanks\nprotect"
 
-// Neither trap nor stamp reaches the lead or the log.
-func TestSealIsNoPartOfTheLead(t *testing.T) {
+// The trap and the stamp reach neither the lead nor the log.
+func TestSealIsNotInTheLead(t *testing.T) {
 	for _, block := range []string{"", "unmapped rest"} {
 		crm := newCRM(t)
 		h := newHandler(t, crm.url, protectBlock+"\n"+block)
@@ -26,13 +26,12 @@ func TestSealIsNoPartOfTheLead(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if _, has := h.submission(t)["unmapped_inputs"]; has {
-			t.Error("the log tells of the trap")
+			t.Error("the log lists the trap as an unmapped input")
 		}
 	}
 }
 
-// The built-in page, which is not served through the site, brings a seal of its own, that of a page
-// which has been read.
+// The built-in page contains a seal of its own, which is valid at once.
 func TestBuiltinPageIsSealed(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, protectBlock)
 	w, _, err := h.serve(postForm(url.Values{"phone": {"x"}}))
@@ -41,11 +40,11 @@ func TestBuiltinPageIsSealed(t *testing.T) {
 	}
 	match := regexp.MustCompile(`(?s)<input type="hidden" name="_stamp" value="([^"]+)">.*<input type="hidden" name="subject_2" value="">`).FindStringSubmatch(w.Body.String())
 	if match == nil {
-		t.Fatalf("it has no seal:\n%s", w.Body)
+		t.Fatalf("the page does not have a seal:\n%s", w.Body)
 	}
 	post := url.Values{"phone": {"8123456789"}, "_stamp": {match[1]}, "subject_2": {""}}
 	h.mustServe(t, postForm(post))
 	if signals, has := h.submission(t)["spam_signals"]; has {
-		t.Errorf("a post with its seal is suspicious: %v", signals)
+		t.Errorf("a post with the page's seal has spam signals: %v", signals)
 	}
 }

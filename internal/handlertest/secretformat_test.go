@@ -12,7 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 )
 
-// secretive is a handler whose secrets all come from the environment, as the documentation has it.
+// secretive returns a handler whose secrets all come from the environment, as the documentation
+// recommends.
 func secretive(t *testing.T) testHandler {
 	t.Helper()
 	t.Setenv("TELECRM_TEST_TOKEN", testToken)
@@ -35,19 +36,18 @@ func secretive(t *testing.T) testHandler {
 	return h
 }
 
-// checkNoSecret looks for the resolved secrets in a text.
+// checkNoSecret fails the test if the text contains a resolved secret.
 func checkNoSecret(t *testing.T, place, text string) {
 	t.Helper()
 	for _, secret := range []string{testToken, testAsyncToken, testSiteSecret} {
 		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) {
-			t.Errorf("a secret shows in %s: %.600s", place, text)
+			t.Errorf("found a secret in %s: %.600s", place, text)
 		}
 	}
 }
 
-// However what holds secrets is printed, by a debugger's hand or a careless log line, they do not
-// show.
-func TestNothingPrintsSecrets(t *testing.T) {
+// Printing the handler, the app or their parts never shows a secret.
+func TestPrintingHidesSecrets(t *testing.T) {
 	h := secretive(t)
 	for place, value := range map[string]any{
 		"the handler": *h.Handler, "the app": *h.app, "its account": h.Settings,
@@ -64,7 +64,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		}
 		checkNoSecret(t, place+" in JSON", string(config))
 		if !strings.Contains(string(config), "{env.TELECRM_TEST_TOKEN}") {
-			t.Errorf("%s lost its placeholder: %s", place, config)
+			t.Errorf("%s does not contain its placeholder: %s", place, config)
 		}
 	}
 }
@@ -74,8 +74,8 @@ type bomb struct{ io.Reader }
 
 func (bomb) Read([]byte) (int, error) { panic(errors.New("a body that panics")) }
 
-// The trace of a panic, which Caddy logs, holds neither secrets nor what was typed.
-func TestPanicsShowNoSecret(t *testing.T) {
+// The stack trace of a panic, which Caddy logs, contains neither secrets nor typed values.
+func TestPanicsHideSecrets(t *testing.T) {
 	h := secretive(t)
 	r := postForm(meera)
 	r.Body = io.NopCloser(io.MultiReader(r.Body, bomb{}))
@@ -83,12 +83,12 @@ func TestPanicsShowNoSecret(t *testing.T) {
 	defer func() {
 		trace := fmt.Sprint(recover()) + string(debug.Stack())
 		if !strings.Contains(trace, "ServeHTTP") {
-			t.Errorf("no panic of the handler: %s", trace)
+			t.Errorf("the handler did not panic: %s", trace)
 		}
 		checkNoSecret(t, "the trace", trace)
 		for _, typed := range []string{"Meera", "8123456789"} {
 			if strings.Contains(trace, typed) {
-				t.Errorf("%q shows in the trace", typed)
+				t.Errorf("found %q in the stack trace", typed)
 			}
 		}
 	}()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// secretsTyped are inputs that the operator has not mapped, and a password that they have mapped.
+// secretsTyped returns secret inputs. All except one password are unmapped.
 func secretsTyped() url.Values {
 	return url.Values{
 		"name": {"Asha"}, "tel": {"081234 56789"}, "pwd": {"mapped-secret"}, "company": {"Sunrise"}, "pincode": {"411001"},
@@ -17,22 +17,22 @@ func secretsTyped() url.Values {
 
 const secretsBlock = "field name\nfield phone tel\nfield message pwd\nunmapped more\nthank_you /thanks\n"
 
-// Passwords, card numbers and one-time codes are not sent, unless the operator has mapped them.
+// Passwords, card numbers and one-time codes are not sent unless the operator has mapped them.
 func TestSecretsAreNotSent(t *testing.T) {
 	got, h := lead(t, secretsBlock, secretsTyped())
 	sent := fmt.Sprint(got)
 	if strings.Contains(strings.ReplaceAll(sent, "mapped-secret", ""), "secret") || !strings.Contains(sent, "mapped-secret") {
-		t.Errorf("%s was sent", sent)
+		t.Errorf("sent %s, want the mapped secret only", sent)
 	}
 	if !strings.Contains(sent, "Sunrise") || !strings.Contains(sent, "411001") {
-		t.Errorf("%s lacks what is not a secret", sent)
+		t.Errorf("sent %s, want the inputs that are not secret too", sent)
 	}
 	if names := fmt.Sprint(h.submission(t)["unmapped_inputs"]); !strings.Contains(names, "password") || strings.Contains(names, "company") {
-		t.Errorf("the log says %s was left out", names)
+		t.Errorf("logged unmapped_inputs %s, want the secrets only", names)
 	}
 }
 
-// The built-in page repeats none of them, mapped or not.
+// The built-in page does not repeat secrets, mapped or not.
 func TestSecretsAreNotRepeated(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, secretsBlock)
 	typed := secretsTyped()

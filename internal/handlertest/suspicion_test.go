@@ -28,7 +28,7 @@ const guardedBlock = `
 	thank_you /thanks?id={telecrm.id}
 `
 
-// advertised is a post that may be junk, for its links.
+// advertised is a post that is suspected spam because of its links.
 var advertised = url.Values{
 	"name": {"Meera Iyer"}, "phone": {"08123456789"},
 	"message": {strings.Repeat("https://a.example ", 6)},
@@ -44,7 +44,7 @@ func with(values url.Values, name, value string) url.Values {
 	return changed
 }
 
-// mustServe is serve where the handler answers by itself.
+// mustServe is serve for requests that must not fail.
 func (h testHandler) mustServe(t *testing.T, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	w, _, err := h.serve(r)
@@ -54,7 +54,7 @@ func (h testHandler) mustServe(t *testing.T, r *http.Request) *httptest.Response
 	return w
 }
 
-// outcomes are those of the submissions so far.
+// outcomes returns the outcomes of the submissions so far.
 func (h testHandler) outcomes() []string {
 	var list []string
 	for _, entry := range h.log.FilterMessage("submission").All() {
@@ -63,7 +63,7 @@ func (h testHandler) outcomes() []string {
 	return list
 }
 
-// kept are the outbox's entries.
+// kept returns the outbox's entries.
 func kept(t *testing.T, d *dispatch.Dispatcher) []outbox.Entry {
 	t.Helper()
 	entries, err := d.Store.List(t.Context(), outbox.Filter{})
@@ -73,12 +73,12 @@ func kept(t *testing.T, d *dispatch.Dispatcher) []outbox.Entry {
 	return entries
 }
 
-// A trap that is filled in has the post set aside, and the answer says nothing of it.
-func TestTrappedPostsAreSetAside(t *testing.T) {
+// A post that fills in a trap is parked, and the answer does not reveal it.
+func TestTrappedPostsAreParked(t *testing.T) {
 	for name, values := range map[string]url.Values{
-		"right otherwise":     with(meera, "_gotcha", "buy"),
-		"wrong otherwise":     {"name": {"Meera Iyer"}, "phone": {"12"}, "bot-field": {"x"}},
-		"with many links too": with(advertised, "_honey", "x"),
+		"otherwise valid":   with(meera, "_gotcha", "buy"),
+		"otherwise invalid": {"name": {"Meera Iyer"}, "phone": {"12"}, "bot-field": {"x"}},
+		"many links":        with(advertised, "_honey", "x"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := newCRM(t)
@@ -118,7 +118,7 @@ func TestTrappedPostsAreSetAside(t *testing.T) {
 			if values.Get("phone") != "12" {
 				eventually(t, "the delivery after a retry", func() bool { return len(crm.Leads()) == 1 })
 				if _, has := crm.Leads()[0].Fields["_gotcha"]; has {
-					t.Error("the trap is in the lead")
+					t.Error("the lead contains the trap")
 				}
 			} else {
 				eventually(t, "TeleCRM's refusal", func() bool { return log.FilterMessage("lead parked").Len() == 1 })
@@ -127,9 +127,9 @@ func TestTrappedPostsAreSetAside(t *testing.T) {
 	}
 }
 
-// Without an outbox nothing can be set aside, so nobody is thanked: what looks like junk has to be
-// sent again.
-func TestTrappedPostsWithoutAnOutbox(t *testing.T) {
+// Without an outbox, suspected spam cannot be parked, so the visitor is not thanked but must send
+// it again.
+func TestTrappedPostsWithoutOutbox(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	trapped := with(meera, "_gotcha", "buy")
@@ -143,8 +143,7 @@ func TestTrappedPostsWithoutAnOutbox(t *testing.T) {
 	}
 }
 
-// While the disk is full nothing can be set aside either, and nobody is thanked for what is not
-// kept.
+// While the disk is full, suspected spam cannot be parked either, and the visitor is not thanked.
 func TestTrappedPostsWhileTheDiskIsFull(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, guardedBlock)
 	guest, _, _ := withOutbox(t, h)
@@ -153,28 +152,28 @@ func TestTrappedPostsWhileTheDiskIsFull(t *testing.T) {
 		t.Errorf("trapped: status %d", w.Code)
 	}
 	if w := h.mustServe(t, postForm(advertised)); w.Code != http.StatusUnprocessableEntity {
-		t.Errorf("doubtful: status %d", w.Code)
+		t.Errorf("suspicious: status %d", w.Code)
 	}
 }
 
 var confirmationInPage = regexp.MustCompile(`name="_confirm" value="([^"]+)"`)
 
-// confirmation is what the page has that lets it pass.
+// confirmation returns the confirmation in the page.
 func confirmation(t *testing.T, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	found := confirmationInPage.FindStringSubmatch(w.Body.String())
 	if found == nil {
-		t.Fatalf("status %d, and the page has no confirmation: %s", w.Code, w.Body)
+		t.Fatalf("status %d, no confirmation in the page: %s", w.Code, w.Body)
 	}
 	return found[1]
 }
 
-// The soft no: what was sent is kept, the visitor presses send again, and there is one lead.
-func TestDoubtfulPostsAreAskedAbout(t *testing.T) {
+// A suspicious post is parked and the visitor is asked to send it again. Doing so makes one lead.
+func TestSuspiciousPostsAreAskedAbout(t *testing.T) {
 	for name, second := range map[string]url.Values{
-		"as it was":  advertised,
-		"changed":    with(advertised, "message", strings.Repeat("https://d.example ", 7)),
-		"toned down": with(advertised, "message", "Please call"),
+		"unchanged":     advertised,
+		"changed":       with(advertised, "message", strings.Repeat("https://d.example ", 7)),
+		"without links": with(advertised, "message", "Please call"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := newCRM(t)
@@ -202,9 +201,9 @@ func TestDoubtfulPostsAreAskedAbout(t *testing.T) {
 	}
 }
 
-// A program that fires the same again and again does not get through, and fills the outbox with one
-// entry.
-func TestDoubtfulPostsRepeatedBlindly(t *testing.T) {
+// A program that repeats the same suspicious post does not get through, and adds only one entry to
+// the outbox.
+func TestSuspiciousPostsRepeatedBlindly(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	_, app, _ := withOutbox(t, h)
@@ -217,7 +216,7 @@ func TestDoubtfulPostsRepeatedBlindly(t *testing.T) {
 		if got := confirmation(t, w); first == "" {
 			first = got
 		} else if got != first {
-			t.Error("every time another confirmation")
+			t.Error("got a different confirmation for the same post")
 		}
 	}
 	if entries := kept(t, app); len(entries) != 1 || len(crm.Leads()) != 0 {
@@ -225,9 +224,8 @@ func TestDoubtfulPostsRepeatedBlindly(t *testing.T) {
 	}
 }
 
-// What lets a doubtful post pass does not let an unwanted one pass, nor remove anything but what
-// its own visitor was asked about.
-func TestConfirmationsOpenNothingElse(t *testing.T) {
+// A confirmation neither lets a trapped post through nor removes another visitor's lead.
+func TestConfirmationsAreLimited(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	_, app, _ := withOutbox(t, h)
@@ -245,8 +243,8 @@ func TestConfirmationsOpenNothingElse(t *testing.T) {
 	}
 }
 
-// Scripts have no page that could carry a confirmation: what they send again after a while passes.
-func TestDoubtfulPostsOfScripts(t *testing.T) {
+// Scripts do not have a page with a confirmation. What they send again after a while gets through.
+func TestSuspiciousPostsFromScripts(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	_, app, _ := withOutbox(t, h)
@@ -265,7 +263,7 @@ func TestDoubtfulPostsOfScripts(t *testing.T) {
 		t.Fatalf("status %d, %+v", status, body)
 	}
 	if status, _ := send(); status != http.StatusUnprocessableEntity {
-		t.Errorf("at once again: status %d", status)
+		t.Errorf("sent again at once: status %d", status)
 	}
 	eventually(t, "the lead", func() bool {
 		status, _ = send()
@@ -276,7 +274,7 @@ func TestDoubtfulPostsOfScripts(t *testing.T) {
 	}
 }
 
-// A double click is one lead, and both answers are the same success.
+// A double click makes one lead, and all answers are the same success.
 func TestRepeatsAreOneLead(t *testing.T) {
 	for _, deliver := range []string{"now", "later"} {
 		t.Run(deliver, func(t *testing.T) {
@@ -303,7 +301,7 @@ func TestRepeatsAreOneLead(t *testing.T) {
 			posts.Wait()
 			slices.Sort(locations)
 			if distinct := slices.Compact(locations); len(distinct) != 1 {
-				t.Errorf("redirected to %v", distinct)
+				t.Errorf("got redirects to %v, want one target", distinct)
 			}
 			eventually(t, "the delivery", func() bool { return len(crm.Leads()) == 1 })
 			if n := crm.Requests(); n != 1 {
@@ -311,14 +309,14 @@ func TestRepeatsAreOneLead(t *testing.T) {
 			}
 			h.mustServe(t, postForm(with(meera, "message", "One thing more")))
 			if last := h.outcomes(); last[len(last)-1] == string(outcomeRepeat) {
-				t.Error("another message is taken for a repeat")
+				t.Error("a post with another message counts as a repeat")
 			}
 		})
 	}
 }
 
-// What failed is no success to repeat.
-func TestRepeatsOfWhatFailed(t *testing.T) {
+// A post that failed can be sent again; it is not a repeat.
+func TestRepeatAfterFailure(t *testing.T) {
 	h := newHandler(t, "http://127.0.0.1:1/autoupdate/v2", guardedBlock)
 	guest, _, _ := withOutbox(t, h)
 	guest.full.Store(true)
@@ -342,9 +340,8 @@ func TestDedupeOff(t *testing.T) {
 	}
 }
 
-// A trap that something filled in by itself does not make the visitor's next try a repeat of what
-// was set aside.
-func TestRepeatsOfWhatWasSetAside(t *testing.T) {
+// After a trapped post was parked, the same post without the trap is not a repeat.
+func TestRepeatOfParkedPost(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock)
 	withOutbox(t, h)
@@ -355,8 +352,8 @@ func TestRepeatsOfWhatWasSetAside(t *testing.T) {
 	}
 }
 
-// With protect, a post that was made without the page has to be sent once more; one that fills in
-// the page's trap is set aside.
+// With protect, a post made without the page must be sent again, and a post that fills in the
+// page's trap is parked.
 func TestSealsAreJudged(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, guardedBlock+"protect")
@@ -368,8 +365,8 @@ func TestSealsAreJudged(t *testing.T) {
 		want          outcome
 	}{
 		{"from the page", old, "", outcomeCreated},
-		{"blind", "", "", outcomeAsked},
-		{"into the trap", old, "buy", outcomeAside},
+		{"without the page", "", "", outcomeAsked},
+		{"trap filled in", old, "buy", outcomeAside},
 	} {
 		values := with(meera, "message", test.what)
 		if test.stamp != "" {
@@ -382,8 +379,8 @@ func TestSealsAreJudged(t *testing.T) {
 	}
 }
 
-// A challenge that was not passed has the visitor send the form once more, or refuses it, as the
-// operator says.
+// If the challenge was not passed, the visitor must send the form again, or the post is refused
+// with `fail closed`.
 func TestChallengesAreJudged(t *testing.T) {
 	for fail, want := range map[string]outcome{"open": outcomeAsked, "closed": outcomeUnproven} {
 		t.Run(fail, func(t *testing.T) {
@@ -406,9 +403,9 @@ func TestChallengesAreJudged(t *testing.T) {
 	}
 }
 
-// A reload forgets no post: what the config before has taken is a repeat for the one after it,
-// until no config knows the form any more.
-func TestRepeatsOutliveAReload(t *testing.T) {
+// A post accepted before a reload is a repeat after it. The memory ends with the last config that
+// has the form.
+func TestRepeatsSurviveReload(t *testing.T) {
 	crm := newCRM(t)
 	block := guardedBlock + "form outlives"
 	before := newHandler(t, crm.url, block)
@@ -427,6 +424,6 @@ func TestRepeatsOutliveAReload(t *testing.T) {
 	fresh := newHandler(t, crm.url, block)
 	fresh.mustServe(t, postForm(meera))
 	if got := fresh.submission(t)["outcome"]; got == string(outcomeRepeat) {
-		t.Error("it is remembered though no config was left")
+		t.Error("the post is remembered after the last config ended")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// traced lets h answer the form as it would inside of Caddy's tracing.
+// traced posts a form to h within a span, as Caddy's tracing handler does.
 func (h testHandler) traced(t *testing.T, spans *tracetest.SpanRecorder) {
 	t.Helper()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
@@ -27,7 +27,7 @@ func (h testHandler) traced(t *testing.T, spans *tracetest.SpanRecorder) {
 	span.End()
 }
 
-// tree lists the spans, each below its parent's name, once there are so many.
+// tree waits for want spans and lists them as "parent > span".
 func tree(t *testing.T, spans *tracetest.SpanRecorder, want int) []string {
 	t.Helper()
 	eventually(t, fmt.Sprintf("the end of %d spans", want), func() bool { return len(spans.Ended()) >= want })
@@ -43,8 +43,8 @@ func tree(t *testing.T, spans *tracetest.SpanRecorder, want int) []string {
 	return list
 }
 
-// A delivery that the visitor waits for is part of their trace, a later one is a trace of its own,
-// and none holds more than ids and codes.
+// A delivery that the visitor waits for is part of their trace; a later one has its own trace.
+// Spans contain only ids and codes.
 func TestSpans(t *testing.T) {
 	for _, test := range []struct {
 		name, deliver, fault string
@@ -76,7 +76,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// Without an outbox the request is part of the submission.
+// Without an outbox the request's span is a child of the submission's.
 func TestSpansWithoutAnOutbox(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, simpleBlock)
 	spans := tracetest.NewSpanRecorder()
@@ -88,7 +88,7 @@ func TestSpansWithoutAnOutbox(t *testing.T) {
 	checkSpans(t, spans, h.submission(t)["id"].(string))
 }
 
-// checkSpans looks for the submission's id, and for what must not be there.
+// checkSpans checks that a span has the submission's id and that no span has a secret.
 func checkSpans(t *testing.T, spans *tracetest.SpanRecorder, id string) {
 	t.Helper()
 	ids := 0
@@ -103,7 +103,7 @@ func checkSpans(t *testing.T, spans *tracetest.SpanRecorder, id string) {
 		}
 		for _, secret := range []string{testToken, "Meera", "8123456789"} {
 			if strings.Contains(text.String(), secret) {
-				t.Errorf("%q shows in %s: %s", secret, span.Name(), text.String())
+				t.Errorf("span %[2]s contains %[1]q: %[3]s", secret, span.Name(), text.String())
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func checkSpans(t *testing.T, spans *tracetest.SpanRecorder, id string) {
 	}
 }
 
-// TeleCRM is told nothing of the trace.
+// Requests to TeleCRM do not carry trace headers.
 func TestNoTraceHeadersGoToTeleCRM(t *testing.T) {
 	headers := make(chan http.Header, 1)
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +124,7 @@ func TestNoTraceHeadersGoToTeleCRM(t *testing.T) {
 	h.traced(t, tracetest.NewSpanRecorder())
 	for name := range <-headers {
 		if !slices.Contains([]string{"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "User-Agent"}, name) {
-			t.Errorf("the request has a header %s", name)
+			t.Errorf("unexpected request header %s", name)
 		}
 	}
 }
