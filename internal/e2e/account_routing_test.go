@@ -23,7 +23,7 @@ type workspaces struct {
 	*httptest.Server
 
 	mu      sync.Mutex
-	leads   map[string]string // by name: "<token> <path>" of the request that was answered with success
+	leads   map[string]string // "<token> <path>" of the successful request, by the lead's name
 	refused map[string]bool
 }
 
@@ -72,7 +72,7 @@ func (w *workspaces) received() map[string]string {
 	return leads
 }
 
-// inlineForm is a form at path with account settings of its own.
+// inlineForm returns a form at path with inline account settings.
 func inlineForm(path string, settings ...string) string {
 	return fmt.Sprintf(`
 	telecrm %s {
@@ -88,7 +88,7 @@ func inlineForm(path string, settings ...string) string {
 	}`, path, enterpriseID, strings.Join(settings, "\n\t\t"))
 }
 
-// accounts returns the configured accounts that the status command names.
+// accounts returns the accounts in the output of the status command, by name.
 func (s *server) accounts(t *testing.T) map[string]adminapi.Account {
 	t.Helper()
 	output, err := s.Run(t.Context(), "telecrm", "status", "--json", "--address", s.admin)
@@ -114,8 +114,8 @@ const (
 	tokenC = "cccccccc-8888-7777-1700000000000:66666666-5555-4444"
 )
 
-// Forms that write their own account settings are delivered by exactly these settings, however much
-// they share, and the status tells the accounts apart.
+// The leads of a form with inline account settings are delivered with exactly these settings, even
+// if another form's are similar. The status lists the accounts separately.
 func TestInlineSettingsMakeTheAccount(t *testing.T) {
 	const syncPath, asyncPath = "/autoupdate/v2/enterprise/" + enterpriseID + "/lead", "/enterprise/" + enterpriseID + "/autoupdatelead"
 	crm := newWorkspaces(t)
@@ -124,10 +124,10 @@ func TestInlineSettingsMakeTheAccount(t *testing.T) {
 	host := crm.URL
 	for name, test := range map[string]struct {
 		forms [2][]string // settings of /a and /b
-		by    [2]string   // how their leads arrive
+		by    [2]string   // token and path of their leads
 		names [2]string   // of their accounts
 	}{
-		"another token and base url": {
+		"different token and base url": {
 			[2][]string{{"token " + tokenA, sync("")}, {"token " + tokenB, sync("/test")}},
 			[2]string{tokenA + " " + syncPath, tokenB + " /test" + syncPath},
 			[2]string{enterpriseID + " at " + host + "/autoupdate/v2", enterpriseID + " at " + host + "/test/autoupdate/v2"},
@@ -142,17 +142,17 @@ func TestInlineSettingsMakeTheAccount(t *testing.T) {
 			[2]string{tokenA + " " + syncPath, tokenA + " " + syncPath},
 			[2]string{enterpriseID + " at " + host + "/autoupdate/v2", enterpriseID + " at " + host + "/autoupdate/v2 and async at " + host},
 		},
-		"another token alone": {
+		"different token": {
 			[2][]string{{"token " + tokenA, sync("")}, {"token " + tokenB, sync("")}},
 			[2]string{tokenA + " " + syncPath, tokenB + " " + syncPath},
 			[2]string{enterpriseID + " at " + host + "/autoupdate/v2", enterpriseID + " at " + host + "/autoupdate/v2 #2"},
 		},
-		"another pace and timeout": {
+		"different pace and timeout": {
 			[2][]string{{"token " + tokenA, sync("")}, {"token " + tokenA, sync(""), "crm_rate 100/s 9", "timeout 4s"}},
 			[2]string{tokenA + " " + syncPath, tokenA + " " + syncPath},
 			[2]string{enterpriseID + " at " + host + "/autoupdate/v2", enterpriseID + " at " + host + "/autoupdate/v2 (crm_rate 100/s 9, timeout 4s)"},
 		},
-		"another identifier": {
+		"different identifier": {
 			[2][]string{{"token " + tokenA, sync("")}, {"token " + tokenA, sync(""), "identifier name"}},
 			[2]string{tokenA + " " + syncPath, tokenA + " " + syncPath},
 			[2]string{enterpriseID + " at " + host + "/autoupdate/v2", enterpriseID + " at " + host + "/autoupdate/v2 (identifier name)"},
@@ -167,7 +167,7 @@ func TestInlineSettingsMakeTheAccount(t *testing.T) {
 					lead := fmt.Sprintf("%s: %s %d", name, path, i)
 					want[lead] = test.by[n]
 					if a := s.post(t, path, url.Values{"name": {lead}, "phone": {fmt.Sprintf("0812345%d1%02d", n, i)}}); a.status != http.StatusSeeOther {
-						t.Fatalf("%s is answered with %d\n%s", path, a.status, s.Log())
+						t.Fatalf("post to %s: status %d\n%s", path, a.status, s.Log())
 					}
 				}
 			}
@@ -180,16 +180,16 @@ func TestInlineSettingsMakeTheAccount(t *testing.T) {
 						return false
 					}
 					if received[lead] != by {
-						wrong = append(wrong, lead+" came as "+received[lead])
+						wrong = append(wrong, lead+" arrived with "+received[lead])
 					}
 				}
 				return true
 			})
 			if len(wrong) > 0 {
 				slices.Sort(wrong)
-				t.Errorf("%d of %d leads came another way:\n%s", len(wrong), len(want), strings.Join(wrong, "\n"))
+				t.Errorf("%d of %d leads arrived with other settings:\n%s", len(wrong), len(want), strings.Join(wrong, "\n"))
 			}
-			eventuallyTrue(t, "the status counts the leads where they belong", func() bool {
+			eventuallyTrue(t, "the status counts the leads of each account", func() bool {
 				accounts := s.accounts(t)
 				return accounts[test.names[0]].Delivered == each && accounts[test.names[1]].Delivered == each
 			})
@@ -201,14 +201,14 @@ func eventuallyTrue(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting: %s", what)
 		}
 	}
 }
 
-// Leads that wait are delivered after a change of the settings that their account is called after,
-// or of its token, by whatever account reaches the same workspace, and by no other.
-func TestWaitingLeadsSurviveAChangeOfInlineSettings(t *testing.T) {
+// Waiting leads are delivered after the token or the settings in their account's name change, but
+// only by an account that reaches the same workspace.
+func TestWaitingLeadsSurviveSettingsChange(t *testing.T) {
 	crm := newWorkspaces(t)
 	base := func(prefix string) string { return "base_url " + crm.URL + prefix + "/autoupdate/v2" }
 	before := inlineForm("/a", "token "+tokenA, base("")) + inlineForm("/b", "token "+tokenB, base(""))
@@ -261,7 +261,7 @@ func TestWaitingLeadsSurviveAChangeOfInlineSettings(t *testing.T) {
 					}
 				}
 				if waiting != len(leads) {
-					t.Errorf("%d of %d leads wait", waiting, len(leads))
+					t.Errorf("%d leads are waiting, want %d", waiting, len(leads))
 				}
 				return
 			}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 )
 
-// What a browser sends from a page in a legacy encoding arrives as it was typed, in TeleCRM and on
-// the page that is shown again.
+// Posts from a page in a legacy encoding arrive as typed, both in TeleCRM and on the page that is
+// shown again.
 func TestFormsInLegacyEncodings(t *testing.T) {
 	dir := t.TempDir()
 	const source = `<!DOCTYPE html><html lang=en><head>META<title>T</title></head><form method=post action=FORM><input name=name><input name=phone></form></html>`
@@ -51,7 +51,7 @@ func TestFormsInLegacyEncodings(t *testing.T) {
 			values.Set("_charset_", p.encoding)
 		}
 		if got := s.post(t, "/"+p.name, values); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, `value="`+p.typed+`"`) {
-			t.Errorf("%s: status %d, without what was typed:\n%s", p.name, got.status, got.body)
+			t.Errorf("%s: status %d; the page does not contain what was typed:\n%s", p.name, got.status, got.body)
 		}
 		values.Set("phone", "0812345678"+string(rune('0'+i)))
 		if got := s.post(t, "/"+p.name, values); got.status != http.StatusSeeOther {
@@ -64,10 +64,10 @@ func TestFormsInLegacyEncodings(t *testing.T) {
 	}
 	for _, p := range pages {
 		if !typed[p.typed] {
-			t.Errorf("%s: TeleCRM did not get %q, but %v", p.name, p.typed, typed)
+			t.Errorf("%s: TeleCRM did not get %q; it got %v", p.name, p.typed, typed)
 		}
 	}
-	if said := strings.Count(s.Log(), "the form is not sent in UTF-8"); said != len(pages) {
-		t.Errorf("the log says %d times that a form is not in UTF-8, want once for each of %d", said, len(pages))
+	if count := strings.Count(s.Log(), "the form is not sent in UTF-8"); count != len(pages) {
+		t.Errorf("the log says %d times that a form is not in UTF-8, want once for each of %d forms", count, len(pages))
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// telecrm runs a command beside the server, and expects it to work.
+// telecrm runs a command against the server. It must succeed.
 func (s *server) telecrm(t *testing.T, args ...string) string {
 	t.Helper()
 	output, err := s.Run(t.Context(), append(append([]string{"telecrm"}, args...), "--address", s.admin)...)
@@ -24,7 +24,7 @@ func (s *server) telecrm(t *testing.T, args ...string) string {
 	return output
 }
 
-// listed returns the leads that `leads list` lists.
+// listed returns the leads in the output of `leads list`.
 func (s *server) listed(t *testing.T, args ...string) []adminapi.Lead {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(s.telecrm(t, append([]string{"leads", "list", "--json"}, args...)...)))
@@ -49,8 +49,8 @@ const parkingEnquiry = `
 		thank_you /thank-you
 	}`
 
-// Somebody on call finds out what is parked and why, and deals with it.
-func TestOperatorDealsWithParkedLeads(t *testing.T) {
+// Operators can find out which leads are parked and why, and deal with them.
+func TestOperatorHandlesParkedLeads(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	for range 3 {
 		s.post(t, "/contact", ravi)
@@ -64,15 +64,15 @@ func TestOperatorDealsWithParkedLeads(t *testing.T) {
 		t.Fatalf("parked %+v", parked)
 	}
 	if output := s.telecrm(t, "leads", "list"); strings.Contains(output, "Zenobia") || strings.Contains(output, "81234") {
-		t.Errorf("the list says whose the leads are:\n%s", output)
+		t.Errorf("the list shows personal data:\n%s", output)
 	}
 	if output := s.telecrm(t, "leads", "show", parked[0].ID); !strings.Contains(output, "Zenobia Quartermaine") {
-		t.Errorf("shows\n%s", output)
+		t.Errorf("show printed\n%s", output)
 	}
 	export := filepath.Join(t.TempDir(), "leads.csv")
 	s.telecrm(t, "leads", "export", "--format", "csv", "--output", export)
 	if content, err := os.ReadFile(export); err != nil || strings.Count(string(content), "Zenobia Quartermaine,918123456789") != 3 {
-		t.Errorf("exported %s, error %v", content, err)
+		t.Errorf("export wrote %s, error %v", content, err)
 	}
 	s.telecrm(t, "leads", "discard", parked[1].ID)
 
@@ -84,30 +84,30 @@ func TestOperatorDealsWithParkedLeads(t *testing.T) {
 		}
 	}
 	if output := s.telecrm(t, "leads", "erase", "--identifier", "+91 81234-56789"); !strings.Contains(output, "2 leads erased") {
-		t.Errorf("printed %s", output)
+		t.Errorf("erase printed %s", output)
 	}
 	if left := s.listed(t); len(left) != 0 {
-		t.Errorf("left %+v", left)
+		t.Errorf("leads after erase: %+v", left)
 	}
 	s.Stop(t)
 	for _, secret := range []string{"Quartermaine", "81234", secretToken} {
 		if strings.Contains(s.Log(), secret) {
-			t.Errorf("%q is in the log", secret)
+			t.Errorf("found %q in the log", secret)
 		}
 	}
 }
 
-// After a refused reload, whose router answers from then on, everything is still told of the config
-// that runs.
-func TestAdminAfterARefusedReload(t *testing.T) {
+// After a rejected reload, the rejected config's router serves the admin API. It must answer for
+// the running config.
+func TestAdminAfterRejectedReload(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	s.post(t, "/contact", ravi)
 	before := s.telecrm(t, "status", "--json")
 
 	global := s.global
 	s.global = strings.Replace(global, "account {", "account other {", 1)
-	// The port of the site's own stand-in is taken, so the reload fails in its very last step,
-	// after its apps have started.
+	// The stand-in's port is taken, so the reload fails in its last step, after its apps have
+	// started.
 	s.write(t, strings.Replace(parkingEnquiry, "telecrm /contact {", "telecrm /contact {\naccount other", 1)+
 		"\n}\nhttp://127.0.0.1:"+strings.TrimPrefix(s.crmAddress(t), "127.0.0.1:")+" {\nrespond taken")
 	if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin); err == nil {
@@ -115,15 +115,15 @@ func TestAdminAfterARefusedReload(t *testing.T) {
 	}
 	s.global = global
 	if after := s.telecrm(t, "status", "--json"); after != before {
-		t.Errorf("status is\n%sand was\n%s", after, before)
+		t.Errorf("got status\n%swant\n%s", after, before)
 	}
 	s.reload(t, parkingEnquiry+"\n# changed")
 	if after := s.telecrm(t, "status", "--json"); after != before {
-		t.Errorf("status after an accepted reload is\n%sand was\n%s", after, before)
+		t.Errorf("status after an accepted reload: got\n%swant\n%s", after, before)
 	}
 }
 
-// crmAddress returns where the stand-in listens.
+// crmAddress returns the stand-in's address.
 func (s *server) crmAddress(t *testing.T) string {
 	t.Helper()
 	_, after, found := strings.Cut(s.global, "base_url http://")
@@ -134,7 +134,7 @@ func (s *server) crmAddress(t *testing.T) string {
 	return address
 }
 
-func TestAdminWithTheOutboxOff(t *testing.T) {
+func TestAdminWithOutboxOff(t *testing.T) {
 	s := serve(t, enquiry, "outbox off")
 	if output := s.telecrm(t, "status"); !strings.Contains(output, "the outbox is off") {
 		t.Errorf("status:\n%s", output)
@@ -145,8 +145,7 @@ func TestAdminWithTheOutboxOff(t *testing.T) {
 	}
 }
 
-// What another site has a browser post is refused as Caddy's admin endpoint refuses it, and does
-// nothing.
+// Caddy's admin endpoint refuses posts that another site makes a browser send. They have no effect.
 func TestAdminRefusesOtherSites(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	s.post(t, "/contact", ravi)

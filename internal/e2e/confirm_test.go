@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A browser gets through a site's own error pages, with its cookie or with what the error page puts
-// into the form.
-func TestConfirmationsOnTheSitesOwnErrorPage(t *testing.T) {
+// A browser can confirm a post on the site's own error page, with the cookie or with the input that
+// the page adds to its form.
+func TestConfirmationsOnSiteErrorPage(t *testing.T) {
 	dir := t.TempDir()
 	const sorry = `<form method="post"><input name="_confirm" value="{{placeholder "telecrm.confirm"}}"></form>`
 	if err := os.WriteFile(filepath.Join(dir, "sorry.html"), []byte(sorry), 0o600); err != nil {

@@ -32,16 +32,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// example is a fenced block of the documentation. The HTML comment on the line above it, which
-// readers do not see, is its note: what to make of the block where that does not follow from its
-// language.
+// example is a fenced block of the documentation. The HTML comment on the line above is its note,
+// which readers do not see. It says how to test the block if the language does not.
 type example struct {
 	place, language, note, text string
 }
 
 var fenced = regexp.MustCompile("(?m)(?:^<!-- (.*) -->\n)?^```([a-z]+)\n((?s:.*?))^```$")
 
-// examples lists the blocks of that language whose note begins with note.
+// examples lists the blocks in a language whose note begins with note.
 func examples(t *testing.T, language, note string) []example {
 	t.Helper()
 	var list []example
@@ -57,7 +56,7 @@ func examples(t *testing.T, language, note string) []example {
 		}
 	}
 	if len(list) == 0 {
-		t.Fatalf("the documentation has no %s block noted %q", language, note)
+		t.Fatalf("the documentation does not have a %s block with the note %q", language, note)
 	}
 	return list
 }
@@ -84,7 +83,7 @@ func read(t *testing.T, file string) string {
 	return string(content)
 }
 
-// surroundings are what the fragments of a Caddyfile are part of, by note.
+// surroundings maps the notes of Caddyfile fragments to the text around them.
 var surroundings = map[string]string{
 	"":                   "%s",
 	"in a site":          "{\n" + globalOption + "}\n:80 {\n%s}\n",
@@ -100,11 +99,11 @@ func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	for _, e := range examples(t, "caddyfile", "") {
 		t.Run(e.place, func(t *testing.T) {
 			if formatted := string(caddyfile.Format([]byte(e.text))); formatted != e.text {
-				t.Errorf("it is not formatted; it should be:\n%s", formatted)
+				t.Errorf("the Caddyfile is not formatted; want\n%s", formatted)
 			}
 			around, known := surroundings[e.note]
 			if !known {
-				t.Fatalf("its note %q is unknown", e.note)
+				t.Fatalf("unknown note %q", e.note)
 			}
 			config, err := adaptText(fmt.Sprintf(around, onThisMachine(t, e.text)))
 			if err != nil {
@@ -115,7 +114,7 @@ func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	}
 }
 
-// onThisMachine replaces the folder that the documentation's files are in with one that has them.
+// onThisMachine replaces the directory in the documentation with one that has its files.
 func onThisMachine(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -140,7 +139,7 @@ func adaptText(text string) ([]byte, error) {
 
 func validate(t *testing.T, config []byte) {
 	t.Helper()
-	t.Setenv("XDG_DATA_HOME", t.TempDir()) // whatever a config keeps, it keeps there
+	t.Setenv("XDG_DATA_HOME", t.TempDir()) // where configs write
 	var parsed caddy.Config
 	if err := caddy.StrictUnmarshalJSON(config, &parsed); err != nil {
 		t.Fatal(err)
@@ -162,7 +161,7 @@ func TestDocumentedJSONLoads(t *testing.T) {
 	}
 }
 
-// Scripts get the JSON that docs/json.md shows; only the id differs.
+// Scripts get the JSON shown in docs/json.md. Only the id differs.
 func TestDocumentedAnswers(t *testing.T) {
 	s := serve(t, enquiry)
 	for _, e := range examples(t, "json", "answers ") {
@@ -175,7 +174,7 @@ func TestDocumentedAnswers(t *testing.T) {
 			t.Fatalf("%s: %v in %s", e.place, err, body)
 		}
 		if (want["id"] == nil) != (got["id"] == nil) {
-			t.Errorf("%s: id is %v, want %v", e.place, got["id"], want["id"])
+			t.Errorf("%s: got id %v, want %v", e.place, got["id"], want["id"])
 		}
 		delete(want, "id")
 		delete(got, "id")
@@ -205,7 +204,7 @@ func (s *server) postForJSON(t *testing.T, path, body string) []byte {
 	return answer.Bytes()
 }
 
-// The message file that docs/visitor.md shows is one.
+// The message file in docs/visitor.md is valid.
 func TestDocumentedMessages(t *testing.T) {
 	for _, e := range examples(t, "json", "messages ") {
 		tag := strings.TrimPrefix(e.note, "messages ")
@@ -215,12 +214,12 @@ func TestDocumentedMessages(t *testing.T) {
 		}
 		long := page.Fault{Code: "TOO_LONG", Label: "नाम", Limit: "1"}
 		if got := catalog.For(tag).Message(long); !strings.Contains(got, "एक ही अक्षर") {
-			t.Errorf("%s: for one there is %q", e.place, got)
+			t.Errorf("%s: got %q for the singular", e.place, got)
 		}
 	}
 }
 
-// TestDocumentedLanguages compares the languages that docs/visitor.md lists with the message files.
+// TestDocumentedLanguages compares the languages in docs/visitor.md with the message files.
 func TestDocumentedLanguages(t *testing.T) {
 	text := strings.Join(strings.Fields(read(t, "docs/visitor.md")), " ")
 	_, list, _ := strings.Cut(text, "which `<html lang=\"…\">` declares: ")
@@ -234,18 +233,17 @@ func TestDocumentedLanguages(t *testing.T) {
 	for _, file := range files {
 		tag := language.MustParse(strings.TrimSuffix(filepath.Base(file), ".json"))
 		name := display.English.Languages().Name(tag)
-		known = append(known, strings.Replace(name, "Bangla", "Bengali", 1)) // which more people know
+		known = append(known, strings.Replace(name, "Bangla", "Bengali", 1)) // the more common name
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(known)), slices.Sorted(slices.Values(documented))); diff != "" {
 		t.Errorf("languages (-known +documented):\n%s", diff)
 	}
 }
 
-// inlineCommand finds commands within sentences.
+// inlineCommand matches commands within sentences.
 var inlineCommand = regexp.MustCompile("`caddy (telecrm [a-z][^`]*)`")
 
-// The documented commands exist with the flags that they are given, and each
-// that exists is documented.
+// The documented commands and their flags exist, and all commands are documented.
 func TestDocumentedCommands(t *testing.T) {
 	root := &cobra.Command{Use: "telecrm"}
 	cli.Build(root, nil)
@@ -263,7 +261,7 @@ func TestDocumentedCommands(t *testing.T) {
 	try := func(place, given string) {
 		cmd, rest, err := root.Find(strings.Fields(given))
 		if err != nil || cmd.HasSubCommands() {
-			t.Errorf("%s: there is no command for %s (error %v)", place, given, err)
+			t.Errorf("%s: unknown command %s (error %v)", place, given, err)
 			return
 		}
 		if err := cmd.ParseFlags(rest); err != nil {

@@ -22,17 +22,17 @@ import (
 	"github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
 
-// wordBlock is a block of the Caddyfile whose words a table explains.
+// wordBlock is a Caddyfile block whose words are documented in a table.
 type wordBlock struct {
-	path     string   // the words that lead to the block in the syntax
+	path     string   // the words that lead to the block
 	around   string   // a Caddyfile with room for lines of the block
 	required []string // lines that every block of the kind needs
 }
 
-// aForm is a Caddyfile with a form whose block has room for more lines.
+// aForm is a Caddyfile with a form, with room for more lines in its block.
 const aForm = "{\n" + globalOption + "}\n:80 {\ntelecrm {\nfield phone\nthank_you /\n%s\n}\n}\n"
 
-// wordBlocks are the blocks by the note of their table.
+// wordBlocks maps the notes of the tables to their blocks.
 var wordBlocks = map[string]wordBlock{
 	"the global option":       {"{ telecrm", "{\ntelecrm {\n%s\n}\n}\n", nil},
 	"an account":              {"{ telecrm account", "{\ntelecrm {\naccount {\n%s\n}\n}\n}\n", []string{"token {env.TELECRM_TOKEN}", "enterprise_id x"}},
@@ -50,7 +50,7 @@ var (
 	linkCell     = regexp.MustCompile(`^see \[[^]]+\]\(#[a-z-]+\)$`)
 )
 
-// rowsOf returns the cells of each row of a table, without the head.
+// rowsOf returns the cells of each row of a table, without the header.
 func rowsOf(table string) [][]string {
 	lines := strings.Split(strings.TrimSpace(table), "\n")[2:]
 	rows := make([][]string, 0, len(lines))
@@ -74,9 +74,8 @@ func codeSpans(cell string) []string {
 	return list
 }
 
-// TestDocumentedWords compares the syntax and the tables of words with the
-// words that the parser knows. Each has a default, a meaning, and an example
-// that loads.
+// TestDocumentedWords compares the documented syntax and the tables of words with the words that
+// the parser knows. Each word has a default, a meaning, and an example that loads.
 func TestDocumentedWords(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", secretToken)
 	t.Setenv("TELECRM_ASYNC_TOKEN", secretToken+"-async")
@@ -91,12 +90,12 @@ func TestDocumentedWords(t *testing.T) {
 	for _, table := range tableOfWords.FindAllStringSubmatch(read(t, "docs/caddyfile.md"), -1) {
 		block, ok := wordBlocks[table[1]]
 		if !ok {
-			t.Fatalf("no block is called %q", table[1])
+			t.Fatalf("unknown block %q", table[1])
 		}
 		known[block.path] = knownWords(t, fmt.Sprintf(block.around, "no_such_word"))
 		for _, cells := range rowsOf(table[2]) {
 			if len(cells) != 4 || slices.Contains(cells, "") {
-				t.Errorf("words of %s: a row of %d cells, want 4 that are not empty: %q", table[1], len(cells), cells)
+				t.Errorf("words of %s: got %d cells, want 4 that are not empty: %q", table[1], len(cells), cells)
 				continue
 			}
 			inTables[block.path] = append(inTables[block.path], codeSpans(cells[0])...)
@@ -110,14 +109,14 @@ func TestDocumentedWords(t *testing.T) {
 		slices.Sort(inSyntax[path])
 	}
 	if diff := cmp.Diff(known, inSyntax); diff != "" {
-		t.Errorf("the syntax (-known +documented):\n%s", diff)
+		t.Errorf("syntax (-known +documented):\n%s", diff)
 	}
 	if diff := cmp.Diff(known, inTables); diff != "" {
-		t.Errorf("the tables of words (-known +documented):\n%s", diff)
+		t.Errorf("tables of words (-known +documented):\n%s", diff)
 	}
 }
 
-// tryExample loads the example of a row, or finds it where the row links to.
+// tryExample loads the example of a row, or finds it in the section that the row links to.
 func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 	lines := codeSpans(cell)
 	if linkCell.MatchString(cell) {
@@ -125,7 +124,7 @@ func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 			if !slices.ContainsFunc(examples(t, "caddyfile", ""), func(e example) bool {
 				return strings.HasPrefix(e.place, "docs/caddyfile.md") && regexp.MustCompile(`(?m)^\s*`+word+`\b`).MatchString(e.text)
 			}) {
-				t.Errorf("no example on the page has %s", word)
+				t.Errorf("the page does not have an example of %s", word)
 			}
 		}
 		return
@@ -136,7 +135,7 @@ func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 		given[word] = true
 	}
 	if !slices.ContainsFunc(words, func(word string) bool { return given[word] }) {
-		t.Errorf("the example %q has none of %q", lines, words)
+		t.Errorf("the example %q does not contain any of %q", lines, words)
 	}
 	for _, line := range b.required {
 		if word, _, _ := strings.Cut(line, " "); word == "field" || !given[word] {
@@ -150,7 +149,7 @@ func (b wordBlock) tryExample(t *testing.T, words []string, cell string) {
 	validate(t, config)
 }
 
-// grammarWords returns the words of each block by the words that lead to it.
+// grammarWords returns the words of each block, by the words that lead to the block.
 func grammarWords(grammar string) map[string][]string {
 	words := make(map[string][]string)
 	var path []string
@@ -184,12 +183,12 @@ func knownWords(t *testing.T, text string) []string {
 	}
 	match := listOfKnown.FindStringSubmatch(err.Error())
 	if match == nil {
-		t.Fatalf("the error lists no known words: %v", err)
+		t.Fatalf("the error does not list the known words: %v", err)
 	}
 	return slices.Sorted(slices.Values(strings.Split(match[1], ", ")))
 }
 
-// TestDocumentedTypes converts each example of the table of types.
+// TestDocumentedTypes converts each example in the table of types.
 func TestDocumentedTypes(t *testing.T) {
 	var documented []fieldtype.Type
 	for _, cells := range tableUnder(t, "docs/types.md", "| type |") {
@@ -211,7 +210,7 @@ func TestDocumentedTypes(t *testing.T) {
 					continue
 				}
 				if got, _ := json.Marshal(value.JSON); string(got) != sent[i] {
-					t.Errorf("%s %s becomes %s, documented is %s", word, typed[i], got, sent[i])
+					t.Errorf("%s %s: got %s, documented %s", word, typed[i], got, sent[i])
 				}
 			}
 		}
@@ -224,20 +223,18 @@ func TestDocumentedTypes(t *testing.T) {
 	}
 }
 
-// tableUnder returns the rows of the first table whose head line begins with
-// head.
+// tableUnder returns the rows of the first table whose header begins with head.
 func tableUnder(t *testing.T, file, head string) [][]string {
 	t.Helper()
 	_, table, found := strings.Cut(read(t, file), "\n"+head)
 	if !found {
-		t.Fatalf("%s has no table with the head %s", file, head)
+		t.Fatalf("%s does not have a table with the header %s", file, head)
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
 	return rowsOf(head + table)
 }
 
-// TestDocumentedOutcomes compares the outcomes with those that a running Caddy
-// counts.
+// TestDocumentedOutcomes compares the documented outcomes with those that a running Caddy counts.
 func TestDocumentedOutcomes(t *testing.T) {
 	var documented []string
 	for _, cells := range tableUnder(t, "docs/caddyfile.md", "| outcome |") {
@@ -249,7 +246,7 @@ func TestDocumentedOutcomes(t *testing.T) {
 	}
 }
 
-// TestDocumentedLimits compares the limits of a form with those of the parser.
+// TestDocumentedLimits compares the documented limits of a form with those of the parser.
 func TestDocumentedLimits(t *testing.T) {
 	limits := form.DefaultLimits()
 	want := fmt.Sprintf("%d values, %d bytes in a name and %d KiB in a value", limits.Fields, limits.Name, limits.Value>>10)
@@ -258,8 +255,8 @@ func TestDocumentedLimits(t *testing.T) {
 	}
 }
 
-// TestDocumentedCodes finds all field codes in the table of codes, and a message
-// for visitors for each other code.
+// TestDocumentedCodes checks that all field codes are in the table of codes, and that every other
+// code there has a message for visitors.
 func TestDocumentedCodes(t *testing.T) {
 	var messages map[string]string
 	if err := json.Unmarshal([]byte(read(t, "page/messages/en.json")), &messages); err != nil {
@@ -272,7 +269,7 @@ func TestDocumentedCodes(t *testing.T) {
 	for _, cells := range tableUnder(t, "docs/json.md", "| code |") {
 		code := codeSpans(cells[0])[0]
 		if !missing[code] && messages[code] == "" {
-			t.Errorf("%s is documented, and there is no such code", code)
+			t.Errorf("%s is documented but does not exist", code)
 		}
 		delete(missing, code)
 	}
@@ -281,8 +278,8 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestDocumentedKeys checks that each key of the JSON config is a word of the
-// Caddyfile or is in the table of differences.
+// TestDocumentedKeys checks that each key of the JSON config is a Caddyfile word or is in the table
+// of differences.
 func TestDocumentedKeys(t *testing.T) {
 	explained := make(map[string]bool)
 	for _, cells := range tableUnder(t, "docs/json.md", "| Caddyfile |") {
@@ -319,7 +316,7 @@ func TestDocumentedKeys(t *testing.T) {
 	}
 	for key, exists := range explained {
 		if !exists && key != "store" {
-			t.Errorf("%s is explained, and there is no such key", key)
+			t.Errorf("the key %s is explained but does not exist", key)
 		}
 	}
 }

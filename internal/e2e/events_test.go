@@ -28,7 +28,8 @@ func init() {
 	caddy.RegisterModule(execStandIn{})
 }
 
-// execStandIn lets Caddyfiles load that name the exec handler, which is a plugin of its own.
+// execStandIn stands in for the exec handler, which is a separate plugin, so that Caddyfiles with
+// it load.
 type execStandIn struct {
 	Args []string `json:"args,omitempty"`
 }
@@ -46,7 +47,7 @@ func (e *execStandIn) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (*execStandIn) Handle(context.Context, caddy.Event) error { return nil }
 
-// The events that are documented are those that the tests have seen.
+// The documented events are those that the tests check.
 func TestDocumentedEvents(t *testing.T) {
 	var documented []string
 	for _, match := range regexp.MustCompile("(?m)^\\| `(telecrm_[a-z_]+)` \\| `").FindAllStringSubmatch(read(t, "docs/monitoring.md"), -1) {
@@ -57,9 +58,9 @@ func TestDocumentedEvents(t *testing.T) {
 	}
 }
 
-// eventRecorder is a handler of events that keeps them, and may take long.
+// eventRecorder is an event handler that records events and can be slow.
 type eventRecorder struct {
-	// As says who keeps them, to tell one config's from another's.
+	// As identifies the config.
 	As string `json:"as,omitempty"`
 }
 
@@ -74,13 +75,13 @@ func (r *eventRecorder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// recorded are the events of the test that runs.
+// recorded holds the events of the running test.
 var recorded events
 
 type events struct {
 	mu   sync.Mutex
 	list []recordedEvent
-	gate chan struct{} // nil: handlers end at once; else when it is closed
+	gate chan struct{} // handlers block until it is closed; nil if they do not block
 }
 
 type recordedEvent struct {
@@ -100,7 +101,7 @@ func (e *events) all() []recordedEvent {
 	return slices.Clone(e.list)
 }
 
-// await waits for the next event of a name, after those before the mark.
+// await waits for an event with that name, ignoring the first mark events.
 func (e *events) await(t *testing.T, name string, mark int) recordedEvent {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -110,7 +111,7 @@ func (e *events) await(t *testing.T, name string, mark int) recordedEvent {
 			}
 		}
 	}
-	t.Fatalf("there was no %s: %v", name, e.all())
+	t.Fatalf("no event %s: %v", name, e.all())
 	return recordedEvent{}
 }
 
@@ -136,7 +137,7 @@ func subscribe(as string) string {
 
 var documentedEvents = []string{"telecrm_lead_delivered", "telecrm_lead_parked", "telecrm_account_held", "telecrm_account_resumed"}
 
-// Each event tells its ids, names and reason, and nothing of the visitor.
+// Events contain ids, names and reasons, but nothing about the visitor.
 func TestEvents(t *testing.T) {
 	recorded.reset(nil)
 	p := newInProcess(t)
@@ -160,7 +161,7 @@ func TestEvents(t *testing.T) {
 		"account": "default", "reason": "hold, HTTP 401 NOT_AUTHORIZED",
 	})
 
-	// Another way to the CRM is tried at once, and tells the config that it is of.
+	// A changed CRM address is tried at once, and the new config gets the events.
 	mark := len(recorded.all())
 	p.crmHost = strings.Replace(p.crmHost, "127.0.0.1", "localhost", 1)
 	p.mustLoad(t, enquiry, subscribe("second"))
@@ -168,7 +169,7 @@ func TestEvents(t *testing.T) {
 	recorded.await(t, "telecrm_lead_delivered", mark)
 	for i, event := range recorded.all() {
 		if want := map[bool]string{true: "first", false: "second"}[i < mark]; event.as != want {
-			t.Errorf("%s was handled by the %s config, want the %s", event.name, event.as, want)
+			t.Errorf("%s was handled by the %s config, want the %s config", event.name, event.as, want)
 		}
 		text, err := json.Marshal(event.data)
 		if err != nil {
@@ -176,7 +177,7 @@ func TestEvents(t *testing.T) {
 		}
 		for _, secret := range []string{secretToken, "Quartermaine", "8123456"} {
 			if strings.Contains(string(text), secret) {
-				t.Errorf("%q shows in %s %s", secret, event.name, text)
+				t.Errorf("found %q in %s %s", secret, event.name, text)
 			}
 		}
 	}
@@ -185,7 +186,7 @@ func TestEvents(t *testing.T) {
 func checkEvent(t *testing.T, got recordedEvent, want map[string]any) {
 	t.Helper()
 	if got.origin != "telecrm" {
-		t.Errorf("%s comes from %q", got.name, got.origin)
+		t.Errorf("%s: got origin %q", got.name, got.origin)
 	}
 	data := maps.Clone(got.data)
 	if _, wanted := want["id"]; wanted && len(fmt.Sprint(data["id"])) == 36 {
@@ -196,13 +197,12 @@ func checkEvent(t *testing.T, got recordedEvent, want map[string]any) {
 	}
 }
 
-// A refused reload leaves the events to the running config.
-func TestEventsAfterARefusedReload(t *testing.T) {
+// After a rejected reload, the running config still handles the events.
+func TestEventsAfterRejectedReload(t *testing.T) {
 	recorded.reset(nil)
 	p := newInProcess(t)
 	p.mustLoad(t, enquiry, subscribe("running"))
-	// Another site's port is taken, which shows when the apps start, in
-	// whatever order that is.
+	// The port of another site is taken, so the apps fail to start, in random order.
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestEventsAfterARefusedReload(t *testing.T) {
 	defer taken.Close()
 	for i := range 6 {
 		site := fmt.Sprintf("%s\nrespond /%d 204\n}\nhttp://%s {\nbind 127.0.0.1", enquiry, i, taken.Addr())
-		if err := p.load(site, subscribe("refused")); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if err := p.load(site, subscribe("rejected")); err == nil || !strings.Contains(err.Error(), "address already in use") {
 			t.Fatalf("loading the config: %v", err)
 		}
 	}
@@ -220,9 +220,8 @@ func TestEventsAfterARefusedReload(t *testing.T) {
 	}
 }
 
-// A handler that does not end keeps no visitor waiting, nor any lead; and when
-// it ends, nothing was lost.
-func TestSlowHandlerOfEventsStallsNothing(t *testing.T) {
+// A blocked event handler delays neither visitors nor deliveries, and no event is lost.
+func TestSlowEventHandler(t *testing.T) {
 	gate := make(chan struct{})
 	recorded.reset(gate)
 	open := sync.OnceFunc(func() { close(gate) })
@@ -238,17 +237,17 @@ func TestSlowHandlerOfEventsStallsNothing(t *testing.T) {
 	}
 	for deadline := time.Now().Add(patience); len(p.crm.Leads()) < visitors; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d leads came through", len(p.crm.Leads()), visitors)
+			t.Fatalf("%d of %d leads were delivered", len(p.crm.Leads()), visitors)
 		}
 	}
 	eventuallyTrue(t, "the first event", func() bool { return len(recorded.all()) > 0 })
 	if n := len(recorded.all()); n != 1 {
-		t.Errorf("%d events before the first was handled", n)
+		t.Errorf("%d events before the first was handled, want 1", n)
 	}
 	open()
 	for deadline := time.Now().Add(patience); len(recorded.all()) < visitors; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d events", len(recorded.all()), visitors)
+			t.Fatalf("%d of %d events were handled", len(recorded.all()), visitors)
 		}
 	}
 }

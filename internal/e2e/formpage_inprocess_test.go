@@ -24,7 +24,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("awkward_page", httpcaddyfile.Before, "templates")
 }
 
-// awkwardPage is a handler that a site may have on the way to its page.
+// awkwardPage is a handler that aborts or never answers on some paths.
 type awkwardPage struct{}
 
 func (awkwardPage) CaddyModule() caddy.ModuleInfo {
@@ -43,8 +43,8 @@ func (awkwardPage) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	return next.ServeHTTP(w, r)
 }
 
-// Many visitors at once get the page that each is on, whatever handlers stand on the way to it.
-func TestOwnPagesAtOnce(t *testing.T) {
+// Concurrent visitors each get their own page again, even with awkward handlers in front of it.
+func TestConcurrentOwnPages(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"plain", "written", "templated", "large", "gone", "loop"} {
 		filling := map[string]string{"templated": "{{1}}", "large": strings.Repeat("x", 1<<20)}[name]
@@ -88,7 +88,7 @@ func TestOwnPagesAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 				if resp.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(body.String(), `value="Asha `+path+`"`) {
-					t.Errorf("%s: status %d after %v, or without what was typed:\n%.2000s", path, resp.StatusCode, time.Since(began), &body)
+					t.Errorf("%s: status %d after %v, want 422 and what was typed:\n%.2000s", path, resp.StatusCode, time.Since(began), &body)
 				}
 				if own := strings.Contains(body.String(), "<title>Error: Contact</title>"); own != (has != "") || !strings.Contains(body.String(), has) {
 					t.Errorf("%s: own page: %v", path, own)

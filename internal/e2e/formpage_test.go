@@ -23,7 +23,7 @@ const pageWithForm = `<!DOCTYPE html>
 </main></body></html>
 `
 
-// The visitor's own page comes back, whichever way the site makes it.
+// The visitor's own page is shown again, however the site serves it.
 func TestOwnPage(t *testing.T) {
 	dir := t.TempDir()
 	for file, content := range map[string]string{
@@ -66,22 +66,22 @@ func TestOwnPage(t *testing.T) {
 
 	for _, test := range []struct {
 		name, path, referer string
-		has                 string // what the page has that only the visitor's own has
+		has                 string // text that only the visitor's own page contains
 		values              url.Values
 	}{
-		{"at the address posted to", "/contact", s.site + "/contact", "host 127.0.0.1, cookie asha, by GET", nil},
+		{"at the form's own address", "/contact", s.site + "/contact", "host 127.0.0.1, cookie asha, by GET", nil},
 		{"without a Referer", "/contact", "", "host 127.0.0.1, cookie asha, by GET", nil},
 		{"from another site", "/contact", "https://example.com/x", "host 127.0.0.1", nil},
-		{"where the visitor was", "/enquire", s.site + "/about/form.html?x", `<input type="hidden" name="_form_page" value="/about/form.html?x">`, nil},
-		{"where they were before the first error", "/enquire", s.site + "/enquire", "<p>about</p>", url.Values{"_form_page": {"/about/form.html"}}},
-		{"named", "/named", s.site + "/about/form.html", "<p>named x=1</p>", nil},
-		{"another handler's", "/enquire", s.site + "/answer", "<p>answer</p>", nil},
-		{"an old encoding", "/enquire", s.site + "/latin", "<p>café</p>", nil},
-		{"a form that posts elsewhere", "/enquire", s.site + "/account", "", nil},
+		{"from the Referer", "/enquire", s.site + "/about/form.html?x", `<input type="hidden" name="_form_page" value="/about/form.html?x">`, nil},
+		{"from before the first error", "/enquire", s.site + "/enquire", "<p>about</p>", url.Values{"_form_page": {"/about/form.html"}}},
+		{"form_page", "/named", s.site + "/about/form.html", "<p>named x=1</p>", nil},
+		{"from another handler", "/enquire", s.site + "/answer", "<p>answer</p>", nil},
+		{"legacy encoding", "/enquire", s.site + "/latin", "<p>café</p>", nil},
+		{"form that posts elsewhere", "/enquire", s.site + "/account", "", nil},
 		{"too large", "/enquire", s.site + "/large", "", nil},
-		{"no HTML", "/enquire", s.site + "/form.txt", "", nil},
-		{"nothing there", "/lost", s.site + "/contact", "", nil},
-		{"made a post again", "/loop", s.site + "/contact", "", nil},
+		{"not HTML", "/enquire", s.site + "/form.txt", "", nil},
+		{"not found", "/lost", s.site + "/contact", "", nil},
+		{"rewritten to a POST", "/loop", s.site + "/contact", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := url.Values{"name": {`"><img src=x onerror=x>`}, "phone": {"12"}}
@@ -89,16 +89,16 @@ func TestOwnPage(t *testing.T) {
 			header, body := s.postFrom(t, test.path, test.referer, values)
 			isOwn := strings.Contains(body, "<title>Error: Contact</title>")
 			if isOwn != (test.has != "") || !strings.Contains(body, test.has) {
-				t.Fatalf("not the page that is expected:\n%.3000s", body)
+				t.Fatalf("unexpected page:\n%.3000s", body)
 			}
 			if !strings.Contains(body, `value="&#34;&gt;&lt;img src=x onerror=x&gt;"`) || !strings.Contains(body, `value="12"`) {
-				t.Errorf("the page does not hold what was typed:\n%s", body)
+				t.Errorf("the page does not contain what was typed:\n%s", body)
 			}
 			for name, want := range map[string]string{
 				"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Etag": "", "Last-Modified": "", "Accept-Ranges": "", "X-Posted": "yes",
 			} {
 				if got := header.Get(name); got != want {
-					t.Errorf("%s is %q, want %q", name, got, want)
+					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
 			}
 			if !isOwn {
@@ -108,10 +108,10 @@ func TestOwnPage(t *testing.T) {
 				t.Errorf("the page does not say %q:\n%s", words, body)
 			}
 			if got := header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != "style-src 'self'" || strings.Contains(body, "<style") {
-				t.Errorf("the policy is %q in\n%s", got, body)
+				t.Errorf("got policy %q with\n%s", got, body)
 			}
 			if cookie := header.Get("Set-Cookie"); (cookie != "") != strings.Contains(body, "<p>about</p>") {
-				t.Errorf("the page's cookie is %q", cookie)
+				t.Errorf("got cookie %q", cookie)
 			}
 		})
 	}
@@ -121,16 +121,16 @@ func TestOwnPage(t *testing.T) {
 		case !strings.Contains(line, `"http.log.access`):
 		case strings.Contains(line, `"method":"POST"`):
 			posts++
-		case !strings.Contains(line, `"uri":"/"`): // that one is the test's, to see whether the server is up
-			t.Errorf("the access log tells of a request that nobody made: %s", line)
+		case !strings.Contains(line, `"uri":"/"`): // the test's own request, to wait for the server
+			t.Errorf("the access log contains an internal request: %s", line)
 		}
 	}
 	if posts == 0 {
-		t.Error("the access log tells of no post")
+		t.Error("the access log does not contain any post")
 	}
 }
 
-// postFrom posts a form that is wrong, from the page in referer.
+// postFrom posts a form with errors from the page in referer.
 func (s *server) postFrom(t *testing.T, path, referer string, values url.Values) (http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.site+path, strings.NewReader(values.Encode()))
@@ -160,8 +160,8 @@ func (s *server) postFrom(t *testing.T, path, referer string, values url.Values)
 	return resp.Header, string(body)
 }
 
-// Of a form that is too large the visitor gets back what could be read.
-func TestOwnPageOfATooLargeForm(t *testing.T) {
+// If a form is too large, the visitor gets back what could be read.
+func TestOwnPageForTooLargeForm(t *testing.T) {
 	dir := t.TempDir()
 	const source = `<!DOCTYPE html><html lang=en><title>Contact</title><main><p>own</p><form method=post action=/contact enctype=multipart/form-data>
 <input name=name><textarea name=message></textarea><input type=file name=photo><input type=checkbox name=agree value=yes checked><input name=city value=Pune></form></main>`
@@ -204,23 +204,23 @@ func TestOwnPageOfATooLargeForm(t *testing.T) {
 			}
 			for _, want := range append(test.want, "<p>own</p>", "What you sent is too large", "<title>Error: Contact</title>") {
 				if !strings.Contains(got.body, want) {
-					t.Errorf("the page lacks %.100q:\n%.3000s", want, got.body)
+					t.Errorf("the page does not contain %.100q:\n%.3000s", want, got.body)
 				}
 			}
 			for _, not := range test.wantNot {
 				if strings.Contains(got.body, not) {
-					t.Errorf("the page has %q:\n%.3000s", not, got.body)
+					t.Errorf("the page contains %q:\n%.3000s", not, got.body)
 				}
 			}
 		})
 	}
 	if n := len(s.crm.Leads()); n != 0 {
-		t.Errorf("%d leads were made of forms that are too large", n)
+		t.Errorf("%d leads from forms that are too large, want 0", n)
 	}
 	s.awaitLogged(t, `"wrong":["message TOO_LONG"]`, 1)
 }
 
-// A body that is far too large is not read to its end.
+// A body that is far too large is not read to the end.
 func TestFarTooLargeFormIsNotRead(t *testing.T) {
 	s := serve(t, "telecrm /contact {\nfield name\nfield phone\nthank_you /thanks\n}")
 	var dialer net.Dialer
@@ -242,12 +242,12 @@ func TestFarTooLargeFormIsNotRead(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
-		t.Errorf("status %d, and the connection is closed: %v", resp.StatusCode, resp.Close)
+		t.Errorf("status %d, connection closed: %v", resp.StatusCode, resp.Close)
 	}
 }
 
-// A lead that cannot be kept is told of on the visitor's own page as well as on the built-in one,
-// with what to do instead.
+// If a lead cannot be kept, both the visitor's own page and the built-in page show the fallback
+// text.
 func TestFallback(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "contact.html"), fmt.Appendf(nil, pageWithForm, "own", "/contact"), 0o600); err != nil {
@@ -261,18 +261,18 @@ func TestFallback(t *testing.T) {
 		s.crm.Inject(crmFaults["down"])
 		got := s.post(t, path, ravi)
 		if got.status != http.StatusServiceUnavailable || strings.Contains(got.body, "<p>own</p>") != isOwn {
-			t.Errorf("status %d with\n%s", got.status, got.body)
+			t.Errorf("status %d, body\n%s", got.status, got.body)
 		}
 		for _, want := range []string{"Call us on &lt;081234 56789&gt;.", `value="Zenobia Quartermaine"`} {
 			if !strings.Contains(got.body, want) {
-				t.Errorf("%s lacks %q:\n%s", path, want, got.body)
+				t.Errorf("%s does not contain %q:\n%s", path, want, got.body)
 			}
 		}
 	}
 }
 
-// The visitor's own page is answered in its language, whatever the browser asks for; everything
-// else in the language that the browser asks for.
+// Messages on the visitor's own page are in the page's language. All other answers are in the
+// language that the browser asks for.
 func TestLanguageOfAnswers(t *testing.T) {
 	dir := t.TempDir()
 	for file, lang := range map[string]string{"hindi.html": "hi-IN", "arabic.html": "ar", "portuguese.html": "pt-BR"} {
@@ -333,12 +333,12 @@ func TestLanguageOfAnswers(t *testing.T) {
 		}
 		for _, want := range test.want {
 			if !strings.Contains(string(body), want) {
-				t.Errorf("from %s, asking for %q: there is no %s in\n%s", test.from, test.asks, want, body)
+				t.Errorf("from %s, asking for %q: no %s in\n%s", test.from, test.asks, want, body)
 			}
 		}
 		isOwn := strings.Contains(string(body), "<p>own</p>")
 		if varies := strings.Contains(strings.Join(resp.Header.Values("Vary"), ","), "Accept-Language"); varies == isOwn {
-			t.Errorf("from %s, asking for %q: Vary is %q", test.from, test.asks, resp.Header.Values("Vary"))
+			t.Errorf("from %s, asking for %q: got Vary %q", test.from, test.asks, resp.Header.Values("Vary"))
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// inProcess is a Caddy in the test's own process, for what a test brings along: handlers of events,
-// or an exporter of traces. There can be one at a time.
+// inProcess is a Caddy in the test's own process, for tests with their own event handlers or trace
+// exporter. Only one can run at a time.
 type inProcess struct {
 	server
 
@@ -48,8 +48,7 @@ func newInProcess(t *testing.T) *inProcess {
 	return p
 }
 
-// load has Caddy take over a config whose one site holds the given lines, and whose global options
-// hold the others.
+// load loads a config with the given lines in its only site and the given global options.
 func (p *inProcess) load(site string, options ...string) error {
 	config, err := adaptText(fmt.Sprintf(`{
 	admin off
@@ -79,12 +78,12 @@ func (p *inProcess) load(site string, options ...string) error {
 	if err != nil {
 		return err
 	}
-	// The servers of the config before close their connections.
+	// The servers of the previous config close their connections.
 	defer http.DefaultClient.CloseIdleConnections()
 	return caddy.Load(config, true)
 }
 
-// mustLoad is load where that must work.
+// mustLoad is load that must succeed.
 func (p *inProcess) mustLoad(t *testing.T, site string, options ...string) {
 	t.Helper()
 	if err := p.load(site, options...); err != nil {

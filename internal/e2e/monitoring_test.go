@@ -18,15 +18,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// exposed are metrics by name, as a Caddy exposes them: the values of each label. A histogram is
-// there under the names of its parts.
+// exposed maps the names of exposed metrics to the values of each label. The parts of a histogram
+// are separate.
 type exposed map[string]map[string][]string
 
 var sampleLine = regexp.MustCompile(`^([a-z_]+)(?:\{(.*)\})? \S+$`)
 
 var labelPair = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
 
-// parseMetrics reads the text format.
+// parseMetrics parses the text format.
 func parseMetrics(t *testing.T, text string) exposed {
 	t.Helper()
 	metrics := make(exposed)
@@ -37,7 +37,7 @@ func parseMetrics(t *testing.T, text string) exposed {
 		}
 		match := sampleLine.FindStringSubmatch(line)
 		if match == nil {
-			t.Fatalf("no sample: %s", line)
+			t.Fatalf("invalid sample: %s", line)
 		}
 		if metrics[match[1]] == nil {
 			metrics[match[1]] = make(map[string][]string)
@@ -49,7 +49,7 @@ func parseMetrics(t *testing.T, text string) exposed {
 	return metrics
 }
 
-// baseName is the name of a metric without the part of a histogram.
+// baseName returns a metric's name without the suffix of a histogram's part.
 func baseName(name string) string {
 	for _, part := range []string{"_bucket", "_sum", "_count"} {
 		if strings.HasSuffix(name, "_seconds"+part) {
@@ -59,7 +59,7 @@ func baseName(name string) string {
 	return name
 }
 
-// runningMetrics are those of a server that has seen a visitor.
+// runningMetrics returns the metrics of a server after one post.
 func runningMetrics(t *testing.T) exposed {
 	t.Helper()
 	s := serve(t, enquiry)
@@ -68,8 +68,8 @@ func runningMetrics(t *testing.T) exposed {
 	return parseMetrics(t, get(t, "http://"+s.admin+"/metrics"))
 }
 
-// The documented metrics and labels, and those of the dashboard and the alert rules, are those that
-// a running Caddy exposes.
+// A running Caddy exposes exactly the documented metrics and labels. The dashboard and the alert
+// rules use all of the metrics and no others.
 func TestDocumentedMetrics(t *testing.T) {
 	metrics := runningMetrics(t)
 	running := make(map[string][]string)
@@ -87,12 +87,12 @@ func TestDocumentedMetrics(t *testing.T) {
 	}
 	for name := range running {
 		if !slices.Equal(running[name], documented[name]) {
-			t.Errorf("%s has the labels %q, documented are %q", name, running[name], documented[name])
+			t.Errorf("%s: got labels %q, documented %q", name, running[name], documented[name])
 		}
 		delete(documented, name)
 	}
 	if len(documented) > 0 {
-		t.Errorf("documented and not exposed: %v", documented)
+		t.Errorf("documented but not exposed: %v", documented)
 	}
 	used := make(map[string]bool)
 	for place, expression := range expressions(t) {
@@ -107,7 +107,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	}
 }
 
-// The check of expressions finds what it should.
+// checkExpression finds the problems that it should.
 func TestExpressionsAreChecked(t *testing.T) {
 	metrics := exposed{"caddy_telecrm_x_total": {"form": {"/contact"}, "outcome": {"created"}}}
 	for expression, want := range map[string]int{
@@ -125,7 +125,7 @@ func TestExpressionsAreChecked(t *testing.T) {
 	}
 }
 
-// expressions are those of the dashboard and the alert rules, by their place.
+// expressions returns the expressions of the dashboard and the alert rules, by place.
 func expressions(t *testing.T) map[string]string {
 	t.Helper()
 	list := make(map[string]string)
@@ -183,7 +183,7 @@ func expressions(t *testing.T) map[string]string {
 	for _, group := range rules.Groups {
 		for _, r := range group.Rules {
 			if r.Alert == "" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
-				t.Errorf("an alert rule lacks something: %+v", r)
+				t.Errorf("incomplete alert rule: %+v", r)
 			}
 			list["alert "+r.Alert] = r.Expr
 		}
@@ -202,17 +202,17 @@ var (
 	word     = regexp.MustCompile(`[A-Za-z_$]\w*`)
 )
 
-// promWords are the words of the query language that are used.
+// promWords lists the words of the query language in use.
 var promWords = []string{"sum", "max", "increase", "rate", "histogram_quantile", "unless"}
 
-// checkExpression returns what an expression uses that is not exposed, and
-// notes the metrics that it uses. Labels that Prometheus itself adds are known.
+// checkExpression returns the names in an expression that are not exposed, and adds the metrics
+// that it uses to used. It knows the labels that Prometheus itself adds.
 func checkExpression(metrics exposed, expression string, used map[string]bool) (problems []string) {
 	labels := map[string]bool{"instance": true}
 	for _, match := range selector.FindAllStringSubmatch(expression, -1) {
 		name, matchers := match[1], strings.Trim(match[2], "{}")
 		if metrics[name] == nil {
-			problems = append(problems, "no metric "+name)
+			problems = append(problems, "unknown metric "+name)
 			continue
 		}
 		used[baseName(name)] = true
@@ -223,20 +223,20 @@ func checkExpression(metrics exposed, expression string, used map[string]bool) (
 			m := matcher.FindStringSubmatch(one)
 			switch {
 			case m == nil:
-				problems = append(problems, "no matcher: "+one)
+				problems = append(problems, "invalid matcher "+one)
 			case metrics[name][m[1]] == nil:
-				problems = append(problems, name+" has no label "+m[1])
+				problems = append(problems, name+" does not have the label "+m[1])
 			case m[2] == "=" && !slices.Contains(metrics[name][m[1]], m[3]):
 				problems = append(problems, fmt.Sprintf("%s is never %q", m[1], m[3]))
 			case m[2] == "=~" && m[3] != "$"+m[1]:
-				problems = append(problems, "another variable than $"+m[1])
+				problems = append(problems, "expected the variable $"+m[1])
 			}
 		}
 	}
 	for _, match := range grouping.FindAllStringSubmatch(expression, -1) {
 		for label := range strings.SplitSeq(match[1], ", ") {
 			if !labels[label] && len(problems) == 0 {
-				problems = append(problems, "no label "+label)
+				problems = append(problems, "unknown label "+label)
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func checkExpression(metrics exposed, expression string, used map[string]bool) (
 	return problems
 }
 
-// Counters go on through reloads, accepted and refused ones.
+// Counters survive accepted and rejected reloads.
 func TestMetricsSurviveReloads(t *testing.T) {
 	p := newInProcess(t)
 	site := strings.Replace(enquiry, "/contact", "/surviving", 1)
@@ -267,10 +267,10 @@ func TestMetricsSurviveReloads(t *testing.T) {
 				return n
 			}
 		}
-		t.Fatal("the form has no counter")
+		t.Fatal("the form does not have a counter")
 		return 0
 	}
-	before := count() // of a test before this one in the same process
+	before := count() // from earlier tests in the same process
 	for i := range 3 {
 		p.post(t, "/surviving", url.Values{"phone": {fmt.Sprintf("0812345680%d", i)}})
 		if got := count() - before; got != i+1 {

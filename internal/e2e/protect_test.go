@@ -21,10 +21,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// put is what a protected form gets.
+// put matches what protect adds to a form.
 var put = regexp.MustCompile(`<div hidden aria-hidden="true"[^>]*><label lang="en">Leave this empty <input type="text" name="([a-z]+_2)"[^>]*></label></div><input type="hidden" name="_stamp" value="([\w.-]+)">`)
 
-// protectedSite writes pages and a Caddyfile's lines that protect their form.
+// protectedSite writes pages to dir and returns Caddyfile lines that protect their forms.
 func protectedSite(t *testing.T) (dir, site string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -66,14 +66,14 @@ func protectedSite(t *testing.T) (dir, site string) {
 	}`
 }
 
-// gotPage is what a visitor's browser gets of a page.
+// gotPage is a page as a visitor's browser gets it.
 type gotPage struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends a GET, or what method says, with header as "Name: value".
+// ask sends a request with header lines such as "Name: value".
 func (s *server) ask(t *testing.T, method, path string, header ...string) gotPage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -106,7 +106,7 @@ func (s *server) ask(t *testing.T, method, path string, header ...string) gotPag
 	return gotPage{resp.StatusCode, resp.Header, string(text)}
 }
 
-// Pages that Caddy's own handlers serve are protected, and as good to caches as before.
+// Pages from Caddy's own handlers are protected, and caches can still use them.
 func TestProtectedSite(t *testing.T) {
 	dir, site := protectedSite(t)
 	s := serve(t, site)
@@ -115,51 +115,51 @@ func TestProtectedSite(t *testing.T) {
 	got := s.ask(t, http.MethodGet, "/contact")
 	contact, tag, modified := got.body, got.header.Get("ETag"), got.header.Get("Last-Modified")
 	if len(put.FindAllString(contact, -1)) != 1 || put.ReplaceAllString(contact, "") != source("contact.html") {
-		t.Fatalf("not the page with its form protected:\n%s", contact)
+		t.Fatalf("got a page other than the source with a protected form:\n%s", contact)
 	}
 	if got.header.Get("Content-Length") != strconv.Itoa(len(contact)) || !strings.HasPrefix(tag, `W/"`) || modified == "" || got.header.Get("Accept-Ranges") != "" {
-		t.Errorf("its header is %v", got.header)
+		t.Errorf("header %v", got.header)
 	}
 
 	for _, test := range []struct {
 		name, method, path string
 		header             []string
 		status             int
-		source             string // of the body
+		source             string // expected body without the added inputs
 		protected          bool
 		want               map[string]string
 	}{
 		{"compressed", http.MethodGet, "/contact", []string{"Accept-Encoding: gzip"}, 200, source("contact.html"), true, map[string]string{"Content-Encoding": "gzip", "Etag": tag, "Vary": "Accept-Encoding"}},
-		{"in ranges", http.MethodGet, "/contact", []string{"Range: bytes=5-10"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
-		{"the rest", http.MethodGet, "/contact", []string{"Range: bytes=5-10", "If-Range: " + modified}, 200, source("contact.html"), true, nil},
-		{"known", http.MethodGet, "/contact", []string{"If-None-Match: " + tag}, 304, "", false, map[string]string{"Etag": tag, "Content-Length": ""}},
-		{"known, and compressed", http.MethodGet, "/contact", []string{"If-None-Match: " + tag, "Accept-Encoding: gzip"}, 304, "", false, map[string]string{"Etag": tag}},
-		{"known by its date", http.MethodGet, "/contact", []string{"If-Modified-Since: " + modified}, 304, "", false, nil},
-		{"known from before", http.MethodGet, "/contact", []string{"If-None-Match: " + strings.TrimPrefix(tag, "W/"), "Sec-Fetch-Mode: navigate"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
-		{"the header", http.MethodHead, "/contact", nil, 200, "", false, map[string]string{"Etag": tag, "Content-Length": "", "Content-Type": "text/html; charset=utf-8"}},
+		{"range", http.MethodGet, "/contact", []string{"Range: bytes=5-10"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
+		{"range with If-Range", http.MethodGet, "/contact", []string{"Range: bytes=5-10", "If-Range: " + modified}, 200, source("contact.html"), true, nil},
+		{"cached", http.MethodGet, "/contact", []string{"If-None-Match: " + tag}, 304, "", false, map[string]string{"Etag": tag, "Content-Length": ""}},
+		{"cached, compressed", http.MethodGet, "/contact", []string{"If-None-Match: " + tag, "Accept-Encoding: gzip"}, 304, "", false, map[string]string{"Etag": tag}},
+		{"cached by date", http.MethodGet, "/contact", []string{"If-Modified-Since: " + modified}, 304, "", false, nil},
+		{"cached before protect", http.MethodGet, "/contact", []string{"If-None-Match: " + strings.TrimPrefix(tag, "W/"), "Sec-Fetch-Mode: navigate"}, 200, source("contact.html"), true, map[string]string{"Etag": tag}},
+		{"HEAD", http.MethodHead, "/contact", nil, 200, "", false, map[string]string{"Etag": tag, "Content-Length": "", "Content-Type": "text/html; charset=utf-8"}},
 		{"no form", http.MethodGet, "/plain", nil, 200, source("plain.html"), false, map[string]string{"Content-Length": strconv.Itoa(len(source("plain.html")))}},
 		{"large", http.MethodGet, "/large", nil, 200, source("large.html"), true, map[string]string{"Content-Length": ""}},
-		{"large and compressed", http.MethodGet, "/large", []string{"Accept-Encoding: gzip"}, 200, source("large.html"), true, map[string]string{"Content-Encoding": "gzip"}},
-		{"a template", http.MethodGet, "/templated", nil, 200, fmt.Sprintf(pageWithForm, "GET /templated.html", "/enquire"), true, map[string]string{"Etag": ""}},
-		{"a style sheet", http.MethodGet, "/style.css", []string{"Accept: text/css,*/*;q=0.1", "Range: bytes=0-3"}, 206, "form", false, map[string]string{"Content-Length": "4"}},
-		{"a precompressed style sheet", http.MethodHead, "/style.css", []string{"Accept: text/css,*/*;q=0.1", "Accept-Encoding: gzip"}, 200, "", false, map[string]string{"Content-Encoding": "gzip"}},
-		{"nothing there", http.MethodGet, "/nothing", nil, 404, "", false, nil},
+		{"large, compressed", http.MethodGet, "/large", []string{"Accept-Encoding: gzip"}, 200, source("large.html"), true, map[string]string{"Content-Encoding": "gzip"}},
+		{"template", http.MethodGet, "/templated", nil, 200, fmt.Sprintf(pageWithForm, "GET /templated.html", "/enquire"), true, map[string]string{"Etag": ""}},
+		{"style sheet", http.MethodGet, "/style.css", []string{"Accept: text/css,*/*;q=0.1", "Range: bytes=0-3"}, 206, "form", false, map[string]string{"Content-Length": "4"}},
+		{"precompressed style sheet", http.MethodHead, "/style.css", []string{"Accept: text/css,*/*;q=0.1", "Accept-Encoding: gzip"}, 200, "", false, map[string]string{"Content-Encoding": "gzip"}},
+		{"not found", http.MethodGet, "/nothing", nil, 404, "", false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := s.ask(t, test.method, test.path, test.header...)
 			if got.status != test.status || put.MatchString(got.body) != test.protected || put.ReplaceAllString(got.body, "") != test.source {
-				t.Errorf("status %d, want %d; protected is %v, want %v; body\n%.1000s", got.status, test.status, put.MatchString(got.body), test.protected, got.body)
+				t.Errorf("got status %d, want %d; protected %v, want %v; body\n%.1000s", got.status, test.status, put.MatchString(got.body), test.protected, got.body)
 			}
 			for name, want := range test.want {
 				if value := got.header.Get(name); value != want {
-					t.Errorf("%s is %q, want %q", name, value, want)
+					t.Errorf("%s: got %q, want %q", name, value, want)
 				}
 			}
 		})
 	}
 }
 
-// What a browser sends of a protected page is a lead like any other, and the page that asks for
+// A post from a protected page makes a lead without the added inputs. The page that asks for
 // corrections is protected too.
 func TestProtectedSubmission(t *testing.T) {
 	_, site := protectedSite(t)
@@ -168,7 +168,7 @@ func TestProtectedSubmission(t *testing.T) {
 	seal := func(text string) url.Values {
 		match := put.FindStringSubmatch(text)
 		if match == nil {
-			t.Fatalf("there is no seal in\n%s", text)
+			t.Fatalf("no seal in\n%s", text)
 		}
 		return url.Values{match[1]: {""}, "_stamp": {match[2]}}
 	}
@@ -178,10 +178,10 @@ func TestProtectedSubmission(t *testing.T) {
 	values.Set("phone", "12")
 	_, again := s.postFrom(t, "/enquire", s.site+"/contact", values)
 	if strings.Count(again, "_stamp") != 1 || strings.Count(again, "aria-invalid") != 1 || strings.Count(again, `class="telecrm-error"`) != 1 || strings.Contains(again, stamp) {
-		t.Errorf("the page that asks for corrections:\n%s", again)
+		t.Errorf("page with corrections:\n%s", again)
 	}
 	if !strings.Contains(again, `value="Asha"`) {
-		t.Errorf("the page does not hold what was typed:\n%s", again)
+		t.Errorf("the page does not contain what was typed:\n%s", again)
 	}
 	values = seal(again)
 	values.Set("name", "Asha")
@@ -199,7 +199,7 @@ func TestProtectedSubmission(t *testing.T) {
 	}
 }
 
-// Pages that come from elsewhere are protected as they come.
+// Proxied pages are protected while they stream.
 func TestProtectedProxy(t *testing.T) {
 	goOn := make(chan struct{})
 	const form = `<form method=post action=/enquire>`
@@ -247,19 +247,19 @@ func TestProtectedProxy(t *testing.T) {
 	early := make([]byte, 4096)
 	n, err := io.ReadAtLeast(resp.Body, early, len(form)+200)
 	if err != nil || len(put.FindAll(early[:n], -1)) != 1 {
-		t.Errorf("before the page is done: error %v, and %q", err, early[:n])
+		t.Errorf("before the page is complete: error %v, body %q", err, early[:n])
 	}
 	close(goOn)
 	if rest, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(put.ReplaceAllString(string(rest), ""), "<p>"+form) {
-		t.Errorf("the rest: error %v, and %q", err, rest)
+		t.Errorf("rest of the page: error %v, body %q", err, rest)
 	}
 
 	if body := s.ask(t, http.MethodGet, "/hints").body; put.ReplaceAllString(body, "") != form || !put.MatchString(body) {
-		t.Errorf("after a hint: %q", body)
+		t.Errorf("page after an early hint: %q", body)
 	}
-	// It compresses, as Caddy itself asks it to, which then undoes that.
+	// The backend compresses because Caddy asks it to; Caddy then decompresses the page.
 	if got := s.ask(t, http.MethodGet, "/compressed", "Accept-Encoding: gzip"); !put.MatchString(got.body) || put.ReplaceAllString(got.body, "") != form {
-		t.Errorf("a compressed page: header %v, body %q", got.header, got.body)
+		t.Errorf("compressed page: header %v, body %q", got.header, got.body)
 	}
 	req.URL.Path = "/short"
 	resp, err = http.DefaultClient.Do(req)
@@ -268,12 +268,12 @@ func TestProtectedProxy(t *testing.T) {
 		resp.Body.Close()
 	}
 	if err == nil {
-		t.Error("a page that broke off looks whole")
+		t.Error("got no error for a truncated page")
 	}
 }
 
-// Nothing stays behind of a page whose visitor leaves in the middle.
-func TestProtectedPageLeavesNothingBehind(t *testing.T) {
+// Visitors who leave in the middle of a page do not leak goroutines.
+func TestProtectedPageDoesNotLeak(t *testing.T) {
 	dir, site := protectedSite(t)
 	if err := os.WriteFile(filepath.Join(dir, "huge.html"), []byte(strings.Repeat("<p>words</p><form method=post action=/enquire></form>", 200000)), 0o600); err != nil {
 		t.Fatal(err)
@@ -300,7 +300,7 @@ func TestProtectedPageLeavesNothingBehind(t *testing.T) {
 	deadline := time.Now().Add(patience)
 	for runtime.NumGoroutine() > before+5 {
 		if time.Now().After(deadline) {
-			t.Fatalf("there were %d goroutines, and now there are %d", before, runtime.NumGoroutine())
+			t.Fatalf("goroutines grew from %d to %d", before, runtime.NumGoroutine())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

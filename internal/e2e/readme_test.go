@@ -22,39 +22,39 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// TestReadmeIsShort keeps the README short enough to be read before trying.
+// TestReadmeIsShort keeps the README short enough to read before trying the plugin.
 func TestReadmeIsShort(t *testing.T) {
 	if words := len(strings.Fields(read(t, "README.md"))); words >= 1600 {
-		t.Errorf("README.md has %d words, want less than 1600", words)
+		t.Errorf("README.md has %d words, want fewer than 1600", words)
 	}
 }
 
-// TestReadmeLeadsEverywhere finds a link to each page of the documentation.
+// TestReadmeLeadsEverywhere checks that the README links to each page of the documentation.
 func TestReadmeLeadsEverywhere(t *testing.T) {
 	readme := read(t, "README.md")
 	for _, file := range documents(t) {
 		if file != "README.md" && !strings.Contains(readme, "]("+filepath.ToSlash(file)) {
-			t.Errorf("README.md has no link to %s", file)
+			t.Errorf("README.md does not link to %s", file)
 		}
 	}
 }
 
-// TestDocumentedFormMakesALead posts README.md's form to README.md's site.
+// TestDocumentedFormMakesALead posts the README's form to the README's site.
 func TestDocumentedFormMakesALead(t *testing.T) {
 	site := examples(t, "caddyfile", "")
 	i := slices.IndexFunc(site, func(e example) bool { return strings.HasPrefix(e.place, "README.md") && e.note == "" })
 	if i < 0 {
-		t.Fatal("README.md has no whole Caddyfile")
+		t.Fatal("README.md does not have a complete Caddyfile")
 	}
 	_, body, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(site[i].text), "}"), "{\n")
-	// The test's own account stands in for the one in the block.
+	// The test's own account replaces the one in the block.
 	body = regexp.MustCompile(`(?m)^\s*(token|enterprise_id|country) .*\n`).ReplaceAllString(body, "")
 	s := serve(t, body)
 
 	forms := examples(t, "html", "")
 	i = slices.IndexFunc(forms, func(e example) bool { return strings.HasPrefix(e.place, "README.md") })
 	if i < 0 {
-		t.Fatal("README.md has no form")
+		t.Fatal("README.md does not have a form")
 	}
 	action, inputs := formOf(t, forms[i].text)
 	if diff := cmp.Diff([]string{"name", "phone", "message"}, inputs); diff != "" {
@@ -63,10 +63,10 @@ func TestDocumentedFormMakesALead(t *testing.T) {
 	for _, message := range []string{"Please call.", "Any news?"} {
 		got := s.post(t, action, url.Values{"name": {"Meera Nair"}, "phone": {"081234 56789"}, "message": {message}})
 		if got.status != http.StatusSeeOther || got.location != "/thank-you" {
-			t.Errorf("status %d to %q", got.status, got.location)
+			t.Errorf("status %d, redirect to %q", got.status, got.location)
 		}
 	}
-	// The second enquiry is in the timeline of the first one's lead.
+	// The second enquiry is on the timeline of the first one's lead.
 	want := sandbox.Lead{
 		Fields: map[string]any{"name": "Meera Nair", "phone": "918123456789"},
 		Actions: []sandbox.Action{
@@ -86,11 +86,11 @@ func TestDocumentedFormMakesALead(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the lead (-want +got):\n%s", diff)
+		t.Errorf("lead (-want +got):\n%s", diff)
 	}
 }
 
-// formOf returns where the form posts to, and the names of its inputs.
+// formOf returns the form's action and the names of its inputs.
 func formOf(t *testing.T, text string) (action string, inputs []string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(text))
@@ -110,7 +110,7 @@ func formOf(t *testing.T, text string) (action string, inputs []string) {
 	return action, inputs
 }
 
-// TestDocumentedSymptoms finds each log line that README.md quotes in the code.
+// TestDocumentedSymptoms checks that each log line quoted in the README exists in the code.
 func TestDocumentedSymptoms(t *testing.T) {
 	texts := stringLiterals(t)
 	rows := tableUnder(t, "README.md", "| symptom |")
@@ -120,7 +120,7 @@ func TestDocumentedSymptoms(t *testing.T) {
 	for _, cells := range rows {
 		quoted := codeSpans(cells[1])
 		if len(quoted) == 0 {
-			t.Errorf("%s: nothing is said of the log", cells[0])
+			t.Errorf("%s: the row does not quote a log line", cells[0])
 		}
 		for _, text := range quoted {
 			if !strings.Contains(texts, text) {
@@ -162,9 +162,9 @@ var (
 	codeBlock       = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 )
 
-// TestDocumentedLinksLead checks that each relative link leads to a file and, if it has a fragment,
-// to a heading of that file.
-func TestDocumentedLinksLead(t *testing.T) {
+// TestDocumentedLinksWork checks that each relative link leads to a file and, with a fragment, to a
+// heading in it.
+func TestDocumentedLinksWork(t *testing.T) {
 	for _, file := range documents(t) {
 		for _, match := range markdownLink.FindAllStringSubmatch(codeBlock.ReplaceAllString(read(t, file), ""), -1) {
 			if strings.HasPrefix(match[1], "https://") {
@@ -178,13 +178,13 @@ func TestDocumentedLinksLead(t *testing.T) {
 			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", file, err)
 			} else if anchor != "" && !slices.Contains(anchors(read(t, target)), anchor) {
-				t.Errorf("%s: %s has no heading for #%s", file, target, anchor)
+				t.Errorf("%s: %s does not have a heading for #%s", file, target, anchor)
 			}
 		}
 	}
 }
 
-// anchors returns the fragments that GitHub gives to the headings of a page.
+// anchors returns GitHub's fragments for the headings of a page.
 func anchors(content string) []string {
 	matches := markdownHeading.FindAllStringSubmatch(codeBlock.ReplaceAllString(content, ""), -1)
 	list := make([]string, 0, len(matches))

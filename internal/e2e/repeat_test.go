@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// postAs posts a form as the visitor of a host, from a page of it.
+// postAs posts a form to a host, from the page in referer.
 func (s *server) postAs(t *testing.T, host, path, referer string, values url.Values) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -29,9 +29,9 @@ func (s *server) postAs(t *testing.T, host, path, referer string, values url.Val
 	return resp.StatusCode
 }
 
-// One person's enquiries in a row are all kept, a double click is one lead, and after an erasure
-// the same enquiry is a new one.
-func TestSecondEnquiriesAreKept(t *testing.T) {
+// All enquiries of a person are kept. A double click makes one lead. After an erasure, the same
+// enquiry makes a new lead.
+func TestFurtherEnquiriesAreKept(t *testing.T) {
 	s := serve(t, `telecrm /enquire {
 		field name
 		field phone
@@ -64,6 +64,6 @@ func TestSecondEnquiriesAreKept(t *testing.T) {
 	s.telecrm(t, "leads", "erase", "--identifier", "+91 81234 56789")
 	post(pune, "/enquire", "http://pune.example.com/flats/1")
 	if leads := s.listed(t); len(leads) != 1 {
-		t.Errorf("after the erasure %d leads, want 1", len(leads))
+		t.Errorf("%d leads after the erasure, want 1", len(leads))
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 var stampInPage = regexp.MustCompile(`name="_stamp" value="([^"]+)"`)
 
-// A page that was served, and cached, before a token was replaced is as good as one from after it.
-// The secret behind that is not made by validating a config, and only its owner can read it.
-func TestCachedPagesOutliveTokens(t *testing.T) {
+// A page cached before a token was replaced stays valid. Validating a config does not create the
+// secret, and only its owner can read it.
+func TestCachedPagesSurviveTokenChange(t *testing.T) {
 	dir := t.TempDir()
 	const page = `<!doctype html><title>Contact</title><form method="post" action="/enquire"><input name="phone"></form>`
 	if err := os.WriteFile(filepath.Join(dir, "index.html"), []byte(page), 0o600); err != nil {
@@ -60,11 +60,11 @@ func TestCachedPagesOutliveTokens(t *testing.T) {
 	s.post(t, "/enquire", values)
 	s.Stop(t)
 	if log := s.Log(); !strings.Contains(log, `"msg":"submission"`) || strings.Contains(log, "stamp is forged") {
-		t.Errorf("after the token was replaced:\n%s", log)
+		t.Errorf("log after the token was replaced:\n%s", log)
 	}
 	made := secrets()
 	if len(made) != 1 {
-		t.Fatalf("secrets: %v", made)
+		t.Fatalf("got secrets %v, want one", made)
 	}
 	if info, err := os.Stat(made[0]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, error %v", info.Mode(), err)
@@ -73,6 +73,6 @@ func TestCachedPagesOutliveTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || len(secrets()) != 0 {
-		t.Errorf("validate: error %v, made %v\n%s", err, secrets(), output)
+		t.Errorf("validate: error %v, created %v\n%s", err, secrets(), output)
 	}
 }

@@ -65,14 +65,14 @@ const watchedSite = `
 		respond "{err.message}"
 	}`
 
-// visitors are what people typed, by what became of it; no value stands anywhere else.
+// visitors maps outcomes to what visitors typed. The values are unique to this test.
 var visitors = map[string]url.Values{
 	"created":   {"name": {"Zenobia Quartermaine"}, "phone": {"081234 56701"}, "email": {"zq@quartermaine.example"}, "message": {"a gazebo of glass"}},
 	"remarked":  {"name": {"Ottoline Fairweather"}, "phone": {"081234 56702"}, "email": {"of@fairweather.example"}, "message": {"forty lanterns"}, "stray": {"left luggage"}},
 	"invalid":   {"name": {"Peregrine Ashdown"}, "phone": {"nine hundred"}, "email": {"pa at ashdown.example"}, "message": {"a velvet rope"}},
 	"duplicate": {"name": {"Zuleika Quartermaine"}, "phone": {"081234 56701"}, "email": {"zuq@quartermaine.example"}, "message": {"a second gazebo"}},
 	"refused":   {"name": {"Barnaby Thistlewood"}, "phone": {"081234 56703"}, "email": {"bt@thistlewood.example"}, "message": {"some brass cogs"}},
-	// Whoever verifies the answer repeats all that it was sent.
+	// The verifier's answer repeats everything it was sent.
 	"challenged": {"name": {"Thaddeus Merriweather"}, "phone": {"081234 56708"}, "cf-turnstile-response": {"XXXX.CHALLENGE.ANSWER.XXXX"}},
 	"async":      {"name": {"Cosima Larkspur"}, "phone": {"081234 56704"}, "email": {"cl@larkspur.example"}},
 	"down":       {"name": {"Isidore Penhaligon"}, "phone": {"081234 56705"}, "email": {"ip@penhaligon.example"}},
@@ -80,7 +80,7 @@ var visitors = map[string]url.Values{
 	"broken":     {"name": {"Ferdinand Wetherby"}, "phone": {"081234 56707"}, "email": {"fw@wetherby.example"}},
 }
 
-// secrets are the tokens and what any visitor typed, in every spelling in which it travels.
+// secrets returns the tokens and everything that visitors typed, in all spellings used on the way.
 func secrets() []string {
 	list := []string{secretToken, secretAsyncToken, secretSiteSecret}
 	for _, values := range visitors {
@@ -91,7 +91,7 @@ func secrets() []string {
 	return append(list, "Quartermaine", "81234567", "81234 567")
 }
 
-// quoting makes an answer's body repeat what was sent and the token, as an API may.
+// quoting makes a fault's body repeat the lead and the token, as an API may do.
 func quoting(fault sandbox.Fault, values url.Values) sandbox.Fault {
 	quoted := secretToken
 	for input, typed := range values {
@@ -107,7 +107,7 @@ func quoting(fault sandbox.Fault, values url.Values) sandbox.Fault {
 	return fault
 }
 
-// watched is a server that has gone through all that can become of a submission.
+// watched returns a server that has produced all outcomes of a submission.
 func watched(t *testing.T) *server {
 	t.Helper()
 	async := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -170,7 +170,7 @@ func watched(t *testing.T) *server {
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("a broken body as %s: status %d", contentType, resp.StatusCode)
+			t.Errorf("malformed body of type %s: status %d", contentType, resp.StatusCode)
 		}
 	}
 	// Visitors are answered before the access log is written.
@@ -178,7 +178,7 @@ func watched(t *testing.T) *server {
 	return s
 }
 
-// watchedPosts is how many posts a watched server got.
+// watchedPosts is the number of posts to a watched server.
 const watchedPosts = 12
 
 func (s *server) awaitLogged(t *testing.T, words string, times int) {
@@ -190,15 +190,14 @@ func (s *server) awaitLogged(t *testing.T, words string, times int) {
 	}
 }
 
-// Neither the running config, nor anything that Caddy prints at debug level, nor what the admin
-// endpoint says to whoever scrapes it, shows a token or what a visitor typed, whatever became of
-// it.
-func TestRunningServerShowsNoSecret(t *testing.T) {
+// The running config, Caddy's debug log and the admin endpoint show neither tokens nor what
+// visitors typed, for any outcome.
+func TestRunningServerHidesSecrets(t *testing.T) {
 	s := watched(t)
 	config := get(t, "http://"+s.admin+"/config/")
 	for _, placeholder := range []string{"{env.TELECRM_TEST_TOKEN}", "{env.TELECRM_TEST_ASYNC}", "{env.TELECRM_TEST_SITE}"} {
 		if !strings.Contains(config, placeholder) {
-			t.Errorf("the config does not hold %s: %s", placeholder, config)
+			t.Errorf("the config does not contain %s: %s", placeholder, config)
 		}
 	}
 	adapted, err := s.Run(t.Context(), "adapt", "--config", s.config)
@@ -215,11 +214,11 @@ func TestRunningServerShowsNoSecret(t *testing.T) {
 	for place, text := range places {
 		for _, secret := range secrets() {
 			if strings.Contains(text, secret) {
-				t.Errorf("%q shows in the %s", secret, place)
+				t.Errorf("found %q in the %s", secret, place)
 			}
 		}
 	}
-	// What shows a lead to whoever asks for it shows what was typed, and no token.
+	// Commands and paths that show a lead show what was typed, but not the tokens.
 	id := s.listed(t, "--state", "parked")[0].ID
 	for place, text := range map[string]string{
 		"/telecrm/leads/<id>": get(t, "http://"+s.admin+"/telecrm/leads/"+id),
@@ -227,17 +226,17 @@ func TestRunningServerShowsNoSecret(t *testing.T) {
 		"export":              s.telecrm(t, "leads", "export", "--format", "ndjson"),
 	} {
 		if !strings.Contains(text, "Zuleika Quartermaine") && !strings.Contains(text, "Barnaby Thistlewood") {
-			t.Errorf("%s shows no lead: %s", place, text)
+			t.Errorf("%s does not show the lead: %s", place, text)
 		}
 		for _, secret := range []string{secretToken, secretAsyncToken, secretSiteSecret} {
 			if strings.Contains(text, secret) {
-				t.Errorf("%q shows in %s", secret, place)
+				t.Errorf("found %q in %s", secret, place)
 			}
 		}
 	}
 }
 
-// line is one line of Caddy's log.
+// line is a line of Caddy's log.
 type line struct {
 	Level   string `json:"level"`
 	Logger  string `json:"logger"`
@@ -250,8 +249,8 @@ type line struct {
 	AccessLeadID string `json:"telecrm_lead_id"`
 }
 
-// One line tells of each submission, one warning of each remark and one error of the account that
-// is held; and the access log leads to the lead.
+// The log has one line for each submission, one warning for each remark, and one error for the
+// account on hold. The access log contains the ids of submissions and leads.
 func TestLogLines(t *testing.T) {
 	s := watched(t)
 	var outcomes []string
@@ -273,12 +272,12 @@ func TestLogLines(t *testing.T) {
 			}
 		case l.Level == "error" && l.Logger == "telecrm":
 			if l.Account != "default" || !inOrder(l.Msg, "token", "enterprise id", "subscription") {
-				t.Errorf("an error: %s", text)
+				t.Errorf("unexpected error: %s", text)
 			}
 			outcomes = append(outcomes, "(held)")
 		}
 	}
-	// The duplicate waits: their number was posted a moment before.
+	// The duplicate waits because its number was posted a moment before.
 	want := []string{
 		"created", "created", "created", "invalid", "waiting", "refused", "accepted", "waiting", "(held)", "waiting",
 		"malformed", "malformed", "malformed",
@@ -286,9 +285,9 @@ func TestLogLines(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(outcomes)
 	if !slices.Equal(outcomes, want) {
-		t.Errorf("logged %q, want %q", outcomes, want)
+		t.Errorf("logged outcomes %q, want %q", outcomes, want)
 	}
-	// The remarked lead has three: a rating, an action's type and its status.
+	// The remarked lead has three remarks: a rating, an action's type and its status.
 	if remarks != 3 {
 		t.Errorf("%d remarks were logged, want 3", remarks)
 	}

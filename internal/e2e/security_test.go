@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Each attack, and each rule that lost leads, names tests that exist.
-func TestDocumentedAttacksAreTried(t *testing.T) {
+// Each documented attack and rule names tests that exist.
+func TestDocumentedAttacksAreTested(t *testing.T) {
 	for _, page := range []struct {
 		file, header string
 		rows         int
@@ -19,12 +19,12 @@ func TestDocumentedAttacksAreTried(t *testing.T) {
 	} {
 		_, table, found := strings.Cut(read(t, page.file), "\n"+page.header)
 		if !found {
-			t.Fatalf("%s has no table %q", page.file, page.header)
+			t.Fatalf("%s does not have a table %q", page.file, page.header)
 		}
 		table, _, _ = strings.Cut(table, "\n\n")
 		rows := strings.Split(strings.TrimSpace(table), "\n")[2:]
 		if len(rows) < page.rows {
-			t.Errorf("%s: only %d rows", page.file, len(rows))
+			t.Errorf("%s: %d rows are too few", page.file, len(rows))
 		}
 		for _, row := range rows {
 			checkNamedTests(t, row)
@@ -34,21 +34,21 @@ func TestDocumentedAttacksAreTried(t *testing.T) {
 
 var testLink = regexp.MustCompile(`\[(Test\w+)\]\(\.\./([^)]+)\)`)
 
-// checkNamedTests reports a row that names no test, or one that does not exist.
+// checkNamedTests fails the test if the row does not name a test, or names one that does not exist.
 func checkNamedTests(t *testing.T, row string) {
 	t.Helper()
 	named := testLink.FindAllStringSubmatch(row, -1)
 	if len(named) == 0 {
-		t.Errorf("no test tries: %s", row)
+		t.Errorf("the row does not name a test: %s", row)
 	}
 	for _, test := range named {
 		if !strings.Contains(read(t, test[2]), "\nfunc "+test[1]+"(t *testing.T) {") {
-			t.Errorf("%s has no %s", test[2], test[1])
+			t.Errorf("%s does not contain %s", test[2], test[1])
 		}
 	}
 }
 
-// Certificates are always verified: no code, and so no setting, does without.
+// No code, and therefore no setting, switches the verification of certificates off.
 func TestNothingSwitchesVerificationOff(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -58,7 +58,7 @@ func TestNothingSwitchesVerificationOff(t *testing.T) {
 		seen++
 		for _, word := range []string{"InsecureSkipVerify", "VerifyPeerCertificate", "VerifyConnection"} {
 			if strings.Contains(read(t, path), word) {
-				t.Errorf("%s has %s", path, word)
+				t.Errorf("%s contains %s", path, word)
 			}
 		}
 		return nil

@@ -41,7 +41,7 @@ var binary = sync.OnceValues(func() (string, error) {
 var binaryDir string
 
 func TestMain(m *testing.M) {
-	// The documents and examples that tests read are named from the module's top folder.
+	// Tests name documents and examples relative to the module's root.
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)
 	}
@@ -49,14 +49,14 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	caddy.DefaultStorage.Path = storage // for what tests provision in their own process
+	caddy.DefaultStorage.Path = storage // for configs provisioned in this process
 	code := m.Run()
 	_ = os.RemoveAll(storage)
 	_ = os.RemoveAll(binaryDir)
 	os.Exit(code)
 }
 
-// server is a running Caddy with a stand-in for TeleCRM that the test owns.
+// server is a running Caddy with its own stand-in for TeleCRM.
 type server struct {
 	*caddyproc.Process
 	crm    *sandbox.Sandbox
@@ -66,8 +66,8 @@ type server struct {
 	global string // its global block
 }
 
-// serve runs a Caddy whose one site holds the given Caddyfile lines, and its telecrm option the
-// given ones beside the account.
+// serve runs a Caddy with the given Caddyfile lines in its only site. The telecrm option has an
+// account and the given lines.
 func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
 	caddyproc.LeaveOutIfShort(t)
@@ -110,7 +110,7 @@ func serve(t *testing.T, site string, option ...string) *server {
 	return s
 }
 
-// write writes the Caddyfile anew, for a reload.
+// write rewrites the Caddyfile for a reload.
 func (s *server) write(t *testing.T, site string) {
 	t.Helper()
 	content := s.global + strings.TrimPrefix(s.site, "http://127.0.0.1") + " {\n" + site + "\n}\n"
@@ -119,7 +119,7 @@ func (s *server) write(t *testing.T, site string) {
 	}
 }
 
-// reload has the running server take the site over.
+// reload makes the running server load the site.
 func (s *server) reload(t *testing.T, site string) {
 	t.Helper()
 	s.write(t, site)
@@ -135,13 +135,13 @@ type answer struct {
 	body     string
 }
 
-// post posts a form and does not follow where it leads.
+// post posts a form and does not follow redirects.
 func (s *server) post(t *testing.T, path string, values url.Values) answer {
 	t.Helper()
 	return s.postBody(t, path, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
 }
 
-// postBody posts a form in whatever encoding.
+// postBody posts a form in any encoding.
 func (s *server) postBody(t *testing.T, path, contentType string, form io.Reader) answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -173,8 +173,8 @@ const enquiry = `
 		thank_you /thank-you
 	}`
 
-// The directive finds its form wherever people put it.
-func TestPlacesInACaddyfile(t *testing.T) {
+// The directive works in all places where people put it.
+func TestPlacesInCaddyfile(t *testing.T) {
 	for _, test := range []struct {
 		name, path, site string
 	}{
@@ -182,14 +182,14 @@ func TestPlacesInACaddyfile(t *testing.T) {
 		{"inside handle", "/contact", "root * example/site\nhandle /contact {\ntry_files {path}.html" + enquiry + "\nfile_server\n}"},
 		{"inside handle_path", "/site/contact", "handle_path /site/* {" + enquiry + "\n}"},
 		{"inside route", "/contact", "route {" + enquiry + "\nrespond 404\n}"},
-		{"a named matcher", "/contact/", "@contact path /contact /contact/" + strings.Replace(enquiry, "/contact", "@contact", 1)},
+		{"named matcher", "/contact/", "@contact path /contact /contact/" + strings.Replace(enquiry, "/contact", "@contact", 1)},
 		{"no matcher", "/any/where", strings.Replace(enquiry, "/contact ", "", 1)},
 		{"behind templates and encode", "/contact", "encode\ntemplates\nroot * example/site\nfile_server" + enquiry},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, test.site)
 			if got := s.post(t, test.path, ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
-				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
+				t.Fatalf("status %d, redirect to %q: %s", got.status, got.location, got.body)
 			}
 			if leads := s.crm.Leads(); len(leads) != 1 || leads[0].Fields["phone"] != "918123456789" {
 				t.Errorf("leads %v", leads)
@@ -198,13 +198,13 @@ func TestPlacesInACaddyfile(t *testing.T) {
 				return
 			}
 			if s.post(t, "/elsewhere", ravi).status == http.StatusSeeOther {
-				t.Error("a post to another path was taken")
+				t.Error("a post to another path was handled")
 			}
 		})
 	}
 }
 
-// The site's own error page can say what is wrong.
+// The site's own error page can show what is wrong.
 func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
 	s := serve(t, strings.Replace(enquiry, "field name", "errors handle\nfield name", 1)+`
 	handle_errors {
@@ -223,19 +223,19 @@ var crmFaults = map[string]sandbox.Fault{
 	"refuses": sandbox.Faults()[sandbox.FaultUnauthorizedToken],
 }
 
-// A CRM that is slow, refuses the token or is gone is nothing that a visitor notices, and the lead
-// arrives later.
-func TestCRMThatFails(t *testing.T) {
+// If the CRM is slow, refuses the token or is down, visitors do not notice, and the lead arrives
+// later.
+func TestFailingCRM(t *testing.T) {
 	for name, fault := range crmFaults {
 		t.Run(name, func(t *testing.T) {
 			site := strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1)
 			s := serve(t, site)
 			s.crm.Inject(fault)
 			if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther || got.location != "/thank-you" {
-				t.Fatalf("status %d to %q: %s", got.status, got.location, got.body)
+				t.Fatalf("status %d, redirect to %q: %s", got.status, got.location, got.body)
 			}
 			if name == "refuses" {
-				// Another token is tried at once.
+				// A new token is tried at once.
 				s.global = strings.Replace(s.global, "{env.TELECRM_TEST_TOKEN}", "another", 1)
 				s.reload(t, site)
 				s.global = strings.Replace(s.global, "another", "{env.TELECRM_TEST_TOKEN}", 1)
@@ -252,9 +252,8 @@ func TestCRMThatFails(t *testing.T) {
 	}
 }
 
-// Without an outbox such a CRM keeps the visitor no longer than the budget, and takes nothing that
-// they typed away.
-func TestCRMThatFailsWithoutAnOutbox(t *testing.T) {
+// Without an outbox, the visitor waits no longer than the budget and keeps what they typed.
+func TestFailingCRMWithoutOutbox(t *testing.T) {
 	s := serve(t, strings.Replace(enquiry, "field name", "deliver now 300ms\nfield name", 1), "outbox off")
 	for name, fault := range crmFaults {
 		t.Run(name, func(t *testing.T) {
@@ -265,11 +264,11 @@ func TestCRMThatFailsWithoutAnOutbox(t *testing.T) {
 				t.Errorf("status %d, want 503", got.status)
 			}
 			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("took %v for a budget of 300ms", took)
+				t.Errorf("the answer took %v with a budget of 300ms", took)
 			}
 			for _, kept := range []string{`value="Zenobia Quartermaine"`, `value="081234 56789"`} {
 				if !strings.Contains(got.body, kept) {
-					t.Errorf("the page lacks %s", kept)
+					t.Errorf("the page does not contain %s", kept)
 				}
 			}
 		})
@@ -296,9 +295,9 @@ func get(t *testing.T, address string) string {
 	return string(body)
 }
 
-// validate and adapt work beside a running server while the CRM is down; a literal token is warned
-// about; a refused reload leaves the running config alone, and an accepted one takes over.
-func TestCommandsBesideARunningServer(t *testing.T) {
+// The validate command works next to a running server while the CRM is down, and warns about a
+// literal token. A rejected reload does not affect the running config; an accepted one replaces it.
+func TestCommandsWithRunningServer(t *testing.T) {
 	s := serve(t, enquiry)
 	s.crm.Inject(sandbox.Fault{Drop: true}, sandbox.Fault{Drop: true})
 	if output, err := s.Run(t.Context(), "validate", "--config", s.config); err != nil || !strings.Contains(output, "Valid configuration") {
@@ -327,11 +326,11 @@ func TestCommandsBesideARunningServer(t *testing.T) {
 	}
 	s.crm.Reset()
 	if got := s.post(t, "/contact", ravi); got.status != http.StatusSeeOther {
-		t.Errorf("status %d after refused reloads", got.status)
+		t.Errorf("status %d after rejected reloads", got.status)
 	}
 
 	s.reload(t, strings.Replace(enquiry, "/thank-you", "/other", 1))
 	if got := s.post(t, "/contact", url.Values{"phone": {"081234 56780"}}); got.location != "/other" {
-		t.Errorf("redirected to %q after the reload", got.location)
+		t.Errorf("got redirect to %q after the reload", got.location)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Whatever the order of the handlers, what a visitor typed is not run as a template of the site's.
+// Typed text is never executed as a template of the site, in any order of the handlers.
 func TestTypedTemplatesDoNotRun(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "contact.html"), fmt.Appendf(nil, pageWithForm, "own {{1 | add 41}}", "/contact"), 0o600); err != nil {
@@ -17,8 +17,8 @@ func TestTypedTemplatesDoNotRun(t *testing.T) {
 	}
 	const block = " {\nfield name\nfield phone\nrate_limit off\nthank_you /thanks\n}\n"
 	for name, site := range map[string]string{
-		"outside of templates": "root " + dir + "\ntemplates\ntelecrm /contact" + block + "telecrm /elsewhere" + block + "try_files {path}.html\nfile_server",
-		"inside of templates":  "root " + dir + "\nroute {\ntemplates\ntelecrm /contact" + block + "telecrm /elsewhere" + block + "try_files {path}.html\nfile_server\n}",
+		"around templates": "root " + dir + "\ntemplates\ntelecrm /contact" + block + "telecrm /elsewhere" + block + "try_files {path}.html\nfile_server",
+		"within templates": "root " + dir + "\nroute {\ntemplates\ntelecrm /contact" + block + "telecrm /elsewhere" + block + "try_files {path}.html\nfile_server\n}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, site)
