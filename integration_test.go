@@ -20,7 +20,7 @@ import (
 	caddytelecrm "github.com/leadwire/caddy-telecrm"
 )
 
-var update = flag.Bool("update", false, "rewrite the JSON of the adapt fixtures")
+var update = flag.Bool("update", false, "rewrite the JSON in the adapt fixtures")
 
 const separator = "----------"
 
@@ -35,14 +35,14 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	caddy.DefaultStorage.Path = storage // for what tests provision
+	caddy.DefaultStorage.Path = storage // for configs provisioned by tests
 	code := m.Run()
 	_ = os.RemoveAll(storage)
 	os.Exit(code)
 }
 
-// Each fixture holds a Caddyfile and, below a line of dashes, the JSON that it adapts to, or the
-// error that adapting it, or loading the result, gives.
+// Each fixture contains a Caddyfile and, below a line of dashes, the expected JSON, or the expected
+// error from adapting it or loading the result.
 func TestAdapt(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", testToken)
 	t.Setenv("TELECRM_ASYNC_TOKEN", testAsyncToken)
@@ -59,11 +59,11 @@ func TestAdapt(t *testing.T) {
 			}
 			input, want, found := strings.Cut(string(content), separator)
 			if !found {
-				t.Fatal("the fixture has no line of dashes")
+				t.Fatal("the fixture does not contain a line of dashes")
 			}
 			want = strings.TrimSpace(want)
 			if formatted := caddyfile.Format([]byte(input)); !bytes.Equal(bytes.TrimSpace(formatted), []byte(strings.TrimSpace(input))) {
-				t.Errorf("the Caddyfile is not formatted; it should be:\n%s", formatted)
+				t.Errorf("the Caddyfile is not formatted; want\n%s", formatted)
 			}
 			adapted, err := adapt(input)
 			if strings.HasPrefix(want, "{") {
@@ -74,7 +74,7 @@ func TestAdapt(t *testing.T) {
 				err = load(t, adapted)
 			}
 			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("error %v\nwant one that holds\n%s", err, want)
+				t.Errorf("got error %v\nwant one that contains\n%s", err, want)
 			}
 		})
 	}
@@ -85,8 +85,7 @@ func adapt(input string) ([]byte, error) {
 	return adapted, err
 }
 
-// checkAdapted compares the JSON, and proves it the other way round: what loads is the same as what
-// was adapted.
+// checkAdapted compares the JSON, loads it, and checks that it survives a round trip.
 func checkAdapted(t *testing.T, file, input, want string, adapted []byte, err error) {
 	t.Helper()
 	if err != nil {
@@ -122,7 +121,7 @@ func load(t *testing.T, adapted []byte) error {
 	return caddy.Validate(&config)
 }
 
-// checkSameJSON reads every handler of ours and writes it again.
+// checkSameJSON decodes and encodes every telecrm handler and compares the JSON.
 func checkSameJSON(t *testing.T, adapted []byte) {
 	t.Helper()
 	var config any
@@ -151,7 +150,7 @@ func checkSameJSON(t *testing.T, adapted []byte) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(object, got); diff != "" {
-			t.Errorf("read and written again (-before +after):\n%s", diff)
+			t.Errorf("JSON after a round trip (-before +after):\n%s", diff)
 		}
 	})
 }
@@ -170,8 +169,8 @@ func walk(value any, visit func(map[string]any)) {
 	}
 }
 
-// FuzzCaddyfile feeds the directive's parser: whatever a block holds, it is read or refused, and
-// what was read survives JSON.
+// FuzzCaddyfile checks that the directive's parser accepts or rejects any block, and that accepted
+// blocks survive a JSON round trip.
 func FuzzCaddyfile(f *testing.F) {
 	fixtures, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	if err != nil {
@@ -199,11 +198,11 @@ func FuzzCaddyfile(f *testing.F) {
 		}
 		raw, err := json.Marshal(h)
 		if err != nil {
-			t.Fatalf("what was read has no JSON: %v", err)
+			t.Fatalf("encoding the accepted block: %v", err)
 		}
 		var again caddytelecrm.Handler
 		if err := caddy.StrictUnmarshalJSON(raw, &again); err != nil {
-			t.Fatalf("the JSON is not read again: %v", err)
+			t.Fatalf("decoding the JSON: %v", err)
 		}
 	})
 }
