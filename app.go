@@ -40,8 +40,8 @@ const (
 	defaultKeepParked    = 90 * 24 * time.Hour
 )
 
-// The events. Their data are ids, names from the config, counts, and reasons in the words of the
-// log. They hold nothing that a visitor typed.
+// Names of the events. Their data contains ids, names from the config, counts, and the same reasons
+// as in the log, but nothing that a visitor typed.
 const (
 	eventDelivered = "telecrm_lead_delivered"
 	eventParked    = "telecrm_lead_parked"
@@ -49,20 +49,20 @@ const (
 	eventResumed   = "telecrm_account_resumed"
 )
 
-// App holds the TeleCRM accounts that the `telecrm` handlers deliver leads to, and the outbox that
-// keeps the leads until they are delivered.
+// App manages the TeleCRM accounts that the `telecrm` handlers deliver leads to, and the outbox
+// that keeps the leads until they are delivered.
 type App struct {
-	// The accounts by name. A form that names none uses the one called `default`.
+	// The accounts by name. Forms that do not name an account use `default`.
 	Accounts map[string]*account.Settings `json:"accounts,omitempty"`
 
 	// Where leads are kept until TeleCRM has them: `bolt`, a file, or `off`. Default: `bolt`
 	OutboxRaw json.RawMessage `json:"outbox,omitempty" caddy:"namespace=telecrm.outbox inline_key=store"`
 
-	// How long TeleCRM may fail to take a lead before it is parked, which keeps it for a person to
-	// look at. Default: `72h`
+	// How long to retry a lead before it is parked, which keeps it for a person to look at.
+	// Default: `72h`
 	RetryFor caddy.Duration `json:"retry_for,omitempty"`
 
-	// How long leads are kept after they were delivered or parked.
+	// How long to keep leads after they are delivered or parked.
 	Keep Keep `json:"keep,omitzero"`
 
 	accounts *account.Registry
@@ -78,11 +78,11 @@ type App struct {
 	opened   *dispatch.Dispatcher // set once started is closed; nil if the outbox is off
 }
 
-// Keep is how long leads are kept after they were settled.
+// Keep says how long to keep leads after they are settled.
 type Keep struct {
-	// After they were delivered. Default: `7d`
+	// How long to keep delivered leads. Default: `7d`
 	Delivered caddy.Duration `json:"delivered,omitempty"`
-	// After they were parked. Default: `90d`
+	// How long to keep parked leads. Default: `90d`
 	Parked caddy.Duration `json:"parked,omitempty"`
 }
 
@@ -94,8 +94,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves the accounts' settings. It does not talk to TeleCRM: an outage there never
-// keeps a site from starting.
+// Provision resolves the accounts' settings. It does not connect to TeleCRM, so an outage there
+// never keeps a site from starting.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.fillDefaults()
@@ -127,8 +127,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// provisionOutbox loads the outbox module. It opens nothing, so that a config can be validated
-// beside a running server.
+// provisionOutbox loads the outbox module. It does not open the outbox, so that a config can be
+// validated next to a running server.
 func (a *App) provisionOutbox(ctx caddy.Context) error {
 	a.started = make(chan struct{})
 	a.outbox = new(outboxes.Bolt)
@@ -149,7 +149,7 @@ func (a *App) provisionOutbox(ctx caddy.Context) error {
 	return err
 }
 
-// fillDefaults fills in what the config leaves out.
+// fillDefaults fills in the defaults.
 func (a *App) fillDefaults() {
 	for _, setting := range []struct {
 		value    *caddy.Duration
@@ -165,8 +165,8 @@ func (a *App) fillDefaults() {
 	}
 }
 
-// graceOf returns how long the HTTP servers let requests take to end when the process exits.
-// Attempts may take as long.
+// graceOf returns the HTTP servers' grace period. When the process exits, attempts in flight get as
+// long.
 func graceOf(ctx caddy.Context) func() time.Duration {
 	return func() time.Duration {
 		if app, err := ctx.AppIfConfigured("http"); err == nil {
@@ -181,12 +181,12 @@ func graceOf(ctx caddy.Context) func() time.Duration {
 // Validate reports settings that cannot work.
 func (a *App) Validate() error {
 	if a.RetryFor < 0 || a.Keep.Delivered < 0 || a.Keep.Parked < 0 {
-		return errors.New("retry_for and keep take durations above zero")
+		return errors.New("retry_for and keep: must be durations above zero")
 	}
 	return nil
 }
 
-// KeepsLeads reports whether there is an outbox.
+// KeepsLeads reports whether the outbox is on.
 func (a *App) KeepsLeads() bool { return a.resource != "" }
 
 // Start opens the outbox, unless an earlier config has it open, and delivers the leads in it.
@@ -205,9 +205,8 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop lets attempts in flight end if the process is about to exit. When another config takes over
-// it does nothing: the outbox stays open, and requests that are still being answered use it until
-// Cleanup.
+// Stop waits for attempts in flight if the process is about to exit. On a reload it does nothing:
+// the outbox stays open, and requests in flight use it until Cleanup.
 func (a *App) Stop() error {
 	if a.opened != nil && caddy.Exiting() {
 		a.opened.Stop(a.grace())
@@ -215,8 +214,8 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup ends the config's use of the outbox, which the last config closes, and closes the
-// accounts' idle connections.
+// Cleanup releases the outbox, which the last config closes, and closes the accounts' idle
+// connections.
 func (a *App) Cleanup() error {
 	var err error
 	if a.opened != nil {
@@ -232,7 +231,7 @@ func (a *App) Cleanup() error {
 	return err
 }
 
-// know adds the fields of a form. Forms of one name count together.
+// know adds the fields of a form. Forms with the same name are counted together.
 func (a *App) know(form string, labels metrics.FieldLabels) {
 	if a.forms[form] == nil {
 		a.forms[form] = make(metrics.FieldLabels)
@@ -240,18 +239,18 @@ func (a *App) know(form string, labels metrics.FieldLabels) {
 	maps.Copy(a.forms[form], labels)
 }
 
-// startPatience is how long a request that arrives before the app has started waits for it.
+// startPatience is how long a request waits for the app to start.
 const startPatience = 5 * time.Second
 
-// dispatcher returns the open outbox. Caddy starts apps in no particular order, so a request may
-// arrive before it is open.
+// dispatcher returns the open outbox. Caddy starts apps in any order, so a request may arrive
+// before the outbox is open.
 func (a *App) dispatcher(ctx context.Context) (*dispatch.Dispatcher, error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	select {
 	case <-a.started:
 	case <-ctx.Done():
-		return nil, errors.New("waiting for the outbox: it has not been opened yet")
+		return nil, errors.New("waiting for the outbox: not open yet")
 	}
 	if a.opened == nil {
 		return nil, errors.New("the outbox could not be opened")
@@ -263,8 +262,8 @@ func (a *App) dispatcher(ctx context.Context) (*dispatch.Dispatcher, error) {
 // still has the first one.
 const lookupPatience = 2 * time.Second
 
-// isRemoved reports whether a lead that the outbox kept is not in it any more: an operator erased
-// or discarded it, or it has expired.
+// isRemoved reports whether a lead is no longer in the outbox because an operator erased or
+// discarded it, or because it has expired.
 func (a *App) isRemoved(ctx context.Context, id string) bool {
 	if !a.KeepsLeads() {
 		return false
@@ -294,7 +293,7 @@ func (a *App) park(ctx context.Context, s delivery.Submission, reason string) er
 	return nil
 }
 
-// supersede removes the first of two posts from the outbox, now that the second is safe.
+// supersede removes the first of two posts from the outbox after the second has been stored.
 func (a *App) supersede(ctx context.Context, first string, second delivery.Submission) {
 	if first == "" || !a.KeepsLeads() {
 		return
@@ -306,19 +305,19 @@ func (a *App) supersede(ctx context.Context, first string, second delivery.Submi
 	log := a.logger.WithLazy(zap.String("form", second.Form), zap.String("id", first), zap.String("sent_again_as", second.ID))
 	switch removed, err := d.Engine.Supersede(context.WithoutCancel(ctx), first, second.Account, second.Form); {
 	case err != nil:
-		log.Warn("removing a parked post that was sent again; it stays parked", zap.Error(err))
+		log.Warn("removing a parked post that was sent again failed; it stays parked", zap.Error(err))
 	case removed:
-		log.Info("a post that the visitor was asked about was sent again; the first one is removed")
+		log.Info("the visitor sent a parked post again; the first one is removed")
 	}
 }
 
-// sendOnce sends a lead that the outbox does not keep, at the pace of its account, which the
-// outbox's engine keeps while there is one. It reports whether the outbox has kept the lead after
-// all, and will deliver it.
+// sendOnce sends a lead that is not in the outbox, at its account's pace. While the outbox is on,
+// its engine controls the pace. sendOnce reports whether the outbox kept the lead after all and
+// will deliver it.
 func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Submission) (_ outbox.Settlement, _ telecrm.Answer, kept bool) {
 	described := acct.Delivery()
 	sentAhead := func() {
-		a.logger.Warn("a lead that no outbox keeps was sent ahead of its turn under crm_rate; raise it if TeleCRM allows more, or keep leads in an outbox",
+		a.logger.Warn("a lead that is not in an outbox was sent ahead of its turn, faster than crm_rate; raise crm_rate if TeleCRM allows more, or use an outbox",
 			zap.String("form", s.Form), zap.String("account", s.Account))
 	}
 	if a.KeepsLeads() {
@@ -336,8 +335,8 @@ func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Su
 	return settled, answer, false
 }
 
-// heir returns the account that delivers the entries of an account that the config does not have
-// any more.
+// heir returns the account that takes over the entries of an account that is no longer in the
+// config.
 func (a *App) heir(name string) (delivery.Account, bool) {
 	heir := a.accounts.HeirOf(name)
 	if heir == nil {
@@ -369,8 +368,8 @@ func (a *App) deliveryConfig() delivery.Config {
 	return config
 }
 
-// settled tells operators the result of an attempt: in metrics, on their page, in the log and by an
-// event.
+// settled reports the result of an attempt in the metrics, on the operators' page, in the log and
+// as an event.
 func (a *App) settled(r delivery.Report) {
 	metrics.CountAttempt(r.Entry.Account, r.Settlement, r.Answer)
 	a.opened.Tally.Settled(r.Settlement.State)
@@ -405,14 +404,14 @@ func (a *App) settled(r delivery.Report) {
 	}
 }
 
-// warnUnconfirmed logs a lead that TeleCRM took without naming it.
+// warnUnconfirmed logs that TeleCRM accepted a lead without returning its id.
 func warnUnconfirmed(log *zap.Logger, answer telecrm.Answer) {
 	if answer.Verdict == telecrm.Created && !answer.Confirmed() {
-		log.Error("TeleCRM accepted the lead without naming it; look whether it is there", zap.Int("status", answer.Status))
+		log.Error("TeleCRM accepted the lead without returning its id; check that it is there", zap.Int("status", answer.Status))
 	}
 }
 
-// remarkOn logs and counts parts of a form's lead that were not stored as they were sent.
+// remarkOn logs and counts the parts of a form's lead that were not stored as sent.
 func (a *App) remarkOn(log *zap.Logger, form string, remarks []telecrm.Remark) {
 	if len(remarks) == 0 {
 		return
@@ -428,25 +427,25 @@ func (a *App) remarkOn(log *zap.Logger, form string, remarks []telecrm.Remark) {
 }
 
 // heldAdvice lists what to check, the easiest first.
-const heldAdvice = "TeleCRM takes no lead from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
+const heldAdvice = "TeleCRM does not accept leads from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
 
 func (a *App) held(account, reason string) {
-	a.logger.Error(heldAdvice+"; everything is kept and tried again by itself",
+	a.logger.Error(heldAdvice+"; the account is on hold, and its leads are kept and retried automatically",
 		zap.String("account", account), zap.String("reason", reason))
 	a.opened.Announce(a.outlet, eventHeld, map[string]any{"account": account, "reason": reason})
 }
 
 func (a *App) resumed(account string) {
-	a.logger.Info("TeleCRM takes leads from this account again", zap.String("account", account))
+	a.logger.Info("TeleCRM accepts leads from this account again", zap.String("account", account))
 	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": account})
 }
 
 func (a *App) logOrphaned(account string, entries int) {
-	a.logger.Warn("leads wait for an account that is not in the config; they stay until it is again",
+	a.logger.Warn("leads are waiting for an account that is not in the config; they are kept until it is back",
 		zap.String("account", account), zap.Int("entries", entries))
 }
 
-// wakeEvents delivers the events that wait for the config to have started.
+// wakeEvents emits the events that were waiting for the config to start.
 func (a *App) wakeEvents() {
 	if a.opened != nil {
 		a.opened.WakeEvents()

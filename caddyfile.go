@@ -31,8 +31,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("telecrm", httpcaddyfile.Before, "templates")
 }
 
-// parseDirective reads the telecrm directive. Its matcher goes into the handler rather than into
-// the route, where it would see only what earlier directives such as try_files made of the URI.
+// parseDirective parses the telecrm directive. Its matcher goes into the handler instead of the
+// route, where it would see only the URI as rewritten by earlier directives such as try_files.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
@@ -109,7 +109,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("telecrm takes one matcher and a block; %q is too much (a path begins with /, a named matcher with @)", d.Val())
+		return d.Errf("telecrm: takes one matcher and a block, got %q too; a path begins with /, a named matcher with @", d.Val())
 	}
 	return grammar.Block(d, "telecrm", append([]grammar.Word{
 		grammar.Text("account", &h.AccountName),
@@ -144,11 +144,11 @@ func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
 	switch {
 	case !delivery.Policy(h.OnDuplicate).Known():
-		return d.Errf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, delivery.PolicyNames())
+		return d.Errf("unknown on_duplicate policy %q; known policies are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case isUpdate && len(h.UpdateFields) == 0:
 		return d.Errf("on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:
-		return d.Errf("on_duplicate %s takes nothing more", h.OnDuplicate)
+		return d.Errf("on_duplicate %s: takes no arguments, got %q", h.OnDuplicate, h.UpdateFields[0])
 	}
 	return nil
 }
@@ -320,7 +320,7 @@ func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 	})
 }
 
-// parseLimit reads `<n> <window>` or `off`, which is no limit.
+// parseLimit parses `<n> <window>`, or `off` for a zero limit.
 func parseLimit(text string) (guard.Limit, error) {
 	const form = "write <n> <window>, such as 10 1m, or off"
 	if text == off {
@@ -341,7 +341,7 @@ func parseLimit(text string) (guard.Limit, error) {
 	return guard.Limit{Posts: int(posts), Window: window}, nil
 }
 
-// parseDedupe reads a duration or `off`, which is 0.
+// parseDedupe parses a duration, or `off` for 0.
 func parseDedupe(text string) (time.Duration, error) {
 	if text == off {
 		return 0, nil
@@ -353,8 +353,8 @@ func parseDedupe(text string) (time.Duration, error) {
 	return window, nil
 }
 
-// parseGlobalOption reads the telecrm global option. Snippets and imports may repeat it: its
-// accounts add up.
+// parseGlobalOption parses the telecrm global option. Snippets and imports may repeat it, and each
+// adds accounts.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	if previous, ok := existing.(httpcaddyfile.App); ok {
@@ -390,7 +390,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if d.NextArg() {
-		return d.Errf("the telecrm option takes a block; %q is too much", d.Val())
+		return d.Errf("the telecrm option: takes only a block, got %q", d.Val())
 	}
 	return grammar.Block(d, "the telecrm option", []grammar.Word{
 		{Name: "account", Many: true, Read: a.readAccount},
@@ -426,7 +426,7 @@ func (a *App) readKeep(d *caddyfile.Dispenser) error {
 		return d.Errf("unknown word %q after keep; known words are: delivered, parked", state)
 	}
 	if *into != 0 {
-		return d.Errf("keep %s is written twice", state)
+		return d.Errf("keep %s is repeated", state)
 	}
 	return grammar.ParseDuration(d, "keep "+state, arg, into)
 }
@@ -441,7 +441,7 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 		return d.Errf("account takes at most one name")
 	}
 	if _, exists := a.Accounts[name]; exists {
-		return d.Errf("account %s is written twice", name)
+		return d.Errf("account %s is repeated", name)
 	}
 	settings := new(account.Settings)
 	if err := grammar.Block(d, "account", accountWords(settings)); err != nil {
@@ -457,7 +457,7 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// accountWords returns the words of an account, in the global option and in a form's own block.
+// accountWords returns the words for account settings in the global option and in a form's block.
 func accountWords(a *account.Settings) []grammar.Word {
 	return []grammar.Word{
 		grammar.Text("token", &a.Token),

@@ -33,15 +33,15 @@ import (
 const (
 	outcomeCreated     = "created"     // the lead is in TeleCRM
 	outcomeKnown       = "known"       // TeleCRM has a lead with this identifier
-	outcomeAccepted    = "accepted"    // the Async API has the lead, and never says what becomes of it
+	outcomeAccepted    = "accepted"    // the Async API has the lead, and never says what it did with it
 	outcomeWaiting     = "waiting"     // the lead is in the outbox, on its way to TeleCRM
-	outcomeRepeat      = "repeat"      // it repeats a post that was taken
+	outcomeRepeat      = "repeat"      // it repeats an accepted post
 	outcomeInvalid     = "invalid"     // the visitor is asked to correct something
-	outcomeAsked       = "asked"       // it may be spam: parked, and the visitor is asked to send it again
-	outcomeUnproven    = "unproven"    // the challenge was not passed, and nothing is taken before it is
-	outcomeAside       = "aside"       // it looks like spam: parked, and thanked for
-	outcomeForeign     = "foreign"     // a page of another site posts here
-	outcomeLimited     = "limited"     // too many from one address
+	outcomeAsked       = "asked"       // possible spam: parked, and the visitor is asked to send it again
+	outcomeUnproven    = "unproven"    // the challenge was not passed, and the form requires it
+	outcomeAside       = "aside"       // suspected spam: parked, and the visitor is thanked
+	outcomeForeign     = "foreign"     // a page of another site posted it
+	outcomeLimited     = "limited"     // too many posts from one address
 	outcomeRefused     = "refused"     // TeleCRM refuses this lead
 	outcomeUnavailable = "unavailable" // the lead could not be kept anywhere
 	outcomeMalformed   = "malformed"   // the body is broken
@@ -65,7 +65,7 @@ type submission struct {
 	body    *httpx.BodyClock
 	span    tracing.Submission
 	posted  *form.Form // nil until read
-	seal    guard.Seal // what the post has of the page's trap and stamp
+	seal    guard.Seal // the post's trap and stamp
 	outcome string
 
 	attempts int
@@ -73,21 +73,21 @@ type submission struct {
 	leadID   string
 
 	// For the log:
-	repeats     string   // the submission that this one repeats
-	spamSignals string   // why it may be spam
+	repeats     string   // id of the submission that this one repeats
+	spamSignals string   // why it is suspected spam
 	reason      string   // why the body could not be read
-	wrong       []string // what the visitor is asked to correct
+	wrong       []string // inputs that the visitor is asked to correct
 }
 
-// screened returns the post as it is judged.
+// screened returns the post in the form that the screen judges.
 func (s *submission) screened(r *http.Request) screen.Post {
 	return screen.Post{Post: &s.Post, Request: r, At: s.start, Form: s.posted, Seal: s.seal}
 }
 
-// verdict is what the visitor is told, and the outcome that operators see.
+// verdict is the outcome for operators and the answer for the visitor.
 type verdict struct {
 	outcome string
-	failure *answer.Failure // nil: the visitor is thanked
+	failure *answer.Failure // nil if the visitor is thanked
 	unread  bool            // the body has not been read
 }
 
@@ -98,7 +98,7 @@ func fail(outcome string, f answer.Failure) verdict {
 	return verdict{outcome: outcome, failure: &f}
 }
 
-// ServeHTTP takes a form's POST and passes everything else on.
+// ServeHTTP handles a form's POST and passes on all other requests.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.Method != http.MethodPost {
 		return h.serveOther(w, r, next)
@@ -129,8 +129,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.responder.Fail(w, r, &s.Post, *v.failure)
 }
 
-// serveOther passes on a request that is not a POST, unless it prepares for one: a browser asks if
-// a script may post, or a widget fetches a challenge.
+// serveOther passes on a request that is not a POST, unless it prepares one: a CORS preflight, or a
+// widget that fetches a challenge.
 func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.origins.IsPreflight(r) {
 		ours, err := h.matcher.Matches(r)
@@ -147,7 +147,7 @@ func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyh
 		return err
 	}
 	if issues {
-		// Scripts of origins that are not listed cannot read it: it has no CORS headers for them.
+		// Scripts of unlisted origins cannot read it because they do not get CORS headers.
 		w.Header().Set("Cache-Control", "no-store")
 		h.origins.Share(w.Header(), r)
 		return answer.JSON(w, http.StatusOK, h.challenge.Issue())
@@ -155,7 +155,7 @@ func (h *Handler) serveOther(w http.ResponseWriter, r *http.Request, next caddyh
 	return h.protector.Serve(w, r, next)
 }
 
-// begin gives the submission its id, and sets what all answers have in common.
+// begin assigns the submission's id, and sets the placeholders and headers that all answers share.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -179,7 +179,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	return s, nil
 }
 
-// process takes a post from its first byte to its outcome.
+// process reads and judges the post, delivers its lead, and returns the verdict.
 func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission) (verdict, error) {
 	mayPost, signals := h.origins.Check(r)
 	if !mayPost {
@@ -203,7 +203,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	}
 
 	claim, earlier, err := h.claim(r, s)
-	if err != nil { // most often the visitor left while the first post was being answered
+	if err != nil { // usually the visitor left while the first post was in flight
 		return verdict{}, fmt.Errorf("looking for an earlier post of the same lead: %w", err)
 	}
 	if earlier.ID != "" && !earlier.Asked {
@@ -242,8 +242,8 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	return v, nil
 }
 
-// countPost counts the post of its address. The pass says how long the visitor must wait if it is
-// one too many.
+// countPost counts the post toward its address's limit. The pass says how long the visitor must
+// wait if it is over the limit.
 func (h *Handler) countPost(r *http.Request) guard.Pass {
 	if h.memory.Rate == nil {
 		return guard.Pass{}
@@ -251,8 +251,8 @@ func (h *Handler) countPost(r *http.Request) guard.Pass {
 	return h.memory.Rate.Take(httpx.ClientAddress(r))
 }
 
-// limit asks the visitor to wait. It reads the form, so that their page comes back filled in,
-// unless they go on posting all the same.
+// limit asks the visitor to wait. It reads the form to return their page filled in, unless they
+// keep posting.
 func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) verdict {
 	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(pass.Wait.Seconds())))))
 	if httpx.IsUnlistedProxy(r) {
@@ -268,7 +268,7 @@ func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, p
 	return v
 }
 
-// readForm reads the body, and takes the page's trap and stamp out of it.
+// readForm reads the body and removes the page's trap and stamp from it.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
 	posted, err := form.Read(s.body, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
 		return h.responder.PageCharset(r, &s.Post, posted)
@@ -289,7 +289,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	return nil
 }
 
-// noteCharset tells the operator, once, that a page's forms are not in UTF-8.
+// noteCharset warns the operator once that a page's forms are not sent in UTF-8.
 func (h *Handler) noteCharset(posted *form.Form) {
 	if posted.Charset == "" {
 		return
@@ -300,7 +300,7 @@ func (h *Handler) noteCharset(posted *form.Form) {
 	})
 }
 
-// unreadable tells the visitor that the form did not arrive whole. They get back what did.
+// unreadable tells the visitor that the form did not arrive intact, and returns the parts that did.
 func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) verdict {
 	s.reason = err.Error()
 	var problems []*mapping.Problem
@@ -341,14 +341,14 @@ func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Res
 	}
 }
 
-// isRemoved reports whether an earlier post does not count any more: the outbox has lost it, or the
-// visitor was asked about it and sent another in its place.
+// isRemoved reports whether an earlier post no longer counts: it is not in the outbox any more, or
+// the visitor was asked about it and sent another one instead.
 func (h *Handler) isRemoved(ctx context.Context, earlier guard.Result) bool {
 	return earlier.Asked && h.memory.Redeemed.Has(earlier.ID) || earlier.Kept && h.app.isRemoved(ctx, earlier.ID)
 }
 
-// parkSpam parks an unwanted post for a person to look at. The visitor is thanked as for any other
-// post: an error would teach spammers.
+// parkSpam parks suspected spam for a person to look at. The visitor is thanked as for any other
+// post, because an error would teach spammers.
 func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, opinion guard.Opinion) verdict {
 	s.spamSignals = opinion.Reasons()
 	if err := h.app.park(r.Context(), h.submission(s, lead), "suspected spam: "+s.spamSignals); err != nil {
@@ -360,8 +360,8 @@ func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, cl
 	return thank(outcomeAside)
 }
 
-// askAgain returns the visitor's page to them and asks them to send it once more, which programs
-// that only post do not. The post is parked in case they never do.
+// askAgain shows the visitor's page again and asks them to resend it. Programs that only post do
+// not resend. The post is parked in case the visitor does not either.
 func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, about guard.Enquiry, claim *guard.Claim, earlier guard.Result, opinion guard.Opinion) verdict {
 	s.spamSignals = opinion.Reasons()
 	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At, Network: about.Network}
@@ -395,8 +395,8 @@ func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submissi
 	}
 }
 
-// deliver makes the lead safe: in the outbox, from where it goes to TeleCRM, or in TeleCRM itself
-// if the outbox is off or does not work. A visitor who leaves does not stop it.
+// deliver stores the lead in the outbox, which delivers it, or sends it to TeleCRM directly if the
+// outbox is off or fails. It continues even if the visitor leaves.
 func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
 	ctx = s.span.In(context.WithoutCancel(ctx))
 	if h.app.KeepsLeads() {
@@ -411,12 +411,12 @@ func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead)
 	return h.send(ctx, s, lead)
 }
 
-// verdictOf returns what a visitor is told about a delivery.
+// verdictOf returns the verdict for the outcome of a delivery.
 func (h *Handler) verdictOf(outcome string) verdict {
 	switch outcome {
 	case outcomeRefused:
-		// TeleCRM refuses leads for their identifier. If no input gives it, there is nothing to
-		// correct.
+		// TeleCRM refuses leads because of their identifier. If it does not come from an input, the
+		// visitor has nothing to correct.
 		if refused := h.mapping.IdentifierRefused(); refused != nil {
 			return fail(outcome, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: []*mapping.Problem{refused}})
 		}
@@ -427,7 +427,7 @@ func (h *Handler) verdictOf(outcome string) verdict {
 	return thank(outcome)
 }
 
-// submit journals the lead and, if the form delivers now, waits for the result.
+// submit adds the lead to the outbox and, with `deliver now`, waits for the result.
 func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string, err error) {
 	d, err := h.app.dispatcher(ctx)
 	if err != nil {
@@ -459,7 +459,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	return outcomeWaiting, nil
 }
 
-// send sends the lead while the visitor waits, once.
+// send sends the lead once while the visitor waits.
 func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
 	defer cancel()
@@ -492,8 +492,8 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 	}
 	switch result.Verdict {
 	case telecrm.Duplicate:
-		h.account.Refusals.Accepted(h.Form)
-		log.Warn("TeleCRM already has a lead with this identifier; what was sent now was not stored", zap.String("reason", settled.Reason))
+		h.account.Blames.Taken(h.Form)
+		log.Warn("TeleCRM already has a lead with this identifier; this one was not stored", zap.String("reason", settled.Reason))
 		return outcomeKnown
 	case telecrm.Rejected, telecrm.Missing:
 		identifier, _ := lead.Fields[h.account.Identifier].(string)
@@ -511,9 +511,9 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 	return outcomeUnavailable
 }
 
-// turnAway refuses a post without reading its form. Like the server would, it first reads the rest
-// of a short body: so the answer is made only for clients that have sent theirs, and does not lie
-// in memory once for each of many slow ones. A body that is too slow gets a bare status.
+// turnAway refuses a post without reading its form. Like the server, it first reads the rest of a
+// short body, so that answers for many slow clients do not fill the memory. Timed-out clients get a
+// bare status.
 func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f answer.Failure) error {
 	if r.ContentLength > httpx.MaxUnread {
 		return h.responder.Fail(w, r, &s.Post, f)
@@ -525,13 +525,13 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission
 		w.WriteHeader(f.Status)
 		return nil
 	}
-	if ended { // or the server reads on before it answers, and is timed
+	if ended { // otherwise the server reads on, with the deadline in force
 		s.body.Stop()
 	}
 	return h.responder.Fail(w, r, &s.Post, f)
 }
 
-// settle sets the outcome, and the placeholders that show it.
+// settle sets the outcome and its placeholders.
 func (s *submission) settle(outcome string) {
 	s.outcome = outcome
 	s.Repl.Set("telecrm.outcome", outcome)
@@ -540,15 +540,15 @@ func (s *submission) settle(outcome string) {
 	}
 }
 
-// noteWrong notes for the log what the visitor is asked to correct.
+// noteWrong records for the log the inputs that the visitor is asked to correct.
 func (s *submission) noteWrong(problems []*mapping.Problem) {
 	for _, p := range problems {
 		s.wrong = append(s.wrong, form.LoggableNames([]string{p.Input})[0]+" "+string(p.Code))
 	}
 }
 
-// conclude tells operators the outcome of a submission: in metrics, in its span, in the access log
-// and in a line of its own.
+// conclude reports the outcome of a submission in the metrics, its span, the access log and the
+// log.
 func (h *Handler) conclude(r *http.Request, s *submission) {
 	took := h.now().Sub(s.start)
 	h.meter.Count(s.outcome, took)

@@ -16,15 +16,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/mapping"
 )
 
-// draft makes a lead of the post. A post with a filled-in trap gets what was typed, as it is, into
-// fields that it does not fit.
+// draft makes a lead from the post.
 func (h *Handler) draft(s *submission) mapping.Draft {
 	return h.mapping.Lead(s.posted, s.expander(s.posted, func(string, string) bool { return false }))
 }
 
-// expander returns a function that replaces the placeholders of an operator's template, and removes
-// those that blank reports true for. What the visitor typed only ever comes in as the value of a
-// placeholder: placeholders in it are not expanded.
+// expander returns a function that expands an operator's template. Placeholders for which blank
+// returns true become empty. Typed text appears only as a placeholder's value, and placeholders
+// within it are not expanded.
 func (s *submission) expander(posted *form.Form, blank func(key, value string) bool) func(template string) string {
 	value := func(key string, value any) any {
 		if input, ok := strings.CutPrefix(key, mapping.FormPlaceholder); ok {
@@ -50,9 +49,8 @@ func (s *submission) expander(posted *form.Form, blank func(key, value string) b
 	}
 }
 
-// fingerprint identifies the lead that the post makes and the host it came to. Two posts with the
-// same one are one enquiry. It leaves out values that differ from one request to the next by
-// themselves.
+// fingerprint identifies the post's lead and host. Two posts with the same fingerprint are one
+// enquiry. It ignores values that change with every request.
 func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint, error) {
 	posted := h.withoutMoments(s.posted, s.start)
 	draft := h.mapping.Lead(posted, s.expander(posted, func(key, value string) bool {
@@ -60,7 +58,7 @@ func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint
 		return httpx.IsVolatile(key) || !isTyped && guard.IsMoment(value, s.start)
 	}))
 	texts := []string{httpx.PlainHost(r.Host)}
-	if h.screen.IsTrapped(s.screened(r)) { // the same without the trap comes from a visitor
+	if h.screen.IsTrapped(s.screened(r)) { // the same post without the trap is not a repeat
 		h.mapping.AddRaw(&draft, posted)
 		texts = append(texts, "trapped")
 	}
@@ -71,8 +69,8 @@ func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint
 	return guard.FingerprintOf(append(texts, string(lead))...), nil
 }
 
-// withoutMoments returns the form without inputs that count once, and without the times that
-// scripts fill in when the visitor sends it.
+// withoutMoments returns the form without single-use inputs, and without the times that scripts
+// fill in when the form is sent.
 func (h *Handler) withoutMoments(posted *form.Form, now time.Time) *form.Form {
 	typed := h.mapping.TypedNumbers()
 	kept := &form.Form{Entries: make([]form.Entry, 0, len(posted.Entries))}

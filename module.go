@@ -1,8 +1,8 @@
-// Package caddytelecrm makes leads in TeleCRM of the forms on sites that Caddy serves.
+// Package caddytelecrm turns forms on sites served by Caddy into leads in TeleCRM.
 //
-// It registers the app `telecrm`, which holds the accounts, the handler `http.handlers.telecrm`,
-// which takes a form's POST, and the handler `http.handlers.telecrm_sandbox`, a stand-in for
-// TeleCRM to try forms with.
+// It registers the app `telecrm`, which manages the accounts and the outbox, the handler
+// `http.handlers.telecrm`, which handles a form's POST, and the handler
+// `http.handlers.telecrm_sandbox`, a stand-in for TeleCRM for trying out forms.
 package caddytelecrm
 
 import (
@@ -56,12 +56,11 @@ const (
 // off switches a guard off.
 const off = "off"
 
-// Handler takes the POST of an HTML form, makes a lead of it in TeleCRM and sends the visitor to
-// the thank-you page, or shows what to correct. All other requests go to the next handler
-// untouched.
+// Handler handles the POST of an HTML form. It creates a lead in TeleCRM and sends the visitor to
+// the thank-you page, or shows what to correct. It passes all other requests on unchanged.
 //
 // The form may come as `application/x-www-form-urlencoded`, `multipart/form-data` (files are
-// skipped) or a flat JSON object. Scripts that ask for JSON are answered in JSON.
+// skipped) or a flat JSON object. Scripts that ask for JSON get JSON.
 //
 // It sets these placeholders on the requests that it handles:
 //
@@ -73,118 +72,116 @@ const off = "off"
 // `{telecrm.lead_id}` | the id of the created lead in TeleCRM
 // `{telecrm.error.summary}` | what is wrong, in words for the visitor, in the language that their browser asks for
 // `{telecrm.error.fields}` | the names of the inputs to correct, comma-separated
-// `{telecrm.confirm}` | of a post with the outcome `asked`: what the input `_confirm` must hold for the next one to pass
+// `{telecrm.confirm}` | with the outcome `asked`: the value of the input `_confirm` with which the next post is accepted
 //
-// None of them holds what the visitor typed.
+// None of them contains anything that the visitor typed.
 type Handler struct {
-	// Which POSTs to take, as in a route's own `match`; default: all. Each set is tried on the
-	// request as it is and, if a handler before this one rewrote the URI, on the URI that the
-	// visitor asked for: so a form that posts to its own clean URL works beside `try_files
-	// {path}.html`.
+	// Which POSTs to handle, as in a route's own `match`. If an earlier handler rewrote the URI,
+	// each set is also tried on the original URI, so a form that posts to its own clean URL works
+	// with `try_files {path}.html`. Default: all
 	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
-	// The name of the account, of those in the `telecrm` app, that the leads go to. Default:
-	// `default`
+	// The name of the account in the `telecrm` app that the leads go to. Default: `default`
 	AccountName string `json:"account,omitempty"`
 
 	// An account's settings can be written here instead. `country` and `time_zone` may also
-	// accompany `account`, and count for this form only.
+	// accompany `account`, and apply to this form only.
 	account.Settings
 
-	// The form's name in logs. Default: the path in `match`, or `form`.
+	// The form's name in logs and metrics. Default: the path in `match`, or `form`
 	Form string `json:"form,omitempty"`
 
-	// Which inputs become which fields of the lead. One field, or one of `set`, must be the
-	// account's identifier; as a field it is always required.
+	// The inputs that become fields of the lead. One field, or one of `set`, must be the account's
+	// identifier; as a field it is always required.
 	Fields []mapping.Field `json:"fields,omitempty"`
 
-	// Values that do not come from one input alone.
+	// Values that do not come from a single input.
 	Set []mapping.Setting `json:"set,omitempty"`
 
-	// Entries for the new lead's timeline.
+	// Entries on the lead's timeline.
 	Actions []mapping.Action `json:"actions,omitempty"`
 
-	// The API name of a text field that gets everything else the form sent, one `label: value` a
+	// The API name of a text field for everything else that the form sent, one `label: value` per
 	// line.
 	Unmapped string `json:"unmapped,omitempty"`
 
-	// What to do with the enquiry of a person whom TeleCRM knows already, by the lead identifier:
-	// `actions` appends the form's actions to the lead that is there; `update` sets those of its
-	// fields that `update_fields` lists, and then does the same; `upsert` hands everything to the
-	// Async API, which sets all fields; `ignore` counts it as delivered; `park` keeps it for a
-	// person to look at. What cannot be done, because the lead cannot be told for certain, is
-	// parked. Default: `actions`, or `upsert` if the account has an `async_token` alone
+	// What to do with the enquiry of a person whom TeleCRM already knows by the lead identifier:
+	// `actions` appends the form's actions to the existing lead; `update` also sets its fields
+	// listed in `update_fields`; `upsert` sends everything to the Async API, which sets all fields;
+	// `ignore` counts the enquiry as delivered; `park` keeps it for a person to look at. If the
+	// existing lead cannot be identified for certain, the enquiry is parked. Default: `actions`, or
+	// `upsert` if the account has only an `async_token`
 	OnDuplicate string `json:"on_duplicate,omitempty"`
 
 	// With `"on_duplicate": "update"`, the API names of the fields to set.
 	UpdateFields []string `json:"update_fields,omitempty"`
 
-	// When the visitor is thanked: `now`, when TeleCRM has answered or the budget has passed, so
-	// that they can correct what it refuses; or `later`, as soon as the lead is in the outbox.
-	// Default: `now`
+	// When to thank the visitor: `now` waits until TeleCRM has answered or the budget is used up,
+	// so that visitors can correct what TeleCRM refuses; `later` thanks them as soon as the lead is
+	// in the outbox. Default: `now`
 	Deliver string `json:"deliver,omitempty"`
 
-	// With `"deliver": "now"`, how long the visitor waits for TeleCRM at most. Default: `3s`
+	// With `"deliver": "now"`, how long the visitor waits for TeleCRM. Default: `3s`
 	Budget caddy.Duration `json:"budget,omitempty"`
 
-	// Where the visitor goes when all is well: a path, or an http(s) URL. It may hold
+	// Where to send the visitor after a successful post: a path, or an http(s) URL. It may contain
 	// `{telecrm.id}`. Required.
 	ThankYou string `json:"thank_you,omitempty"`
 
-	// How to tell the visitor about an error: `page` shows them the page that they were on, with
-	// what they typed and what to correct, or a built-in one if that cannot be done; `handle` hands
-	// the error to the site's error routes; `redirect` sends them to `errors_redirect`. Default:
-	// `page`
+	// How to tell the visitor about an error: `page` shows the page that they were on again, with
+	// what they typed and what to correct, or a built-in page if that is not possible; `handle`
+	// passes the error to the site's error routes; `redirect` sends them to `errors_redirect`.
+	// Default: `page`
 	Errors string `json:"errors,omitempty"`
 
-	// The path or URL for `"errors": "redirect"`. It may hold `{telecrm.outcome}`,
+	// The path or URL for `"errors": "redirect"`. It may contain `{telecrm.outcome}`,
 	// `{telecrm.error.fields}`, `{telecrm.confirm}` and `{telecrm.id}`.
 	ErrorsRedirect string `json:"errors_redirect,omitempty"`
 
-	// The path of the page that the form is on, with a query if it needs one. Default: the one that
-	// the Referer names, if it is on the same host.
+	// The path of the page with the form, including a query if it needs one. Default: the page in
+	// the Referer header, if it is on the same host
 	FormPage string `json:"form_page,omitempty"`
 
-	// What the visitor can do instead, such as a number to call, for the page that says that a lead
-	// cannot be kept safe.
+	// What visitors can do if their lead cannot be kept, such as a number to call. The error page
+	// shows this text.
 	Fallback string `json:"fallback,omitempty"`
 
-	// The names of inputs that no visitor sees, so that whatever fills them in is no visitor; or
-	// `off`. Such a post is answered like any other, and parked. Inputs that are named here are
-	// expected in the page: a post that lacks them all is somewhat suspicious. Default: `_gotcha`,
-	// `bot-field`, `botcheck`, `_honeypot` and `_honey`, wherever they occur
+	// The names of inputs that visitors do not see, or `off`. A post that fills one in is suspected
+	// spam: it is answered like any other, and parked. The page should contain the inputs named
+	// here: a post that lacks all of them is somewhat suspicious. Default: `_gotcha`, `bot-field`,
+	// `botcheck`, `_honeypot` and `_honey`, where a page has them
 	Honeypot []string `json:"honeypot,omitempty"`
 
-	// How many posts one client address (of IPv6: one /64) may send within a time, as `<n>
-	// <window>`; or `off`. The address is the one that Caddy knows the client by: list proxies in
-	// front of Caddy under `trusted_proxies`. Default: `10 1m`
+	// How many posts a client address (with IPv6, a /64 network) may send within a time window, as
+	// `<n> <window>`, or `off`. Caddy must know the client's address: list proxies in front of
+	// Caddy under `trusted_proxies`. Default: `10 1m`
 	RateLimit string `json:"rate_limit,omitempty"`
 
 	// The origins of other sites whose pages may post here, such as `https://www.example.com`.
 	// Their scripts may read the answers.
 	Origins []string `json:"origins,omitempty"`
 
-	// For how long the same lead again is a repeat, such as a double click or a page that was sent
-	// again: the same host, and all that would be sent to TeleCRM, apart from times and ids that
-	// every request has anew. A duration, or `off`. Default: `10m`
+	// How long the same lead counts as a repeat, such as a double click or a page sent twice. A
+	// repeat has the same host, and TeleCRM would get the same data, apart from times and ids that
+	// differ in every request. A duration, or `off`. Default: `10m`
 	Dedupe string `json:"dedupe,omitempty"`
 
-	// Whether to put something into the forms that post here, while their pages are served: a trap,
-	// which is an input that no person sees, and a signed stamp that says when the page was served.
-	// A post that no browser made and that lacks both, or one that fills in the trap, is likely a
-	// machine's. Pages stay cacheable, with a weak entity tag; what is shorter than 64 KiB keeps an
-	// exact length.
+	// Whether to add two inputs to the forms that post here while their pages are served: a trap,
+	// which people do not see, and a signed stamp with the time when the page was served. A post
+	// that does not come from a browser and lacks both, or one that fills in the trap, probably
+	// comes from a program. Pages stay cacheable, with a weak entity tag. Pages under 64 KiB keep a
+	// Content-Length.
 	Protect bool `json:"protect,omitempty"`
 
-	// A folder with message files of your own, `<language>.json` each, such as `hi.json` or
-	// `pt-BR.json`. A file changes single texts of the language, or brings another one; what it
-	// leaves out stays as it is shipped, or English. The files are read when the config is loaded.
+	// A folder with your own message files, named `<language>.json`, such as `hi.json` or
+	// `pt-BR.json`. A file changes texts of a language or adds a language. Texts that it leaves out
+	// stay as shipped, or in English. The files are read when the config is loaded.
 	Messages string `json:"messages,omitempty"`
 
 	// The largest body to read, in bytes, files included. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	// What tells a visitor from a machine before their post is trusted. Default: nothing
+	// A challenge that distinguishes visitors from programs. Default: none
 	Challenge *challenges.Config `json:"challenge,omitempty"`
 
 	app        *App
@@ -199,13 +196,13 @@ type Handler struct {
 
 	origins   *guard.Origins
 	protector *protect.Protector   // nil without Protect
-	challenge *challenges.Verifier // nil: none
+	challenge *challenges.Verifier // nil without Challenge
 	screen    *screen.Screen
 	traps     []string
 	memory    *guard.Memory
 	memoryKey string
 
-	charsetNoted *sync.Once // the operator has been told of an encoding other than UTF-8
+	charsetNoted *sync.Once // for the warning about an encoding other than UTF-8
 	now          func() time.Time
 	bodyPatience time.Duration
 }
@@ -273,13 +270,13 @@ func (h *Handler) provisionMapping() (err error) {
 		return err
 	}
 	if !h.account.Learn(h.mapping.IdentifierType) {
-		h.logger.Warn("the forms of one account give the lead identifier as different types; give it the type that it has in TeleCRM, or people whom TeleCRM knows may not be found",
+		h.logger.Warn("the forms of an account give the lead identifier different types; use the type that it has in TeleCRM, or known people may not be found",
 			zap.String("form", h.Form), zap.String("field", h.mapping.Identifier), zap.String("type", string(h.mapping.IdentifierType)))
 	}
 	return nil
 }
 
-// findAccount returns the account that the form names or describes.
+// findAccount returns the account that the form names, or the one in its own block.
 func (h *Handler) findAccount() (*account.Account, error) {
 	if account.Connect(h.Settings) {
 		if h.AccountName != "" {
@@ -295,8 +292,8 @@ func (h *Handler) findAccount() (*account.Account, error) {
 	return acct.In(repl.ReplaceAll(h.Country, ""), repl.ReplaceAll(h.TimeZone, ""))
 }
 
-// provisionDuplicates checks what the form does about people whom TeleCRM knows, and warns of what
-// it may do to their records.
+// provisionDuplicates checks the on_duplicate policy, and warns about harm that it may do to the
+// leads of known people.
 func (h *Handler) provisionDuplicates() error {
 	if h.OnDuplicate == "" {
 		h.OnDuplicate = string(delivery.AppendActions)
@@ -307,13 +304,13 @@ func (h *Handler) provisionDuplicates() error {
 	policy := delivery.Policy(h.OnDuplicate)
 	switch {
 	case !policy.Known():
-		return fmt.Errorf("on_duplicate %q is unknown; known ways are: %s", h.OnDuplicate, delivery.PolicyNames())
+		return fmt.Errorf("unknown on_duplicate policy %q; known policies are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case policy != delivery.UpdateFields && len(h.UpdateFields) > 0:
-		return fmt.Errorf("update_fields is set although on_duplicate is %s", policy)
+		return fmt.Errorf("update_fields: is only for on_duplicate update, got on_duplicate %s", policy)
 	case h.account.Client == nil && policy != delivery.Upsert:
-		return fmt.Errorf("on_duplicate %s needs a token: with an async_token alone every lead goes through the Async API, which updates the lead that is there", policy)
+		return fmt.Errorf("on_duplicate %s: needs a token; with only an async_token, every lead goes through the Async API, which updates the existing lead", policy)
 	case policy == delivery.Upsert && h.account.Async == nil:
-		return errors.New("on_duplicate upsert needs an async_token in the account")
+		return errors.New("on_duplicate upsert: needs an async_token in the account")
 	}
 	h.duplicates = delivery.OnDuplicate{Policy: policy, Fields: h.UpdateFields}
 	if err := h.duplicates.Check(h.mapping.Identifier, h.mapping.Names()); err != nil {
@@ -327,7 +324,7 @@ func (h *Handler) provisionDuplicates() error {
 		h.warnOfOverwriting(h.mapping.Names())
 	case delivery.AppendActions:
 		if len(h.Actions) == 0 {
-			h.logger.Warn("the form has no action to append to the lead of a person whom TeleCRM knows: their enquiries will be parked; add an action, or say what to do with on_duplicate",
+			h.logger.Warn("the form does not have an action to append to the leads of known people, so their enquiries will be parked; add an action, or set on_duplicate",
 				zap.String("form", h.Form))
 		}
 	case delivery.IgnoreDuplicate, delivery.ParkDuplicate:
@@ -335,17 +332,17 @@ func (h *Handler) provisionDuplicates() error {
 	return nil
 }
 
-// warnOfOverwriting warns of fields that a second enquiry should hardly set.
+// warnOfOverwriting warns about fields that a second enquiry should not overwrite.
 func (h *Handler) warnOfOverwriting(names []string) {
 	for _, name := range names {
 		if harm := delivery.Policy(h.OnDuplicate).Harm(name); harm != "" {
-			h.logger.Warn("on_duplicate "+h.OnDuplicate+" sets a field of people whom TeleCRM knows: "+harm,
+			h.logger.Warn("on_duplicate "+h.OnDuplicate+" sets a field of known people: "+harm,
 				zap.String("form", h.Form), zap.String("field", name))
 		}
 	}
 }
 
-// provisionGuards prepares what keeps spam out. What the guards remember outlives the config.
+// provisionGuards sets up the guards against spam. Their memory survives reloads.
 func (h *Handler) provisionGuards() error {
 	limit, err := parseLimit(h.RateLimit)
 	if err != nil {
@@ -377,7 +374,7 @@ func (h *Handler) provisionGuards() error {
 	return nil
 }
 
-// memories holds what the guards of forms remember, so that a reload forgets nothing.
+// memories holds the memory of each form's guards across reloads.
 var memories = caddy.NewUsagePool()
 
 type memory struct{ *guard.Memory }
@@ -385,31 +382,31 @@ type memory struct{ *guard.Memory }
 // Destruct implements [caddy.Destructor]. There is nothing to release.
 func (memory) Destruct() error { return nil }
 
-// findTraps returns the names of inputs that are traps. An input that becomes part of the lead
-// cannot be one.
+// findTraps returns the names of the traps. An input that becomes part of the lead cannot be a
+// trap.
 func (h *Handler) findTraps() ([]string, error) {
 	switch {
 	case len(h.Honeypot) == 0:
 		return slices.DeleteFunc(guard.KnownTraps(), h.mapping.Takes), nil
 	case slices.Contains(h.Honeypot, off):
 		if len(h.Honeypot) > 1 {
-			return nil, errors.New("write either off or the names of inputs")
+			return nil, errors.New("must be either off or the names of inputs")
 		}
 		return nil, nil
 	}
 	for _, trap := range h.Honeypot {
 		if h.mapping.Takes(trap) {
-			return nil, fmt.Errorf("the input %s goes to TeleCRM, so it cannot be a trap", trap)
+			return nil, fmt.Errorf("input %s is sent to TeleCRM, so it cannot be a trap", trap)
 		}
 		if guard.IsFilledByBrowsers(trap) {
-			h.logger.Warn("browsers and password managers may fill in this trap by themselves, and people's posts would be taken for spam; give it a name that is not a common question, such as _gotcha",
+			h.logger.Warn("browsers and password managers may fill in this trap, and people's posts would be suspected spam; use a name that does not ask for anything common, such as _gotcha",
 				zap.String("form", h.Form), zap.String("input", trap))
 		}
 	}
 	return h.Honeypot, nil
 }
 
-// keys returns the keys that sign for one purpose.
+// keys returns the signing keys for one purpose.
 func (h *Handler) keys(purpose string) (signing.Keys, error) {
 	ofToken, err := h.account.DeriveKey(purpose)
 	if err != nil {
@@ -418,7 +415,7 @@ func (h *Handler) keys(purpose string) (signing.Keys, error) {
 	return h.app.secret.Keys(purpose, ofToken), nil
 }
 
-// provisionResponder prepares the answers to visitors.
+// provisionResponder sets up the answers to visitors.
 func (h *Handler) provisionResponder() error {
 	repl := caddy.NewReplacer()
 	for _, setting := range []*string{&h.ThankYou, &h.ErrorsRedirect, &h.FormPage, &h.Fallback} {
@@ -442,14 +439,14 @@ func (h *Handler) provisionResponder() error {
 	return nil
 }
 
-// readMessages reads the words for visitors.
+// readMessages reads the messages for visitors.
 func (h *Handler) readMessages(repl *caddy.Replacer) (*page.Catalog, error) {
 	if h.Messages == "" {
 		return page.Shipped(), nil
 	}
 	folder := repl.ReplaceKnown(h.Messages, "")
 	if folder == "" {
-		return nil, fmt.Errorf("messages %s: the placeholder is empty; it must give a folder", h.Messages)
+		return nil, fmt.Errorf("messages %s: the placeholder is empty; it must name a folder", h.Messages)
 	}
 	catalog, err := page.Shipped().With(os.DirFS(folder))
 	if err != nil {
@@ -458,7 +455,7 @@ func (h *Handler) readMessages(repl *caddy.Replacer) (*page.Catalog, error) {
 	return catalog, nil
 }
 
-// provisionProtection prepares the protection of pages with the form.
+// provisionProtection sets up the protection of pages with the form.
 func (h *Handler) provisionProtection() error {
 	if !h.Protect {
 		return nil
@@ -474,12 +471,12 @@ func (h *Handler) provisionProtection() error {
 	return err
 }
 
-// provisionChallenge prepares the form's challenge, if it has one.
+// provisionChallenge sets up the form's challenge, if any.
 func (h *Handler) provisionChallenge() error {
 	if h.Challenge == nil {
 		return nil
 	}
-	// An account's name in the config stays the same when its token changes.
+	// The name of an account in the config does not change with its token.
 	name := cmp.Or(h.AccountName, h.EnterpriseID, account.Default) + "\x00" + h.Form
 	keys, err := h.keys("altcha " + name)
 	if err != nil {
@@ -491,7 +488,7 @@ func (h *Handler) provisionChallenge() error {
 	return nil
 }
 
-// provisionScreen puts together what tells people from programs.
+// provisionScreen sets up the screen that distinguishes people from programs.
 func (h *Handler) provisionScreen() error {
 	keys, err := h.keys("confirmations")
 	if err != nil {
@@ -499,7 +496,7 @@ func (h *Handler) provisionScreen() error {
 	}
 	h.screen = &screen.Screen{
 		Traps:         h.traps,
-		TrapsExpected: len(h.Honeypot) > 0, // "honeypot off" has none
+		TrapsExpected: len(h.Honeypot) > 0, // false with "honeypot off"
 		Memory:        h.memory,
 		Confirmations: guard.NewConfirmations(keys, h.Form),
 		Protector:     h.protector,
@@ -533,7 +530,7 @@ func (h *Handler) fillDefaults() {
 	}
 }
 
-// Cleanup ends the form's use of what outlives its config.
+// Cleanup releases what the form shares with other configs.
 func (h *Handler) Cleanup() error {
 	err := h.challenge.Close()
 	if h.memory != nil {
@@ -554,13 +551,13 @@ func (h *Handler) Validate() error {
 func (h *Handler) validate() error {
 	switch {
 	case h.Deliver != deliverNow && h.Deliver != deliverLater:
-		return fmt.Errorf("deliver %q is unknown; known ways are: now, later", h.Deliver)
+		return fmt.Errorf("deliver: must be now or later, got %q", h.Deliver)
 	case h.Deliver == deliverLater && !h.app.KeepsLeads():
-		return errors.New("deliver later needs the outbox, which is off")
+		return errors.New("deliver later: needs the outbox, which is off")
 	case h.Budget < 0:
-		return errors.New("the budget of deliver now is negative")
+		return errors.New("the budget of deliver now: must not be negative")
 	case h.MaxBody < 0:
-		return errors.New("max_body is negative")
+		return errors.New("max_body: must not be negative")
 	case h.ThankYou == "":
 		return errors.New("thank_you is required: the path or URL of the page to show when all is well")
 	}
@@ -568,19 +565,19 @@ func (h *Handler) validate() error {
 		return fmt.Errorf("thank_you: %w", err)
 	}
 	if u, err := url.ParseRequestURI(h.FormPage); h.FormPage != "" && (err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(h.FormPage, "//")) {
-		return errors.New("form_page must be a path that begins with /")
+		return errors.New("form_page: must be a path that begins with /")
 	}
 	switch h.Errors {
 	case answer.Page, answer.Handle:
 		if h.ErrorsRedirect != "" {
-			return fmt.Errorf("errors_redirect is set although errors is %s", h.Errors)
+			return fmt.Errorf("errors_redirect: is only for errors redirect, got errors %s", h.Errors)
 		}
 	case answer.Redirect:
 		if err := answer.CheckTarget(h.ErrorsRedirect, answer.PlaceholderID, answer.PlaceholderOutcome, answer.PlaceholderErrorFields, answer.PlaceholderConfirm); err != nil {
 			return fmt.Errorf("errors redirect: %w", err)
 		}
 	default:
-		return fmt.Errorf("errors %q is unknown; known ways are: page, handle, redirect", h.Errors)
+		return fmt.Errorf("errors: must be page, handle or redirect, got %q", h.Errors)
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func watched(t *testing.T) *server {
 			t.Fatalf("%s: status %d, want %d\n%s", step.visitor, got.status, step.status, s.Log())
 		}
 		s.awaitLogged(t, map[string]string{
-			"duplicate": "lead parked", "held": "takes no lead", "down": "lead waiting",
+			"duplicate": "lead parked", "held": "does not accept leads", "down": "lead waiting",
 		}[step.visitor], 1)
 	}
 	for _, contentType := range []string{"application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"} {

@@ -62,7 +62,7 @@ func TestAccountHeld(t *testing.T) {
 }
 
 // held returns the logged errors about an account on hold.
-func (r *rig) held() []logLine { return r.logged("error", "takes no lead from this account") }
+func (r *rig) held() []logLine { return r.logged("error", "does not accept leads from this account") }
 
 // way is a way to release an account on hold.
 type way struct {

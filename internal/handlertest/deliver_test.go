@@ -108,7 +108,7 @@ func TestDeliverNowReportsTheResult(t *testing.T) {
 		"remarks":  {sandbox.FaultRemarks, http.StatusSeeOther, outcomeCreated, "not stored as sent"},
 		"refused":  {sandbox.FaultInvalidLead, http.StatusUnprocessableEntity, outcomeRefused, "lead parked"},
 		"known":    {sandbox.FaultConflict, http.StatusSeeOther, outcomeKnown, "lead parked"},
-		"no token": {sandbox.FaultUnauthorizedToken, http.StatusSeeOther, outcomeWaiting, "everything is kept"},
+		"no token": {sandbox.FaultUnauthorizedToken, http.StatusSeeOther, outcomeWaiting, "on hold"},
 		"down":     {sandbox.FaultDropped, http.StatusSeeOther, outcomeWaiting, "lead waiting"},
 		"slow":     {sandbox.FaultSlow, http.StatusSeeOther, outcomeWaiting, ""},
 	} {

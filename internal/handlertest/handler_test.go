@@ -74,9 +74,9 @@ func TestAnswersOfTheCRM(t *testing.T) {
 		warning string // part of another log entry
 	}
 	created := expected{http.StatusSeeOther, outcomeCreated, ""}
-	unconfirmed := expected{http.StatusSeeOther, outcomeCreated, "without naming it"}
+	unconfirmed := expected{http.StatusSeeOther, outcomeCreated, "without returning its id"}
 	refused := expected{http.StatusUnprocessableEntity, outcomeRefused, "refused the lead"}
-	held := expected{http.StatusServiceUnavailable, outcomeUnavailable, "takes no lead from this account"}
+	held := expected{http.StatusServiceUnavailable, outcomeUnavailable, "does not accept leads from this account"}
 	later := expected{http.StatusServiceUnavailable, outcomeUnavailable, "could not be delivered"}
 	want := map[string]expected{
 		sandbox.FaultNullLists:     created,
