@@ -77,7 +77,7 @@ func (c *Catalog) With(files fs.FS) (*Catalog, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, errors.New("there is no message file; name one after its language, such as hi.json")
+		return nil, errors.New("no message files found; name one after its language, such as hi.json")
 	}
 	// English comes first because other languages fall back on it, and "de" before "de-AT".
 	slices.SortFunc(names, func(a, b string) int {
@@ -158,29 +158,29 @@ func (w *Words) check(key Key, pieces []Piece) error {
 	base, form, isPlural := strings.Cut(string(key), ".")
 	model, known := w.texts[Key(base)]
 	if !known {
-		return fmt.Errorf("there is no such key; the keys are: %s", strings.Join(w.keys(), ", "))
+		return fmt.Errorf("unknown key; known keys are: %s", strings.Join(w.keys(), ", "))
 	}
 	allowed := placeholdersOf(model.pieces)
 	if isPlural && (!slices.Contains(slices.Collect(maps.Values(pluralForms)), form) || !slices.Contains(allowed, "limit")) {
-		return errors.New("there is no such key; only zero, one, two, few or many may follow the dot, in keys of texts with {limit}")
+		return errors.New("unknown key; only zero, one, two, few or many may follow the dot, and only in keys of texts with {limit}")
 	}
 	for _, piece := range pieces {
 		switch {
 		case piece.Inserted && !slices.Contains(allowed, piece.Text):
-			return fmt.Errorf("{%s} is no placeholder of this text; %s", piece.Text, mayHave(allowed))
+			return fmt.Errorf("unknown placeholder {%s}; %s", piece.Text, mayHave(allowed))
 		case !piece.Inserted && strings.ContainsAny(piece.Text, "{}"):
-			return fmt.Errorf("brace outside a placeholder; %s", mayHave(allowed))
+			return fmt.Errorf("unexpected brace outside a placeholder; %s", mayHave(allowed))
 		}
 	}
 	return nil
 }
 
-// mayHave names the placeholders that a text may have.
+// mayHave lists the placeholders that a text may contain.
 func mayHave(placeholders []string) string {
 	if len(placeholders) == 0 {
-		return "it has none"
+		return "this text does not have placeholders"
 	}
-	return "it may have {" + strings.Join(placeholders, "}, {") + "}"
+	return "this text may contain {" + strings.Join(placeholders, "}, {") + "}"
 }
 
 // keys returns the keys of a message file without plural forms.

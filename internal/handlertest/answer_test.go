@@ -69,9 +69,9 @@ func TestMessagesAreReadWithTheConfig(t *testing.T) {
 	dir := t.TempDir()
 	block := answerBlock + "\nmessages " + dir
 	for _, test := range []struct{ name, file, content, want string }{
-		{"empty directory", "", "", "form form: messages " + dir + ": there is no message file"},
-		{"unknown key", "hi.json", `{"thx": "x"}`, `messages ` + dir + `: hi.json: "thx": there is no such key`},
-		{"unknown placeholder", "hi.json", `{"REQUIRED": "{field}"}`, `hi.json: "REQUIRED": {field} is no placeholder of this text; it may have {label}`},
+		{"empty directory", "", "", "form form: messages " + dir + ": no message files found"},
+		{"unknown key", "hi.json", `{"thx": "x"}`, `messages ` + dir + `: hi.json: "thx": unknown key`},
+		{"unknown placeholder", "hi.json", `{"REQUIRED": "{field}"}`, `hi.json: "REQUIRED": unknown placeholder {field}; this text may contain {label}`},
 	} {
 		if test.file != "" {
 			if err := os.WriteFile(filepath.Join(dir, test.file), []byte(test.content), 0o600); err != nil {
