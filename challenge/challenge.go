@@ -11,7 +11,7 @@ import (
 
 // Errors of the answer to a challenge. Errors that wrap them hold nothing of the post.
 var (
-	// ErrUnanswered says that there is no answer: the visitor's browser runs no scripts, or
+	// ErrUnanswered says that the answer is missing: the visitor's browser does not run scripts, or
 	// something blocks the challenge's script.
 	ErrUnanswered = errors.New("challenge: not answered")
 	// ErrFailed says that the answer is wrong, too old, used before, or for another challenge.

@@ -103,8 +103,8 @@ func CheckTarget(target string, allowed ...string) error {
 	return errors.New("it must be a path that begins with / or a URL that begins with https://")
 }
 
-// Thanks sends the visitor to the thank-you page. It answers a person whom TeleCRM knows in the
-// same way as a new one, or anybody could find out who is a customer.
+// Thanks sends the visitor to the thank-you page. Known and new people get the same answer, so
+// nobody can find out if a person is a customer.
 func (a *Responder) Thanks(w http.ResponseWriter, r *http.Request, p *Post, id string) error {
 	target := strings.ReplaceAll(a.ThankYou, PlaceholderID, id)
 	if !p.JSON {

@@ -303,7 +303,7 @@ func TestServedPageInPieces(t *testing.T) {
 	}
 }
 
-// A page comes as it is made, when whoever makes it says so.
+// A page is sent in pieces if its handler flushes.
 func TestServedPageIsFlushed(t *testing.T) {
 	h := newProtected(t, "", "/enquire")
 	var early string
@@ -381,7 +381,7 @@ func TestServedPageRequest(t *testing.T) {
 		{"a browser that knows the page", []string{"Accept", "text/html,*/*;q=0.8", "Sec-Fetch-Mode", "navigate", "If-None-Match", `W/"abc"`}, []string{"Accept-Encoding", "Range", "If-Range"}},
 		{"an old browser", []string{"Accept", "text/html"}, []string{"Accept-Encoding", "Range", "If-Range"}},
 		{"a browser that looks ahead", []string{"Accept", "*/*", "Sec-Purpose", "prefetch;anonymous-client-ip"}, []string{"Accept-Encoding", "Range", "If-Range"}},
-		{"anybody", nil, nil},
+		{"any client", nil, nil},
 		{"a download", []string{"Accept", "*/*"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -450,7 +450,7 @@ func TestServedPageThatBreaksOff(t *testing.T) {
 	}
 }
 
-// When the visitor leaves, whoever makes the page is told.
+// When the visitor leaves, the page's handler gets an error.
 func TestServedPageWhoseVisitorLeaves(t *testing.T) {
 	h := newProtected(t, "", "/enquire")
 	gone := errors.New("gone")
@@ -512,7 +512,7 @@ func TestTrapNames(t *testing.T) {
 		}
 	}
 	if _, err := New(config("form", new(route.Matcher), "subject_2", "topic_2", "reason_2")); err == nil {
-		t.Error("there is no name left, and no error")
+		t.Error("got no error without a free name")
 	}
 }
 
