@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // time zones for hosts that have no database of their own
+	_ "time/tzdata" // time zones for hosts without a database
 
 	"golang.org/x/time/rate"
 

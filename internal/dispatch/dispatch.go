@@ -74,7 +74,7 @@ type Config struct {
 	// Heir returns the account that takes over the entries of an account that is not in the config.
 	// If it returns false, the entries wait.
 	Heir func(account string) (delivery.Account, bool)
-	// Outlet takes the events.
+	// Outlet emits the events.
 	Outlet *Outlet
 }
 
@@ -188,9 +188,9 @@ func (d *Dispatcher) Release(owner any) {
 	}
 }
 
-// WarnUnread logs that what lacks the outbox's data because the outbox could not be read.
-func (d *Dispatcher) WarnUnread(what string, err error) {
-	d.logger.Warn(what+" are incomplete because the outbox cannot be read", zap.Error(err))
+// WarnUnread logs that the subject is incomplete because the outbox cannot be read.
+func (d *Dispatcher) WarnUnread(subject string, err error) {
+	d.logger.Warn(subject+" are incomplete because the outbox cannot be read", zap.Error(err))
 }
 
 func (d *Dispatcher) configure() {

@@ -193,8 +193,8 @@ func (q *eventQueue) logDropped() {
 	}
 }
 
-// end waits until the queued events have been handled or ctx ends, and then drops the rest. Only
-// the first call does.
+// end waits until the queued events have been handled or ctx ends, and then drops the rest. Later
+// calls only report whether the queue has ended.
 func (q *eventQueue) end(ctx context.Context) error {
 	q.endOnce.Do(func() {
 		close(q.ending)

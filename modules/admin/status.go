@@ -183,7 +183,7 @@ func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, 
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// serveResume ends an account's hold and tries its leads at once.
+// serveResume tries an account on hold at once.
 func serveResume(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
