@@ -281,7 +281,7 @@ func TestAdminRefuses(t *testing.T) {
 	app := quietOutbox(t)
 	c := adminEndpoint(t)
 	delivered := app.keep(t, "default", outbox.Delivered, phoneOfMeera)
-	taken := app.keep(t, "default", inFlight, phoneOfRavi)
+	attempted := app.keep(t, "default", inFlight, phoneOfRavi)
 	const unknown = "01900000-0000-7000-8000-000000000000"
 	for _, test := range []struct {
 		method, path, body string
@@ -304,8 +304,8 @@ func TestAdminRefuses(t *testing.T) {
 		{"GET", "/telecrm/leads?state=%zz", "", 400, "malformed"},
 		{"GET", "/telecrm/status?verbose=1", "", 400, "unknown parameter"},
 		{"POST", "/telecrm/leads/" + delivered + "/retry", "", 409, "is delivered and cannot be retried"},
-		{"POST", "/telecrm/leads/" + taken + "/retry", "", 409, "is in flight"},
-		{"DELETE", "/telecrm/leads/" + taken, "", 409, "is in flight"},
+		{"POST", "/telecrm/leads/" + attempted + "/retry", "", 409, "is in flight"},
+		{"DELETE", "/telecrm/leads/" + attempted, "", 409, "is in flight"},
 		{"POST", "/telecrm/leads/retry", "", 400, "say which leads"},
 		{"POST", "/telecrm/leads/retry?state=delivered", "", 409, "cannot be retried"},
 		{"POST", "/telecrm/leads/retry?state=parked&suspected_spam=maybe", "", 400, "must be true or false"},
@@ -324,10 +324,10 @@ func TestAdminRefuses(t *testing.T) {
 		{"GET", "/telecrm/leads/" + delivered + "/retry", "", 405, "use POST"},
 	} {
 		status, header, answer := ask(t, c, test.method, test.path, test.body)
-		var told struct {
+		var refused struct {
 			Error string `json:"error"`
 		}
-		if err := json.Unmarshal([]byte(answer), &told); err != nil || status != test.status || !strings.Contains(told.Error, test.message) {
+		if err := json.Unmarshal([]byte(answer), &refused); err != nil || status != test.status || !strings.Contains(refused.Error, test.message) {
 			t.Errorf("%s %s %s: status %d, answer %s; want %d, %q", test.method, test.path, test.body, status, answer, test.status, test.message)
 		}
 		if (header.Get("Allow") != "") != (status == http.StatusMethodNotAllowed) {

@@ -100,8 +100,8 @@ func TestOrigins(t *testing.T) {
 // The operator chooses the names of the traps.
 func TestHoneypot(t *testing.T) {
 	const (
-		taken = http.StatusSeeOther
-		again = http.StatusUnprocessableEntity
+		accepted = http.StatusSeeOther
+		again    = http.StatusUnprocessableEntity
 	)
 	for name, test := range map[string]struct {
 		words, input string
@@ -109,8 +109,8 @@ func TestHoneypot(t *testing.T) {
 	}{
 		"default trap":    {"", "_honeypot", again},
 		"operator's trap": {"honeypot leave_empty hp7", "hp7", again},
-		"default trap replaced by the operator's": {"honeypot leave_empty hp7", "_gotcha", taken},
-		"off": {"honeypot off", "_gotcha", taken},
+		"default trap replaced by the operator's": {"honeypot leave_empty hp7", "_gotcha", accepted},
+		"off": {"honeypot off", "_gotcha", accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Without an outbox the visitor is asked.
@@ -118,7 +118,7 @@ func TestHoneypot(t *testing.T) {
 			if w := h.mustServe(t, postForm(with(meera, test.input, "x"))); w.Code != test.status {
 				t.Errorf("filled in: status %d, want %d", w.Code, test.status)
 			}
-			if w := h.mustServe(t, postForm(with(with(meera, test.input, " "), "message", "Hello"))); w.Code != taken {
+			if w := h.mustServe(t, postForm(with(with(meera, test.input, " "), "message", "Hello"))); w.Code != accepted {
 				t.Errorf("left empty: status %d", w.Code)
 			}
 		})

@@ -169,7 +169,7 @@ func TestVisitorLeavesEarly(t *testing.T) {
 func TestMatchesRequestedPath(t *testing.T) {
 	for _, test := range []struct {
 		name, asked, now string
-		taken            bool
+		handled          bool
 	}{
 		{"unchanged", "/enquire", "/enquire", true},
 		{"rewritten to a file", "/enquire", "/enquire.html", true},
@@ -191,8 +191,8 @@ func TestMatchesRequestedPath(t *testing.T) {
 			if err := h.ServeHTTP(w, r, next); err != nil {
 				t.Fatal(err)
 			}
-			if taken := len(crm.Leads()) == 1; taken != test.taken || next.requests == 1 == test.taken {
-				t.Errorf("taken %v, want %v; passed on %d times", taken, test.taken, next.requests)
+			if handled := len(crm.Leads()) == 1; handled != test.handled || next.requests == 1 == test.handled {
+				t.Errorf("handled %v, want %v; passed on %d times", handled, test.handled, next.requests)
 			}
 		})
 	}
