@@ -492,7 +492,7 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 	}
 	switch result.Verdict {
 	case telecrm.Duplicate:
-		h.account.Blames.Taken(h.Form)
+		h.account.Refusals.Accepted(h.Form)
 		log.Warn("TeleCRM already has a lead with this identifier; this one was not stored", zap.String("reason", settled.Reason))
 		return outcomeKnown
 	case telecrm.Rejected, telecrm.Missing:

@@ -36,8 +36,8 @@ type Account struct {
 	Pace *rate.Limiter
 	// Key is a hash of the settings that reach TeleCRM.
 	Key string
-	// Blames distinguishes a lead that TeleCRM refuses from an account that it refuses.
-	Blames *delivery.Blames
+	// Refusals distinguishes a lead that TeleCRM refuses from an account that it refuses.
+	Refusals *delivery.RefusalFilter
 
 	called    *accountName
 	workspace workspace

@@ -16,7 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/bolt"
 )
 
-// hungOutbox is a guest whose disk can be made to hang.
+// hungOutbox opens an outbox whose disk can be made to hang.
 type hungOutbox struct {
 	file string
 	disk *disk
@@ -29,7 +29,7 @@ func newHungOutbox(t *testing.T) *hungOutbox {
 	return &hungOutbox{filepath.Join(t.TempDir(), "outbox.db"), &disk{resumed: make(chan struct{})}}
 }
 
-// disk hangs between stopped and resume.
+// disk hangs while it is stopped.
 type disk struct {
 	stopped atomic.Bool
 	resumed chan struct{}
@@ -40,7 +40,7 @@ func (d *disk) resume() {
 	close(d.resumed)
 }
 
-// wait blocks while the disk hangs. It returns an error if ctx ends first.
+// wait returns an error once ctx ends, if the disk does not go on before.
 func (d *disk) wait(ctx context.Context) error {
 	if !d.stopped.Load() {
 		return nil
@@ -59,7 +59,7 @@ func (h *hungOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
 	return &hungStore{store, h.disk}, err
 }
 
-// hungStore waits for the disk in every method called when a config starts or ends.
+// hungStore waits for the disk in every method that a config's start or end reaches.
 type hungStore struct {
 	outbox.Store
 	disk *disk
@@ -73,7 +73,7 @@ func (s *hungStore) Counts(ctx context.Context) ([]outbox.Count, error) {
 }
 
 func (s *hungStore) NextDue(ctx context.Context, account string) (time.Time, bool, error) {
-	// A read in progress waits for the disk even if the caller gives up.
+	// A read that was begun waits for the disk, whoever gives it up.
 	if err := s.disk.wait(context.Background()); err != nil {
 		return time.Time{}, false, err
 	}
@@ -85,7 +85,7 @@ func (s *hungStore) Close() error {
 	return s.Store.Close()
 }
 
-// within fails the test unless f returns within limit.
+// within fails the test unless f returns in time.
 func within(t *testing.T, doing string, limit time.Duration, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -96,7 +96,7 @@ func within(t *testing.T, doing string, limit time.Duration, f func()) {
 	select {
 	case <-done:
 	case <-time.After(limit):
-		t.Fatalf("%s took longer than %v while the outbox's disk hung", doing, limit)
+		t.Fatalf("%s took more than %v while the outbox's disk hung", doing, limit)
 	}
 }
 
@@ -110,7 +110,7 @@ func open(t *testing.T, guest *hungOutbox) *Dispatcher {
 	return d
 }
 
-// none returns a config without accounts.
+// none is a config without accounts.
 func none() Config {
 	return Config{
 		Delivery: delivery.Config{Logger: zap.NewNop()},
@@ -118,7 +118,7 @@ func none() Config {
 	}
 }
 
-// hang returns a dispatcher whose outbox hangs.
+// hang returns a dispatcher whose outbox hangs from now on.
 func hang(t *testing.T) (*Dispatcher, *hungOutbox) {
 	t.Helper()
 	guest := newHungOutbox(t)
@@ -128,7 +128,7 @@ func hang(t *testing.T) (*Dispatcher, *hungOutbox) {
 	return d, guest
 }
 
-// eventually waits until ok returns true.
+// eventually waits until ok holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); {
@@ -139,58 +139,70 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A reload does not wait for an outbox whose disk hangs, neither when the next config takes over
-// the outbox nor when that config is rolled back.
-func TestReloadWithHangingOutbox(t *testing.T) {
-	running, guest := hang(t)
-	var next *Dispatcher
-	within(t, "starting the next config", 2*time.Second, func() {
-		next = open(t, guest)
-		next.Adopt("next", none())
-	})
-	within(t, "rolling back the next config", 2*time.Second, func() {
-		next.Release("next")
-		if err := next.Close(); err != nil {
+// A reload does not wait for an outbox whose disk hangs: neither when the next config goes on with
+// the outbox, nor when that config is given up.
+func TestReloadWhileOutboxHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		running, guest := hang(t)
+		var next *Dispatcher
+		within(t, "starting the next config", 2*time.Second, func() {
+			next = open(t, guest)
+			next.Adopt("next", none())
+		})
+		within(t, "giving the next config up", 2*time.Second, func() {
+			next.Release("next")
+			if err := next.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		guest.disk.resume()
+		running.Release("running")
+		if err := running.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// Closing an outbox that hangs waits no longer than its patience. The error says that the disk does
-// not answer.
-func TestCloseHangingOutbox(t *testing.T) {
-	d, guest := hang(t)
-	d.patience = 100 * time.Millisecond
-	within(t, "closing the outbox", 5*time.Second, func() {
-		if err := d.Close(); err == nil || !strings.Contains(err.Error(), "does not answer within") {
-			t.Errorf("error %v", err)
-		}
-	})
-	guest.disk.resume()
-	eventually(t, "closing the outbox after the disk resumed", func() bool {
-		again, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
-		if err == nil {
-			err = again.Close()
-		}
-		return err == nil
+// A config that leaves the outbox behind waits no longer than its patience, and says why the outbox
+// could not be closed.
+func TestLeavingAnOutboxThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, guest := hang(t)
+		d.patience = 100 * time.Millisecond
+		within(t, "leaving the outbox behind", 5*time.Second, func() {
+			if err := d.Close(); err == nil || !strings.Contains(err.Error(), "does not answer") {
+				t.Errorf("error %v", err)
+			}
+		})
+		guest.disk.resume()
+		eventually(t, "closing of the outbox", func() bool {
+			again, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
+			if err == nil {
+				err = again.Close()
+			}
+			return err == nil
+		})
 	})
 }
 
-// Opening an outbox that hangs fails. If the outbox opens later, it is closed.
-func TestOpenHangingOutbox(t *testing.T) {
-	guest := newHungOutbox(t)
-	guest.disk.stopped.Store(true)
-	within(t, "opening the outbox", 5*time.Second, func() {
-		if _, err := openWithin(guest, zap.NewNop(), 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "does not answer within") {
-			t.Errorf("error %v", err)
-		}
-	})
-	guest.disk.resume()
-	eventually(t, "closing the outbox that opened too late", func() bool {
-		store, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
-		if err == nil {
-			err = store.Close()
-		}
-		return err == nil
+// A config with an outbox on a disk that hangs is refused, and what has been opened too late is
+// closed.
+func TestOpeningAnOutboxThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guest := newHungOutbox(t)
+		guest.disk.stopped.Store(true)
+		within(t, "opening the outbox", 5*time.Second, func() {
+			if _, err := openWithin(guest, zap.NewNop(), 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "does not answer") {
+				t.Errorf("error %v", err)
+			}
+		})
+		guest.disk.resume()
+		eventually(t, "closing of what was opened too late", func() bool {
+			store, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
+			if err == nil {
+				err = store.Close()
+			}
+			return err == nil
+		})
 	})
 }

@@ -17,19 +17,22 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// policyBlocks has a block for each on_duplicate policy.
-var policyBlocks = map[string]string{
+// everPolicies are blocks for each thing to do about known people.
+var everPolicies = map[string]string{
 	"actions": "action 1042 {\nfield note message\n}\n",
 	"update":  "action 1042 {\nfield note message\n}\non_duplicate update name\n",
 	"ignore":  "on_duplicate ignore\n",
 	"park":    "on_duplicate park\n",
 }
 
-// Answers do not reveal whether TeleCRM knows a person. They are identical to the byte except for
-// ids, in any order of posts.
+// The answer does not tell whether TeleCRM knows a person: over many posts, in any order, all
+// answers are the same to the byte but for their ids.
 func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
-	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
-	for policy, words := range policyBlocks {
+	people := 40
+	if testing.Short() {
+		people = 10
+	}
+	for policy, words := range everPolicies {
 		for _, accept := range []string{"text/html", "application/json"} {
 			t.Run(policy+" "+accept, func(t *testing.T) {
 				crm := newCRM(t)
@@ -55,11 +58,11 @@ func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 					answers[answer][kind]++
 				}
 				if len(answers) != 1 {
-					t.Errorf("got different answers: %v", answers)
+					t.Errorf("there are different answers: %v", answers)
 				}
 				for _, kinds := range answers {
-					if kinds["new"] != 40 || kinds["known"] != 40 {
-						t.Errorf("answers by kind: got %v, want 40 of each", kinds)
+					if kinds["new"] != people || kinds["known"] != people {
+						t.Errorf("they went to %v", kinds)
 					}
 				}
 				eventually(t, "the delivery of all", func() bool { return len(crm.Leads()) == people && crm.Creates() >= 2*people })
@@ -68,33 +71,32 @@ func TestKnownVisitorsLookLikeNewOnes(t *testing.T) {
 	}
 }
 
-// Waiting times do not reveal whether TeleCRM knows a person, neither for the first post nor for
-// the next.
-func TestWaitingTimesLookAlike(t *testing.T) {
-	const latency, people = 100 * time.Millisecond, 12
-	stand, err := sandbox.New(sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise, Latency: latency})
-	if err != nil {
-		t.Fatal(err)
+// greeting returns the post of one of 100 people.
+func greeting(person int, message string) url.Values {
+	return url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("81234567%02d", person)}, "message": {message}}
+}
+
+var submissionID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
+
+// textOf returns an answer without its ids.
+func textOf(w *httptest.ResponseRecorder) string {
+	var headers strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(w.Header())) {
+		fmt.Fprintln(&headers, name, w.Header()[name])
 	}
-	server := httptest.NewServer(stand)
-	defer server.Close()
-	defer stand.Close()
-	for policy, words := range policyBlocks {
+	return submissionID.ReplaceAllString(fmt.Sprint(w.Code, "\n", headers.String(), "\n", w.Body), "ID")
+}
+
+// The time that a visitor waits does not tell whether TeleCRM knew them: neither the first time that
+// they post nor right after it. One request more takes the stand-in's latency. A busy machine can
+// make waits differ by as much, but not in every round.
+func TestTimeTellsNothing(t *testing.T) {
+	const latency, people, rounds = 100 * time.Millisecond, 5, 8
+	for policy, words := range everPolicies {
 		t.Run(policy, func(t *testing.T) {
-			stand.Reset()
-			post := func(h testHandler, person int, message string) time.Duration {
-				start := time.Now()
-				w, _, err := h.serve(postForm(url.Values{"name": {"Ravi Menon"}, "phone": {fmt.Sprintf("81234567%02d", person)}, "message": {message}}))
-				if err != nil || w.Code != http.StatusSeeOther {
-					t.Fatalf("status %d, error %v", w.Code, err)
-				}
-				return time.Since(start)
-			}
-			before := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words+"\ndedupe off")
-			for person := range people { // known to TeleCRM
-				post(before, person, "Long ago")
-			}
-			h := newHandler(t, server.URL+"/autoupdate/v2", simpleBlock+words+"\ndedupe off")
+			t.Parallel()
+			crm := startCRM(t, sandbox.Config{Token: testToken, AsyncToken: testAsyncToken, EnterpriseID: testEnterprise, Latency: latency})
+			h := newHandler(t, crm.url, simpleBlock+words+"dedupe off")
 			_, _, _ = withOutbox(t, h)
 			waits := make(map[string][]time.Duration)
 			for round := range rounds {
@@ -108,14 +110,8 @@ func TestWaitingTimesLookAlike(t *testing.T) {
 					waits["first, "+kind] = append(waits["first, "+kind], h.waitOf(t, greeting(first+n, "Hello")))
 					waits["second, "+kind] = append(waits["second, "+kind], h.waitOf(t, greeting(first+n, "Hello again")))
 				}
-				waits["first, "+kind] = append(waits["first, "+kind], post(h, person, "Hello"))
-				waits["second, "+kind] = append(waits["second, "+kind], post(h, person, "Hello again"))
-			}
-			for _, turn := range []string{"first", "second"} {
-				share := precedes(waits[turn+", new"], waits[turn+", known"])
-				difference := median(waits[turn+", known"]) - median(waits[turn+", new"])
-				if (share < 0.1 || share > 0.9) && difference.Abs() > latency/4 {
-					t.Errorf("%s posts: new visitors wait less in %.0f %% of all pairs, by %v:\nnew %v\nknown %v", turn, 100*share, difference, waits[turn+", new"], waits[turn+", known"])
+				if gap(waits, "first, ").Abs() <= latency/4 && gap(waits, "second, ").Abs() <= latency/4 {
+					return
 				}
 			}
 			t.Errorf("after %d rounds known people wait longer by %v, and by %v the second time: %v", rounds, gap(waits, "first, "), gap(waits, "second, "), waits)
@@ -123,14 +119,17 @@ func TestWaitingTimesLookAlike(t *testing.T) {
 	}
 }
 
-// precedes returns the fraction of all pairs in which a's duration is shorter. It is one half if
-// they are indistinguishable.
-func precedes(a, b []time.Duration) float64 {
-	shorter := 0
-	for _, x := range a {
-		for _, y := range b {
-			if x < y {
-				shorter++
+// makeKnown has TeleCRM know some people, before and not through the outbox of the handler under
+// test.
+func makeKnown(t *testing.T, crm crm, first, people int) {
+	t.Helper()
+	before := newHandler(t, crm.url, simpleBlock+everPolicies["ignore"])
+	var posts sync.WaitGroup
+	for person := range people {
+		posts.Go(func() {
+			w, _, err := before.serve(postForm(greeting(first+person, "Long ago")))
+			if err != nil || w.Code != http.StatusSeeOther {
+				t.Errorf("status %d, error %v", w.Code, err)
 			}
 		})
 	}
@@ -158,10 +157,10 @@ func median(list []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(list))[len(list)/2]
 }
 
-// Each on_duplicate policy has the same effect with and without an outbox.
+// What the Caddyfile says is done, whichever way the lead goes.
 func TestOnDuplicate(t *testing.T) {
 	for policy, want := range map[string]struct {
-		name    string // in the resulting lead
+		name    string // in the lead that is there, in the end
 		actions int
 		outcome outcome
 	}{
@@ -173,7 +172,7 @@ func TestOnDuplicate(t *testing.T) {
 		for _, keep := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, outbox %v", policy, keep), func(t *testing.T) {
 				crm := newCRM(t)
-				h := newHandler(t, crm.url, simpleBlock+policyBlocks[policy])
+				h := newHandler(t, crm.url, simpleBlock+everPolicies[policy])
 				if keep {
 					_, _, _ = withOutbox(t, h)
 				}
@@ -184,14 +183,14 @@ func TestOnDuplicate(t *testing.T) {
 					}
 				}
 				outcome := want.outcome
-				if keep { // a visitor does not wait for a number that was just seen
+				if keep { // nobody waits for a number that has just been seen
 					outcome = outcomeWaiting
 				}
 				if got := h.submission(t)["outcome"]; got != string(outcome) {
 					t.Errorf("outcome %v, want %v", got, outcome)
 				}
 				var lead sandbox.Lead
-				eventually(t, "the effect of on_duplicate", func() bool {
+				eventually(t, "what on_duplicate says", func() bool {
 					lead = crm.Leads()[0]
 					return lead.Fields["name"] == want.name && len(lead.Actions) == want.actions
 				})
@@ -207,7 +206,7 @@ func TestAsyncOnly(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprintf("outbox %v", keep), func(t *testing.T) {
 			crm := newCRM(t)
-			r := newRig(crm.url, simpleBlock+strings.Replace(policyBlocks["actions"], "on_duplicate actions", "", 1))
+			r := newRig(crm.url, simpleBlock+strings.Replace(everPolicies["actions"], "on_duplicate actions", "", 1))
 			r.settings.Token = ""
 			h := r.handler(t)
 			if keep {

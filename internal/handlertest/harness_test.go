@@ -105,8 +105,8 @@ func newRig(baseURL, block string) *rig {
 	}}
 }
 
-// newHandler provisions a handler with a default account at baseURL and without an outbox. block is
-// the contents of its telecrm directive.
+// newHandler provisions the handler that block, the inside of a telecrm directive, describes, with
+// a default account at baseURL and no outbox, and starts its app.
 func newHandler(t testing.TB, baseURL, block string) testHandler {
 	t.Helper()
 	h := newRig(baseURL, block).handler(t)
@@ -217,7 +217,11 @@ func (h testHandler) logged(part string) []observer.LoggedEntry {
 	}).All()
 }
 
-// eventually waits until ok returns true.
+// patience bounds waiting for things that should happen soon, on a machine that is busy with other
+// tests. A request that times out there, after ten seconds, is sent again after five.
+const patience = 2 * time.Minute
+
+// eventually waits until ok holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {

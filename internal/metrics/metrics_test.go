@@ -20,23 +20,23 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/bolt"
 )
 
-// The number of codes is bounded for any status.
+// However a status may be made up, there are few codes.
 func TestCodesAreBounded(t *testing.T) {
 	codes := make(map[string]bool)
 	for status := -1; status < 1200; status++ {
 		codes[codeOf(status)] = true
 	}
 	if len(codes) > 30 {
-		t.Errorf("got %d codes, want at most 30", len(codes))
+		t.Errorf("%d codes", len(codes))
 	}
 	for status, want := range map[int]string{0: "none", 201: "201", 299: "2xx", 302: "3xx", 418: "4xx", 429: "429", 599: "5xx", 999: "other"} {
 		if got := codeOf(status); got != want {
-			t.Errorf("code of %d: got %s, want %s", status, got, want)
+			t.Errorf("code of %d is %s, want %s", status, got, want)
 		}
 	}
 }
 
-// Field names that TeleCRM makes up do not create time series.
+// What TeleCRM writes into a remark makes no time series.
 func TestFieldLabels(t *testing.T) {
 	labels := FieldLabels{"fields.phone": "phone", "actions[0]": "actions[0]"}
 	for field, want := range map[string]string{
@@ -47,11 +47,11 @@ func TestFieldLabels(t *testing.T) {
 		"":                    otherField,
 	} {
 		if got := labels.Of(field); got != want {
-			t.Errorf("label of %q: got %q, want %q", field, got, want)
+			t.Errorf("label of %q is %q, want %q", field, got, want)
 		}
 	}
 	if got := FieldLabels(nil).Of("fields.phone"); got != otherField {
-		t.Errorf("label without a form: got %q", got)
+		t.Errorf("without a form the label is %q", got)
 	}
 }
 
@@ -72,7 +72,7 @@ func (o *fileOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
 	return store, err
 }
 
-// open opens an outbox for a config with one account that sends nothing.
+// open opens an outbox for a config with one account, to which nothing is sent.
 func open(t *testing.T, wrap func(outbox.Store) outbox.Store) *dispatch.Dispatcher {
 	t.Helper()
 	guest := &fileOutbox{filepath.Join(t.TempDir(), "outbox.db"), wrap}
@@ -91,7 +91,7 @@ func open(t *testing.T, wrap func(outbox.Store) outbox.Store) *dispatch.Dispatch
 	return d
 }
 
-// hangingStore is a store that stops answering when hangs is set.
+// hangingStore is an outbox that does not answer from some time on.
 type hangingStore struct {
 	outbox.Store
 
@@ -107,17 +107,20 @@ func (s hangingStore) Counts(ctx context.Context) ([]outbox.Count, error) {
 	return nil, outbox.ErrClosed
 }
 
-// If an outbox hangs, a scrape lacks only that outbox's numbers.
-func TestGaugesWithHangingOutbox(t *testing.T) {
-	var hangs atomic.Bool
-	letGo := make(chan struct{})
-	hanging := open(t, func(store outbox.Store) outbox.Store { return hangingStore{store, &hangs, letGo} })
-	hangs.Store(true)
-	t.Cleanup(func() { close(letGo) })
-	gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{hanging} })
-	for range 2 {
-		if got, want := gathered(t, gauges), []string{"account_held{default} 0"}; !slices.Equal(got, want) {
-			t.Errorf("got %q, want %q", got, want)
+// An outbox that hangs costs the scrape its own numbers alone. However many scrapes come, it is
+// asked once.
+func TestGaugesOfAnOutboxThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		letGo := make(chan struct{})
+		hanging := open(t, func(store outbox.Store) outbox.Store { return hangingStore{store, &hangs, letGo} })
+		hangs.Store(true)
+		t.Cleanup(func() { close(letGo) })
+		gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{hanging} })
+		for range 2 {
+			if got, want := gathered(t, gauges), []string{"account_held{default} 0"}; !slices.Equal(got, want) {
+				t.Errorf("gathered %q, want %q", got, want)
+			}
 		}
 	})
 }
@@ -144,15 +147,15 @@ func TestGauges(t *testing.T) {
 		"outbox_oldest_waiting_seconds{default} 3600", "outbox_oldest_waiting_seconds{gone\uFFFD} 3600",
 	}
 	if got := gathered(t, gauges); !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("gathered\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	all = nil
 	if got := gathered(t, gauges); len(got) > 0 {
-		t.Errorf("got %q from a closed outbox", got)
+		t.Errorf("gathered %q of an outbox that is closed", got)
 	}
 }
 
-// gathered lists the metrics that a registry gathers from the gauges.
+// gathered lists what a registry makes of the gauges.
 func gathered(t *testing.T, gauges *outboxGauges) []string {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -175,19 +178,19 @@ func gathered(t *testing.T, gauges *outboxGauges) []string {
 	return list
 }
 
-// The results are the outbox states plus dropped. Postponed attempts do not count.
+// Every account counts from 0 for every result.
 func TestResultsAreStates(t *testing.T) {
 	want := []string{"waiting", "delivered", "parked", resultDropped}
 	if got := results(); !slices.Equal(got, want) {
-		t.Errorf("results: got %q, want %q", got, want)
+		t.Errorf("results %q, want %q", got, want)
 	}
 	CountAttempt("x", outbox.Settlement{State: outbox.Waiting, Uncounted: true}, delivery.Outcome{}.Answer)
 	if got := counted(t, "caddy_telecrm_deliveries_total", "x"); got != 0 {
-		t.Errorf("a postponed attempt counted: %v", got)
+		t.Errorf("an attempt that was put off counts: %v", got)
 	}
 }
 
-// counted sums the counters with that name that have the label value.
+// counted sums the counters of a name that have the label value.
 func counted(t *testing.T, name, value string) (sum float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
