@@ -109,7 +109,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("telecrm: takes one matcher and a block, got %q too; a path begins with /, a named matcher with @", d.Val())
+		return d.Errf("telecrm takes one matcher and a block, got %q too; a path begins with /, a named matcher with @", d.Val())
 	}
 	return grammar.Block(d, "telecrm", append([]grammar.Word{
 		grammar.Text("account", &h.AccountName),
@@ -148,7 +148,7 @@ func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	case isUpdate && len(h.UpdateFields) == 0:
 		return d.Errf("on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:
-		return d.Errf("on_duplicate %s: takes no arguments, got %q", h.OnDuplicate, h.UpdateFields[0])
+		return d.Errf("on_duplicate %s takes no argument, got %q", h.OnDuplicate, h.UpdateFields[0])
 	}
 	return nil
 }
@@ -390,7 +390,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if d.NextArg() {
-		return d.Errf("the telecrm option: takes only a block, got %q", d.Val())
+		return d.Errf("the telecrm option takes only a block, got %q", d.Val())
 	}
 	return grammar.Block(d, "the telecrm option", []grammar.Word{
 		{Name: "account", Many: true, Read: a.readAccount},

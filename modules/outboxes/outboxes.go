@@ -77,7 +77,7 @@ func (b *Bolt) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	case 1:
 		b.File = args[0]
 	default:
-		return d.Errf("outbox bolt: takes at most one file")
+		return d.Errf("outbox bolt takes at most one file")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (Off) CaddyModule() caddy.ModuleInfo {
 func (*Off) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
 	if d.NextArg() {
-		return d.Errf("outbox off: takes no arguments, got %q", d.Val())
+		return d.Errf("outbox off takes no argument, got %q", d.Val())
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 func (s *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("telecrm_sandbox: takes one matcher and a block, got %q too", d.Val())
+		return d.Errf("telecrm_sandbox takes one matcher and a block, got %q too", d.Val())
 	}
 	return grammar.Block(d, "telecrm_sandbox", []grammar.Word{
 		grammar.Text("token", &s.Token),
