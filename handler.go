@@ -115,10 +115,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	defer h.conclude(r, s)
-	v, err := h.process(w, r, s)
-	if err != nil {
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
-	}
+	v := h.process(w, r, s)
 	s.settle(v.outcome)
 	switch {
 	case v.failure == nil:
@@ -179,67 +176,72 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	return s, nil
 }
 
-// process reads and judges the post, delivers its lead, and returns the verdict.
-func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission) (verdict, error) {
+// process reads and judges the post, delivers its lead, and returns the verdict. To judge the post
+// it may fetch the page with the form, wait for an earlier post of the same lead, and ask the
+// challenge's service.
+func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission) verdict {
 	mayPost, signals := h.origins.Check(r)
 	if !mayPost {
 		v := fail(outcomeForeign, answer.Failure{Status: http.StatusForbidden, Code: answer.CodeForeign})
 		v.unread = true
-		return v, nil
+		return v
 	}
 	if pass := h.countPost(r); pass.Wait > 0 {
-		return h.limit(w, r, s, pass), nil
+		return h.limit(w, r, s, pass)
 	}
 	if err := h.readForm(w, r, s); err != nil {
-		return h.unreadable(w, s, err), nil
+		return h.unreadable(w, s, err)
 	}
 	draft := h.draft(s)
+	post := s.screened(r)
 	switch {
-	case h.screen.IsTrapped(s.screened(r)) && h.app.KeepsLeads():
+	case h.screen.IsTrapped(post) && h.app.KeepsLeads():
+		// It will be parked as it is. A correction would teach spammers.
 		h.mapping.AddRaw(&draft, s.posted)
 	case len(draft.Problems) > 0:
 		s.noteWrong(draft.Problems)
-		return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems}), nil
+		return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
 	}
 
 	claim, earlier, err := h.claim(r, s)
 	if err != nil { // usually the visitor left while the first post was in flight
-		return verdict{}, fmt.Errorf("looking for an earlier post of the same lead: %w", err)
+		s.reason = fmt.Sprintf("looking for an earlier post of the same lead: %v", err)
+		return h.verdictOf(outcomeUnavailable)
 	}
 	if earlier.ID != "" && !earlier.Asked {
 		s.repeats = earlier.ID
-		return thank(outcomeRepeat), nil
+		return thank(outcomeRepeat)
 	}
-	defer claim.End(guard.Result{})
+	defer claim.End(guard.Result{}) // unless it has ended with a result: then the lead may be posted again
 
-	opinion := append(signals, h.screen.Signals(s.screened(r))...)
+	opinion := append(signals, h.screen.Signals(post)...)
 	if opinion.Verdict() != guard.Unwanted {
 		passed := h.challenge.Verify(r.Context(), r, s.posted)
 		if passed.Refuse {
-			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge}), nil
+			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge})
 		}
 		opinion = append(opinion, passed.Signals...)
 	}
 	if opinion.Verdict() == guard.Unwanted && h.app.KeepsLeads() {
-		return h.parkSpam(r, s, draft.Lead, claim, opinion), nil
+		return h.parkSpam(r, s, draft.Lead, claim, opinion)
 	}
 	about := h.screen.Enquiry(r, draft.Lead)
-	first, isConfirmed := h.screen.Redeem(s.screened(r), about, earlier)
+	first, isConfirmed := h.screen.Redeem(post, about, earlier)
 	if opinion.Verdict() != guard.Welcome && !isConfirmed {
-		return h.askAgain(w, r, s, draft.Lead, about, claim, earlier, opinion), nil
+		return h.askAgain(w, r, s, draft.Lead, about, claim, earlier, opinion)
 	}
 
 	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
 	v := h.verdictOf(h.deliver(r.Context(), s, draft.Lead))
 	if v.failure != nil {
 		h.memory.Redeemed.Return(first)
-		return v, nil
+		return v
 	}
 	claim.End(guard.Result{ID: s.ID, Kept: s.kept})
 	if isConfirmed {
 		h.app.supersede(r.Context(), first, h.submission(s, draft.Lead))
 	}
-	return v, nil
+	return v
 }
 
 // countPost counts the post toward its address's limit. The pass says how long the visitor must
@@ -318,26 +320,27 @@ func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) ve
 	return fail(outcomeMalformed, answer.Failure{Status: http.StatusBadRequest, Code: answer.CodeMalformed, Problems: problems})
 }
 
-// claim reserves the post's lead for this request, or returns the result of an earlier post of the
-// same lead.
+// claim reserves the post's lead for this request. If the same lead was posted earlier, it returns
+// the result of that post, and waits for it if that post is still being answered. A result that no
+// longer counts is forgotten, and the lead is claimed anew.
 func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Result, error) {
 	repeats := h.memory.Repeats
 	if repeats == nil {
 		return nil, guard.Result{}, nil
 	}
-	lead, err := h.fingerprint(r, s)
+	fingerprint, err := h.fingerprint(r, s)
 	if err != nil {
 		return nil, guard.Result{}, err
 	}
 	for {
-		claim, earlier, err := repeats.Claim(r.Context(), lead)
+		claim, earlier, err := repeats.Claim(r.Context(), fingerprint)
 		if err != nil || earlier.ID == "" || !h.isRemoved(r.Context(), earlier) {
 			return claim, earlier, err
 		}
 		if claim != nil {
 			return claim, guard.Result{}, nil
 		}
-		repeats.Forget(lead, earlier)
+		repeats.Forget(fingerprint, earlier)
 	}
 }
 
@@ -512,8 +515,8 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 }
 
 // turnAway refuses a post without reading its form. Like the server, it first reads the rest of a
-// short body, so that answers for many slow clients do not fill the memory. Timed-out clients get a
-// bare status.
+// short body, so that a slow client does not hold an answer in memory. Timed-out clients get a bare
+// status.
 func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission, f answer.Failure) error {
 	if r.ContentLength > httpx.MaxUnread {
 		return h.responder.Fail(w, r, &s.Post, f)

@@ -50,7 +50,7 @@ func (s *submission) expander(posted *form.Form, blank func(key, value string) b
 }
 
 // fingerprint identifies the post's lead and host. Two posts with the same fingerprint are one
-// enquiry. It ignores values that change with every request.
+// enquiry. It maps the post a second time, without values that change with every request.
 func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint, error) {
 	posted := h.withoutMoments(s.posted, s.start)
 	draft := h.mapping.Lead(posted, s.expander(posted, func(key, value string) bool {

@@ -1,6 +1,7 @@
 package handlertest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
 // visit is one post from a page.
@@ -168,4 +170,27 @@ func TestRepeatsOfLeadsSentWithoutOutbox(t *testing.T) {
 	if want := []string{"created", "repeat"}; !slices.Equal(h.outcomes(), want) || len(crm.Leads()) != 1 {
 		t.Errorf("outcomes %v, want %v; %d leads", h.outcomes(), want, len(crm.Leads()))
 	}
+}
+
+// A visitor who leaves while the same lead is being answered has an outcome too.
+func TestVisitorWhoLeavesTheWaitForARepeat(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, guardedBlock)
+	answered := make(chan struct{})
+	crm.Inject(sandbox.Fault{Delay: 500 * time.Millisecond, Store: true, Status: http.StatusCreated, Body: `{"lead_id":"{lead_id}"}`})
+	go func() {
+		defer close(answered)
+		_, _, _ = h.serve(postForm(meera))
+	}()
+	eventually(t, "the request of the first post", func() bool { return crm.Requests() == 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w, _, err := h.serve(postForm(meera).WithContext(ctx))
+	if err != nil || w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d, error %v", w.Code, err)
+	}
+	if logged := h.submission(t); logged["outcome"] != string(outcomeUnavailable) || logged["reason"] == nil {
+		t.Errorf("logged %v", logged)
+	}
+	<-answered
 }
