@@ -91,6 +91,7 @@ func textOf(w *httptest.ResponseRecorder) string {
 // they post nor right after it. One request more takes the stand-in's latency. A busy machine can
 // make waits differ by as much, but not in every round.
 func TestTimeTellsNothing(t *testing.T) {
+	t.Parallel()
 	const latency, people, rounds = 100 * time.Millisecond, 5, 8
 	for policy, words := range everPolicies {
 		t.Run(policy, func(t *testing.T) {
