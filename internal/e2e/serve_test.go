@@ -91,6 +91,7 @@ func serve(t *testing.T, site string, option ...string) *server {
 	}
 	s.global = fmt.Sprintf(`{
 	admin %s
+	default_bind 127.0.0.1
 	debug
 	grace_period 5s
 	telecrm {
