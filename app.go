@@ -19,14 +19,12 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
-	"github.com/leadwire/caddy-telecrm/modules/outboxes"
+	_ "github.com/leadwire/caddy-telecrm/modules/admin"          // the admin API
+	_ "github.com/leadwire/caddy-telecrm/modules/command"        // caddy telecrm
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"         // telecrm.outbox
+	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler" // telecrm_sandbox
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
-
-	// Modules that come with the handler.
-	_ "github.com/leadwire/caddy-telecrm/modules/admin"
-	_ "github.com/leadwire/caddy-telecrm/modules/command"
-	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
 
 func init() {
