@@ -12,7 +12,7 @@ func totalSpace(dir string) (bytes int64, ok bool) {
 	if err := syscall.Statfs(dir, &stat); err != nil || stat.Blocks == 0 {
 		return 0, false
 	}
-	return int64(stat.Blocks) * stat.Bsize, true //nolint:gosec // no file system is that large
+	return int64(stat.Blocks) * int64(stat.Bsize), true //nolint:gosec,unconvert // no file system is that large; Bsize differs by architecture
 }
 
 func isQuota(err error) bool { return errors.Is(err, syscall.EDQUOT) }
