@@ -19,6 +19,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
+	"github.com/leadwire/caddy-telecrm/mapping"
 	_ "github.com/leadwire/caddy-telecrm/modules/admin"          // the admin API
 	_ "github.com/leadwire/caddy-telecrm/modules/command"        // caddy telecrm
 	"github.com/leadwire/caddy-telecrm/modules/outboxes"         // telecrm.outbox
@@ -53,7 +54,7 @@ type App struct {
 	// The accounts by name. Forms that do not name an account use `default`.
 	Accounts map[string]*account.Settings `json:"accounts,omitempty"`
 
-	// Where leads are kept until TeleCRM has them: `bolt`, a file, or `off`. Default: `bolt`
+	// Where leads are kept until TeleCRM has them: `sqlite`, a file, or `off`. Default: `sqlite`
 	OutboxRaw json.RawMessage `json:"outbox,omitempty" caddy:"namespace=telecrm.outbox inline_key=store"`
 
 	// How long to retry a lead before it is parked, which keeps it for a person to look at.
@@ -65,6 +66,7 @@ type App struct {
 
 	accounts *account.Registry
 	forms    map[string]metrics.FieldLabels // the config's forms by name
+	phones   []string                       // countries of the forms' phone numbers
 	secret   *secret.Secret                 // of the guards of all forms
 	grace    func() time.Duration
 	outlet   *dispatch.Outlet
@@ -129,7 +131,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 // validated next to a running server.
 func (a *App) provisionOutbox(ctx caddy.Context) error {
 	a.started = make(chan struct{})
-	a.outbox = new(outboxes.Bolt)
+	a.outbox = new(outboxes.SQLite)
 	if a.OutboxRaw != nil {
 		guest, err := ctx.LoadModule(a, "OutboxRaw")
 		if err != nil {
@@ -139,7 +141,7 @@ func (a *App) provisionOutbox(ctx caddy.Context) error {
 		if a.outbox, ok = guest.(dispatch.Guest); !ok {
 			return fmt.Errorf("loading outbox: %T is not an outbox module", guest)
 		}
-	} else if err := a.outbox.(*outboxes.Bolt).Provision(ctx); err != nil {
+	} else if err := a.outbox.(*outboxes.SQLite).Provision(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -229,8 +231,17 @@ func (a *App) Cleanup() error {
 	return err
 }
 
+// Countries lists the countries of phone numbers typed without a country code, each once.
+func (a *App) Countries() []string { return a.phones }
+
 // know adds the fields of a form. Forms with the same name are counted together.
-func (a *App) know(form string, labels metrics.FieldLabels) {
+func (a *App) know(form string, m *mapping.Mapping) {
+	labels := m.RemarkLabels()
+	for _, country := range m.Countries() {
+		if !slices.Contains(a.phones, country) {
+			a.phones = append(a.phones, country)
+		}
+	}
 	if a.forms[form] == nil {
 		a.forms[form] = make(metrics.FieldLabels)
 	}

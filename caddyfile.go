@@ -383,7 +383,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        crm_rate       <n>/<s|m|h> [<burst>]
 //	        timeout        <duration>
 //	    }
-//	    outbox    bolt [<file>] | off
+//	    outbox    sqlite [<file>] | off
 //	    retry_for <duration>
 //	    keep      delivered|parked <duration>
 //	}
@@ -402,9 +402,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Errf("outbox takes one of: bolt [<file>], off")
+		return d.Errf("outbox takes one of: sqlite [<file>], off")
 	}
 	name := d.Val()
+	if name == "bolt" {
+		return d.Errf("outbox bolt does not exist any more; write: outbox sqlite [<file>]")
+	}
 	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
 	if err != nil {
 		return err

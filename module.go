@@ -249,7 +249,7 @@ func (h *Handler) provision() error {
 			return err
 		}
 	}
-	h.app.know(h.Form, h.mapping.RemarkLabels())
+	h.app.know(h.Form, h.mapping)
 	h.meter = metrics.NewForm(h.Form, outcomes())
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody

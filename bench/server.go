@@ -82,7 +82,7 @@ const caddyfile = `{
 			country IN
 			crm_rate 100000/s 100000
 		}
-		outbox bolt %[2]s/outbox.db
+		outbox sqlite %[2]s/outbox.db
 	}
 }
 

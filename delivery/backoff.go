@@ -84,3 +84,23 @@ func (p *pause) extend(answer telecrm.Answer, now time.Time) {
 		p.until = until
 	}
 }
+
+// retryBatch limits the entries that one transaction makes due.
+const retryBatch = 1000
+
+// retryFailed makes the failed entries of the account due after an outage. By the plan of their
+// retries they would wait for up to four hours more. The rate limit spreads them.
+func (l *lane) retryFailed() {
+	for changed := retryBatch; changed == retryBatch; {
+		var err error
+		changed, err = l.engine.store.RetryFailed(l.engine.running, l.name, l.engine.now(), retryBatch)
+		if err != nil {
+			l.storeFailed("making failed entries due", err)
+			l.mu.Lock()
+			l.outage = true // the next success tries again
+			l.mu.Unlock()
+			return
+		}
+	}
+	l.signal()
+}

@@ -21,6 +21,7 @@ type memory struct {
 	known     map[string]string // lead ids by account and identifier
 	err       error             // of every write
 	health    error
+	jammed    bool // nothing is taken or settled while there are delivered entries
 	clock     outbox.Clock
 	slow      time.Duration // how long an append takes
 	slowErr   error         // of a slow append
@@ -29,6 +30,13 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{entries: make(map[string]outbox.Entry), taken: make(map[string]bool), known: make(map[string]string)}
+}
+
+// jam fills the outbox's disk. Nothing is taken or settled until all delivered entries are removed.
+func (m *memory) jam() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.jammed, m.health = true, outbox.ErrFull
 }
 
 // setHealth sets the health of the outbox.
@@ -141,8 +149,8 @@ func (m *memory) waiting(account string) []outbox.Entry {
 func (m *memory) Take(_ context.Context, account string, due, now time.Time, limit int, busy func(string) bool) ([]outbox.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.err != nil {
-		return nil, m.err
+	if err := m.refusal(); err != nil {
+		return nil, err
 	}
 	var list []outbox.Entry
 	for _, e := range m.waiting(account) {
@@ -173,11 +181,21 @@ func (m *memory) NextDue(_ context.Context, account string) (time.Time, bool, er
 	return list[0].DueAt, true, nil
 }
 
+// refusal returns the error of the next take or settlement.
+func (m *memory) refusal() error {
+	for _, e := range m.entries {
+		if m.jammed && e.State == outbox.Delivered {
+			return outbox.ErrFull
+		}
+	}
+	return m.err
+}
+
 func (m *memory) Settle(_ context.Context, id string, s outbox.Settlement) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.err != nil {
-		return m.err
+	if err := m.refusal(); err != nil {
+		return err
 	}
 	if !m.taken[id] {
 		return outbox.ErrState
@@ -278,6 +296,20 @@ func (m *memory) Retry(_ context.Context, id string, at time.Time) error {
 	e.State, e.DueAt, e.Attempts, e.FailingSince = outbox.Waiting, at, 0, time.Time{}
 	m.entries[id] = e
 	return nil
+}
+
+func (m *memory) RetryFailed(_ context.Context, account string, at time.Time, _ int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changed := 0
+	for id, e := range m.entries {
+		if e.Account == account && e.State == outbox.Waiting && !m.taken[id] && !e.FailingSince.IsZero() && e.DueAt.After(at) {
+			e.DueAt = at
+			m.entries[id] = e
+			changed++
+		}
+	}
+	return changed, nil
 }
 
 func (m *memory) Erase(_ context.Context, id string) error {

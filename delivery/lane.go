@@ -31,6 +31,9 @@ type lane struct {
 	recent        recent
 	locked        lockedFields
 	forced        bool // the next attempt does not wait until an entry is due
+	// outage says that entries may have failed with TeleCRM and not by themselves. A new lane does
+	// not know what happened before.
+	outage bool
 }
 
 func newLane(e *Engine, account Account) *lane {
@@ -42,6 +45,7 @@ func newLane(e *Engine, account Account) *lane {
 		slots:    slots{window: 1, busy: make(map[string]bool)},
 		suspects: make(map[string]*suspect),
 		waiters:  make(map[string]waiter),
+		outage:   true,
 	}
 }
 
@@ -169,6 +173,7 @@ func later(a, b time.Time) time.Time {
 func (l *lane) storeFailed(doing string, err error) time.Duration {
 	if l.engine.running.Err() == nil {
 		l.engine.settings().Logger.Error(doing, zap.String("account", l.name), zap.Error(err))
+		l.engine.requestRoom()
 	}
 	return storeRetryDelay
 }

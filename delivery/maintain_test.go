@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // While the outbox's disk is full, delivered entries are removed to make room. Parked entries stay.
@@ -29,6 +30,39 @@ func TestFullDisk(t *testing.T) {
 		// The last delivered entry is not older than the removal.
 		wantStates(t, r, outbox.Parked, outbox.Delivered)
 	})
+}
+
+// Delivered entries are also removed if the disk is so full that nothing can be taken or settled
+// before that.
+func TestJammedDisk(t *testing.T) {
+	t.Parallel()
+	for name, later := range map[string]telecrm.Answer{"taking": down, "settling": ok} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, &fakeCRM{create: answers(ok, later, ok)})
+				defer r.stop()
+				r.submit("918123456781", time.Minute)
+				if name == "taking" {
+					r.submit("918123456782", time.Minute)
+				}
+				time.Sleep(10 * time.Millisecond)
+				r.store.jam()
+				if name == "settling" {
+					r.submit("918123456782", time.Minute)
+				}
+				time.Sleep(30 * time.Second) // less than until the first maintenance
+				synctest.Wait()
+				r.store.mu.Lock()
+				defer r.store.mu.Unlock()
+				for _, e := range r.store.entries {
+					if e.State != outbox.Delivered {
+						t.Errorf("an entry is %s", e.State)
+					}
+				}
+			})
+		})
+	}
 }
 
 // wantStates checks the states of all entries, in any order.

@@ -23,6 +23,7 @@ type worker struct {
 	hideRefusal bool     // the visitor cannot do anything about the refusal
 	refusal     *refusal // if it is in the lane's streak
 	losses      []telecrm.Remark
+	outageEnded bool // by this attempt
 }
 
 // work makes the attempt at a taken entry and records the settlement.
@@ -41,6 +42,12 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 		outcome = Outcome{State: outbox.Waiting, Attempts: entry.Attempts}
 	}
 	l.notify(entry.ID, outcome)
+	// A lead in TeleCRM can be found again, so its record may share a later commit. The Async API has
+	// no way to look.
+	r.settlement.Lazy = r.settlement.State == outbox.Delivered && r.answer.Verdict != telecrm.Accepted
+	if w.outageEnded {
+		l.retryFailed() // while this entry is taken, because its own retry has a plan
+	}
 	l.record(entry, r.settlement)
 	w.refusalRecorded()
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
@@ -113,6 +120,8 @@ func (w *worker) adapt(answer telecrm.Answer, begun, now time.Time) (held, resum
 	switch answer.Verdict {
 	case telecrm.Created, telecrm.Duplicate, telecrm.Done, telecrm.Accepted:
 		resumed = l.accountWorks(w.entry, begun, true)
+		w.outageEnded = w.outageEnded || l.outage
+		l.outage = false
 	case telecrm.Rejected, telecrm.Missing:
 		resumed = l.accountWorks(w.entry, begun, false)
 		l.probeFailed(w.entry.ID, answer, now)
@@ -130,6 +139,7 @@ func (w *worker) adapt(answer telecrm.Answer, begun, now time.Time) (held, resum
 	case telecrm.Retry:
 		l.slots.narrow()
 		l.pause.failures++
+		l.outage = l.outage || l.pause.failures >= failuresBeforePause
 		l.probeFailed(w.entry.ID, answer, now)
 		if l.engine.sending.Err() == nil {
 			l.pause.extend(answer, now)
@@ -187,6 +197,7 @@ func (l *lane) record(entry outbox.Entry, s outbox.Settlement) {
 		if !retryable(err) {
 			return
 		}
+		l.engine.requestRoom()
 		select {
 		case <-l.engine.running.Done():
 			return

@@ -81,6 +81,22 @@ func (m *Mapping) TypedNumbers() []string {
 	return inputs
 }
 
+// Countries lists the countries of phone numbers typed without a country code.
+func (m *Mapping) Countries() []string {
+	var countries []string
+	for _, f := range m.AllFields() {
+		if f.Kind == fieldtype.Phone {
+			countries = append(countries, f.rules.Country)
+		}
+	}
+	for _, s := range m.settings {
+		if s.rules.Type == fieldtype.Phone {
+			countries = append(countries, s.rules.Country)
+		}
+	}
+	return countries
+}
+
 // RemarkLabels maps the names that remarks use to the labels that metrics use. The label of a
 // lead's field is its API name; that of an action or its keys is the path.
 func (m *Mapping) RemarkLabels() map[string]string {

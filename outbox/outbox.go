@@ -100,6 +100,10 @@ type Settlement struct {
 	FailingSince   time.Time
 	// Uncounted removes the attempt from the count, because it said nothing about this entry.
 	Uncounted bool
+	// Lazy lets Settle return before the record is durable, if State is Delivered or Parked. The
+	// record may wait for another commit, but no longer than 100 ms. All methods see it at once. If
+	// the process dies before the commit, the attempt was not settled.
+	Lazy bool
 }
 
 // Progress is the next step of an attempt with several requests.
@@ -116,10 +120,26 @@ type Progress struct {
 type Filter struct {
 	State   State
 	Account string
+	// Form and Identifier choose entries with exactly these. Since and Until limit CreatedAt; Until
+	// itself is excluded. A list that is chosen by these may read the whole store.
+	Form, Identifier string
+	Since, Until     time.Time
 	// After is the id of the last entry of the previous page.
 	After string
 	// Limit is the length of a page; at most and by default 1,000.
 	Limit int
+}
+
+// Searches reports whether the filter chooses by more than the state and the account.
+func (f Filter) Searches() bool {
+	return f.Form != "" || f.Identifier != "" || !f.Since.IsZero() || !f.Until.IsZero()
+}
+
+// Matches reports whether the filter chooses the entry, on any page.
+func (f Filter) Matches(e Entry) bool {
+	return (f.State == "" || e.State == f.State) && (f.Account == "" || e.Account == f.Account) &&
+		(f.Form == "" || e.Form == f.Form) && (f.Identifier == "" || e.Identifier == f.Identifier) &&
+		!e.CreatedAt.Before(f.Since) && (f.Until.IsZero() || e.CreatedAt.Before(f.Until))
 }
 
 // Count is the number of entries of an account in a state.
@@ -141,6 +161,11 @@ type Clock struct {
 
 // Store is a durable journal of entries. It is safe for concurrent use. Changes are on disk when a
 // method returns, unless it says otherwise.
+//
+// A method whose context ends before it began to write returns the context's error and changes
+// nothing. Once begun, a commit is not canceled, and the method returns its result.
+//
+// Times are kept in UTC, to the millisecond or finer.
 //
 // A store must not fill its disk with entries that can no longer be delivered, because delivery has
 // to write too. It keeps a reserve for all methods but Append. Append returns an error wrapping
@@ -187,6 +212,11 @@ type Store interface {
 	// Retry makes a waiting or parked entry due at the given time and resets its Attempts and
 	// FailingSince. It returns an error wrapping ErrState if the entry is taken or delivered.
 	Retry(ctx context.Context, id string, at time.Time) error
+
+	// RetryFailed makes waiting entries of the account that have failed, and are due after at, due at
+	// that time: at most limit of them, the first due first. It skips taken entries, and keeps
+	// FailingSince. It returns the number of entries changed.
+	RetryFailed(ctx context.Context, account string, at time.Time, limit int) (int, error)
 
 	// Get returns one entry.
 	Get(ctx context.Context, id string) (Entry, error)

@@ -32,7 +32,7 @@ const consoleCaddyfile = `{
 			base_url http://localhost:%[3]s/autoupdate/v2
 			country IN
 		}
-		outbox bolt %[4]s
+		outbox sqlite %[4]s
 	}
 }
 http://localhost:%[2]s {

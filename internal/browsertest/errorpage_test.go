@@ -174,7 +174,7 @@ func TestVisitorIsThankedWhileTheCRMIsDown(t *testing.T) {
 const crmURL = "http://localhost:8081/autoupdate/v2"
 
 func TestFormIsKeptWhileNothingCanBe(t *testing.T) {
-	s := startSite(t, crmURL, unreachableCRM, "outbox bolt example/outbox.db", "outbox off # example/outbox.db")
+	s := startSite(t, crmURL, unreachableCRM, "outbox sqlite example/outbox.db", "outbox off # example/outbox.db")
 	s.keepOut("Anjali", "918123456789", "81234 56789", "anjali@example.org", "banyan")
 	b := openTab(t)
 	b.open(s.pages + "/contact")

@@ -13,7 +13,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
 // hungOutbox opens an outbox whose disk can be made to hang.
@@ -55,7 +55,7 @@ func (d *disk) wait(ctx context.Context) error {
 
 func (h *hungOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
 	_ = h.disk.wait(context.Background())
-	store, err := bolt.Open(h.file, bolt.Options{Logger: logger})
+	store, err := sqlstore.Open(context.Background(), h.file, sqlstore.Options{Logger: logger})
 	return &hungStore{store, h.disk}, err
 }
 
@@ -132,7 +132,7 @@ func hang(t *testing.T) (*Dispatcher, *hungOutbox) {
 func checkClosed(t *testing.T, guest *hungOutbox) {
 	t.Helper()
 	synctest.Wait()
-	store, err := bolt.Open(guest.file, bolt.Options{Logger: zap.NewNop()})
+	store, err := sqlstore.Open(context.Background(), guest.file, sqlstore.Options{Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatalf("the outbox was not closed: %v", err)
 	}

@@ -303,7 +303,7 @@ func TestDocumentedKeys(t *testing.T) {
 		mapping.Action{},
 		challenges.Config{},
 		sandboxhandler.Handler{},
-		outboxes.Bolt{},
+		outboxes.SQLite{},
 	} {
 		for _, key := range jsonKeys(reflect.TypeOf(module)) {
 			_, known := explained[key]

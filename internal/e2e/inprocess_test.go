@@ -65,7 +65,7 @@ func (p *inProcess) load(site string, options ...string) error {
 			country IN
 			crm_rate 1000/s 1000
 		}
-		outbox bolt %s
+		outbox sqlite %s
 	}
 	%s
 }

@@ -37,7 +37,7 @@ func TestSecondProcessOnOneFile(t *testing.T) {
 		if err == nil || ctx.Err() != nil {
 			t.Errorf("%s: second process on one file: error %v\n%s", name, err, output)
 		}
-		for _, word := range []string{file, "outbox bolt <file>", "in use by another process"} {
+		for _, word := range []string{file, "outbox sqlite <file>", "in use by another process"} {
 			if !strings.Contains(output, word) {
 				t.Errorf("%s: the second process does not say %q:\n%s", name, word, output)
 			}

@@ -25,7 +25,7 @@ type settings struct {
 	timeout  time.Duration // of one request to the CRM; 10s unless set
 	grace    time.Duration // 5s unless set
 	latency  time.Duration // of the CRM
-	kind     string        // of the outbox; "bolt" unless set
+	kind     string        // of the outbox; "sqlite" unless set
 	outbox   string        // the file; in the test's folder unless set
 	launcher string        // runs in place of the binary
 }
@@ -55,7 +55,7 @@ func newRig(t *testing.T, s settings) *rig {
 		s.grace = 5 * time.Second
 	}
 	if s.kind == "" {
-		s.kind = "bolt"
+		s.kind = "sqlite"
 	}
 	if s.outbox == "" {
 		s.outbox = filepath.Join(dir, "telecrm", "outbox.db")

@@ -83,7 +83,7 @@ type quiet struct{ *dispatch.Dispatcher }
 
 func quietOutbox(t testing.TB) quiet {
 	t.Helper()
-	guest := &outboxes.Bolt{File: filepath.Join(t.TempDir(), "outbox.db")}
+	guest := &outboxes.SQLite{File: filepath.Join(t.TempDir(), "outbox.db")}
 	d, err := dispatch.Open(guest.File, guest, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)

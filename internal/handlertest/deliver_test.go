@@ -25,14 +25,14 @@ import (
 
 // flakyOutbox is an outbox in a file whose disk can be full.
 type flakyOutbox struct {
-	outboxes.Bolt
+	outboxes.SQLite
 	full atomic.Bool
 }
 
 var errDiskFull = errors.New("no space left on device")
 
 func (f *flakyOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
-	store, err := f.Bolt.Open(logger)
+	store, err := f.SQLite.Open(logger)
 	return &flakyStore{store, f}, err
 }
 
@@ -52,7 +52,7 @@ func (s *flakyStore) Append(ctx context.Context, e outbox.Entry) error {
 // newFlakyOutbox returns an outbox in a new file.
 func newFlakyOutbox(t testing.TB) *flakyOutbox {
 	t.Helper()
-	return &flakyOutbox{Bolt: outboxes.Bolt{File: filepath.Join(t.TempDir(), "outbox.db")}}
+	return &flakyOutbox{SQLite: outboxes.SQLite{File: filepath.Join(t.TempDir(), "outbox.db")}}
 }
 
 // withOutbox provisions the handler again, in a started config with an outbox.

@@ -17,7 +17,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
 // However a status may be made up, there are few codes.
@@ -64,7 +64,7 @@ type fileOutbox struct {
 func (o *fileOutbox) Resource() (string, error) { return o.file, nil }
 
 func (o *fileOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
-	store, err := bolt.Open(o.file, bolt.Options{Logger: logger})
+	store, err := sqlstore.Open(context.Background(), o.file, sqlstore.Options{Logger: logger})
 	if err == nil && o.wrap != nil {
 		store := o.wrap(store)
 		return store, nil
@@ -127,7 +127,7 @@ func TestGaugesOfAnOutboxThatHangs(t *testing.T) {
 
 func TestGauges(t *testing.T) {
 	opened := open(t, nil)
-	now := time.Now()
+	now := time.Now().Truncate(time.Millisecond)
 	for i, account := range []string{"default", "default", "gone\xff"} {
 		entry := outbox.Entry{
 			ID: fmt.Sprintf("01900000-0000-7000-8000-%012d", i), Account: account,

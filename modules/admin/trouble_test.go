@@ -18,12 +18,12 @@ import (
 
 // hangingOutbox is an outbox whose counts cannot be read until resumed is closed.
 type hangingOutbox struct {
-	outboxes.Bolt
+	outboxes.SQLite
 	resumed chan struct{}
 }
 
 func (h *hangingOutbox) Open(logger *zap.Logger) (outbox.Store, error) {
-	store, err := h.Bolt.Open(logger)
+	store, err := h.SQLite.Open(logger)
 	return &hangingStore{store, h.resumed}, err
 }
 
@@ -44,7 +44,7 @@ func (s *hangingStore) Counts(ctx context.Context) ([]outbox.Count, error) {
 // The status says that the outbox hangs, and what the engine knows of the accounts.
 func TestStatusWhileOutboxHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		guest := &hangingOutbox{outboxes.Bolt{File: filepath.Join(t.TempDir(), "outbox.db")}, make(chan struct{})}
+		guest := &hangingOutbox{outboxes.SQLite{File: filepath.Join(t.TempDir(), "outbox.db")}, make(chan struct{})}
 		d, err := dispatch.Open(guest.File, guest, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)

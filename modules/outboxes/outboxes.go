@@ -1,7 +1,8 @@
-// Package outboxes registers the guest modules `telecrm.outbox.bolt` and `telecrm.outbox.off`.
+// Package outboxes registers the guest modules `telecrm.outbox.sqlite` and `telecrm.outbox.off`.
 package outboxes
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,71 +14,71 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/outbox/bolt"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
 func init() {
-	caddy.RegisterModule(Bolt{})
+	caddy.RegisterModule(SQLite{})
 	caddy.RegisterModule(Off{})
 }
 
-// Bolt keeps leads in a file on this machine.
-type Bolt struct {
+// SQLite keeps leads in a file on this machine.
+type SQLite struct {
 	// The file. Its directory is created if necessary. Only one process can use the file. Default:
 	// `telecrm/outbox.db` in Caddy's data directory
 	File string `json:"file,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
-func (Bolt) CaddyModule() caddy.ModuleInfo {
+func (SQLite) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  "telecrm.outbox.bolt",
-		New: func() caddy.Module { return new(Bolt) },
+		ID:  "telecrm.outbox.sqlite",
+		New: func() caddy.Module { return new(SQLite) },
 	}
 }
 
 // Provision resolves placeholders in the file name and fills in the default.
-func (b *Bolt) Provision(caddy.Context) error {
-	file, err := caddy.NewReplacer().ReplaceOrErr(b.File, true, true)
+func (s *SQLite) Provision(caddy.Context) error {
+	file, err := caddy.NewReplacer().ReplaceOrErr(s.File, true, true)
 	if err != nil {
 		return fmt.Errorf("outbox file: %w", err)
 	}
 	if file == "" {
 		file = filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
 	}
-	b.File = file
+	s.File = file
 	return nil
 }
 
 // Resource returns the file's absolute path.
-func (b *Bolt) Resource() (string, error) {
-	path, err := filepath.Abs(b.File)
+func (s *SQLite) Resource() (string, error) {
+	path, err := filepath.Abs(s.File)
 	if err != nil {
-		return "", fmt.Errorf("finding outbox %s: %w", b.File, err)
+		return "", fmt.Errorf("finding outbox %s: %w", s.File, err)
 	}
 	return path, nil
 }
 
 // Open opens the file.
-func (b *Bolt) Open(logger *zap.Logger) (outbox.Store, error) {
-	path, err := b.Resource()
+func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
+	path, err := s.Resource()
 	if err != nil {
 		return nil, err
 	}
-	return bolt.Open(path, bolt.Options{Logger: logger})
+	return sqlstore.Open(context.Background(), path, sqlstore.Options{Logger: logger})
 }
 
 // UnmarshalCaddyfile sets up the outbox from Caddyfile tokens. Syntax:
 //
-//	bolt [<file>]
-func (b *Bolt) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+//	sqlite [<file>]
+func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
 	switch args := d.RemainingArgs(); len(args) {
 	case 0:
 	case 1:
-		b.File = args[0]
+		s.File = args[0]
 	default:
-		return d.Errf("outbox bolt takes at most one file")
+		return d.Errf("outbox sqlite takes at most one file")
 	}
 	return nil
 }
@@ -115,9 +116,9 @@ func (*Off) Open(*zap.Logger) (outbox.Store, error) {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Bolt)(nil)
-	_ caddyfile.Unmarshaler = (*Bolt)(nil)
-	_ dispatch.Guest        = (*Bolt)(nil)
+	_ caddy.Provisioner     = (*SQLite)(nil)
+	_ caddyfile.Unmarshaler = (*SQLite)(nil)
+	_ dispatch.Guest        = (*SQLite)(nil)
 	_ caddyfile.Unmarshaler = (*Off)(nil)
 	_ dispatch.Guest        = (*Off)(nil)
 )

@@ -49,26 +49,27 @@ func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backe
 		m.open(rt)
 		defer func() { _ = m.store.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
-			"append":  m.append,
-			"take":    m.take,
-			"advance": m.advance,
-			"settle":  m.settle,
-			"forget":  m.forget,
-			"age":     m.forgetBefore,
-			"retry":   m.retry,
-			"erase":   m.erase,
-			"expire":  m.expire,
-			"tick":    func(rt *rapid.T) { m.clock.advance(drawDuration(rt, 0, 5*time.Second)) },
-			"reopen":  m.reopen,
-			"crash":   m.crash,
-			"compact": func(rt *rapid.T) { m.must(rt, m.store.Compact(t.Context())) },
-			"":        m.check,
+			"append":       m.append,
+			"take":         m.take,
+			"advance":      m.advance,
+			"settle":       m.settle,
+			"forget":       m.forget,
+			"age":          m.forgetBefore,
+			"retry":        m.retry,
+			"retry failed": m.retryFailed,
+			"erase":        m.erase,
+			"expire":       m.expire,
+			"tick":         func(rt *rapid.T) { m.clock.advance(drawDuration(rt, 0, 5*time.Second)) },
+			"reopen":       m.reopen,
+			"crash":        m.crash,
+			"compact":      func(rt *rapid.T) { m.must(rt, m.store.Compact(t.Context())) },
+			"":             m.check,
 		})
 	})
 }
 
 func drawDuration(rt *rapid.T, from, to time.Duration) time.Duration {
-	return time.Duration(rapid.Int64Range(int64(from), int64(to)).Draw(rt, "duration"))
+	return time.Duration(rapid.Int64Range(from.Milliseconds(), to.Milliseconds()).Draw(rt, "milliseconds")) * time.Millisecond
 }
 
 func (m *model) must(rt *rapid.T, err error) {
@@ -226,6 +227,7 @@ func (m *model) settle(rt *rapid.T) {
 		AmbiguousSince: rapid.SampledFrom([]time.Time{{}, start}).Draw(rt, "ambiguous"),
 		FailingSince:   rapid.SampledFrom([]time.Time{{}, start}).Draw(rt, "failing"),
 		Uncounted:      rapid.Bool().Draw(rt, "uncounted"),
+		Lazy:           rapid.Bool().Draw(rt, "lazy"),
 	}
 	err := m.store.Settle(m.t.Context(), id, s)
 	e, known := m.entries[id]
@@ -287,6 +289,25 @@ func (m *model) erase(rt *rapid.T) {
 	delete(m.entries, id)
 }
 
+func (m *model) retryFailed(rt *rapid.T) {
+	now := m.clock.now()
+	account := rapid.SampledFrom(modelAccounts).Draw(rt, "account")
+	var failed []*modelEntry
+	for _, e := range m.entries {
+		if e.State == outbox.Waiting && !e.taken && e.Account == account && !e.FailingSince.IsZero() && e.DueAt.After(now) {
+			failed = append(failed, e)
+		}
+	}
+	n, err := m.store.RetryFailed(m.t.Context(), account, now, len(failed)+1)
+	m.must(rt, err)
+	if n != len(failed) {
+		rt.Fatalf("RetryFailed changed %d entries, want %d", n, len(failed))
+	}
+	for _, e := range failed {
+		e.DueAt = now
+	}
+}
+
 func (m *model) expire(rt *rapid.T) {
 	state := rapid.SampledFrom([]outbox.State{outbox.Delivered, outbox.Parked}).Draw(rt, "state")
 	before := m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
@@ -318,6 +339,8 @@ func (m *model) reopen(rt *rapid.T) {
 }
 
 func (m *model) crash(rt *rapid.T) {
+	_, err := m.store.List(m.t.Context(), outbox.Filter{}) // which makes durable what is lazy
+	m.must(rt, err)
 	m.must(rt, m.backend.Crash())
 	m.open(rt)
 	m.abandonAttempts()

@@ -30,21 +30,24 @@ type Backend interface {
 func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
-		"Append":     testAppend,
-		"Errors":     testErrors,
-		"Take":       testTake,
-		"Busy":       testBusy,
-		"Settle":     testSettle,
-		"Advance":    testAdvance,
-		"Recall":     testRecall,
-		"Retry":      testRetry,
-		"Expire":     testExpire,
-		"Clock":      testClock,
-		"List":       testList,
-		"Recover":    testRecover,
-		"Context":    testContext,
-		"Close":      testClose,
-		"Concurrent": testConcurrent,
+		"Append":      testAppend,
+		"Errors":      testErrors,
+		"Take":        testTake,
+		"Busy":        testBusy,
+		"Settle":      testSettle,
+		"Lazy":        testLazy,
+		"Advance":     testAdvance,
+		"Recall":      testRecall,
+		"Retry":       testRetry,
+		"RetryFailed": testRetryFailed,
+		"Expire":      testExpire,
+		"Clock":       testClock,
+		"List":        testList,
+		"Search":      testSearch,
+		"Recover":     testRecover,
+		"Context":     testContext,
+		"Close":       testClose,
+		"Concurrent":  testConcurrent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,8 +60,8 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 	})
 }
 
-// start is the initial time of a test's clock.
-var start = time.Date(2026, time.March, 1, 12, 0, 0, 123456789, time.UTC)
+// start is the initial time of a test's clock. Stores may drop what is finer than a millisecond.
+var start = time.Date(2026, time.March, 1, 12, 0, 0, 123_000_000, time.UTC)
 
 // clock stands still until a test advances it.
 type clock struct{ nanos atomic.Int64 }

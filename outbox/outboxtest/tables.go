@@ -182,6 +182,50 @@ func testSettle(t *testing.T, f *fixture) {
 		outbox.Count{Account: "default", State: outbox.Parked, Entries: 1})
 }
 
+// testLazy: a settlement that need not be durable at once is seen at once, is final, and is there
+// when the store was closed. A crash may lose it, and then the attempt was never settled.
+func testLazy(t *testing.T, f *fixture) {
+	settle := func(state outbox.State, leadID string) outbox.Entry {
+		t.Helper()
+		e := f.append(t, func(e *outbox.Entry) { e.BegunAt, e.Identifier = f.clock.now(), newID() })
+		s := outbox.Settlement{State: state, At: f.clock.now(), DueAt: f.clock.now(), LeadID: leadID, Lazy: true}
+		must(t, f.store.Settle(t.Context(), e.ID, s))
+		wantError(t, "settling twice", f.store.Settle(t.Context(), e.ID, s), outbox.ErrState)
+		return e
+	}
+	unknown := outbox.Settlement{State: outbox.Delivered, Lazy: true}
+	wantError(t, "settling an unknown entry", f.store.Settle(t.Context(), numberedID(9), unknown), outbox.ErrNotFound)
+	for state, leadID := range map[outbox.State]string{outbox.Delivered: "lead-1", outbox.Parked: "", outbox.Waiting: ""} {
+		e := settle(state, leadID)
+		if got, _, err := f.store.Recall(t.Context(), "default", e.Identifier); err != nil || got != leadID {
+			t.Errorf("Recall of one %s = %q, %v, want %q", state, got, err, leadID)
+		}
+		settle(state, leadID)
+	}
+	count := func(n int) []outbox.Count {
+		return []outbox.Count{
+			{Account: "default", State: outbox.Waiting, Entries: n},
+			{Account: "default", State: outbox.Delivered, Entries: n},
+			{Account: "default", State: outbox.Parked, Entries: n},
+		}
+	}
+	f.wantCounts(t, count(2)...)
+	f.wantDue(t, f.clock.now())
+	settle(outbox.Delivered, "lead-2")
+	settle(outbox.Parked, "")
+	settle(outbox.Waiting, "")
+	f.reopen(t)
+	f.wantCounts(t, count(3)...)
+
+	e := settle(outbox.Delivered, "lead-3")
+	f.crash(t)
+	got, err := f.store.Get(t.Context(), e.ID)
+	must(t, err)
+	if got.State != outbox.Delivered && (got.State != outbox.Waiting || got.AmbiguousSince.IsZero()) {
+		t.Errorf("after a crash it is %s, ambiguous since %v", got.State, got.AmbiguousSince)
+	}
+}
+
 func testRetry(t *testing.T, f *fixture) {
 	f.append(t)
 	parked := f.take(t, 1)[0]
@@ -201,6 +245,52 @@ func testRetry(t *testing.T, f *fixture) {
 	must(t, f.store.Retry(t.Context(), parked.ID, sooner))
 	f.wantDue(t, sooner)
 	wantIDs(t, "Take", f.take(t, 10), parked.ID)
+}
+
+func testRetryFailed(t *testing.T, f *fixture) {
+	ctx, now := t.Context(), f.clock.now()
+	fail := func(due time.Duration, change ...func(*outbox.Entry)) outbox.Entry {
+		e := f.append(t, append(change, func(e *outbox.Entry) { e.BegunAt = now })...)
+		must(t, f.store.Settle(ctx, e.ID, outbox.Settlement{
+			State: outbox.Waiting, At: now, DueAt: now.Add(due), FailingSince: now.Add(-time.Hour), Reason: "no answer",
+		}))
+		return e
+	}
+	late, later := fail(time.Hour), fail(4*time.Hour)
+	soon := fail(-time.Second)
+	other := fail(time.Hour, func(e *outbox.Entry) { e.Account = "other" })
+	fresh := f.append(t, func(e *outbox.Entry) { e.DueAt = now.Add(time.Hour) })
+	taken := f.append(t, func(e *outbox.Entry) { e.BegunAt = now })
+	retry := func(limit, want int) {
+		t.Helper()
+		if n, err := f.store.RetryFailed(ctx, late.Account, now, limit); err != nil || n != want {
+			t.Errorf("RetryFailed with limit %d changed %d entries, error %v; want %d", limit, n, err, want)
+		}
+	}
+	retry(1, 1)
+	due := func(id string, want time.Time) {
+		t.Helper()
+		e, err := f.store.Get(ctx, id)
+		must(t, err)
+		if !e.DueAt.Equal(want) {
+			t.Errorf("entry %s is due at %v, want %v", id, e.DueAt, want)
+		}
+	}
+	due(late.ID, now)
+	due(later.ID, now.Add(4*time.Hour))
+	retry(10, 1)
+	due(later.ID, now)
+	due(soon.ID, now.Add(-time.Second))
+	due(other.ID, now.Add(time.Hour))
+	due(fresh.ID, now.Add(time.Hour))
+	retry(10, 0)
+	e, err := f.store.Get(ctx, later.ID)
+	must(t, err)
+	if e.FailingSince.IsZero() || e.Attempts != 1 || e.Reason != "no answer" {
+		t.Errorf("the entry is %+v", e)
+	}
+	wantIDs(t, "Take", f.take(t, 10), soon.ID, late.ID, later.ID)
+	must(t, f.store.Settle(ctx, taken.ID, outbox.Settlement{State: outbox.Delivered, At: now}))
 }
 
 func testExpire(t *testing.T, f *fixture) {
@@ -297,7 +387,50 @@ func testList(t *testing.T, f *fixture) {
 	wantIDs(t, "List after an erased entry", rest, numberedID(5))
 }
 
-// listAll lists all pages.
+// testSearch chooses entries by each field that can be searched for.
+func testSearch(t *testing.T, f *fixture) {
+	const n = 24
+	for i := range n {
+		f.append(t, func(e *outbox.Entry) {
+			e.ID, e.Form, e.Account = numberedID(i), []string{"/enquire", "/visit"}[i%2], []string{"default", "north"}[i/2%2]
+			e.Identifier = []string{"918123456789", "12015550123", ""}[i%3]
+			if i%5 == 0 {
+				e.State, e.SettledAt = outbox.Parked, f.clock.now()
+			}
+		})
+		f.clock.advance(time.Minute)
+	}
+	all, err := f.store.List(t.Context(), outbox.Filter{})
+	must(t, err)
+	for _, filter := range []outbox.Filter{
+		{Form: "/visit"},
+		{Form: "/visit", State: outbox.Parked},
+		{Form: "/vis"},
+		{Identifier: "12015550123"},
+		{Identifier: "12015550123", Account: "north", State: outbox.Waiting},
+		{Since: start.Add(5 * time.Minute)},
+		{Until: start.Add(5 * time.Minute)},
+		{Since: start.Add(4*time.Minute - time.Microsecond), Until: start.Add(9*time.Minute + time.Microsecond), Form: "/enquire"},
+		{Since: start.Add(4*time.Minute + time.Microsecond), Account: "north"},
+		{Since: start.Add(time.Hour)},
+	} {
+		var want []string
+		for _, e := range all {
+			if filter.Matches(e) {
+				want = append(want, e.ID)
+			}
+		}
+		for _, limit := range []int{0, 1, 3, n} {
+			filter.Limit = limit
+			wantIDs(t, "List", listAll(t, f.store, filter), want...)
+		}
+	}
+	if len(all) != n {
+		t.Errorf("List returned %d of %d", len(all), n)
+	}
+}
+
+// listAll lists page by page.
 func listAll(t *testing.T, store outbox.Store, f outbox.Filter) []outbox.Entry {
 	t.Helper()
 	var all []outbox.Entry
@@ -363,17 +496,18 @@ func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() e
 		"Append": func() error {
 			return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"})
 		},
-		"Take":    func() error { _, err := f.store.Take(ctx, "default", now, now, 1, nil); return err },
-		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
-		"Settle":  func() error { return f.store.Settle(ctx, id, outbox.Settlement{State: outbox.Parked}) },
-		"Retry":   func() error { return f.store.Retry(ctx, id, now) },
-		"Get":     func() error { _, err := f.store.Get(ctx, id); return err },
-		"List":    func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
-		"Counts":  func() error { _, err := f.store.Counts(ctx); return err },
-		"Erase":   func() error { return f.store.Erase(ctx, id) },
-		"Expire":  func() error { _, err := f.store.Expire(ctx, outbox.Parked, now, 1); return err },
-		"Compact": func() error { return f.store.Compact(ctx) },
-		"Clock":   func() error { _, err := f.store.Clock(ctx); return err },
+		"Take":        func() error { _, err := f.store.Take(ctx, "default", now, now, 1, nil); return err },
+		"NextDue":     func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Settle":      func() error { return f.store.Settle(ctx, id, outbox.Settlement{State: outbox.Parked}) },
+		"Retry":       func() error { return f.store.Retry(ctx, id, now) },
+		"RetryFailed": func() error { _, err := f.store.RetryFailed(ctx, "default", now, 1); return err },
+		"Get":         func() error { _, err := f.store.Get(ctx, id); return err },
+		"List":        func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
+		"Counts":      func() error { _, err := f.store.Counts(ctx); return err },
+		"Erase":       func() error { return f.store.Erase(ctx, id) },
+		"Expire":      func() error { _, err := f.store.Expire(ctx, outbox.Parked, now, 1); return err },
+		"Compact":     func() error { return f.store.Compact(ctx) },
+		"Clock":       func() error { _, err := f.store.Clock(ctx); return err },
 		"SetClock": func() error {
 			return f.store.SetClock(ctx, outbox.Clock{SeenAt: now})
 		},

@@ -12,7 +12,7 @@ import (
 )
 
 // steps is the number of parts in which a reserve is filled and released.
-const steps = 4
+const steps = 16
 
 // Reserve is a file that only takes up space. It is not safe for concurrent use.
 type Reserve struct {
@@ -37,6 +37,12 @@ func Open(path string, size int64) *Reserve {
 // Full returns the size of a whole reserve.
 func (r *Reserve) Full() int64 { return r.full }
 
+// Size returns how much of the reserve there is.
+func (r *Reserve) Size() int64 { return r.size }
+
+// Part returns the size of a part, the unit in which a reserve is filled and released.
+func (r *Reserve) Part() int64 { return r.step() }
+
 // Whole reports whether the reserve is complete.
 func (r *Reserve) Whole() bool { return r.size >= r.full }
 
@@ -53,6 +59,19 @@ func (r *Reserve) Fill() error {
 	}
 	if err != nil {
 		return fmt.Errorf("filling the reserve: %w", err)
+	}
+	return nil
+}
+
+// Probe returns an error if there is not a part's space beside the reserve. It changes nothing.
+func (r *Reserve) Probe() error {
+	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("probing the disk: %w", err)
+	}
+	err = allocate(file, r.size, r.step())
+	if err := errors.Join(err, file.Truncate(r.size), file.Close()); err != nil {
+		return fmt.Errorf("probing the disk: %w", err)
 	}
 	return nil
 }

@@ -35,15 +35,23 @@ func TestReserveOnFullDisk(t *testing.T) {
 		t.Errorf("filling without space: error %v", err)
 	}
 	if r.Whole() || sizeOf(t, path) != 192<<10 {
-		t.Errorf("reserve has %d bytes, with 200 KiB of space and parts of 64 KiB", sizeOf(t, path))
+		t.Errorf("reserve has %d bytes, with 200 KiB of space and parts of 16 KiB", sizeOf(t, path))
 	}
 	if err := write(total); !IsDiskFull(err) {
 		t.Errorf("filling the disk: error %v", err)
 	}
-	if !r.Yield() {
-		t.Fatal("Yield = false")
+	if err := r.Probe(); !IsDiskFull(err) || sizeOf(t, path) != 192<<10 {
+		t.Errorf("Probe of a full disk: error %v; the reserve has %d bytes", err, sizeOf(t, path))
 	}
-	if err := write(total - 3*64<<10); err != nil {
+	for range 4 {
+		if !r.Yield() {
+			t.Fatal("Yield = false")
+		}
+	}
+	if err := r.Probe(); err != nil || sizeOf(t, path) != 128<<10 {
+		t.Errorf("Probe with space: error %v; the reserve has %d bytes", err, sizeOf(t, path))
+	}
+	if err := write(total - 2*64<<10); err != nil {
 		t.Errorf("writing to the released space: %v", err)
 	}
 	if err := os.Remove(filler); err != nil {

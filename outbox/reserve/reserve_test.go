@@ -30,8 +30,8 @@ func TestReserve(t *testing.T) {
 			t.Errorf("filled: whole %v, %d bytes; want 1000", r.Whole(), sizeOf(t, path))
 		}
 	}
-	if !r.Yield() || r.Whole() || sizeOf(t, path) != 750 {
-		t.Errorf("after Yield: whole %v, %d bytes; want 750", r.Whole(), sizeOf(t, path))
+	if !r.Yield() || r.Whole() || sizeOf(t, path) != 938 {
+		t.Errorf("after Yield: whole %v, %d bytes; want 938", r.Whole(), sizeOf(t, path))
 	}
 
 	again := Open(path, 1000)
@@ -39,8 +39,8 @@ func TestReserve(t *testing.T) {
 	for again.Yield() {
 		parts++
 	}
-	if parts != 3 || sizeOf(t, path) != 0 {
-		t.Errorf("after reopening: %d parts yielded, %d bytes left; want 3 and 0", parts, sizeOf(t, path))
+	if parts != 16 || sizeOf(t, path) != 0 {
+		t.Errorf("after reopening: %d parts yielded, %d bytes left; want 16 and 0", parts, sizeOf(t, path))
 	}
 	if err := again.Fill(); err != nil || !again.Whole() {
 		t.Errorf("filling again: %v", err)

@@ -26,7 +26,7 @@ func main() {
 }
 
 // stalled is the default outbox on a disk that can stall.
-type stalled struct{ outboxes.Bolt }
+type stalled struct{ outboxes.SQLite }
 
 // CaddyModule returns the Caddy module information.
 func (stalled) CaddyModule() caddy.ModuleInfo {
@@ -35,12 +35,12 @@ func (stalled) CaddyModule() caddy.ModuleInfo {
 
 // UnmarshalCaddyfile reads the file's name.
 func (s *stalled) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return s.Bolt.UnmarshalCaddyfile(d)
+	return s.SQLite.UnmarshalCaddyfile(d)
 }
 
 // Open opens the file.
 func (s *stalled) Open(logger *zap.Logger) (outbox.Store, error) {
-	store, err := s.Bolt.Open(logger)
+	store, err := s.SQLite.Open(logger)
 	return &stalledStore{store, s.File + ".stall"}, err
 }
 

@@ -1,0 +1,395 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// change is a transaction of the writer, and what becomes of the handle when it is committed.
+type change struct {
+	*handle
+	ctx    context.Context
+	log    *zap.Logger
+	now    func() time.Time
+	after  ledger // the ledger if it is committed
+	deltas map[shard]int64
+	taken  map[uuid.UUID]bool // entries that were taken, or no longer are
+	wrote  bool
+	erased bool
+	// budget is about how many bytes the transaction may write to the log, and spent how many its
+	// changes so far will take there.
+	budget, spent int64
+}
+
+func (c *change) reset(h *handle) {
+	c.handle, c.after = h, h.ledger
+	c.wrote, c.erased = false, false
+	c.budget, c.spent = math.MaxInt64, 0
+	clear(c.deltas)
+	clear(c.taken)
+}
+
+func (c *change) exec(q query, args ...any) (affected int64, err error) {
+	result, err := c.writes[q].ExecContext(c.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	affected, err = result.RowsAffected()
+	c.wrote = c.wrote || affected > 0
+	return affected, err
+}
+
+// commit writes the ledger and commits.
+func (c *change) commit() error {
+	c.after.commits++
+	if _, err := c.exec(qLedger, c.after.commits, c.after.appended, c.after.removed, c.after.missing); err != nil {
+		return err
+	}
+	if _, err := c.writes[qCommit].ExecContext(c.ctx); err != nil {
+		return err
+	}
+	c.ledger = c.after
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s, n := range c.deltas {
+		if c.counts[s] += n; c.counts[s] == 0 {
+			delete(c.counts, s)
+		}
+	}
+	return nil
+}
+
+// query runs a query of the writer and returns its rows.
+func (c *change) query(q query, args ...any) ([]row, error) {
+	return queryRows(c.ctx, c.writes[q], args...)
+}
+
+// queryRows returns entries, of which some may not be whole.
+func queryRows(ctx context.Context, stmt *sql.Stmt, args ...any) (found []row, err error) {
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	values := make([]any, columnCount)
+	targets := make([]any, columnCount)
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		found = append(found, decodeRow(values))
+	}
+	return found, rows.Err()
+}
+
+// add adds a row with the next place in the sequence.
+func (c *change) add(r *row) error {
+	r.seq = c.after.appended + 1
+	affected, err := c.exec(qInsert, r.values()...)
+	if err != nil {
+		return err
+	}
+	if affected == 0 {
+		return outbox.ErrExists
+	}
+	c.after.appended++
+	c.move(r, 0, r.state)
+	return nil
+}
+
+// move counts a row that comes into a state, or leaves one, or both.
+func (c *change) move(r *row, from, to int64) {
+	if from != 0 {
+		c.deltas[shard{r.entry.Account, from}]--
+	}
+	if to != 0 {
+		c.deltas[shard{r.entry.Account, to}]++
+	}
+	if from == stateTaken || to == stateTaken {
+		c.taken[r.id] = to == stateTaken
+	}
+}
+
+// find returns the row of an entry.
+func (c *change) find(id uuid.UUID) (*row, error) {
+	found, err := c.query(qByID, id[:])
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, outbox.ErrNotFound
+	}
+	return &found[0], nil
+}
+
+// setAside parks a row that is not whole. Its checksum stays as it is.
+func (c *change) setAside(r *row) error {
+	if r.state == stateDamaged {
+		return nil
+	}
+	c.log.Error("an entry was damaged on disk; it is parked and will not be sent; look at it, and erase it",
+		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.Time("created_at", r.entry.CreatedAt))
+	c.spend(0)
+	_, err := c.exec(qSetAside, millis(c.now()), r.seq)
+	c.move(r, r.state, stateDamaged)
+	return err
+}
+
+// findWhole returns the row of an entry that is in one of the states.
+func (c *change) findWhole(id uuid.UUID, in ...int64) (*row, error) {
+	r, err := c.find(id)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !r.whole:
+		return nil, cmp.Or(c.setAside(r), fmt.Errorf("%s: %w", reasonDamaged, outbox.ErrState))
+	case slices.Contains(in, r.state):
+		return r, nil
+	case r.state == stateTaken:
+		return nil, fmt.Errorf("an attempt has begun: %w", outbox.ErrState)
+	}
+	return nil, fmt.Errorf("it is %s: %w", r.entry.State, outbox.ErrState)
+}
+
+// replace writes a row that was in another state before, perhaps.
+func (c *change) replace(r *row, from int64) error {
+	r.seal()
+	e := &r.entry
+	c.spend(len(e.Payload))
+	_, err := c.exec(qUpdate, r.state, millis(e.DueAt), int64(e.Attempts), e.Step, millis(e.BegunAt), millis(e.AmbiguousSince),
+		millis(e.FailingSince), e.Reason, e.LeadID, millis(e.SettledAt), r.crc, r.seq)
+	c.move(r, from, r.state)
+	return err
+}
+
+// maxPassedOver bounds how many busy entries one Take looks at, so that many posts of one visitor
+// cannot hold up the commits of others.
+const maxPassedOver = 1000
+
+func (c *change) take(account string, due, now time.Time, limit int, busy func(string) bool) (entries []outbox.Entry, err error) {
+	now = fromMillis(millis(now))
+	lastDue, lastID := int64(math.MinInt64), uuid.UUID{}
+	for passed := 0; len(entries) < limit && passed < maxPassedOver; {
+		want := min(limit-len(entries), maxPage)
+		found, err := c.query(qDue, account, millis(due), lastDue, lastID[:], want)
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			if c.exhausted() {
+				return entries, nil
+			}
+			r := &found[i]
+			lastDue, lastID = millis(r.entry.DueAt), r.id
+			switch {
+			case !r.whole:
+				passed++
+				err = c.setAside(r)
+			case busy != nil && r.entry.Identifier != "" && busy(r.entry.Identifier):
+				passed++
+				c.spend(0)
+				_, err = c.exec(qPostpone, millis(now.Add(time.Second)), r.seq)
+			default:
+				r.state = stateTaken
+				r.entry.Attempts++
+				r.entry.BegunAt = now
+				err = c.replace(r, stateWaiting)
+				entries = append(entries, r.entry)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if len(found) < want {
+			break
+		}
+	}
+	return entries, nil
+}
+
+func (c *change) advance(id uuid.UUID, p outbox.Progress) error {
+	r, err := c.findWhole(id, stateTaken)
+	if err != nil {
+		return err
+	}
+	e := &r.entry
+	e.Step, e.LeadID, e.Reason = p.Step, p.LeadID, p.Reason
+	e.BegunAt, e.AmbiguousSince = p.At, time.Time{}
+	return c.replace(r, stateTaken)
+}
+
+func (c *change) settle(id uuid.UUID, s outbox.Settlement) error {
+	r, err := c.findWhole(id, stateTaken)
+	if err != nil {
+		return err
+	}
+	e := &r.entry
+	r.state = rowState(s.State)
+	e.DueAt, e.SettledAt = time.Time{}, time.Time{}
+	if s.State == outbox.Waiting {
+		e.DueAt = s.DueAt
+	} else {
+		e.SettledAt = s.At
+	}
+	e.Step, e.Reason, e.LeadID = s.Step, s.Reason, s.LeadID
+	e.AmbiguousSince, e.FailingSince = s.AmbiguousSince, s.FailingSince
+	if s.Uncounted {
+		e.Attempts = max(e.Attempts-1, 0)
+	}
+	if err := c.replace(r, stateTaken); err != nil {
+		return err
+	}
+	return c.remember(r)
+}
+
+func (c *change) retry(id uuid.UUID, at time.Time) error {
+	r, err := c.findWhole(id, stateWaiting, stateParked)
+	if err != nil {
+		return err
+	}
+	from := r.state
+	r.state = stateWaiting
+	e := &r.entry
+	e.DueAt, e.SettledAt = at, time.Time{}
+	e.Attempts, e.FailingSince = 0, time.Time{}
+	return c.replace(r, from)
+}
+
+// erase removes an entry, also one that is not whole.
+func (c *change) erase(id uuid.UUID) error {
+	r, err := c.find(id)
+	if err != nil {
+		return err
+	}
+	if r.state == stateTaken {
+		return fmt.Errorf("an attempt has begun: %w", outbox.ErrState)
+	}
+	return c.remove(r)
+}
+
+func (c *change) remove(r *row) error {
+	c.spend(max(len(r.entry.Payload), r.payloadSize))
+	affected, err := c.exec(qDelete, r.seq)
+	if affected > 0 {
+		c.after.removed++
+		c.erased = true
+		c.move(r, r.state, 0)
+	}
+	return err
+}
+
+// expire removes the entries that reached a state before that time, and with the parked ones those
+// that were damaged.
+func (c *change) expire(state outbox.State, before time.Time, limit int) (removed int, err error) {
+	of := []int64{rowState(state)}
+	if state == outbox.Parked {
+		of = append(of, stateDamaged)
+	}
+	for _, s := range of {
+		old, err := c.settledBefore(s, before, limit-removed)
+		if err != nil {
+			return removed, err
+		}
+		for i := range old {
+			if c.exhausted() {
+				return removed, nil
+			}
+			if err := c.remove(&old[i]); err != nil {
+				return removed, err
+			}
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// settledBefore returns the longest settled rows of a state, as far as their removal takes it.
+func (c *change) settledBefore(state int64, before time.Time, limit int) (old []row, err error) {
+	rows, err := c.writes[qSettled].QueryContext(c.ctx, state, millis(before), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := row{state: state}
+		if err := rows.Scan(&r.seq, &r.entry.Account, &r.payloadSize); err != nil {
+			return nil, errors.Join(errDamaged, err)
+		}
+		old = append(old, r)
+	}
+	return old, rows.Err()
+}
+
+// release makes the entries due whose attempts were begun by a process that has ended. What became
+// of those attempts is not known.
+func (c *change) release() error {
+	return c.each(stateTaken, func(r *row) error {
+		r.abandon(c.now())
+		return c.replace(r, stateTaken)
+	})
+}
+
+// doubtAll says of all waiting entries that they may have been delivered.
+func (c *change) doubtAll() error {
+	return c.each(stateWaiting, func(r *row) error {
+		r.doubt()
+		return c.replace(r, stateWaiting)
+	})
+}
+
+// each calls f with each row that is in the state, and whole, until the transaction is exhausted.
+func (c *change) each(state int64, f func(*row) error) error {
+	for _, s := range c.shards("", "") {
+		if c.exhausted() {
+			return nil
+		}
+		var after uuid.UUID
+		for found := make([]row, maxPage); s.state == state && len(found) == maxPage; {
+			var err error
+			if found, err = c.query(qInState, s.account, state, after[:], maxPage); err != nil {
+				return err
+			}
+			for i := range found {
+				if c.exhausted() {
+					return nil
+				}
+				r := &found[i]
+				after = r.id
+				do := f
+				if !r.whole {
+					do = c.setAside
+				}
+				if err := do(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// applyTaken brings what the store knows to be taken up to date.
+func (c *change) applyTaken(to map[uuid.UUID]struct{}) {
+	for id, taken := range c.taken {
+		if taken {
+			to[id] = struct{}{}
+		} else {
+			delete(to, id)
+		}
+	}
+}

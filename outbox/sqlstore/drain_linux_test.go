@@ -1,0 +1,195 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
+)
+
+func init() { roles["overfill"] = overfill }
+
+const payloadVariable = "OUTBOX_TEST_PAYLOAD"
+
+// overfill appends until the disk is full, and then delivers and appends at the same time, until it
+// is killed.
+func overfill(path string) error {
+	size, err := strconv.Atoi(os.Getenv(payloadVariable))
+	if err != nil {
+		return err
+	}
+	store, err := open(path, sqlstore.Options{})
+	if err != nil {
+		return err
+	}
+	var full sync.WaitGroup
+	var accepted atomic.Int64
+	for range 20 {
+		full.Go(func() { accepted.Add(fillWith(store, size)) })
+	}
+	full.Wait()
+	fmt.Println(accepted.Load())
+	for {
+		_, _ = deliverSome(store, 50)
+		fillWith(store, size)
+	}
+}
+
+// fillWith appends entries until one is refused, and returns how many were not.
+func fillWith(store *sqlstore.Store, size int) (accepted int64) {
+	for ; ; accepted++ {
+		e := newEntry()
+		e.Identifier, e.Payload = e.ID, make([]byte, size)
+		if err := store.Append(context.Background(), e); err != nil {
+			return accepted
+		}
+	}
+}
+
+// deliverSome takes entries, delivers them, some of them lazily, and removes delivered ones when
+// the store is full. It returns how many it delivered.
+func deliverSome(store *sqlstore.Store, limit int) (n int, err error) {
+	ctx, now := context.Background(), time.Now()
+	if errors.Is(store.Health(), outbox.ErrFull) {
+		_, err = store.Expire(ctx, outbox.Delivered, now, 1000)
+	}
+	entries, taking := store.Take(ctx, "default", now, now, limit, nil)
+	if err = errors.Join(err, taking); err != nil {
+		return 0, err
+	}
+	for i, e := range entries {
+		err := store.Advance(ctx, e.ID, outbox.Progress{Step: "append", At: now, LeadID: newEntry().ID})
+		if err == nil {
+			err = store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Delivered, At: now, LeadID: newEntry().ID, Lazy: i%2 == 0})
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(entries), nil
+}
+
+// TestDrainsAfterKills: an outbox that filled its disk is killed again and again, some time before
+// or after that. Its last process delivers and removes all that is there, with no error on the way,
+// and then accepts entries again.
+func TestDrainsAfterKills(t *testing.T) {
+	t.Parallel()
+	for _, disk := range []struct {
+		size    string
+		payload int
+	}{{"3m", 350}, {"6m", 1500}, {"6m", 30_000}, {"16m", 350}, {"48m", 5000}, {"6m", 100_000}} {
+		t.Run(fmt.Sprintf("%s of %d bytes", disk.size, disk.payload), func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(mountDisk(t, disk.size), "outbox.db")
+			for life := range 6 {
+				c := startChild(t, "overfill", path, payloadVariable+"="+strconv.Itoa(disk.payload))
+				if !c.lines.Scan() {
+					t.Fatal("the process ended before the disk was full")
+				}
+				if n, err := strconv.Atoi(c.lines.Text()); life == 0 && (err != nil || n < 20) {
+					t.Errorf("only %q entries filled the disk", c.lines.Text())
+				}
+				time.Sleep(rand.N(200 * time.Millisecond)) // any moment will do
+				must(t, c.Process.Kill())
+				_ = c.Wait()
+			}
+			drainFull(t, path)
+		})
+	}
+}
+
+func drainFull(t *testing.T, path string) {
+	t.Helper()
+	store := openAt(t, path)
+	for {
+		n, err := deliverSome(store, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for _, e := range listAll(t, store) {
+		if e.State != outbox.Delivered {
+			t.Errorf("entry %s is %s", e.ID, e.State)
+		}
+	}
+	_, err := store.Expire(t.Context(), outbox.Delivered, time.Now().Add(time.Hour), 100_000)
+	must(t, err)
+	for deadline := time.Now().Add(20 * time.Second); store.Append(t.Context(), newEntry()) != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("all was delivered, and nothing is accepted")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// mountDisk mounts a small file system until the test ends.
+func mountDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("mounting a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// TestDrainsCopies goes on, again and again while it delivers, with a copy of what a crash would
+// leave, on a disk of the same size on which others took all that was not written to.
+func TestDrainsCopies(t *testing.T) {
+	t.Parallel()
+	for _, batch := range []int{10, 40, 160} {
+		t.Run(fmt.Sprintf("%d at a time", batch), func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(mountDisk(t, "6m"), "outbox.db")
+			store := openAt(t, path)
+			if n := fillWith(store, 1500); n < 500 {
+				t.Fatalf("only %d entries filled the disk", n)
+			}
+			for range 12 {
+				next := filepath.Join(mountDisk(t, "6m"), "outbox.db")
+				must(t, copyDatabase(path, next))
+				reserved, err := os.ReadFile(path + ".reserve")
+				must(t, err)
+				must(t, os.WriteFile(next+".reserve", reserved, 0o600))
+				takeRest(t, filepath.Dir(next))
+				must(t, store.Close())
+				store, path = openAt(t, next), next
+				_, err = deliverSome(store, batch)
+				must(t, err)
+			}
+			must(t, store.Close())
+			drainFull(t, path)
+		})
+	}
+}
+
+// takeRest fills a disk to the last page.
+func takeRest(t *testing.T, dir string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(dir, "others"))
+	must(t, err)
+	for page := make([]byte, 4096); err == nil; {
+		_, err = file.Write(page)
+	}
+	if must(t, file.Close()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}

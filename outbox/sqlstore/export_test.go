@@ -1,0 +1,47 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+)
+
+// Checkpoint writes the log to the file.
+func (s *Store) Checkpoint() error {
+	return s.await(context.Background(), &operation{alone: func() error {
+		if !s.writer.checkpointNow("PASSIVE") {
+			return errors.New("some of the log was not written to the file")
+		}
+		return nil
+	}})
+}
+
+// Commits returns the number of commits so far.
+func (s *Store) Commits() (n int64) {
+	_ = s.await(context.Background(), &operation{alone: func() error {
+		n = s.handle.ledger.commits
+		return nil
+	}})
+	return n
+}
+
+// Inspect does at once what the store does after some time.
+func (s *Store) Inspect(ctx context.Context) error { return s.inspectNow(ctx) }
+
+// RowPages returns the page on which each entry's row begins.
+func RowPages(path string) map[string]uint32 {
+	l, err := openLeftovers(path)
+	if err != nil {
+		panic(err)
+	}
+	defer l.close()
+	pages := make(map[string]uint32)
+	for page := uint32(1); int64(page-1)*pageSize < l.size; page++ {
+		_ = l.leaf(l.page(page), page, func(values []any) error {
+			if r := decodeRow(values); r.whole {
+				pages[r.entry.ID] = page
+			}
+			return nil
+		})
+	}
+	return pages
+}

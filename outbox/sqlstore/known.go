@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	hashSize     = 16
+	knownColumns = 4
+)
+
+// hash is what an identifier is remembered under. Without the secret, which never leaves the file,
+// nobody can find out by trying which one it is.
+func (h *handle) hash(account, identifier string) []byte {
+	mac := hmac.New(sha256.New, h.ledger.secret)
+	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))
+	mac.Write([]byte(account))
+	mac.Write([]byte(identifier))
+	return mac.Sum(nil)[:hashSize]
+}
+
+// knownSum returns the checksum of a remembered id.
+func knownSum(hash []byte, at int64, leadID string) int64 {
+	b := append([]byte(nil), hash...)
+	b = binary.BigEndian.AppendUint64(b, uint64(at)) //nolint:gosec // only its bits matter
+	return int64(crc32.Checksum(append(b, leadID...), castagnoli))
+}
+
+// remember keeps the id of the lead that a row was delivered to.
+func (c *change) remember(r *row) error {
+	e := &r.entry
+	if r.state != stateDelivered || e.LeadID == "" || e.Identifier == "" {
+		return nil
+	}
+	hash, at := c.hash(e.Account, e.Identifier), millis(e.SettledAt)
+	_, err := c.exec(qRemember, hash, at, e.LeadID, knownSum(hash, at, e.LeadID))
+	return err
+}
+
+// Recall implements [outbox.Store].
+func (s *Store) Recall(ctx context.Context, account, identifier string) (leadID string, known bool, err error) {
+	err = s.read(ctx, func(h *handle) error {
+		var at, crc int64
+		hash := h.hash(account, identifier)
+		err := h.reads[qRecall].QueryRowContext(ctx, hash).Scan(&at, &leadID, &crc)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		// An id that is not what was written is not known.
+		known = err == nil && crc == knownSum(hash, at, leadID)
+		return explainScan(err)
+	})
+	if err != nil || !known {
+		return "", false, wrap("recalling a lead's id", uuid.Nil, err)
+	}
+	return leadID, true, nil
+}
+
+// Forget implements [outbox.Store].
+func (s *Store) Forget(ctx context.Context, account, identifier string) error {
+	return s.do(ctx, "forgetting a lead's id", uuid.Nil, &operation{run: func(c *change) error {
+		affected, err := c.exec(qForget, c.hash(account, identifier))
+		c.erased = c.erased || affected > 0
+		return err
+	}})
+}
+
+// ForgetBefore implements [outbox.Store].
+func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (forgotten int, err error) {
+	err = s.do(ctx, "forgetting old lead ids", uuid.Nil, &operation{run: func(c *change) error {
+		affected, err := c.exec(qForgetOld, millis(before), limit)
+		forgotten = int(affected)
+		c.erased = c.erased || affected > 0
+		return err
+	}})
+	if err != nil {
+		return 0, err
+	}
+	return forgotten, nil
+}
+
+// wrap says what was being done, and to which entry, if to one.
+func wrap(doing string, id uuid.UUID, err error) error {
+	if err == nil {
+		return nil
+	}
+	if id != uuid.Nil {
+		doing += " entry " + id.String()
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

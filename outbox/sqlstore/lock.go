@@ -1,0 +1,119 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"os"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// fileLock keeps other processes of this program from the outbox, but not those that read it with
+// SQLite. Its file holds the last mark.
+type fileLock struct {
+	path string
+	file *os.File
+	info os.FileInfo
+}
+
+// errLocked: another process holds the lock.
+var errLocked = errors.New("locked")
+
+const lockRetry = 25 * time.Millisecond
+
+// acquire waits for the lock, and creates its file. It returns [outbox.ErrInUse] if another process
+// still holds it after the timeout.
+func acquire(ctx context.Context, path string, timeout time.Duration) (*fileLock, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, outbox.ErrInUse)
+	defer cancel()
+	retry := time.NewTicker(lockRetry)
+	defer retry.Stop()
+	for {
+		l, err := tryAcquire(path)
+		if !errors.Is(err, errLocked) {
+			return l, err
+		}
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func tryAcquire(path string) (*fileLock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	l := &fileLock{path: path, file: file}
+	if err = lockFile(file); err == nil {
+		l.info, err = file.Stat()
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// confirm takes the lock anew if its file was removed: another process may hold a new one. It then
+// returns [outbox.ErrInUse].
+func (l *fileLock) confirm() error {
+	info, err := os.Stat(l.path)
+	if err == nil && os.SameFile(info, l.info) {
+		return nil
+	}
+	next, err := tryAcquire(l.path)
+	if errors.Is(err, errLocked) {
+		return outbox.ErrInUse
+	}
+	if err != nil {
+		return err
+	}
+	l.release()
+	*l = *next
+	return nil
+}
+
+func (l *fileLock) release() { _ = l.file.Close() }
+
+const (
+	markMagic = "tcrmmark"
+	markSize  = len(markMagic) + storeIDSize + 4*8 + 4
+)
+
+// mark writes down what the ledger says, after it is durable. The mark is not synced, so it may be
+// older than the database, but never newer: if it is, the database has lost commits that were
+// acknowledged.
+func (l *fileLock) mark(of ledger) error {
+	b := append(make([]byte, 0, markSize), markMagic...)
+	b = append(b, of.store...)
+	for _, n := range []int64{of.commits, of.appended, of.removed, of.missing} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // and back again
+	}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	_, err := l.file.WriteAt(b, 0)
+	return err
+}
+
+// lastMark returns the ledger as it was last written down; false if it was not.
+func (l *fileLock) lastMark() (of ledger, ok bool) {
+	b := make([]byte, markSize)
+	if _, err := l.file.ReadAt(b, 0); err != nil {
+		return ledger{}, false
+	}
+	body, sum := b[:markSize-4], binary.BigEndian.Uint32(b[markSize-4:])
+	if crc32.Checksum(body, castagnoli) != sum {
+		return ledger{}, false
+	}
+	of.store = body[len(markMagic):][:storeIDSize]
+	numbers := body[len(markMagic)+storeIDSize:]
+	for i, n := range []*int64{&of.commits, &of.appended, &of.removed, &of.missing} {
+		*n = int64(binary.BigEndian.Uint64(numbers[8*i:])) //nolint:gosec // as it was written
+	}
+	return of, true
+}

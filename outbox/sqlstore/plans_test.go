@@ -1,0 +1,63 @@
+package sqlstore
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// Each statement of the hot path finds its rows by an index, in order.
+func TestQueryPlans(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 200 {
+		if err := s.Append(t.Context(), outbox.Entry{ID: uuid.Must(uuid.NewV7()).String(), Account: "default"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[query]string{
+		qByID: "entries_id", qDue: "entries_due", qNextDue: "entries_due", qList: "entries_id", qListIDs: "entries_list", qSearch: "entries_id",
+		qInState: "entries_list", qSettled: "entries_settled", qRecall: "known_1", qForget: "known_1", qForgetOld: "known_at",
+		qUpdate: "PRIMARY KEY", qSetAside: "PRIMARY KEY", qPostpone: "PRIMARY KEY", qRetryFailed: "entries_due", qDelete: "PRIMARY KEY",
+		qLedger: "PRIMARY KEY", qSetClock: "PRIMARY KEY", qClock: "PRIMARY KEY",
+		qInsert: "", qRemember: "", qInsertKnown: "",
+	}
+	for _, q := range append(writerQueries, readerQueries...) {
+		index, ok := want[q]
+		if !ok {
+			t.Errorf("nobody says by what this is served: %s", q)
+		}
+		plan := planOf(t, s.handle, q)
+		if strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") || !strings.Contains(plan, index) {
+			t.Errorf("want %q for\n%s\ngot\n%s", index, q, plan)
+		}
+	}
+}
+
+func planOf(t *testing.T, h *handle, q query) string {
+	t.Helper()
+	args := make([]any, strings.Count(string(q), "?"))
+	rows, err := h.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+h.dialect.bind(q), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(detail + "\n")
+	}
+	return plan.String()
+}

@@ -1,0 +1,250 @@
+package sqlstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// maxPage is the length of a list's page.
+const maxPage = 1000
+
+// read calls f with the database, after settlements that are not committed yet have been. Damage
+// that it meets is dealt with, and it is called again.
+func (s *Store) read(ctx context.Context, f func(*handle) error) error {
+	if s.deferred.Load() > 0 {
+		if err := s.await(ctx, &operation{flush: true}); err != nil {
+			return err
+		}
+	}
+	return s.readNow(ctx, f)
+}
+
+// readNow is read without the settlements that are not committed yet.
+func (s *Store) readNow(ctx context.Context, f func(*handle) error) error {
+	seen, err := s.tryRead(ctx, f)
+	if !isDamage(err) && !errors.Is(err, errNotOpen) {
+		return err
+	}
+	if err := s.await(ctx, &operation{alone: func() error { return s.writer.repairSeen(seen, err) }}); err != nil {
+		return err
+	}
+	_, err = s.tryRead(ctx, f)
+	return err
+}
+
+// errNotOpen: the database could not be opened again after trouble.
+var errNotOpen = errors.New("the outbox is not open")
+
+// tryRead calls f with the database, which it returns.
+func (s *Store) tryRead(ctx context.Context, f func(*handle) error) (*handle, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-s.closing:
+		return nil, outbox.ErrClosed
+	default:
+	}
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	if s.handle == nil {
+		return nil, errNotOpen
+	}
+	err := f(s.handle)
+	if cause := ctx.Err(); cause != nil && err != nil {
+		err = cause
+	}
+	return s.handle, err
+}
+
+// NextDue implements [outbox.Store]. Settlements that are not committed yet have no say in it.
+func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
+	err = s.readNow(ctx, func(h *handle) error {
+		var at int64
+		err := h.reads[qNextDue].QueryRowContext(ctx, account).Scan(&at)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		due, found = fromMillis(at), err == nil
+		return explainScan(err)
+	})
+	return due, found, wrap("looking for the next entry that is due", uuid.Nil, err)
+}
+
+// Get implements [outbox.Store].
+func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err error) {
+	parsed, err := parseID(id)
+	if err != nil {
+		return entry, fmt.Errorf("getting entry: %w: %w", err, outbox.ErrNotFound)
+	}
+	err = s.read(ctx, func(h *handle) error {
+		found, err := queryRows(ctx, h.reads[qByID], parsed[:])
+		if err == nil && len(found) == 0 {
+			return outbox.ErrNotFound
+		}
+		if err == nil {
+			entry = found[0].entry
+		}
+		return err
+	})
+	return entry, wrap("getting", parsed, err)
+}
+
+// Clock implements [outbox.Store].
+func (s *Store) Clock(ctx context.Context) (clock outbox.Clock, err error) {
+	err = s.read(ctx, func(h *handle) error {
+		var seen, steady int64
+		err := h.reads[qClock].QueryRowContext(ctx).Scan(&seen, &steady)
+		clock = outbox.Clock{SeenAt: fromMillis(seen), SteadySince: fromMillis(steady)}
+		return explainScan(err)
+	})
+	return clock, wrap("reading the time of day", uuid.Nil, err)
+}
+
+// Counts implements [outbox.Store].
+func (s *Store) Counts(ctx context.Context) (counts []outbox.Count, err error) {
+	err = s.read(ctx, func(h *handle) error {
+		counts = h.publicCounts()
+		return nil
+	})
+	return counts, wrap("counting entries", uuid.Nil, err)
+}
+
+func (h *handle) publicCounts() (counts []outbox.Count) {
+	h.mu.RLock()
+	sum := make(map[outbox.Count]int64)
+	for s, n := range h.counts {
+		sum[outbox.Count{Account: s.account, State: publicState(s.state)}] += n
+	}
+	h.mu.RUnlock()
+	for c, n := range sum {
+		if n > 0 {
+			c.Entries = int(n)
+			counts = append(counts, c)
+		}
+	}
+	slices.SortFunc(counts, func(a, b outbox.Count) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(rowState(a.State), rowState(b.State)))
+	})
+	return counts
+}
+
+// List implements [outbox.Store].
+func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry, err error) {
+	var after uuid.UUID
+	if f.After != "" {
+		if after, err = parseID(f.After); err != nil {
+			return nil, fmt.Errorf("listing entries after one: %w", err)
+		}
+	}
+	if f.State != "" && rowState(f.State) == 0 {
+		return nil, fmt.Errorf("listing entries: state must be one of %v, got %q: %w", outbox.States(), f.State, outbox.ErrState)
+	}
+	if f.Limit <= 0 || f.Limit > maxPage {
+		f.Limit = maxPage
+	}
+	err = s.read(ctx, func(h *handle) (err error) {
+		page, err = h.list(ctx, f, after)
+		return err
+	})
+	return page, wrap("listing entries", uuid.Nil, err)
+}
+
+func (h *handle) list(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]outbox.Entry, error) {
+	var found []row
+	var err error
+	if f.Searches() {
+		found, err = h.search(ctx, f, after)
+	} else if f.Account == "" && f.State == "" {
+		found, err = queryRows(ctx, h.reads[qList], after[:], f.Limit)
+	} else {
+		found, err = h.listShards(ctx, f, after)
+	}
+	if err != nil {
+		return nil, err
+	}
+	page := make([]outbox.Entry, 0, len(found))
+	for _, r := range found {
+		page = append(page, r.entry)
+	}
+	return page, nil
+}
+
+// search reads on until it has found a page.
+func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (found []row, err error) {
+	since, until := int64(math.MinInt64), int64(math.MaxInt64)
+	if !f.Since.IsZero() {
+		since = millis(f.Since.Add(time.Millisecond - 1)) // what is finer is not kept of entries
+	}
+	if !f.Until.IsZero() {
+		until = millis(f.Until.Add(time.Millisecond - 1))
+	}
+	for len(found) < f.Limit {
+		rows, err := queryRows(ctx, h.reads[qSearch], after[:], since, until, f.Account, f.Form, f.Identifier, f.Limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			// The state may be another than what is stored, if it is damaged.
+			if after = r.id; len(found) < f.Limit && (f.State == "" || r.entry.State == f.State) {
+				found = append(found, r)
+			}
+		}
+		if len(rows) < f.Limit {
+			break
+		}
+	}
+	return found, nil
+}
+
+// listShards returns the rows of the first ids of several shards. It reads of each shard no more
+// than their index.
+func (h *handle) listShards(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]row, error) {
+	var ids [][]byte
+	for _, s := range h.shards(f.Account, f.State) {
+		of, err := h.listIDs(ctx, s, after, f.Limit)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, of...)
+	}
+	slices.SortFunc(ids, bytes.Compare)
+	ids = slices.CompactFunc(ids, bytes.Equal)
+	var found []row
+	for _, id := range ids[:min(f.Limit, len(ids))] {
+		// It may have changed its state since its id was read, or be gone.
+		rows, err := queryRows(ctx, h.reads[qByID], id)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, rows...)
+	}
+	return found, nil
+}
+
+func (h *handle) listIDs(ctx context.Context, of shard, after uuid.UUID, limit int) (ids [][]byte, err error) {
+	rows, err := h.reads[qListIDs].QueryContext(ctx, of.account, of.state, after[:], limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, explainScan(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

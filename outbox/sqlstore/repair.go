@@ -1,0 +1,261 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+)
+
+// start opens the database for the first time in this process.
+func (w *writer) start(ctx context.Context) error {
+	w.ctx, w.change.ctx = ctx, ctx
+	if err := w.clearLeftovers(); err != nil {
+		return err
+	}
+	last, marked := w.lock.lastMark()
+	switch size := fileSize(w.path); {
+	case size > 0 && !isOurs(w.path, marked):
+		return errForeign
+	case size == 0 && fileSize(w.path+suffixWAL) > 0:
+		if err := w.replaceDamaged(fmt.Errorf("%w: it is empty or gone, and its log is not", errDamaged)); err != nil {
+			return err
+		}
+	case size == 0 && marked && last.held() > 0:
+		w.log.Error("outbox file is gone, and with it the entries that it held; put it back while Caddy is stopped, if there is a copy",
+			zap.String("file", w.path), zap.Int64("entries", last.held()))
+	case marked && logIsDamaged(w.path, last):
+		if err := w.replaceDamaged(fmt.Errorf("%w: its log holds commits that cannot be reached", errDamaged)); err != nil {
+			return err
+		}
+	}
+	if err := w.reopen(); err != nil {
+		return err
+	}
+	// The log is emptied before anything is added to it. The room that this takes, and gives, is
+	// the reserve's.
+	w.scrub()
+	w.seeRoom()
+	w.owed = &lastProcess{last, marked}
+	if err := w.catchUp(); err != nil && !isFull(err, w.room.reserve) {
+		return err
+	}
+	return nil
+}
+
+// lastProcess is what an earlier process noted of the outbox, if it did.
+type lastProcess struct {
+	ledger ledger
+	marked bool
+}
+
+// catchUp deals with what an earlier process left: attempts that were begun, entries that are gone,
+// and commits that it made and the file does not have. Until that is done nothing is added, taken
+// or settled.
+func (w *writer) catchUp() error {
+	for more := true; more; {
+		op := &operation{run: func(c *change) error {
+			err := w.catchUpWith(c, w.owed.ledger, w.owed.marked)
+			more = c.exhausted()
+			return err
+		}}
+		if _, err := w.carryOut([]*operation{op}); err != nil {
+			return err
+		}
+		if op.err != nil {
+			return op.err
+		}
+	}
+	w.owed = nil
+	return nil
+}
+
+// catchUpWith does as much of it as the transaction has room for.
+func (w *writer) catchUpWith(c *change, last ledger, marked bool) error {
+	behind := marked && string(last.store) == string(c.ledger.store) && last.commits > c.ledger.commits
+	if behind {
+		w.log.Error("outbox file is older than it was: commits are gone, because its log was removed or damaged, or because it is a copy; "+
+			"waiting entries may have been delivered since, which is found out before they are sent",
+			zap.String("file", w.path), zap.Int64("commits", last.commits-c.ledger.commits),
+			zap.Int64("entries", max(last.appended-c.ledger.appended, 0)))
+		c.after.commits = last.commits
+		c.budget = math.MaxInt64 // all of it or nothing, so that nothing is forgotten
+	}
+	gone := c.ledger.held()
+	for _, n := range c.counts {
+		gone -= n
+	}
+	if gone != 0 {
+		w.log.Error("entries of the outbox are gone, or are there again", zap.String("file", w.path), zap.Int64("entries", gone))
+		c.after.missing += gone
+	}
+	err := c.release()
+	if err == nil && behind {
+		err = c.doubtAll()
+	}
+	c.wrote = c.wrote || behind || gone != 0
+	return err
+}
+
+// reopen opens the database, from what can be read of it if it is damaged.
+func (w *writer) reopen() error {
+	if err := createFile(w.path); err != nil {
+		return err
+	}
+	if err := os.Chmod(w.path, 0o600); err != nil {
+		w.log.Warn("outbox may be readable by others; restrict its mode to 0600", zap.String("file", w.path), zap.Error(err))
+	}
+	h, err := openHandle(w.ctx, w.path)
+	for isFull(err, w.room.reserve) && w.makeRoom() {
+		h, err = openHandle(w.ctx, w.path)
+	}
+	if isDamage(err) {
+		return w.replaceDamaged(err)
+	}
+	if err != nil {
+		return err
+	}
+	w.use(h)
+	return nil
+}
+
+// use puts a handle, or none, in the place of the one before, and closes that.
+func (w *writer) use(h *handle) {
+	w.swap.Lock()
+	before := w.handle
+	w.handle = h
+	w.swap.Unlock()
+	if before != nil {
+		if err := before.close(); err != nil {
+			w.log.Warn("outbox file was not closed cleanly", zap.String("file", w.path), zap.Error(err))
+		}
+	}
+}
+
+func (w *writer) drop() { w.use(nil) }
+
+// ready sees to it that the database is open, and is the one that its path leads to.
+func (w *writer) ready() error {
+	if w.handle == nil {
+		return w.reopen()
+	}
+	for _, file := range []struct {
+		path string
+		info os.FileInfo
+	}{{w.path, w.handle.db}, {w.path + suffixWAL, w.handle.wal}} {
+		info, err := os.Stat(file.path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, file.info) {
+			return w.putBack(filepath.Base(file.path))
+		}
+	}
+	return nil
+}
+
+// putBack writes the database anew after its file, or its log, was removed or replaced while it was
+// open: its content can be read as long as it is.
+func (w *writer) putBack(what string) error {
+	w.log.Error("a file of the outbox was removed or replaced while Caddy uses it; it is put back; stop Caddy before you move it",
+		zap.String("file", w.path), zap.String("name", what))
+	restored := w.path + suffixRestore
+	if err := errors.Join(makeFolder(filepath.Dir(w.path)), w.lock.confirm(), removeDatabase(restored)); err != nil {
+		return err
+	}
+	taken := w.handle.db
+	if err := w.handle.copyTo(w.ctx, restored); err != nil {
+		return err
+	}
+	w.drop()
+	if info, err := os.Stat(w.path); err == nil && os.SameFile(info, taken) {
+		if err := removeDatabase(w.path); err != nil { // only its log was replaced
+			return err
+		}
+	}
+	if _, err := w.takePlace(restored, suffixReplaced); err != nil {
+		return err
+	}
+	return w.reopen()
+}
+
+// repairSeen repairs the database that was met in that state, unless it was replaced since.
+func (w *writer) repairSeen(seen *handle, cause error) error {
+	if w.handle != seen {
+		return nil
+	}
+	return w.repair(cause)
+}
+
+// repair has the database opened anew after an error of it. What is in memory of a file that could
+// not be read or written is not trusted.
+func (w *writer) repair(cause error) error {
+	if isDamage(cause) {
+		return w.replaceDamaged(cause)
+	}
+	if w.handle != nil {
+		w.log.Warn("outbox is opened anew after an error", zap.String("file", w.path), zap.Error(cause))
+		// What a failed commit wrote to the log must not be found there by the next to open it; and
+		// each page of an earlier one is written again.
+		if log, err := checkpoint(w.ctx, w.handle.conn, "TRUNCATE"); err != nil || log.left > 0 {
+			w.log.Warn("outbox could not write its log to the file", zap.String("file", w.path), zap.Error(err))
+		}
+		w.drop()
+	}
+	return w.reopen()
+}
+
+// replaceDamaged carries over to a fresh file what can be read of the damaged one, and sets that
+// aside.
+func (w *writer) replaceDamaged(cause error) error {
+	w.drop()
+	restored := w.path + suffixRestore
+	if err := errors.Join(removeDatabase(restored), createFile(restored)); err != nil {
+		return err
+	}
+	fresh, err := openHandle(w.ctx, restored)
+	if err != nil {
+		return err
+	}
+	carried, err := w.carryOver(w.path, fresh)
+	if err = errors.Join(err, fresh.close()); err != nil {
+		return fmt.Errorf("carrying over what can be read of it: %w", err)
+	}
+	aside, err := w.takePlace(restored, suffixDamaged)
+	if err != nil {
+		return err
+	}
+	fields := []zap.Field{
+		zap.String("file", w.path), zap.String("set_aside", aside), zap.Int("carried_over", carried), zap.NamedError("cause", cause),
+	}
+	if last, ok := w.lock.lastMark(); ok {
+		fields = append(fields, zap.Int64("lost", max(last.held()-int64(carried), 0)))
+	}
+	w.log.Error("outbox file was damaged; it is set aside, and what could be read of it was carried over to a fresh one; keep it until you know what is lost",
+		fields...)
+	return w.reopen()
+}
+
+// takePlace sets the database aside, if it is there, and puts a closed one in its place.
+func (w *writer) takePlace(restored, suffix string) (aside string, err error) {
+	if err := syncFile(restored); err != nil {
+		return "", err
+	}
+	if aside, err = setAside(w.path, suffix, w.now()); err != nil {
+		return "", fmt.Errorf("setting the file aside: %w", err)
+	}
+	return aside, errors.Join(os.Rename(restored, w.path), syncFolder(filepath.Dir(w.path)))
+}
+
+// clearLeftovers deals with what a crash left behind. If the file is not there another one was
+// about to take its place.
+func (w *writer) clearLeftovers() error {
+	restored := w.path + suffixRestore
+	if _, err := os.Lstat(w.path); errors.Is(err, fs.ErrNotExist) && fileSize(restored) > 0 {
+		_, err := w.takePlace(restored, suffixDamaged)
+		return err
+	}
+	return removeDatabase(restored)
+}

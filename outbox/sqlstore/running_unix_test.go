@@ -1,0 +1,155 @@
+//go:build unix
+
+package sqlstore_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
+)
+
+// TestHarmedWhileRunning does to the file, while it is open, what it should not be done to.
+// Whatever is asked of the store next must work.
+func TestHarmedWhileRunning(t *testing.T) {
+	t.Parallel()
+	asks := map[string]func(*testing.T, *sqlstore.Store) error{
+		"Append": func(t *testing.T, s *sqlstore.Store) error { return s.Append(t.Context(), newEntry()) },
+		"Take": func(t *testing.T, s *sqlstore.Store) error {
+			_, err := s.Take(t.Context(), "default", farFuture, time.Now(), 5, nil)
+			return err
+		},
+		"List": func(t *testing.T, s *sqlstore.Store) error {
+			_, err := s.List(t.Context(), outbox.Filter{})
+			return err
+		},
+		"NextDue": func(t *testing.T, s *sqlstore.Store) error {
+			_, _, err := s.NextDue(t.Context(), "default")
+			return err
+		},
+		"Counts":  func(t *testing.T, s *sqlstore.Store) error { _, err := s.Counts(t.Context()); return err },
+		"Compact": func(t *testing.T, s *sqlstore.Store) error { return s.Compact(t.Context()) },
+		"Close":   func(_ *testing.T, s *sqlstore.Store) error { return s.Close() },
+	}
+	harms := map[string]struct {
+		do   func(*testing.T, string)
+		keep bool // whether all entries must be there afterwards
+	}{
+		"truncated to nothing":   {func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, false},
+		"truncated to a page":    {func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, false},
+		"truncated in the midst": {func(t *testing.T, path string) { must(t, os.Truncate(path, 50_000)) }, false},
+		"scribbled over":         {scribble, false},
+		"removed":                {func(t *testing.T, path string) { must(t, os.Remove(path)) }, true},
+		"replaced": {func(t *testing.T, path string) {
+			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
+			must(t, os.Rename(path+".other", path))
+		}, true},
+		"its log removed": {func(t *testing.T, path string) { must(t, os.Remove(path+"-wal")) }, true},
+		"its log replaced": {func(t *testing.T, path string) {
+			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
+			must(t, os.Rename(path+".other", path+"-wal"))
+		}, true},
+		"its log cut": {func(t *testing.T, path string) { must(t, os.Truncate(path+"-wal", 100)) }, false},
+		"both removed": {func(t *testing.T, path string) {
+			must(t, errors.Join(os.Remove(path), os.Remove(path+"-wal")))
+		}, true},
+		"its folder removed": {func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, true},
+	}
+	for harmName, harm := range harms {
+		for askName, ask := range asks {
+			t.Run(harmName+"/"+askName, func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "telecrm", "outbox.db")
+				store, log := openObserved(t, path)
+				appendMany(t, store, 150)
+				must(t, store.Checkpoint())
+				appendMany(t, store, 50)
+				before := listAll(t, store)
+				harm.do(t, path)
+				must(t, ask(t, store))
+				if askName != "Close" {
+					must(t, store.Append(t.Context(), newEntry()))
+				}
+				must(t, store.Close())
+				// Pages that SQLite has in memory are not read again until the next start.
+				store, later := openObserved(t, path)
+				after := dump(t, store)
+				if log.FilterLevelExact(zapcore.ErrorLevel).Len()+later.FilterLevelExact(zapcore.ErrorLevel).Len() == 0 && askName != "Close" {
+					t.Error("no error was logged")
+				}
+				if askName != "Close" && len(after) == 0 {
+					t.Error("what was appended afterwards is gone")
+				}
+				for _, e := range before {
+					if _, there := after[e.ID]; harm.keep && !there {
+						t.Fatalf("entry %s is gone", e.ID)
+					}
+				}
+			})
+		}
+	}
+}
+
+func scribble(t *testing.T, path string) {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	defer file.Close()
+	info, err := file.Stat()
+	must(t, err)
+	noise := make([]byte, info.Size())
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	_, err = file.WriteAt(noise, 0)
+	must(t, err)
+}
+
+// TestTakenStaysTaken: what is under way when the file is found damaged is not begun again by this
+// process, and can be settled.
+func TestTakenStaysTaken(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store, _ := openObserved(t, path)
+	appendMany(t, store, 20)
+	taken, err := store.Take(t.Context(), "default", farFuture, time.Now(), 10, nil)
+	must(t, err)
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = file.WriteAt(make([]byte, 2*4096), 0) // both meta pages
+	must(t, errors.Join(err, file.Close()))
+
+	rest, err := store.Take(t.Context(), "default", farFuture, time.Now(), 100, nil)
+	must(t, err)
+	if len(rest) != 10 {
+		t.Errorf("%d entries taken, want the 10 that were not taken before", len(rest))
+	}
+	for _, e := range taken {
+		must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: time.Now()}))
+	}
+}
+
+// TestLostLock: if folder and lock were removed, and another process has made its own since, the
+// two do not fight over the file.
+func TestLostLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "telecrm", "outbox.db")
+	store, _ := openObserved(t, path)
+	must(t, os.RemoveAll(filepath.Dir(path)))
+	other := startChild(t, "hold", path)
+	if !other.lines.Scan() {
+		t.Fatal("the other process did not open the outbox")
+	}
+	if err := store.Append(t.Context(), newEntry()); !errors.Is(err, outbox.ErrInUse) {
+		t.Errorf("error %v, want one wrapping ErrInUse", err)
+	}
+	other.stop()
+	must(t, other.Wait())
+	must(t, store.Append(t.Context(), newEntry()))
+}

@@ -1,0 +1,101 @@
+package sqlstore
+
+// migrations are the versions of the schema: each is what makes a database of the version before
+// into one of its own. Those that were released must not be changed. {{key}}, {{bytes}} and
+// {{view}} are in the words of the dialect.
+var migrations = [][]string{
+	{
+		// One row that says what the database is and what has been done to it. An entry's place in
+		// the sequence is never used again, so that appended - removed - missing entries are there,
+		// or some are gone.
+		`CREATE TABLE ledger (
+			one {{key}},
+			version BIGINT NOT NULL,
+			store {{bytes}} NOT NULL,
+			secret {{bytes}} NOT NULL,
+			commits BIGINT NOT NULL,
+			appended BIGINT NOT NULL,
+			removed BIGINT NOT NULL,
+			missing BIGINT NOT NULL,
+			clock_seen_at BIGINT NOT NULL,
+			clock_steady_since BIGINT NOT NULL
+		)`,
+		`CREATE TABLE entries (
+			seq {{key}},
+			id {{bytes}} NOT NULL,
+			account TEXT NOT NULL,
+			form TEXT NOT NULL,
+			identifier TEXT NOT NULL,
+			created_at BIGINT NOT NULL,
+			state BIGINT NOT NULL,
+			due_at BIGINT NOT NULL,
+			attempts BIGINT NOT NULL,
+			step TEXT NOT NULL,
+			begun_at BIGINT NOT NULL,
+			ambiguous_since BIGINT NOT NULL,
+			failing_since BIGINT NOT NULL,
+			reason TEXT NOT NULL,
+			lead_id TEXT NOT NULL,
+			settled_at BIGINT NOT NULL,
+			crc BIGINT NOT NULL,
+			payload {{bytes}} NOT NULL
+		)`,
+		`CREATE UNIQUE INDEX entries_id ON entries (id)`,
+		`CREATE INDEX entries_list ON entries (account, state, id)`,
+		`CREATE INDEX entries_due ON entries (account, due_at, id) WHERE state = 1`,
+		`CREATE INDEX entries_settled ON entries (state, settled_at, id) WHERE settled_at <> 0`,
+		// Ids of delivered leads, under a keyed hash of account and identifier.
+		`CREATE TABLE known (
+			hash {{bytes}} PRIMARY KEY,
+			at BIGINT NOT NULL,
+			lead_id TEXT NOT NULL,
+			crc BIGINT NOT NULL
+		)`,
+		`CREATE INDEX known_at ON known (at, hash)`,
+		`{{view}}`,
+	},
+}
+
+// query is a statement, with a question mark for each argument.
+type query string
+
+// The statements of the writer.
+const (
+	qCommit query = `COMMIT`
+	qInsert query = `INSERT INTO entries (` + columns + `)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+	qUpdate query = `UPDATE entries SET state = ?, due_at = ?, attempts = ?, step = ?, begun_at = ?, ambiguous_since = ?,
+		failing_since = ?, reason = ?, lead_id = ?, settled_at = ?, crc = ? WHERE seq = ?`
+	qSetAside    query = `UPDATE entries SET state = 5, settled_at = ? WHERE seq = ?`
+	qPostpone    query = `UPDATE entries SET due_at = ? WHERE seq = ?`
+	qRetryFailed query = `UPDATE entries SET due_at = ? WHERE seq IN (SELECT seq FROM entries
+		WHERE account = ? AND state = 1 AND due_at > ? AND failing_since <> 0 ORDER BY due_at, id LIMIT ?)`
+	qDelete      query = `DELETE FROM entries WHERE seq = ?`
+	qDue         query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = 1 AND due_at <= ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`
+	qSettled     query = `SELECT seq, account, length(payload) FROM entries WHERE state = ? AND settled_at <> 0 AND settled_at < ? ORDER BY settled_at, id LIMIT ?`
+	qRemember    query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at, lead_id = excluded.lead_id, crc = excluded.crc`
+	qForget      query = `DELETE FROM known WHERE hash = ?`
+	qForgetOld   query = `DELETE FROM known WHERE hash IN (SELECT hash FROM known WHERE at < ? ORDER BY at, hash LIMIT ?)`
+	qLedger      query = `UPDATE ledger SET commits = ?, appended = ?, removed = ?, missing = ? WHERE one = 1`
+	qSetClock    query = `UPDATE ledger SET clock_seen_at = ?, clock_steady_since = ? WHERE one = 1`
+	qInState     query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
+	qInsertKnown query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
+)
+
+// The statements of the readers. The writer has qByID too.
+const (
+	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
+	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
+	qRecall  query = `SELECT at, lead_id, crc FROM known WHERE hash = ?`
+	qList    query = `SELECT ` + columns + ` FROM entries WHERE id > ? ORDER BY id LIMIT ?`
+	qListIDs query = `SELECT id FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
+	qSearch  query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
+		AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
+	qClock       query = `SELECT clock_seen_at, clock_steady_since FROM ledger WHERE one = 1`
+	qCounts      query = `SELECT account, state, count(*) FROM entries GROUP BY account, state`
+	qGetLedger   query = `SELECT store, secret, commits, appended, removed, missing FROM ledger WHERE one = 1`
+	qLastPlace   query = `SELECT coalesce(max(seq), 0) FROM entries`
+	qMissing     query = `SELECT appended - removed - missing - (SELECT count(*) FROM entries) FROM ledger WHERE one = 1`
+	qNewLedger   query = `INSERT INTO ledger (one, version, store, secret, commits, appended, removed, missing, clock_seen_at, clock_steady_since) VALUES (1, 1, ?, ?, 0, 0, 0, 0, 0, 0)`
+	qCarryLedger query = `UPDATE ledger SET secret = ?, clock_seen_at = ?, clock_steady_since = ? WHERE one = 1`
+)

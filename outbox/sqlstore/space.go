@@ -1,0 +1,241 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	// quietAfter is how long nothing must have been asked for until the log is written to the file.
+	quietAfter = 200 * time.Millisecond
+	// checkpointBytes is the length of the log at which it is written to the file in the
+	// background. At twice as much the writer sees to it. The file may grow by as much, for which
+	// the reserve must have room.
+	checkpointBytes = 4 << 20
+	// longLog is the length at which the log is cut. To write over an old one is faster than to
+	// have a file grow.
+	longLog = 3 * checkpointBytes
+	// scrubAfter is how long erased values may stay in the log of a busy store.
+	scrubAfter = 5 * time.Second
+)
+
+// checkpointer is what the writer knows about the log.
+type checkpointer struct {
+	commits int        // since its length was last looked at
+	running bool       // another goroutine writes it to the file
+	done    chan error // has room for what became of that
+	seen    *handle    // of which it is
+	// erased: values that were erased are in the log, since erasedAt.
+	erased   bool
+	erasedAt time.Time
+}
+
+// afterCommit sees to it that the log does not grow too long.
+func (w *writer) afterCommit() {
+	if w.handle == nil {
+		return
+	}
+	if w.wal.erased && w.wal.erasedAt.IsZero() {
+		w.wal.erasedAt = time.Now()
+	}
+	if !w.wal.erasedAt.IsZero() && time.Since(w.wal.erasedAt) > scrubAfter {
+		w.scrub()
+	}
+	if w.wal.commits++; w.wal.commits%8 != 0 || w.room.short || w.handle == nil {
+		return // while the disk is full, each commit empties the log
+	}
+	log, err := checkpoint(w.ctx, w.handle.conn, "NOOP")
+	if err != nil {
+		return // a commit that meets the same says so
+	}
+	most := int(min(checkpointBytes, w.room.growth()) / pageSize)
+	switch {
+	case log.frames > 2*most:
+		w.checkpointNow("PASSIVE") // only when all of it is in the file does it begin anew
+	case log.left > most && !w.wal.running:
+		w.wal.running, w.wal.seen = true, w.handle
+		go w.checkpointBeside()
+	}
+}
+
+// checkpointBeside writes the log to the file while the writer goes on. The writer hears of it, and
+// waits for it when the store closes.
+func (w *writer) checkpointBeside() {
+	_, err := w.tryRead(w.ctx, func(h *handle) error {
+		conn, err := h.readers.Conn(w.ctx)
+		if err != nil {
+			return err
+		}
+		_, err = checkpoint(w.ctx, conn, "PASSIVE")
+		return errors.Join(err, conn.Close())
+	})
+	w.wal.done <- err
+}
+
+// awaitCheckpoint waits for the checkpoint in the background, if there is one. Two do not run at
+// once.
+func (w *writer) awaitCheckpoint() {
+	if w.wal.running {
+		w.checkpointed(<-w.wal.done)
+	}
+}
+
+func (w *writer) checkpointed(err error) {
+	w.wal.running = false
+	if w.wal.seen == w.handle {
+		w.heed(err)
+	}
+}
+
+// checkpointNow writes the log to the file, with room from the reserve if the disk is full. It
+// reports whether all of it was written.
+func (w *writer) checkpointNow(mode string) bool {
+	if w.awaitCheckpoint(); w.handle == nil {
+		return false
+	}
+	log, err := checkpoint(w.ctx, w.handle.conn, mode)
+	for isFull(err, w.room.reserve) && w.makeRoom() && w.handle != nil {
+		log, err = checkpoint(w.ctx, w.handle.conn, mode)
+	}
+	w.heed(err)
+	return err == nil && log.left == 0
+}
+
+// heed deals with an error of a checkpoint.
+func (w *writer) heed(err error) {
+	if isDamage(err) || isDistrust(err) && !isFull(err, w.room.reserve) {
+		if err := w.repair(err); err != nil {
+			w.health.worsen(err)
+		}
+	}
+}
+
+// tidy writes the log to the file in a quiet moment, and empties it if values were erased or it is
+// long.
+func (w *writer) tidy() {
+	if w.handle == nil {
+		return
+	}
+	if !w.wal.erasedAt.IsZero() || fileSize(w.path+suffixWAL) > longLog {
+		w.scrub()
+	} else if log, err := checkpoint(w.ctx, w.handle.conn, "NOOP"); err == nil && log.left > 0 {
+		w.checkpointNow("PASSIVE")
+	}
+	w.lookForRoom() // which the log may have given back
+}
+
+// scrub empties the log, unless somebody reads it; then it is tried again.
+func (w *writer) scrub() {
+	exec := func(statement string) { _, _ = w.handle.conn.ExecContext(w.ctx, statement) }
+	exec("PRAGMA busy_timeout = 20") // readers have a right to be slow
+	emptied := w.checkpointNow("TRUNCATE")
+	if w.handle != nil {
+		exec("PRAGMA busy_timeout = 5000")
+	}
+	if emptied {
+		w.wal.erased, w.wal.erasedAt = false, time.Time{}
+		return
+	}
+	if !w.wal.erasedAt.IsZero() {
+		w.wal.erasedAt = time.Now()
+	}
+	w.quiet.Reset(retryAfter)
+}
+
+const (
+	// Compact is worth the while for so much of the file.
+	compactBytes = 1 << 20
+	// compactStep is how many pages are given back between other commits.
+	compactStep = 256
+)
+
+// Compact implements [outbox.Store]. It is worth the while when a quarter of the file and more than
+// 1 MiB are free. Others write in between.
+func (s *Store) Compact(ctx context.Context) error {
+	for more, first := true, true; more; first = false {
+		err := s.await(ctx, &operation{alone: func() (err error) {
+			more, err = s.writer.compact(first)
+			return err
+		}})
+		if err != nil {
+			return wrap("compacting", uuid.Nil, err)
+		}
+	}
+	return nil
+}
+
+// compact gives some free pages back, and reports whether there are more.
+func (w *writer) compact(first bool) (more bool, err error) {
+	if err := w.ready(); err != nil {
+		return false, err
+	}
+	free, step := w.freeBytes(), int64(compactStep)
+	if w.room.short {
+		if err := w.emptyLog(); err != nil {
+			return false, err
+		}
+		step = max(w.room.transaction()/(4*pageSize), 1) // a page that is moved changes some others
+	}
+	if first && (free < compactBytes || free < fileSize(w.path)/4) || free == 0 {
+		return false, nil
+	}
+	// Each step of the statement gives one page back.
+	rows, err := w.handle.conn.QueryContext(w.ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", step))
+	if err != nil {
+		return false, err
+	}
+	for rows.Next() {
+		continue
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return false, err
+	}
+	w.wal.commits = 7 // which has the log's length looked at
+	w.afterCommit()
+	if more = free > step*pageSize; !more {
+		w.scrub()
+	}
+	return more, nil
+}
+
+// Backup writes all that the store holds to a new file, while it goes on. The file is an outbox by
+// itself. There must not be one of that name.
+func (s *Store) Backup(ctx context.Context, file string) error {
+	err := s.read(ctx, func(h *handle) error { return h.copyTo(ctx, file) })
+	return wrap("backing up to "+file, uuid.Nil, err)
+}
+
+// copyTo writes a copy of the database to a new file.
+func (h *handle) copyTo(ctx context.Context, path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	conn, err := h.readers.Conn(ctx)
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	defer conn.Close()
+	// The copy is written, not what is copied.
+	_, err = conn.ExecContext(ctx, "PRAGMA query_only = OFF")
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "VACUUM INTO ?", path)
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "PRAGMA query_only = ON")
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return syncFolder(filepath.Dir(path))
+}

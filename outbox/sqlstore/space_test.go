@@ -1,0 +1,180 @@
+package sqlstore_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
+)
+
+func sizeOf(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	must(t, err)
+	return info.Size()
+}
+
+// deliverAll delivers entries lazily, many at a time.
+func deliverAll(t *testing.T, store *sqlstore.Store, n int) {
+	t.Helper()
+	now := time.Now()
+	for n > 0 {
+		entries, err := store.Take(t.Context(), "default", now, now, min(n, 500), nil)
+		must(t, err)
+		if len(entries) == 0 {
+			t.Fatalf("none is due, though %d are left", n)
+		}
+		for _, e := range entries {
+			must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: now, LeadID: "lead-1", Lazy: true}))
+		}
+		n -= len(entries)
+	}
+}
+
+// TestCompact: a file from which most was removed becomes small, and one that is full stays as it
+// is. Others read and write meanwhile.
+func TestCompact(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	const entries = 20_000
+	appendMany(t, store, entries)
+	must(t, store.Checkpoint())
+	before := sizeOf(t, path)
+	must(t, store.Compact(t.Context()))
+	if after := sizeOf(t, path); after != before {
+		t.Errorf("a full file went from %d to %d bytes", before, after)
+	}
+	deliverAll(t, store, entries-100)
+	for range entries / 1000 {
+		_, err := store.Expire(t.Context(), outbox.Delivered, time.Now().Add(time.Hour), 1000)
+		must(t, err)
+	}
+	left := listAll(t, store)
+
+	compacted := make(chan struct{})
+	var others sync.WaitGroup
+	var took []time.Duration
+	others.Go(func() {
+		for {
+			begun := time.Now()
+			mustAppend(t, store)
+			took = append(took, time.Since(begun))
+			select {
+			case <-compacted:
+				return
+			default:
+			}
+		}
+	})
+	must(t, store.Compact(t.Context()))
+	close(compacted)
+	others.Wait()
+	slices.Sort(took)
+	t.Logf("%d appends meanwhile, of which the slowest took %v", len(took), took[len(took)-1])
+	deadline := time.Now().Add(20 * time.Second)
+	for sizeOf(t, path) > before/4 {
+		if time.Now().After(deadline) {
+			t.Fatalf("the file went from %d to %d bytes", before, sizeOf(t, path))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if again := listAll(t, store); len(left) != 100 || len(again) != 100+len(took) {
+		t.Errorf("%d entries before, %d after %d more", len(left), len(again), len(took))
+	}
+	report, err := store.Check(t.Context(), true)
+	if err != nil || len(report.Problems)+len(report.Damaged)+report.Missing > 0 {
+		t.Errorf("after compacting: %+v, error %v", report, err)
+	}
+}
+
+// TestLogIsBounded: the log does not grow with what is written.
+func TestLogIsBounded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	longest := int64(0)
+	for range 10 {
+		appendMany(t, store, 4000)
+		longest = max(longest, sizeOf(t, path+"-wal"))
+	}
+	if file := sizeOf(t, path); longest > 12<<20 || file < 15<<20 {
+		t.Errorf("the log was %d bytes long, while %d were written to the file", longest, file)
+	}
+}
+
+// TestBackup: a backup that is made while others write is an outbox by itself.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store := openAt(t, filepath.Join(dir, "outbox.db"))
+	withHistory(t, store)
+	before := dump(t, store)
+	var others sync.WaitGroup
+	others.Go(func() { appendMany(t, store, 2000) })
+	file := filepath.Join(dir, "backup.db")
+	must(t, store.Backup(t.Context(), file))
+	others.Wait()
+	wantMode(t, file, 0o600)
+	if err := store.Backup(t.Context(), file); !errors.Is(err, os.ErrExist) {
+		t.Errorf("error %v of a backup over another, want one wrapping ErrExist", err)
+	}
+	if report, err := store.Check(t.Context(), true); err != nil || report.Entries != len(before)+2000 {
+		t.Errorf("Check = %+v, %v", report, err)
+	}
+
+	restored, log := openObserved(t, file)
+	report, err := restored.Check(t.Context(), true)
+	must(t, err)
+	if len(report.Problems)+len(report.Damaged)+report.Missing > 0 || report.Entries < len(before) {
+		t.Errorf("the backup is not whole: %+v", report)
+	}
+	after := dump(t, restored)
+	for id, state := range before {
+		if after[id] != state {
+			t.Errorf("entry %s is %q in the backup, want %q", id, after[id], state)
+		}
+	}
+	if log.Len() != 0 {
+		t.Errorf("the log says %v", log.All())
+	}
+	mustAppend(t, restored)
+}
+
+// TestCommitsOfALead counts commits: one for each lead that goes well, and another for what became
+// of it unless there is one to share.
+func TestCommitsOfALead(t *testing.T) {
+	t.Parallel()
+	store := openAt(t, filepath.Join(t.TempDir(), "outbox.db"))
+	deliver := func() {
+		e := newEntry()
+		e.BegunAt = e.CreatedAt
+		if err := errors.Join(store.Append(t.Context(), e),
+			store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: e.CreatedAt, LeadID: "lead-1", Lazy: true})); err != nil {
+			t.Error(err)
+		}
+	}
+	before := store.Commits()
+	const leads = 200
+	for range leads {
+		deliver()
+	}
+	if n := store.Commits() - before; n > leads+leads/10 {
+		t.Errorf("%d commits of %d leads in turn", n, leads)
+	}
+	before = store.Commits()
+	deliver()
+	deadline := time.Now().Add(20 * time.Second)
+	for store.Commits() < before+2 {
+		if time.Now().After(deadline) {
+			t.Fatal("the settlement of a lead alone is not committed")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -1,0 +1,155 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/leadwire/caddy-telecrm/outbox/reserve"
+)
+
+// dialect is what differs between the databases that speak the SQL of this package.
+type dialect struct {
+	// words take the place of the names in braces of the migrations.
+	words *strings.Replacer
+	// begin begins a transaction that writes.
+	begin query
+	// bind returns the query with the database's own placeholders.
+	bind func(query) string
+}
+
+const (
+	pageSize = 4096
+	// applicationID is in the header of each file, at 68.
+	applicationID = 0x7463726d // "tcrm"
+	sqliteMagic   = "SQLite format 3\x00"
+)
+
+// sqliteDialect is the dialect of SQLite.
+var sqliteDialect = dialect{
+	words: strings.NewReplacer(
+		"{{key}}", "INTEGER PRIMARY KEY",
+		"{{bytes}}", "BLOB",
+		// For people: SELECT * FROM leads.
+		"{{view}}", `CREATE VIEW leads AS SELECT lower(hex(id)) AS id, account, form, identifier,
+			CASE state WHEN 1 THEN 'waiting' WHEN 2 THEN 'delivered' WHEN 3 THEN 'parked' WHEN 4 THEN 'taken' ELSE 'damaged' END AS state,
+			datetime(created_at / 1000, 'unixepoch') AS created_at,
+			CASE due_at WHEN 0 THEN NULL ELSE datetime(due_at / 1000, 'unixepoch') END AS due_at,
+			CASE settled_at WHEN 0 THEN NULL ELSE datetime(settled_at / 1000, 'unixepoch') END AS settled_at,
+			attempts, reason, lead_id, CAST(payload AS TEXT) AS payload FROM entries`,
+	),
+	begin: "BEGIN IMMEDIATE",
+	bind:  func(q query) string { return string(q) },
+}
+
+// process sets what holds for all of SQLite in this process. With open file description locks,
+// nobody who merely reads the file and closes it takes the locks away; the other choice is kept if
+// SQLite is in use already.
+var process = sync.OnceFunc(func() {
+	_, _ = sqlite.OFDLocking(true)
+	_, _ = sqlite.Fdatasync(true)
+})
+
+// openPool returns connections to the file at path, which set these pragmas first of all.
+func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
+	process()
+	location := filepath.ToSlash(path)
+	if !strings.HasPrefix(location, "/") {
+		location = "/" + location // a drive's letter
+	}
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: location}).String() + "?mode=rw&_dqs=0&_error_rc=1&" +
+		url.Values{"_pragma": pragmas}.Encode()
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}
+
+// writerPragmas prepare the connection that writes. The first two are heeded only by a file that is
+// still empty. What is deleted is overwritten.
+var writerPragmas = []string{
+	"page_size=4096", "auto_vacuum=INCREMENTAL", "busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL",
+	"wal_autocheckpoint=0", "journal_size_limit=12582912", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-16384",
+	"cell_size_check=ON", "trusted_schema=OFF",
+}
+
+var readerPragmas = []string{
+	"busy_timeout=5000", "query_only=ON", "temp_store=MEMORY", "cache_size=-4096", "cell_size_check=ON", "trusted_schema=OFF",
+}
+
+// code returns SQLite's result code, without what extends it; 0 if the error has none.
+func code(err error) (primary, extended int) {
+	if coded, ok := errors.AsType[*sqlite.Error](err); ok {
+		return coded.Code() & 0xff, coded.Code()
+	}
+	return 0, 0
+}
+
+// errDamaged: the file, or what it leads to, is not what was written.
+var errDamaged = errors.New("the outbox file is damaged")
+
+// isDamage reports whether the error says that the file is damaged.
+func isDamage(err error) bool {
+	primary, extended := code(err)
+	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB ||
+		extended == sqlite3.SQLITE_IOERR_SHORT_READ || errors.Is(err, errDamaged)
+}
+
+// explainScan says of an error of reading values that the file is damaged, if a value is of a type
+// that was never written.
+func explainScan(err error) error {
+	primary, _ := code(err)
+	if err == nil || primary != 0 || isDistrust(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return errors.Join(errDamaged, err)
+}
+
+// isDistrust reports whether what is in memory of the file cannot be trusted any more. A write that
+// failed is taken back, and says nothing of the rest; but after a sync that failed nobody knows
+// what is on the disk.
+func isDistrust(err error) bool {
+	primary, extended := code(err)
+	switch extended {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE:
+		return false
+	}
+	return primary == sqlite3.SQLITE_IOERR || primary == sqlite3.SQLITE_CANTOPEN || primary == sqlite3.SQLITE_MISUSE ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+}
+
+// isFull reports whether the file could not be written because the disk is full. SQLite does not
+// tell a quota from other errors, but the reserve does.
+func isFull(err error, room *reserve.Reserve) bool {
+	primary, _ := code(err)
+	return primary == sqlite3.SQLITE_FULL || reserve.IsDiskFull(err) ||
+		primary == sqlite3.SQLITE_IOERR && reserve.IsDiskFull(room.Probe())
+}
+
+// logged is what a checkpoint says of the log.
+type logged struct {
+	frames int // of which it consists until it begins anew
+	left   int // those that are not in the file yet
+}
+
+// checkpoint has the pages of the write-ahead log written to the file; the mode NOOP only looks.
+func checkpoint(ctx context.Context, conn *sql.Conn, mode string) (l logged, err error) {
+	var busy, done int
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &l.frames, &done)
+	if l.left = l.frames - done; err == nil && busy != 0 {
+		l.left = max(l.left, 1)
+	}
+	return l, err
+}

@@ -1,0 +1,377 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/reserve"
+)
+
+const (
+	// What one batch carries at most.
+	maxBatchOps   = 1000
+	maxBatchBytes = 4 << 20
+	// entryBytes is about how long an entry is without its payload, in the table and in the
+	// indexes.
+	entryBytes = 512
+	// maxLazy is how long a settlement waits for a commit to ride on.
+	maxLazy = 100 * time.Millisecond
+	// retryAfter is how long what could not be written waits.
+	retryAfter = time.Second
+)
+
+// operation is something for the writer to do.
+type operation struct {
+	// run is part of a transaction. It may be called again, after a rollback. If it returns an
+	// error of this package, and not of the database, it has changed nothing that may not be
+	// committed.
+	run func(*change) error
+	// id is the entry that it is about, if it is lazy.
+	id uuid.UUID
+	// lazy: it settles an entry that was taken, and may wait for another commit.
+	lazy bool
+	// flush commits what is lazy.
+	flush bool
+	// grows: it adds an entry, and is refused while the disk is full.
+	grows bool
+	// frees: it removes entries, and makes room for the others.
+	frees bool
+	// ended: it was carried out before its turn.
+	ended bool
+	// deferred: it was acknowledged, and is not committed.
+	deferred bool
+	// alone is called outside of any transaction, in the place of run.
+	alone func() error
+	// size is about how much it writes, in bytes.
+	size    int
+	claimed atomic.Bool
+	err     error
+	done    chan error // has room for what became of it
+}
+
+// claim is called by the writer, which then does it, and by a caller whose context has ended, who
+// then has it left undone. The first of them succeeds.
+func (op *operation) claim() bool { return op.claimed.CompareAndSwap(false, true) }
+
+// writer is what only the goroutine that writes uses.
+type writer struct {
+	*Store
+	ctx    context.Context // never ends: a commit is not cut short
+	lock   *fileLock
+	room   room
+	change change
+	// taken are the entries whose attempts have begun in this process.
+	taken map[uuid.UUID]struct{}
+	batch []*operation
+	queue []*operation // what one commit carries out
+	lazy  []*operation // settlements that were acknowledged, and not committed
+	// flush ticks when what is lazy must be committed, quiet when nothing has been asked for a
+	// while.
+	flush, quiet *time.Timer
+	wal          checkpointer
+	// owed is what an earlier process left to be done before all else; nil if that is done.
+	owed *lastProcess
+}
+
+func newWriter(s *Store, lock *fileLock, r *reserve.Reserve) writer {
+	w := writer{
+		Store: s, lock: lock, room: room{reserve: r}, taken: make(map[uuid.UUID]struct{}),
+		flush: time.NewTimer(math.MaxInt64), quiet: time.NewTimer(quietAfter),
+		wal: checkpointer{done: make(chan error, 1)},
+	}
+	w.change = change{log: s.log, now: s.now, deltas: make(map[shard]int64), taken: make(map[uuid.UUID]bool)}
+	return w
+}
+
+// write is the writer: it carries out operations until the store closes.
+func (s *Store) write() {
+	defer close(s.done)
+	w := &s.writer
+	for {
+		select {
+		case op := <-s.operations:
+			w.serve(op)
+			w.quiet.Reset(quietAfter)
+		case <-w.flush.C:
+			w.commitLazy()
+		case <-w.quiet.C:
+			w.tidy()
+		case err := <-w.wal.done:
+			w.checkpointed(err)
+		case <-s.closing:
+			w.shut()
+			return
+		}
+	}
+}
+
+// serve carries out an operation, and with it all that wait already.
+func (w *writer) serve(first *operation) {
+	alone := w.gather(first)
+	if len(w.batch) > 0 {
+		w.lookForRoom()
+		_ = w.commit(w.batch) // each has its own error
+		for _, op := range w.batch {
+			op.done <- op.err
+		}
+		clear(w.batch)
+		w.afterCommit()
+	}
+	if alone != nil && alone.claim() {
+		alone.done <- alone.alone()
+	}
+}
+
+// gather fills the batch with what is to be done at once, and returns what is to be done after it.
+func (w *writer) gather(first *operation) (alone *operation) {
+	w.batch = w.batch[:0]
+	size, most, yielded := int64(0), min(maxBatchBytes, w.room.growth()/2), false
+	for op := first; ; {
+		switch {
+		case op.alone != nil:
+			return op
+		case op.lazy && w.postpone(op):
+		case op.claim():
+			w.batch = append(w.batch, op)
+			size += entryBytes + int64(op.size)
+		}
+		if len(w.batch) == maxBatchOps || size >= most {
+			return nil
+		}
+		if len(w.operations) == 0 && !yielded {
+			// Callers that are about to ask for something share the sync.
+			yielded = true
+			runtime.Gosched()
+		}
+		select {
+		case op = <-w.operations:
+		default:
+			return nil
+		}
+	}
+}
+
+// postpone acknowledges a settlement before it is committed, if it can be made.
+func (w *writer) postpone(op *operation) bool {
+	if _, taken := w.taken[op.id]; !taken || !op.claim() {
+		return false
+	}
+	delete(w.taken, op.id)
+	if len(w.lazy) == 0 {
+		w.flush.Reset(maxLazy)
+	}
+	op.deferred = true
+	w.lazy = append(w.lazy, op)
+	w.deferred.Add(1)
+	op.done <- nil
+	return true
+}
+
+// commitLazy commits what is lazy. If that fails it is tried again: another process would have to
+// find out what became of those attempts.
+func (w *writer) commitLazy() {
+	if err := w.commit(nil); err != nil {
+		w.log.Error("outbox could not record what became of some attempts; it is tried again",
+			zap.String("file", w.path), zap.Int("attempts", len(w.lazy)), zap.Error(err))
+	}
+	w.afterCommit()
+}
+
+// commit carries out what is lazy and then a batch, and makes it durable. Each operation of the
+// batch has its own error. That of commit says why something was not carried out.
+func (w *writer) commit(batch []*operation) error {
+	lazy := len(w.lazy)
+	w.queue = append(append(w.queue[:0], w.lazy...), batch...)
+	done, err := w.carryOutAll(w.queue)
+	if isFull(err, w.room.reserve) && w.expireFirst(w.queue[done:]) {
+		var more int
+		more, err = w.carryOutAll(w.queue[done:])
+		done += more
+	}
+	w.lazy = slices.Delete(w.lazy, 0, min(done, lazy))
+	w.deferred.Store(int64(len(w.lazy)))
+	for _, op := range w.queue[done:] {
+		if !op.ended {
+			op.err = err
+		}
+	}
+	clear(w.queue)
+	if err != nil {
+		if !errors.Is(err, outbox.ErrInUse) {
+			w.health.worsen(err)
+		}
+		if len(w.lazy) > 0 {
+			w.flush.Reset(retryAfter)
+		}
+	}
+	return err
+}
+
+// expireFirst carries out what removes entries before the others, which may need the room. It
+// reports whether that was done to any.
+func (w *writer) expireFirst(ops []*operation) bool {
+	var frees []*operation
+	for _, op := range ops {
+		if op.frees {
+			frees = append(frees, op)
+		}
+	}
+	done, _ := w.carryOut(frees)
+	for _, op := range frees[:done] {
+		op.ended = true
+	}
+	return done > 0
+}
+
+// carryOutAll carries out operations, after what an earlier process left.
+func (w *writer) carryOutAll(ops []*operation) (done int, err error) {
+	if w.owed != nil {
+		if err := w.catchUp(); err != nil {
+			return 0, err
+		}
+	}
+	return w.carryOut(ops)
+}
+
+// carryOut carries out operations in as few transactions as the disk allows. It returns how many it
+// carried out, and what kept it from the next.
+func (w *writer) carryOut(ops []*operation) (done int, err error) {
+	for done < len(ops) && err == nil {
+		var n int
+		n, err = w.try(ops[done:])
+		for isFull(err, w.room.reserve) && (w.makeRoomWithin() || w.makeRoom()) {
+			n, err = w.try(ops[done:])
+		}
+		w.room.ample = false
+		done += n
+	}
+	return done, err
+}
+
+// try opens the database anew, and tries once more, if something is wrong with it other than its
+// disk's being full.
+func (w *writer) try(ops []*operation) (n int, err error) {
+	if n, err = w.tryOnce(ops); !isDamage(err) && (!isDistrust(err) || isFull(err, w.room.reserve)) {
+		return n, err
+	}
+	if repairing := w.repair(err); repairing != nil {
+		return 0, repairing
+	}
+	return w.tryOnce(ops)
+}
+
+func (w *writer) tryOnce(ops []*operation) (n int, err error) {
+	if w.room.short {
+		w.awaitCheckpoint()
+	}
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	if err := w.keepRoom(); err != nil {
+		return 0, err
+	}
+	return w.transact(ops)
+}
+
+// transact carries out some of the operations in one transaction, and returns how many; all of them
+// unless the disk is full.
+func (w *writer) transact(ops []*operation) (n int, err error) {
+	c := &w.change
+	c.reset(w.handle)
+	c.budget = w.room.budget()
+	if _, err := c.writes[c.dialect.begin].ExecContext(w.ctx); err != nil {
+		return 0, err
+	}
+	n, err = w.run(ops)
+	if err == nil && c.wrote {
+		err = c.commit()
+	}
+	if err != nil || !c.wrote {
+		_, rolling := c.conn.ExecContext(w.ctx, "ROLLBACK")
+		if err != nil {
+			return 0, err // SQLite may have rolled back by itself
+		}
+		return n, rolling
+	}
+	if err := w.lock.mark(c.ledger); err != nil {
+		w.log.Debug("outbox could not note how far it is", zap.Error(err))
+	}
+	c.applyTaken(w.taken)
+	w.wal.erased = w.wal.erased || c.erased
+	if !w.room.short {
+		w.health.mend()
+	}
+	return n, nil
+}
+
+func (w *writer) run(ops []*operation) (n int, err error) {
+	c := &w.change
+	for _, op := range ops {
+		if c.exhausted() {
+			break
+		}
+		if err := op.do(c, w.room.short); isDatabaseError(err) {
+			return 0, err
+		} else if !op.ended {
+			op.err = err
+		}
+		if op.deferred && op.err != nil {
+			w.log.Error("outbox could not record what became of an attempt", zap.String("id", op.id.String()), zap.Error(op.err))
+		}
+		n++
+	}
+	return n, nil
+}
+
+// do carries out an operation as a part of a transaction.
+func (op *operation) do(c *change, short bool) error {
+	switch {
+	case op.flush || op.ended:
+		return nil
+	case op.grows && short:
+		return outbox.ErrFull
+	}
+	return op.run(c)
+}
+
+// shut ends the store. The file then contains all that it holds, if it can be written; else the log
+// stays with it.
+func (w *writer) shut() {
+	if len(w.lazy) > 0 {
+		w.commitLazy()
+	}
+	if w.wal.running {
+		<-w.wal.done
+	}
+	if w.handle != nil {
+		// If the file was removed, its content is put back.
+		if err := w.ready(); err != nil {
+			w.log.Error("outbox file could not be brought up to date", zap.String("file", w.path), zap.Error(err))
+		}
+	}
+	w.drop()
+	w.lock.release()
+}
+
+// isDatabaseError reports whether an operation failed in a way that says something about the
+// database, and not only about an entry.
+func isDatabaseError(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, answer := range []error{outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrFull} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return true
+}
