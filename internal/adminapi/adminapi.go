@@ -138,7 +138,8 @@ type Retried struct {
 
 // Erasure asks to remove a person from the outbox.
 type Erasure struct {
-	// Identifier is the value of the lead identifier. Phone numbers have the country code.
+	// Identifier is the value of the lead identifier. Phone numbers may be written as they are typed
+	// into a form.
 	Identifier string `json:"identifier"`
 	// After is the Next of the previous answer.
 	After string `json:"after,omitempty"`
@@ -167,4 +168,29 @@ type Resumed struct {
 	// Waiting reports whether the account has a waiting lead, which is sent at once. If not, its
 	// next lead is sent as soon as it arrives.
 	Waiting bool `json:"waiting"`
+}
+
+// Checked is the result of a check for damage.
+type Checked struct {
+	Outboxes []CheckedOutbox `json:"outboxes"`
+}
+
+// CheckedOutbox is the result for one outbox.
+type CheckedOutbox struct {
+	// Resource names the outbox.
+	Resource string `json:"resource"`
+	// Entries counts the leads that were checked.
+	Entries int `json:"entries"`
+	// Damaged lists the ids of leads whose checksum does not match.
+	Damaged []string `json:"damaged,omitempty"`
+	// Missing counts leads that are gone although nobody removed them.
+	Missing int `json:"missing,omitempty"`
+	// Problems lists faults of the file's structure.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Backup says where to write a backup of the outbox.
+type Backup struct {
+	// File is an absolute path on the machine that Caddy runs on. There must not be such a file.
+	File string `json:"file"`
 }

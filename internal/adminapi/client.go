@@ -103,6 +103,17 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (Erased, error) {
 	return call[Erased](ctx, c, http.MethodPost, "/leads/erase", e)
 }
 
+// Check looks for damage in the outbox.
+func (c *Client) Check(ctx context.Context) (Checked, error) {
+	return call[Checked](ctx, c, http.MethodPost, "/outbox/check", nil)
+}
+
+// Backup writes the outbox to a new file.
+func (c *Client) Backup(ctx context.Context, b Backup) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "/outbox/backup", b)
+	return err
+}
+
 // Resume retries an account at once.
 func (c *Client) Resume(ctx context.Context, account string) (Resumed, error) {
 	return call[Resumed](ctx, c, http.MethodPost, "/accounts/"+url.PathEscape(account)+"/resume", nil)

@@ -55,8 +55,10 @@ to look at).`,
 	leads.AddCommand(t.listCommand(), t.showCommand(), t.retryCommand(), t.discardCommand(), t.exportCommand(), t.eraseCommand())
 	accounts := &cobra.Command{Use: "accounts", Short: "Controls the accounts"}
 	accounts.AddCommand(t.resumeCommand())
-	root.AddCommand(t.statusCommand(), leads, accounts)
-	for _, group := range []*cobra.Command{root, leads, accounts} {
+	outbox := &cobra.Command{Use: "outbox", Short: "Checks and backs up the outbox"}
+	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand())
+	root.AddCommand(t.statusCommand(), leads, accounts, outbox)
+	for _, group := range []*cobra.Command{root, leads, accounts, outbox} {
 		group.RunE = showHelp
 	}
 }

@@ -340,8 +340,8 @@ account, and the remembered id of their lead in TeleCRM. It does not change
 TeleCRM.
 
 The identifier is the value of the account's lead identifier, by default the
-phone number. Write phone numbers with the country code; spaces and
-punctuation are ignored. With "-" it is read from the standard input, which
+phone number. A phone number may be written as it is typed into the form;
+spaces and punctuation are ignored. With "-" it is read from the standard input, which
 keeps it out of the shell's history.
 
 A lead that is in flight cannot be removed: the command names it and exits

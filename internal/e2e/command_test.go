@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -83,7 +86,7 @@ func TestOperatorHandlesParkedLeads(t *testing.T) {
 			t.Fatalf("the retried lead was not delivered:\n%s", s.telecrm(t, "leads", "list"))
 		}
 	}
-	if output := s.telecrm(t, "leads", "erase", "--identifier", "+91 81234-56789"); !strings.Contains(output, "2 leads erased") {
+	if output := s.telecrm(t, "leads", "erase", "--identifier", "081234-56789"); !strings.Contains(output, "2 leads erased") {
 		t.Errorf("erase printed %s", output)
 	}
 	if left := s.listed(t); len(left) != 0 {
@@ -178,5 +181,41 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 	}
 	if lead := s.listed(t, "--state", "parked"); len(lead) != 1 || lead[0].Attempts != 1 {
 		t.Errorf("parked %+v", lead)
+	}
+}
+
+// The outbox of a running server can be checked and copied. The copy is an outbox by itself.
+func TestOperatorChecksAndCopiesTheOutbox(t *testing.T) {
+	s := serve(t, strings.Replace(enquiry, "thank_you", "deliver later\n\t\tthank_you", 1))
+	const leads = 3
+	for n := range leads {
+		if got := s.post(t, "/contact", url.Values{"name": {"Meera Iyer"}, "phone": {fmt.Sprintf("0812345678%d", n)}}); got.status != http.StatusSeeOther {
+			t.Fatalf("status %d", got.status)
+		}
+	}
+	if output := s.telecrm(t, "outbox", "check"); !strings.Contains(output, "3 leads checked") {
+		t.Errorf("the check says %q", output)
+	}
+	file := filepath.Join(t.TempDir(), "copy.db")
+	if output := s.telecrm(t, "outbox", "backup", file); !strings.Contains(output, file) {
+		t.Errorf("the backup says %q", output)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy is %v, error %v", info, err)
+	}
+	if output, err := s.Run(t.Context(), "telecrm", "outbox", "backup", file, "--address", s.admin); err == nil || !strings.Contains(output, "never replaces a file") {
+		t.Errorf("a second backup to the same file: %v, %q", err, output)
+	}
+	if output, err := s.Run(t.Context(), "telecrm", "outbox", "backup", "/nonexistent/copy.db", "--address", s.admin); err == nil || !strings.Contains(output, "must exist") {
+		t.Errorf("a backup to no folder: %v, %q", err, output)
+	}
+	copied, err := sqlstore.Open(t.Context(), file, sqlstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = copied.Close() }()
+	entries, err := copied.List(t.Context(), outbox.Filter{})
+	if err != nil || len(entries) != leads {
+		t.Errorf("the copy has %d leads, error %v; want %d", len(entries), err, leads)
 	}
 }

@@ -51,6 +51,8 @@ func (API) Routes() []caddy.AdminRoute {
 		"/leads/{id}":             {http.MethodGet: serveLead, http.MethodDelete: serveDiscard},
 		"/leads/{id}/retry":       {http.MethodPost: serveRetry},
 		"/accounts/{name}/resume": {http.MethodPost: serveResume},
+		"/outbox/check":           {http.MethodPost: serveCheck},
+		"/outbox/backup":          {http.MethodPost: serveBackup},
 	}
 	maps.Copy(routes, pageRoutes())
 	list := make([]caddy.AdminRoute, 0, len(routes))

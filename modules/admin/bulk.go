@@ -13,7 +13,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -143,7 +146,10 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if err := decoder.Decode(&erasure); err != nil {
 		return refuse(http.StatusBadRequest, `body: must be JSON such as {"identifier": "+91 81234 56789"}`)
 	}
-	spellings := identifierSpellings(erasure.Identifier)
+	spellings, err := identifierSpellings(erasure.Identifier, countries())
+	if err != nil {
+		return err
+	}
 	if len(spellings) == 0 {
 		return refuse(http.StatusBadRequest, "identifier is missing")
 	}
@@ -161,12 +167,22 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, erased)
 }
 
-// identifierSpellings returns the forms in which an outbox may store the identifier: in lower case
-// and, for a phone number, as digits only.
-func identifierSpellings(text string) []string {
+// countries returns the countries of the running config's phone numbers.
+func countries() []string {
+	app, err := caddy.ActiveContext().AppIfConfigured("telecrm")
+	if err != nil {
+		return nil
+	}
+	return app.(interface{ Countries() []string }).Countries()
+}
+
+// identifierSpellings returns the forms in which an outbox may keep the identifier: lower-cased, the
+// digits of a phone number, and, if it is typed without a country code, the number in one of the
+// countries. It returns an error if that could be several people.
+func identifierSpellings(text string, countries []string) ([]string, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "" {
-		return nil
+		return nil, nil
 	}
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
@@ -177,10 +193,23 @@ func identifierSpellings(text string) []string {
 	isNotPhone := func(r rune) bool {
 		return (r < '0' || r > '9') && !unicode.IsSpace(r) && !strings.ContainsRune("+-‐‑–().,/", r)
 	}
-	if digits == "" || digits == text || strings.ContainsFunc(text, isNotPhone) {
-		return []string{text}
+	spellings := []string{text}
+	if digits == "" || strings.ContainsFunc(text, isNotPhone) {
+		return spellings, nil
 	}
-	return []string{text, digits}
+	var numbers []string
+	for _, country := range countries {
+		number, err := fieldtype.Rules{Type: fieldtype.Phone, Country: country}.Convert([]string{text})
+		if full, ok := number.JSON.(string); err == nil && ok && !slices.Contains(numbers, full) {
+			numbers = append(numbers, full)
+		}
+	}
+	if len(numbers) > 1 {
+		return nil, refuse(http.StatusBadRequest, "the number may be +%s; write it with the country code", strings.Join(numbers, " or +"))
+	}
+	spellings = append(append(spellings, digits), numbers...)
+	slices.Sort(spellings)
+	return slices.Compact(spellings), nil
 }
 
 // erase searches the leads page by page and removes those of the person until there are no more or

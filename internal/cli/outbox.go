@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+)
+
+func (t *terminal) outboxCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Looks for damage in the outbox",
+		Long: `
+Reads the whole outbox of a running Caddy and looks for damage: in the structure
+of the file, in its indices, and in the checksum of each lead. It changes
+nothing. It exits with 1 if it finds damage.`,
+		Args: cobra.NoArgs,
+		RunE: t.does(t.checkOutbox),
+	}
+}
+
+var errDamaged = errors.New("the outbox is damaged; Caddy sets a damaged file aside by itself and carries over what it can read, see its log")
+
+func (t *terminal) checkOutbox(ctx context.Context, _ []string) error {
+	checked, err := t.client.Check(ctx)
+	if err != nil {
+		return err
+	}
+	damaged := false
+	for _, o := range checked.Outboxes {
+		damaged = damaged || o.Missing > 0 || len(o.Damaged) > 0 || len(o.Problems) > 0
+	}
+	if t.json {
+		err = t.printJSON(checked)
+	} else {
+		for _, o := range checked.Outboxes {
+			t.printChecked(o)
+		}
+	}
+	if err == nil && damaged {
+		err = errDamaged
+	}
+	return err
+}
+
+func (t *terminal) printChecked(o adminapi.CheckedOutbox) {
+	t.printf("Outbox %s: %s checked\n", onOneLine(o.Resource), plural(o.Entries, "lead", "leads"))
+	for _, problem := range o.Problems {
+		t.printf("%s\n", t.paint(bad, onOneLine(problem)))
+	}
+	for _, id := range o.Damaged {
+		t.printf("%s\n", t.paint(bad, "lead "+onOneLine(id)+": its checksum does not match"))
+	}
+	if o.Missing > 0 {
+		t.printf("%s\n", t.paint(bad, plural(o.Missing, "lead is", "leads are")+" missing"))
+	}
+}
+
+func (t *terminal) outboxBackupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup <file>",
+		Short: "Writes the outbox to a new file",
+		Long: `
+Writes the outbox of a running Caddy, with all its leads, to a new file on the
+machine that Caddy runs on. Caddy goes on meanwhile. The file is an outbox by
+itself, and readable for Caddy's user only.`,
+		Args: cobra.ExactArgs(1),
+		RunE: t.does(func(ctx context.Context, args []string) error {
+			file, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			if err := t.client.Backup(ctx, adminapi.Backup{File: file}); err != nil {
+				return err
+			}
+			t.printf("the outbox is in %s\n", onOneLine(file))
+			return nil
+		}),
+	}
+}
