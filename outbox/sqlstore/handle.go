@@ -141,12 +141,12 @@ func (h *handle) open(ctx context.Context) (err error) {
 		return err
 	}
 	for _, q := range append(writerQueries, qCommit, h.dialect.begin) {
-		if h.writes[q], err = h.conn.PrepareContext(ctx, h.dialect.bind(q)); err != nil {
+		if h.writes[q], err = h.conn.PrepareContext(ctx, h.dialect.bind(q)); err != nil { //nolint:sqlclosecheck // closed with its connection
 			return err
 		}
 	}
 	for _, q := range readerQueries {
-		if h.reads[q], err = h.readers.PrepareContext(ctx, h.dialect.bind(q)); err != nil {
+		if h.reads[q], err = h.readers.PrepareContext(ctx, h.dialect.bind(q)); err != nil { //nolint:sqlclosecheck // closed with its pool
 			return err
 		}
 	}

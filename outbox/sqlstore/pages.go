@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"slices"
 )
 
 // This file reads what is left of a damaged database, as the .recover command of SQLite's shell
@@ -56,8 +57,7 @@ func (l *leftovers) records(f func(values []any, newest bool) error) error {
 		broken
 	)
 	seen := make(map[uint32]int)
-	for i := len(l.frames) - 1; i >= 0; i-- {
-		frame := l.frames[i]
+	for _, frame := range slices.Backward(l.frames) {
 		if seen[frame.page] == whole {
 			continue
 		}
@@ -191,7 +191,7 @@ func decodeValue(t int64, b []byte) (value any, width int64) {
 	case t == 8 || t == 9:
 		return t - 8, 0
 	case t < 7:
-		n := int64(int8(b[0]))
+		n := int64(int8(b[0])) //nolint:gosec // the first byte has the sign
 		for _, c := range b[1:] {
 			n = n<<8 | int64(c)
 		}

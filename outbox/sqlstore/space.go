@@ -193,7 +193,7 @@ func (w *writer) compact(first bool) (more bool, err error) {
 	for rows.Next() {
 		continue
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the checkpoint that follows needs it closed
 		return false, err
 	}
 	w.wal.commits = 7 // which has the log's length looked at
@@ -217,7 +217,7 @@ func (h *handle) copyTo(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	conn, err := h.readers.Conn(ctx)
 	if err != nil {
 		return errors.Join(err, os.Remove(path))

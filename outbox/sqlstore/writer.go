@@ -350,7 +350,7 @@ func (w *writer) shut() {
 		w.commitLazy()
 	}
 	if w.wal.running {
-		<-w.wal.done
+		<-w.wal.done //nolint:errcheck // the next checkpoint meets the same error
 	}
 	if w.handle != nil {
 		// If the file was removed, its content is put back.
