@@ -16,19 +16,19 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// change is a transaction of the writer, and what becomes of the handle when it is committed.
+// change is a transaction of the writer. Its commit also updates the handle.
 type change struct {
 	*handle
 	ctx    context.Context
 	log    *zap.Logger
 	now    func() time.Time
-	after  ledger // the ledger if it is committed
+	after  ledger // the ledger after the commit
 	deltas map[shard]int64
-	taken  map[uuid.UUID]bool // entries that were taken, or no longer are
+	taken  map[uuid.UUID]bool // whether entries became taken, or stopped being taken
 	wrote  bool
 	erased bool
-	// budget is about how many bytes the transaction may write to the log, and spent how many its
-	// changes so far will take there.
+	// budget is roughly how many bytes the transaction may write to the log. spent estimates how
+	// many bytes its changes so far will take there.
 	budget, spent int64
 }
 
@@ -50,7 +50,7 @@ func (c *change) exec(q query, args ...any) (affected int64, err error) {
 	return affected, err
 }
 
-// commit writes the ledger and commits.
+// commit writes the ledger and commits the transaction.
 func (c *change) commit() error {
 	c.after.commits++
 	if _, err := c.exec(qLedger, c.after.commits, c.after.appended, c.after.removed, c.after.missing); err != nil {
@@ -75,7 +75,7 @@ func (c *change) query(q query, args ...any) ([]row, error) {
 	return queryRows(c.ctx, c.writes[q], args...)
 }
 
-// queryRows returns entries, of which some may not be whole.
+// queryRows returns the rows that a statement selects. Some of them may be damaged.
 func queryRows(ctx context.Context, stmt *sql.Stmt, args ...any) (found []row, err error) {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
@@ -96,7 +96,7 @@ func queryRows(ctx context.Context, stmt *sql.Stmt, args ...any) (found []row, e
 	return found, rows.Err()
 }
 
-// add adds a row with the next place in the sequence.
+// add inserts a row with the next sequence number.
 func (c *change) add(r *row) error {
 	r.seq = c.after.appended + 1
 	affected, err := c.exec(qInsert, r.values()...)
@@ -111,7 +111,8 @@ func (c *change) add(r *row) error {
 	return nil
 }
 
-// move counts a row that comes into a state, or leaves one, or both.
+// move updates the counts for a row that changes its state. Zero stands for a row that is not in
+// the table.
 func (c *change) move(r *row, from, to int64) {
 	if from != 0 {
 		c.deltas[shard{r.entry.Account, from}]--
@@ -136,12 +137,12 @@ func (c *change) find(id uuid.UUID) (*row, error) {
 	return &found[0], nil
 }
 
-// setAside parks a row that is not whole. Its checksum stays as it is.
+// setAside parks a damaged row. It does not change the row's checksum.
 func (c *change) setAside(r *row) error {
 	if r.state == stateDamaged {
 		return nil
 	}
-	c.log.Error("an entry was damaged on disk; it is parked and will not be sent; look at it, and erase it",
+	c.log.Error("an entry is damaged on disk; it is parked and will not be sent; inspect it, then erase it",
 		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.Time("created_at", r.entry.CreatedAt))
 	c.spend(0)
 	_, err := c.exec(qSetAside, millis(c.now()), r.seq)
@@ -149,7 +150,7 @@ func (c *change) setAside(r *row) error {
 	return err
 }
 
-// findWhole returns the row of an entry that is in one of the states.
+// findWhole returns the intact row of an entry that is in one of the states.
 func (c *change) findWhole(id uuid.UUID, in ...int64) (*row, error) {
 	r, err := c.find(id)
 	if err != nil {
@@ -161,12 +162,12 @@ func (c *change) findWhole(id uuid.UUID, in ...int64) (*row, error) {
 	case slices.Contains(in, r.state):
 		return r, nil
 	case r.state == stateTaken:
-		return nil, fmt.Errorf("an attempt has begun: %w", outbox.ErrState)
+		return nil, fmt.Errorf("an attempt is in flight: %w", outbox.ErrState)
 	}
-	return nil, fmt.Errorf("it is %s: %w", r.entry.State, outbox.ErrState)
+	return nil, fmt.Errorf("the entry is %s: %w", r.entry.State, outbox.ErrState)
 }
 
-// replace writes a row that was in another state before, perhaps.
+// replace updates a row whose previous state was from.
 func (c *change) replace(r *row, from int64) error {
 	r.seal()
 	e := &r.entry
@@ -177,8 +178,8 @@ func (c *change) replace(r *row, from int64) error {
 	return err
 }
 
-// maxPassedOver bounds how many busy entries one Take looks at, so that many posts of one visitor
-// cannot hold up the commits of others.
+// maxPassedOver limits the busy entries that one Take skips, so that many posts of one visitor
+// cannot delay other commits.
 const maxPassedOver = 1000
 
 func (c *change) take(account string, due, now time.Time, limit int, busy func(string) bool) (entries []outbox.Entry, err error) {
@@ -270,14 +271,14 @@ func (c *change) retry(id uuid.UUID, at time.Time) error {
 	return c.replace(r, from)
 }
 
-// erase removes an entry, also one that is not whole.
+// erase removes an entry, even a damaged one.
 func (c *change) erase(id uuid.UUID) error {
 	r, err := c.find(id)
 	if err != nil {
 		return err
 	}
 	if r.state == stateTaken {
-		return fmt.Errorf("an attempt has begun: %w", outbox.ErrState)
+		return fmt.Errorf("an attempt is in flight: %w", outbox.ErrState)
 	}
 	return c.remove(r)
 }
@@ -293,8 +294,8 @@ func (c *change) remove(r *row) error {
 	return err
 }
 
-// expire removes the entries that reached a state before that time, and with the parked ones those
-// that were damaged.
+// expire removes the entries that reached the state before the given time. With parked entries it
+// also removes damaged ones.
 func (c *change) expire(state outbox.State, before time.Time, limit int) (removed int, err error) {
 	of := []int64{rowState(state)}
 	if state == outbox.Parked {
@@ -318,7 +319,8 @@ func (c *change) expire(state outbox.State, before time.Time, limit int) (remove
 	return removed, nil
 }
 
-// settledBefore returns the longest settled rows of a state, as far as their removal takes it.
+// settledBefore returns the longest settled rows of a state, with only the fields that remove
+// needs.
 func (c *change) settledBefore(state int64, before time.Time, limit int) (old []row, err error) {
 	rows, err := c.writes[qSettled].QueryContext(c.ctx, state, millis(before), limit)
 	if err != nil {
@@ -335,8 +337,8 @@ func (c *change) settledBefore(state int64, before time.Time, limit int) (old []
 	return old, rows.Err()
 }
 
-// release makes the entries due whose attempts were begun by a process that has ended. What became
-// of those attempts is not known.
+// release makes due the entries that an earlier process took and did not settle. The outcome of
+// those attempts is unknown.
 func (c *change) release() error {
 	return c.each(stateTaken, func(r *row) error {
 		r.abandon(c.now())
@@ -344,7 +346,7 @@ func (c *change) release() error {
 	})
 }
 
-// doubtAll says of all waiting entries that they may have been delivered.
+// doubtAll marks all waiting entries as ambiguous.
 func (c *change) doubtAll() error {
 	return c.each(stateWaiting, func(r *row) error {
 		r.doubt()
@@ -352,7 +354,8 @@ func (c *change) doubtAll() error {
 	})
 }
 
-// each calls f with each row that is in the state, and whole, until the transaction is exhausted.
+// each calls f with each intact row in the state, until the transaction's budget is spent. It parks
+// damaged rows.
 func (c *change) each(state int64, f func(*row) error) error {
 	for _, s := range c.shards("", "") {
 		if c.exhausted() {
@@ -383,7 +386,7 @@ func (c *change) each(state int64, f func(*row) error) error {
 	return nil
 }
 
-// applyTaken brings what the store knows to be taken up to date.
+// applyTaken updates the store's set of taken entries.
 func (c *change) applyTaken(to map[uuid.UUID]struct{}) {
 	for id, taken := range c.taken {
 		if taken {

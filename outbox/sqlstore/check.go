@@ -10,20 +10,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// Report is what [Store.Check] found.
+// Report is the result of [Store.Check].
 type Report struct {
-	// Entries is how many entries were looked at.
+	// Entries is the number of entries that were checked.
 	Entries int
-	// Damaged are the ids of those whose checksum does not match.
+	// Damaged lists the ids of entries whose checksum does not match.
 	Damaged []string
-	// Missing is how many more there should be.
+	// Missing is the number of entries that were lost.
 	Missing int
-	// Problems are SQLite's own words on the file's structure.
+	// Problems lists SQLite's messages about the file's structure.
 	Problems []string
 }
 
-// Check looks for damage, while the store goes on: of the file's structure, and if it is thorough,
-// also of indices and of each entry. It changes nothing.
+// Check looks for damage while the store is in use. It checks the file's structure and, if thorough
+// is true, also the indices and the checksum of each entry. It changes nothing.
 func (s *Store) Check(ctx context.Context, thorough bool) (Report, error) {
 	var report Report
 	err := s.read(ctx, func(h *handle) (err error) {
@@ -34,14 +34,14 @@ func (s *Store) Check(ctx context.Context, thorough bool) (Report, error) {
 }
 
 const (
-	// inspectAfter is how long after the start the file's structure is checked, and inspectEvery
-	// how often from then on.
+	// inspectAfter is the time from the start to the first check of the file's structure.
+	// inspectEvery is the time between later checks.
 	inspectAfter = time.Minute
 	inspectEvery = 24 * time.Hour
 )
 
-// inspect checks the file's structure now and then, and has it replaced if it is damaged, until the
-// context ends.
+// inspect checks the file's structure at intervals, until the context ends. It replaces a damaged
+// file.
 func (s *Store) inspect(ctx context.Context) {
 	timer := time.NewTimer(inspectAfter)
 	defer timer.Stop()
@@ -68,7 +68,7 @@ func (s *Store) inspectNow(ctx context.Context) error {
 	})
 }
 
-// maxProblems is how many problems a check lists.
+// maxProblems is the maximum number of problems in a report.
 const maxProblems = 100
 
 func (h *handle) check(ctx context.Context, thorough bool) (report Report, err error) {
@@ -104,7 +104,7 @@ func (h *handle) check(ctx context.Context, thorough bool) (report Report, err e
 	return report, h.checkEntries(ctx, &report)
 }
 
-// checkEntries looks at each entry.
+// checkEntries verifies the checksum of each entry.
 func (h *handle) checkEntries(ctx context.Context, report *Report) error {
 	var after uuid.UUID
 	for {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What is appended to the file's name. The last two are SQLite's.
+// Suffixes of the file's name. SQLite defines the last two.
 const (
 	suffixLock     = ".lock"
 	suffixReserve  = ".reserve"
@@ -22,10 +22,11 @@ const (
 	suffixShared   = "-shm"
 )
 
-// resolve returns where the file is, or is to be; it makes the folder.
+// resolve returns the absolute path of the file, or of its target if it is a link. It creates the
+// folder if necessary.
 func resolve(path string) (string, error) {
 	if path == "" {
-		return "", errors.New("it has no file name")
+		return "", errors.New("the file name is empty; name a file")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -47,27 +48,27 @@ func resolve(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a regular file; name one that is, or one that does not exist yet")
+		return "", errors.New("it is not a regular file; name a regular file, or one that does not exist yet")
 	}
 	return path, nil
 }
 
-// makeFolder makes a folder, and those above it, for the owner alone.
+// makeFolder creates a folder and its parents if necessary, with mode 0700.
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w; make the folder writable for Caddy, or name a file in one that is", err)
+		return fmt.Errorf("%w; make the folder writable for Caddy, or name a file in a writable folder", err)
 	}
 	return syncFolder(filepath.Dir(dir))
 }
 
-// syncFolder makes durable which files a folder holds.
+// syncFolder makes the names of the files in a folder durable.
 func syncFolder(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // it has no such thing
+		return nil // Windows cannot sync folders
 	}
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil // a folder further up that can be passed but not read
+		return nil // a parent folder may be accessible but not readable
 	}
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func syncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// syncFile makes durable what a file holds.
+// syncFile makes the content of a file durable.
 func syncFile(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -84,7 +85,7 @@ func syncFile(path string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// createFile makes an empty file for the owner alone, unless there is one.
+// createFile creates an empty file with mode 0600 if there is none.
 func createFile(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -93,7 +94,7 @@ func createFile(path string) error {
 	return errors.Join(file.Close(), syncFolder(filepath.Dir(path)))
 }
 
-// fileSize returns the size of the file at path; zero if there is none.
+// fileSize returns the size of the file at path, or zero if there is none.
 func fileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -102,7 +103,7 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// removeDatabase removes a file and what SQLite keeps beside it.
+// removeDatabase removes a database file and SQLite's files beside it.
 func removeDatabase(path string) error {
 	for _, suffix := range []string{suffixWAL, suffixShared, ""} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -112,8 +113,8 @@ func removeDatabase(path string) error {
 	return nil
 }
 
-// setAside renames the database at path, with its log, so that a person can look at it, and returns
-// its new name.
+// setAside renames the database at path and its log, so that a person can inspect them. It returns
+// the new name of the database.
 func setAside(path, suffix string, now time.Time) (string, error) {
 	stamped := path + suffix + now.UTC().Format("20060102-150405")
 	name := stamped
@@ -124,7 +125,7 @@ func setAside(path, suffix string, now time.Time) (string, error) {
 		name = stamped + "-" + strconv.Itoa(n)
 	}
 	for _, part := range []string{"", suffixWAL} {
-		_ = os.Chmod(path+part, 0o600) // it holds leads, whoever put it there; to keep them matters more
+		_ = os.Chmod(path+part, 0o600) // it contains leads; if this fails, keep them anyway
 		if err := os.Rename(path+part, name+part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}

@@ -19,15 +19,15 @@ const (
 	secretSize  = 32
 )
 
-// ledger says what the database is and what was done to it: the number of commits, the last place
-// in the sequence of entries, how many of them were removed and how many were found to be gone.
+// ledger is the database's record of its identity and history: the number of commits, the last
+// sequence number, and how many entries were removed and how many were found missing.
 type ledger struct {
 	store, secret                       []byte
 	commits, appended, removed, missing int64
-	clockSeen, clockSteady              int64 // as of when it was opened
+	clockSeen, clockSteady              int64 // when the database was opened
 }
 
-// held returns how many entries there should be.
+// held returns the number of entries that the database should contain.
 func (l ledger) held() int64 { return l.appended - l.removed - l.missing }
 
 // shard is a set of entries that are listed and counted together.
@@ -41,21 +41,20 @@ type handle struct {
 	dialect dialect
 	path    string
 	db, wal os.FileInfo
-	pool    *sql.DB // of one connection
+	pool    *sql.DB // has one connection
 	conn    *sql.Conn
 	readers *sql.DB
 	writes  map[query]*sql.Stmt
 	reads   map[query]*sql.Stmt
 	ledger  ledger
-	// maxPages is how many pages the writer may have the file consist of; zero: as many as it
-	// likes.
+	// maxPages is the current limit of the file's size in pages; zero if no limit is set.
 	maxPages int64
 
-	mu     sync.RWMutex // of the counts, which only the writer changes
+	mu     sync.RWMutex // guards counts, which only the writer changes
 	counts map[shard]int64
 }
 
-// maxReaders is how many connections read at once.
+// maxReaders is the number of connections for reading.
 const maxReaders = 4
 
 var (
@@ -66,8 +65,8 @@ var (
 	readerQueries = []query{qByID, qNextDue, qRecall, qList, qListIDs, qSearch, qClock}
 )
 
-// openHandle opens the database at path, and makes it if the file is empty. The error wraps
-// [errDamaged], or is one of SQLite's that says so, if it cannot be used as it is.
+// openHandle opens the database at path, and creates it if the file is empty. [isDamage] reports
+// true for the error if the database is damaged.
 func openHandle(ctx context.Context, path string) (*handle, error) {
 	if err := inspect(ctx, path); err != nil {
 		return nil, explainOpening(path, err)
@@ -79,9 +78,8 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	return opened, nil
 }
 
-// explainOpening says of an error that the database is damaged if it can mean nothing else: what
-// every database of this package understands, or a header that says of the file that it may not be
-// written.
+// explainOpening marks errors that can only mean damage. SQLITE_ERROR does, because each statement
+// is valid in an intact outbox. SQLITE_READONLY does if the header contains an invalid format.
 func explainOpening(path string, err error) error {
 	primary, _ := code(err)
 	if primary == sqlite3.SQLITE_ERROR || primary == sqlite3.SQLITE_READONLY && formatOf(path) > walFormat {
@@ -90,10 +88,10 @@ func explainOpening(path string, err error) error {
 	return err
 }
 
-// walFormat is the version of the format for writing of a database with a log.
+// walFormat is the write version in the header of a database with a write-ahead log.
 const walFormat = 2
 
-// formatOf returns that version of a database; zero if it cannot be read.
+// formatOf returns the write version of a database, or zero if it cannot be read.
 func formatOf(path string) byte {
 	header := make([]byte, 20)
 	if file, err := os.Open(path); err == nil {
@@ -103,8 +101,8 @@ func formatOf(path string) byte {
 	return header[18]
 }
 
-// inspect returns an error if another program, or a later version of this one, wrote the database.
-// It changes nothing.
+// inspect returns an error if another program or a later version of this one wrote the database. It
+// changes nothing.
 func inspect(ctx context.Context, path string) error {
 	if fileSize(path) == 0 {
 		return nil
@@ -121,7 +119,7 @@ func inspect(ctx context.Context, path string) error {
 	defer conn.Close()
 	version, err := version(ctx, conn)
 	if err == nil && version > len(migrations) {
-		err = fmt.Errorf("%w: its schema is version %d, this program knows %d; install the newer version, or name another file",
+		err = fmt.Errorf("%w: its schema has version %d, this program supports up to version %d; install the newer version, or name another file",
 			outbox.ErrNewer, version, len(migrations))
 	}
 	return err
@@ -160,8 +158,8 @@ func (h *handle) open(ctx context.Context) (err error) {
 	return err
 }
 
-// close closes all connections. SQLite then writes the log to the file, and removes it, if nobody
-// else has the file open.
+// close closes all connections. SQLite then writes the log to the file and removes the log, unless
+// another process has the file open.
 func (h *handle) close() error {
 	var errs []error
 	for _, stmts := range []map[query]*sql.Stmt{h.writes, h.reads} {
@@ -183,7 +181,7 @@ func (h *handle) close() error {
 	return errors.Join(errs...)
 }
 
-// migrate brings the schema up to date, in one transaction.
+// migrate brings the schema up to date in one transaction.
 func (h *handle) migrate(ctx context.Context) error {
 	exec := func(statement string) error {
 		_, err := h.conn.ExecContext(ctx, statement)
@@ -224,8 +222,8 @@ func (h *handle) migrateWithin(ctx context.Context, exec func(string) error) err
 	return exec(fmt.Sprintf("PRAGMA application_id = %d", applicationID))
 }
 
-// version returns the version of the schema; zero for an empty database. It is written down twice,
-// so that damage to one is not taken for a newer schema.
+// version returns the version of the schema, or zero for an empty database. The version is stored
+// twice, so that damage to one copy does not look like a newer schema.
 func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	var id, inHeader, inLedger, tables, ours int
 	for statement, value := range map[string]*int{
@@ -244,7 +242,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	case ours < 2 && id != applicationID:
 		return 0, errForeign
 	case ours < 2:
-		return 0, fmt.Errorf("%w: its tables are not there", errDamaged)
+		return 0, fmt.Errorf("%w: its tables are missing", errDamaged)
 	}
 	if err := conn.QueryRowContext(ctx, "SELECT version FROM ledger").Scan(&inLedger); err != nil {
 		return 0, errors.Join(errDamaged, err)
@@ -255,23 +253,23 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	return max(inHeader, inLedger, 1), nil
 }
 
-// found writes what a new database is known by.
+// found writes the ledger of a new database, with a random id and secret.
 func (h *handle) found(ctx context.Context) error {
 	store, secret := make([]byte, storeIDSize), make([]byte, secretSize)
-	_, _ = rand.Read(store) // they never fail
+	_, _ = rand.Read(store) // it never fails
 	_, _ = rand.Read(secret)
 	_, err := h.conn.ExecContext(ctx, h.dialect.bind(qNewLedger), store, secret)
 	return err
 }
 
-// readLedger reads the ledger, counts the entries, and notes how many of them are gone.
+// readLedger reads the ledger and counts the entries.
 func (h *handle) readLedger(ctx context.Context) error {
 	l := &h.ledger
 	err := h.conn.QueryRowContext(ctx, h.dialect.bind(qGetLedger)).
 		Scan(&l.store, &l.secret, &l.commits, &l.appended, &l.removed, &l.missing)
 	err = explainScan(err)
 	if err == nil && (len(l.store) != storeIDSize || len(l.secret) != secretSize) {
-		err = fmt.Errorf("%w: its ledger is not what was written", errDamaged)
+		err = fmt.Errorf("%w: its ledger is corrupt", errDamaged)
 	}
 	var last int64
 	if err == nil {
@@ -304,11 +302,11 @@ func (h *handle) count(ctx context.Context) (map[shard]int64, error) {
 	return counts, rows.Err()
 }
 
-// errForeign: the file is not an outbox.
+// errForeign means that the file is not an outbox.
 var errForeign = errors.New("the file is not an outbox; name another one, or move it away")
 
-// shards returns the shards of an account and a state that are not empty; an empty word stands for
-// all.
+// shards returns the shards of an account and a state that contain entries. An empty argument
+// selects all.
 func (h *handle) shards(account string, state outbox.State) []shard {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

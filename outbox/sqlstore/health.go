@@ -9,13 +9,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// health is what keeps a store from working, and logs it once.
+// health records why the store cannot be written. It logs each problem once.
 type health struct {
 	log  *zap.Logger
 	file string
 
 	mu      sync.Mutex
-	trouble error // nil: all is well
+	trouble error // nil if the store is healthy
 }
 
 func (h *health) get() error {
@@ -24,7 +24,7 @@ func (h *health) get() error {
 	return h.trouble
 }
 
-// worsen notes that something could not be written.
+// worsen records a failed write.
 func (h *health) worsen(cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -32,15 +32,15 @@ func (h *health) worsen(cause error) {
 	h.trouble = cause
 	switch {
 	case errors.Is(cause, outbox.ErrFull) && !errors.Is(known, outbox.ErrFull):
-		h.log.Error("outbox's disk is full; no entry is accepted until there is room, and those in it are delivered from a reserve; make room on the disk",
+		h.log.Error("outbox's disk is full; it accepts no entries until there is room, but its entries can still be delivered; make room on the disk",
 			zap.String("file", h.file))
 	case known == nil:
-		h.log.Error("outbox could not be written; no entry is accepted until it can be; check its disk and the owner of its files",
+		h.log.Error("outbox cannot be written; it accepts no entries until it can be written again; check its disk and the owner of its files",
 			zap.String("file", h.file), zap.Error(cause))
 	}
 }
 
-// mend notes that something could be written.
+// mend records a successful write.
 func (h *health) mend() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -19,8 +19,8 @@ const (
 	knownColumns = 4
 )
 
-// hash is what an identifier is remembered under. Without the secret, which never leaves the file,
-// nobody can find out by trying which one it is.
+// hash returns the keyed hash under which a lead's id is remembered. The secret never leaves the
+// file, and without it nobody can find the identifier by guessing.
 func (h *handle) hash(account, identifier string) []byte {
 	mac := hmac.New(sha256.New, h.ledger.secret)
 	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))
@@ -36,7 +36,7 @@ func knownSum(hash []byte, at int64, leadID string) int64 {
 	return int64(crc32.Checksum(append(b, leadID...), castagnoli))
 }
 
-// remember keeps the id of the lead that a row was delivered to.
+// remember stores the lead's id of a delivered row.
 func (c *change) remember(r *row) error {
 	e := &r.entry
 	if r.state != stateDelivered || e.LeadID == "" || e.Identifier == "" {
@@ -56,7 +56,7 @@ func (s *Store) Recall(ctx context.Context, account, identifier string) (leadID 
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
-		// An id that is not what was written is not known.
+		// An id whose checksum does not match is unknown.
 		known = err == nil && crc == knownSum(hash, at, leadID)
 		return explainScan(err)
 	})
@@ -89,7 +89,7 @@ func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (
 	return forgotten, nil
 }
 
-// wrap says what was being done, and to which entry, if to one.
+// wrap adds the operation to an error, and the entry if there is one.
 func wrap(doing string, id uuid.UUID, err error) error {
 	if err == nil {
 		return nil

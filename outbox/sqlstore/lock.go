@@ -11,21 +11,21 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// fileLock keeps other processes of this program from the outbox, but not those that read it with
-// SQLite. Its file holds the last mark.
+// fileLock keeps other processes of this program from opening the outbox. Programs that read it
+// with SQLite are not affected. The lock file also contains the last mark.
 type fileLock struct {
 	path string
 	file *os.File
 	info os.FileInfo
 }
 
-// errLocked: another process holds the lock.
+// errLocked means that another process holds the lock.
 var errLocked = errors.New("locked")
 
 const lockRetry = 25 * time.Millisecond
 
-// acquire waits for the lock, and creates its file. It returns [outbox.ErrInUse] if another process
-// still holds it after the timeout.
+// acquire creates the lock file and waits for the lock. It returns [outbox.ErrInUse] if another
+// process still holds it after the timeout.
 func acquire(ctx context.Context, path string, timeout time.Duration) (*fileLock, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, outbox.ErrInUse)
 	defer cancel()
@@ -60,8 +60,8 @@ func tryAcquire(path string) (*fileLock, error) {
 	return l, nil
 }
 
-// confirm takes the lock anew if its file was removed: another process may hold a new one. It then
-// returns [outbox.ErrInUse].
+// confirm acquires a new lock if the lock file was removed. It returns [outbox.ErrInUse] if another
+// process has acquired a new one.
 func (l *fileLock) confirm() error {
 	info, err := os.Stat(l.path)
 	if err == nil && os.SameFile(info, l.info) {
@@ -86,21 +86,21 @@ const (
 	markSize  = len(markMagic) + storeIDSize + 4*8 + 4
 )
 
-// mark writes down what the ledger says, after it is durable. The mark is not synced, so it may be
-// older than the database, but never newer: if it is, the database has lost commits that were
+// mark writes the ledger to the lock file once the commit is durable. The mark is not synced, so it
+// may be older than the database. If it is newer, the database has lost commits that were
 // acknowledged.
 func (l *fileLock) mark(of ledger) error {
 	b := append(make([]byte, 0, markSize), markMagic...)
 	b = append(b, of.store...)
 	for _, n := range []int64{of.commits, of.appended, of.removed, of.missing} {
-		b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // and back again
+		b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // lastMark converts it back
 	}
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	_, err := l.file.WriteAt(b, 0)
 	return err
 }
 
-// lastMark returns the ledger as it was last written down; false if it was not.
+// lastMark returns the ledger that was last written by mark, or false if there is none.
 func (l *fileLock) lastMark() (of ledger, ok bool) {
 	b := make([]byte, markSize)
 	if _, err := l.file.ReadAt(b, 0); err != nil {
@@ -113,7 +113,7 @@ func (l *fileLock) lastMark() (of ledger, ok bool) {
 	of.store = body[len(markMagic):][:storeIDSize]
 	numbers := body[len(markMagic)+storeIDSize:]
 	for i, n := range []*int64{&of.commits, &of.appended, &of.removed, &of.missing} {
-		*n = int64(binary.BigEndian.Uint64(numbers[8*i:])) //nolint:gosec // as it was written
+		*n = int64(binary.BigEndian.Uint64(numbers[8*i:])) //nolint:gosec // mark converted it
 	}
 	return of, true
 }

@@ -4,5 +4,5 @@ package sqlstore
 
 import "os"
 
-// lockFile does nothing: what is written at the same time is kept whole by SQLite's own locks.
+// lockFile does nothing. SQLite's own locks keep concurrent writes consistent.
 func lockFile(*os.File) error { return nil }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile locks a byte beyond the mark, which others may read.
+// lockFile locks a byte beyond the mark, so that other processes can still read the mark.
 func lockFile(file *os.File) error {
 	at := &windows.Overlapped{OffsetHigh: 1}
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

@@ -9,8 +9,8 @@ import (
 // frame is a page in the write-ahead log.
 type frame struct {
 	page   uint32
-	commit bool // it is the last of a transaction
-	intact bool // it is what was written
+	commit bool // the last frame of a transaction
+	intact bool // the checksum matches
 	offset int64
 }
 
@@ -19,8 +19,8 @@ const (
 	frameHeaderSize = 24
 )
 
-// readFrames returns the frames of all transactions in a log, whether or not SQLite would get to
-// them: it stops at the first that is not intact.
+// readFrames returns the frames of all transactions in a log. Unlike SQLite, it does not stop at
+// the first corrupt frame.
 func readFrames(log *os.File) (frames []frame) {
 	header := make([]byte, logHeaderSize)
 	if _, err := log.ReadAt(header, 0); err != nil {
@@ -39,7 +39,7 @@ func readFrames(log *os.File) (frames []frame) {
 			break
 		}
 		if damaged && at == logHeaderSize {
-			salts = string(b[8:16]) // those of the header may not be what was written
+			salts = string(b[8:16]) // the salts in the header may be damaged too
 		}
 		stored := [8]byte(b[16:24])
 		f := frame{
@@ -50,7 +50,7 @@ func readFrames(log *os.File) (frames []frame) {
 		}
 		sum = stored
 		frames = append(frames, f)
-		// Frames of an earlier time follow the last of this one.
+		// Frames from before the log was last restarted may follow.
 		if f.commit && string(b[8:16]) == salts {
 			commits = len(frames)
 		}
@@ -72,7 +72,7 @@ func logSum(order binary.ByteOrder, sum [8]byte, parts ...[]byte) [8]byte {
 	return sum
 }
 
-// reachable returns how many frames SQLite would get to.
+// reachable returns the number of frames that SQLite would read.
 func reachable(frames []frame) (n int) {
 	for i, f := range frames {
 		if !f.intact {
@@ -85,8 +85,8 @@ func reachable(frames []frame) (n int) {
 	return n
 }
 
-// logIsDamaged reports whether the log holds commits that were acknowledged, by the mark, and that
-// SQLite would not get to. What a crash left unfinished was not.
+// logIsDamaged reports whether SQLite would miss commits in the log. The mark shows which commits
+// were acknowledged. A transaction that a crash interrupted was not.
 func logIsDamaged(path string, last ledger) bool {
 	l, err := openLeftovers(path)
 	if err != nil {

@@ -64,8 +64,8 @@ func TestOpenRefuses(t *testing.T) {
 	_, err = foreign.ExecContext(t.Context(), "CREATE TABLE somebody_elses (id INTEGER)")
 	must(t, errors.Join(err, foreign.Close()))
 	for name, advice := range map[string]string{
-		"": "it has no file name", "folder": "name one", "dangling": "symbolic link", "to-folder": "name one",
-		"empty/outbox.db": "name a file in one", "noise": "name another one", "foreign.db": "name another one",
+		"": "name a file", "folder": "name a regular file", "dangling": "symbolic link", "to-folder": "name a regular file",
+		"empty/outbox.db": "name a file in a writable folder", "noise": "name another one", "foreign.db": "name another one",
 	} {
 		path := name
 		if path != "" {

@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// This file reads what is left of a damaged database, as the .recover command of SQLite's shell
-// does: each page that looks like a leaf of a table, whether or not anything leads to it.
+// This file reads the rows of a damaged database, like the .recover command of SQLite's shell. It
+// reads each page that looks like the leaf of a table, even if no other page refers to it.
 // https://www.sqlite.org/fileformat2.html
 
-// leftovers are a database's file and its log, which may be damaged in any way.
+// leftovers are a database file and its log. Both may be damaged in any way.
 type leftovers struct {
 	file   *os.File
 	size   int64
 	log    *os.File // nil if there is none
 	frames []frame
-	newest map[uint32]int // by page, the place of its newest frame
+	newest map[uint32]int // index of the newest frame of each page
 }
 
-// openLeftovers opens a database that nobody writes to.
+// openLeftovers opens a database while nothing writes to it.
 func openLeftovers(path string) (*leftovers, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -48,9 +48,9 @@ func (l *leftovers) close() {
 	}
 }
 
-// records calls f with each record of a table, its row's number first. Of a page of which there are
-// several versions the newest comes first, and older ones only if the newest is damaged; then
-// newest is false.
+// records calls f with each record of a table, with the row number as the first value. It reads the
+// newest version of a page first. It reads older versions only if the newest is damaged, and then
+// passes false as newest.
 func (l *leftovers) records(f func(values []any, newest bool) error) error {
 	const (
 		whole = iota + 1
@@ -79,7 +79,7 @@ func (l *leftovers) records(f func(values []any, newest bool) error) error {
 	return nil
 }
 
-// readAt reads a page. What cannot be read of it is zero.
+// readAt reads a page. Bytes that cannot be read are zero.
 func readAt(file *os.File, offset int64) []byte {
 	page := make([]byte, pageSize)
 	_, _ = file.ReadAt(page, offset)
@@ -94,7 +94,7 @@ func (l *leftovers) page(number uint32) []byte {
 	return readAt(l.file, (int64(number)-1)*pageSize)
 }
 
-// leaf calls f with the records of a page, if it is the leaf of a table.
+// leaf calls f with the records of a page if the page is the leaf of a table.
 func (l *leftovers) leaf(page []byte, number uint32, f func([]any) error) error {
 	const tableLeaf = 13
 	header := page
@@ -119,15 +119,15 @@ func (l *leftovers) leaf(page []byte, number uint32, f func([]any) error) error 
 	return nil
 }
 
-// cell returns the record at the start of b; nil if there is none.
+// cell returns the record at the start of b, or nil if there is none.
 func (l *leftovers) cell(b []byte) []any {
 	size, b := varint(b)
 	number, b := varint(b)
 	if size <= 0 || size > 2*maxPayloadSize {
 		return nil
 	}
-	// What does not fit into the page is on pages of its own, each of which begins with the number
-	// of the next.
+	// The rest of a long record is on overflow pages. Each of them begins with the number of the
+	// next.
 	const most, least = pageSize - 35, (pageSize-12)*32/255 - 23
 	local := size
 	if size > most {
@@ -147,7 +147,7 @@ func (l *leftovers) cell(b []byte) []any {
 	return record(payload, number)
 }
 
-// record decodes a record; nil if it is none.
+// record decodes a record. It returns nil if the record is invalid.
 func record(payload []byte, number int64) (values []any) {
 	size, types := varint(payload)
 	at := int64(len(payload) - len(types))
@@ -165,12 +165,12 @@ func record(payload []byte, number int64) (values []any) {
 		values, content = append(values, value), content[width:]
 	}
 	if len(values) > 0 && values[0] == nil {
-		values[0] = number // the column that is the row's number is not stored
+		values[0] = number // SQLite does not store the row number in its column
 	}
 	return values
 }
 
-// decodeValue returns a value and how long it is; -1 if it is not one.
+// decodeValue returns a value and its length. The length is -1 if the value is invalid.
 func decodeValue(t int64, b []byte) (value any, width int64) {
 	widths := [...]int64{0, 1, 2, 3, 4, 6, 8, 8, 0, 0, -1, -1}
 	switch {
@@ -204,7 +204,7 @@ func decodeValue(t int64, b []byte) (value any, width int64) {
 	return string(b), width
 }
 
-// varint decodes an integer of SQLite's own variable length.
+// varint decodes an integer in SQLite's variable-length format.
 func varint(b []byte) (int64, []byte) {
 	var n uint64
 	for i, c := range b {

@@ -16,11 +16,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// maxPage is the length of a list's page.
+// maxPage is the maximum number of entries on a page of a list.
 const maxPage = 1000
 
-// read calls f with the database, after settlements that are not committed yet have been. Damage
-// that it meets is dealt with, and it is called again.
+// read commits lazy settlements and then calls f with the database. If f meets damage, read has it
+// repaired and calls f again.
 func (s *Store) read(ctx context.Context, f func(*handle) error) error {
 	if s.deferred.Load() > 0 {
 		if err := s.await(ctx, &operation{flush: true}); err != nil {
@@ -30,7 +30,7 @@ func (s *Store) read(ctx context.Context, f func(*handle) error) error {
 	return s.readNow(ctx, f)
 }
 
-// readNow is read without the settlements that are not committed yet.
+// readNow is like read, but does not commit lazy settlements first.
 func (s *Store) readNow(ctx context.Context, f func(*handle) error) error {
 	seen, err := s.tryRead(ctx, f)
 	if !isDamage(err) && !errors.Is(err, errNotOpen) {
@@ -43,10 +43,10 @@ func (s *Store) readNow(ctx context.Context, f func(*handle) error) error {
 	return err
 }
 
-// errNotOpen: the database could not be opened again after trouble.
+// errNotOpen means that the database could not be reopened after an error.
 var errNotOpen = errors.New("the outbox is not open")
 
-// tryRead calls f with the database, which it returns.
+// tryRead calls f with the database, and returns the handle that f used.
 func (s *Store) tryRead(ctx context.Context, f func(*handle) error) (*handle, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -68,7 +68,8 @@ func (s *Store) tryRead(ctx context.Context, f func(*handle) error) (*handle, er
 	return s.handle, err
 }
 
-// NextDue implements [outbox.Store]. Settlements that are not committed yet have no say in it.
+// NextDue implements [outbox.Store]. It does not wait for lazy settlements, because they do not
+// change when an entry is due.
 func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
 	err = s.readNow(ctx, func(h *handle) error {
 		var at int64
@@ -79,7 +80,7 @@ func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, fou
 		due, found = fromMillis(at), err == nil
 		return explainScan(err)
 	})
-	return due, found, wrap("looking for the next entry that is due", uuid.Nil, err)
+	return due, found, wrap("finding the next due entry", uuid.Nil, err)
 }
 
 // Get implements [outbox.Store].
@@ -109,7 +110,7 @@ func (s *Store) Clock(ctx context.Context) (clock outbox.Clock, err error) {
 		clock = outbox.Clock{SeenAt: fromMillis(seen), SteadySince: fromMillis(steady)}
 		return explainScan(err)
 	})
-	return clock, wrap("reading the time of day", uuid.Nil, err)
+	return clock, wrap("reading the clock", uuid.Nil, err)
 }
 
 // Counts implements [outbox.Store].
@@ -145,7 +146,7 @@ func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry,
 	var after uuid.UUID
 	if f.After != "" {
 		if after, err = parseID(f.After); err != nil {
-			return nil, fmt.Errorf("listing entries after one: %w", err)
+			return nil, fmt.Errorf("listing entries: after: %w", err)
 		}
 	}
 	if f.State != "" && rowState(f.State) == 0 {
@@ -181,11 +182,11 @@ func (h *handle) list(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]
 	return page, nil
 }
 
-// search reads on until it has found a page.
+// search reads rows until it has found a page.
 func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (found []row, err error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
-		since = millis(f.Since.Add(time.Millisecond - 1)) // what is finer is not kept of entries
+		since = millis(f.Since.Add(time.Millisecond - 1)) // entries keep milliseconds
 	}
 	if !f.Until.IsZero() {
 		until = millis(f.Until.Add(time.Millisecond - 1))
@@ -196,7 +197,7 @@ func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (
 			return nil, err
 		}
 		for _, r := range rows {
-			// The state may be another than what is stored, if it is damaged.
+			// A damaged row is parked, although another state may be stored.
 			if after = r.id; len(found) < f.Limit && (f.State == "" || r.entry.State == f.State) {
 				found = append(found, r)
 			}
@@ -208,8 +209,8 @@ func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (
 	return found, nil
 }
 
-// listShards returns the rows of the first ids of several shards. It reads of each shard no more
-// than their index.
+// listShards returns the rows with the first ids of several shards. It reads at most a page of ids
+// from each shard.
 func (h *handle) listShards(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]row, error) {
 	var ids [][]byte
 	for _, s := range h.shards(f.Account, f.State) {
@@ -223,7 +224,7 @@ func (h *handle) listShards(ctx context.Context, f outbox.Filter, after uuid.UUI
 	ids = slices.CompactFunc(ids, bytes.Equal)
 	var found []row
 	for _, id := range ids[:min(f.Limit, len(ids))] {
-		// It may have changed its state since its id was read, or be gone.
+		// The entry may have been changed or removed since its id was read.
 		rows, err := queryRows(ctx, h.reads[qByID], id)
 		if err != nil {
 			return nil, err

@@ -23,22 +23,22 @@ func (w *writer) start(ctx context.Context) error {
 	case size > 0 && !isOurs(w.path, marked):
 		return errForeign
 	case size == 0 && fileSize(w.path+suffixWAL) > 0:
-		if err := w.replaceDamaged(fmt.Errorf("%w: it is empty or gone, and its log is not", errDamaged)); err != nil {
+		if err := w.replaceDamaged(fmt.Errorf("%w: it is empty or missing, but its log is not", errDamaged)); err != nil {
 			return err
 		}
 	case size == 0 && marked && last.held() > 0:
-		w.log.Error("outbox file is gone, and with it the entries that it held; put it back while Caddy is stopped, if there is a copy",
+		w.log.Error("outbox file is missing, and its entries are lost; if you have a copy, stop Caddy and put it back",
 			zap.String("file", w.path), zap.Int64("entries", last.held()))
 	case marked && logIsDamaged(w.path, last):
-		if err := w.replaceDamaged(fmt.Errorf("%w: its log holds commits that cannot be reached", errDamaged)); err != nil {
+		if err := w.replaceDamaged(fmt.Errorf("%w: its log contains commits that SQLite cannot read", errDamaged)); err != nil {
 			return err
 		}
 	}
 	if err := w.reopen(); err != nil {
 		return err
 	}
-	// The log is emptied before anything is added to it. The room that this takes, and gives, is
-	// the reserve's.
+	// Empty the log before anything is added to it. The reserve provides the room for that, and is
+	// then filled again.
 	w.scrub()
 	w.seeRoom()
 	w.owed = &lastProcess{last, marked}
@@ -48,15 +48,14 @@ func (w *writer) start(ctx context.Context) error {
 	return nil
 }
 
-// lastProcess is what an earlier process noted of the outbox, if it did.
+// lastProcess is the mark of an earlier process. marked is false if there is none.
 type lastProcess struct {
 	ledger ledger
 	marked bool
 }
 
-// catchUp deals with what an earlier process left: attempts that were begun, entries that are gone,
-// and commits that it made and the file does not have. Until that is done nothing is added, taken
-// or settled.
+// catchUp handles what an earlier process left behind: entries in flight, missing entries, and
+// commits that the file has lost. Until that is done, no entry is added, taken or settled.
 func (w *writer) catchUp() error {
 	for more := true; more; {
 		op := &operation{run: func(c *change) error {
@@ -75,23 +74,23 @@ func (w *writer) catchUp() error {
 	return nil
 }
 
-// catchUpWith does as much of it as the transaction has room for.
+// catchUpWith does as much of that as fits into the transaction.
 func (w *writer) catchUpWith(c *change, last ledger, marked bool) error {
 	behind := marked && string(last.store) == string(c.ledger.store) && last.commits > c.ledger.commits
 	if behind {
-		w.log.Error("outbox file is older than it was: commits are gone, because its log was removed or damaged, or because it is a copy; "+
-			"waiting entries may have been delivered since, which is found out before they are sent",
+		w.log.Error("outbox file is older than it was: its log was removed or damaged, or an older copy was put in its place; "+
+			"waiting entries may have been delivered since, so TeleCRM is asked before they are sent",
 			zap.String("file", w.path), zap.Int64("commits", last.commits-c.ledger.commits),
 			zap.Int64("entries", max(last.appended-c.ledger.appended, 0)))
 		c.after.commits = last.commits
-		c.budget = math.MaxInt64 // all of it or nothing, so that nothing is forgotten
+		c.budget = math.MaxInt64 // use one transaction, so that a crash does not lose a part of it
 	}
 	gone := c.ledger.held()
 	for _, n := range c.counts {
 		gone -= n
 	}
 	if gone != 0 {
-		w.log.Error("entries of the outbox are gone, or are there again", zap.String("file", w.path), zap.Int64("entries", gone))
+		w.log.Error("outbox entries are missing, or have reappeared if the number is negative", zap.String("file", w.path), zap.Int64("entries", gone))
 		c.after.missing += gone
 	}
 	err := c.release()
@@ -102,13 +101,13 @@ func (w *writer) catchUpWith(c *change, last ledger, marked bool) error {
 	return err
 }
 
-// reopen opens the database, from what can be read of it if it is damaged.
+// reopen opens the database. If it is damaged, reopen replaces it with what can still be read.
 func (w *writer) reopen() error {
 	if err := createFile(w.path); err != nil {
 		return err
 	}
 	if err := os.Chmod(w.path, 0o600); err != nil {
-		w.log.Warn("outbox may be readable by others; restrict its mode to 0600", zap.String("file", w.path), zap.Error(err))
+		w.log.Warn("outbox file may be readable by other users; set its mode to 0600", zap.String("file", w.path), zap.Error(err))
 	}
 	h, err := openHandle(w.ctx, w.path)
 	for isFull(err, w.room.reserve) && w.makeRoom() {
@@ -124,7 +123,7 @@ func (w *writer) reopen() error {
 	return nil
 }
 
-// use puts a handle, or none, in the place of the one before, and closes that.
+// use replaces the current handle, possibly with nil, and closes the previous one.
 func (w *writer) use(h *handle) {
 	w.swap.Lock()
 	before := w.handle
@@ -139,7 +138,7 @@ func (w *writer) use(h *handle) {
 
 func (w *writer) drop() { w.use(nil) }
 
-// ready sees to it that the database is open, and is the one that its path leads to.
+// ready makes sure that the database is open and is still the file at its path.
 func (w *writer) ready() error {
 	if w.handle == nil {
 		return w.reopen()
@@ -156,10 +155,10 @@ func (w *writer) ready() error {
 	return nil
 }
 
-// putBack writes the database anew after its file, or its log, was removed or replaced while it was
-// open: its content can be read as long as it is.
+// putBack restores the database after its file or log was removed or replaced. The content can be
+// read as long as the database is open.
 func (w *writer) putBack(what string) error {
-	w.log.Error("a file of the outbox was removed or replaced while Caddy uses it; it is put back; stop Caddy before you move it",
+	w.log.Error("an outbox file was removed or replaced while Caddy was using it; it is put back; stop Caddy before you move it",
 		zap.String("file", w.path), zap.String("name", what))
 	restored := w.path + suffixRestore
 	if err := errors.Join(makeFolder(filepath.Dir(w.path)), w.lock.confirm(), removeDatabase(restored)); err != nil {
@@ -181,7 +180,7 @@ func (w *writer) putBack(what string) error {
 	return w.reopen()
 }
 
-// repairSeen repairs the database that was met in that state, unless it was replaced since.
+// repairSeen repairs the database, unless the handle that met the damage was replaced since.
 func (w *writer) repairSeen(seen *handle, cause error) error {
 	if w.handle != seen {
 		return nil
@@ -189,26 +188,26 @@ func (w *writer) repairSeen(seen *handle, cause error) error {
 	return w.repair(cause)
 }
 
-// repair has the database opened anew after an error of it. What is in memory of a file that could
-// not be read or written is not trusted.
+// repair reopens the database after an error. It does not trust cached pages of a file that could
+// not be read or written.
 func (w *writer) repair(cause error) error {
 	if isDamage(cause) {
 		return w.replaceDamaged(cause)
 	}
 	if w.handle != nil {
-		w.log.Warn("outbox is opened anew after an error", zap.String("file", w.path), zap.Error(cause))
-		// What a failed commit wrote to the log must not be found there by the next to open it; and
-		// each page of an earlier one is written again.
+		w.log.Warn("outbox is reopened after an error", zap.String("file", w.path), zap.Error(cause))
+		// The next connection must not find a failed commit in the log. Writing the log to the file
+		// also writes each page of earlier commits again.
 		if log, err := checkpoint(w.ctx, w.handle.conn, "TRUNCATE"); err != nil || log.left > 0 {
-			w.log.Warn("outbox could not write its log to the file", zap.String("file", w.path), zap.Error(err))
+			w.log.Warn("outbox log could not be written to the file", zap.String("file", w.path), zap.Error(err))
 		}
 		w.drop()
 	}
 	return w.reopen()
 }
 
-// replaceDamaged carries over to a fresh file what can be read of the damaged one, and sets that
-// aside.
+// replaceDamaged carries over what can be read of the damaged file to a new one, and sets the
+// damaged file aside.
 func (w *writer) replaceDamaged(cause error) error {
 	w.drop()
 	restored := w.path + suffixRestore
@@ -221,7 +220,7 @@ func (w *writer) replaceDamaged(cause error) error {
 	}
 	carried, err := w.carryOver(w.path, fresh)
 	if err = errors.Join(err, fresh.close()); err != nil {
-		return fmt.Errorf("carrying over what can be read of it: %w", err)
+		return fmt.Errorf("carrying over readable entries: %w", err)
 	}
 	aside, err := w.takePlace(restored, suffixDamaged)
 	if err != nil {
@@ -233,12 +232,12 @@ func (w *writer) replaceDamaged(cause error) error {
 	if last, ok := w.lock.lastMark(); ok {
 		fields = append(fields, zap.Int64("lost", max(last.held()-int64(carried), 0)))
 	}
-	w.log.Error("outbox file was damaged; it is set aside, and what could be read of it was carried over to a fresh one; keep it until you know what is lost",
+	w.log.Error("outbox file was damaged; it is set aside, and its readable entries are carried over to a new file; keep the damaged file until you know what is lost",
 		fields...)
 	return w.reopen()
 }
 
-// takePlace sets the database aside, if it is there, and puts a closed one in its place.
+// takePlace sets the database aside if there is one, and moves a closed database to its path.
 func (w *writer) takePlace(restored, suffix string) (aside string, err error) {
 	if err := syncFile(restored); err != nil {
 		return "", err
@@ -249,8 +248,8 @@ func (w *writer) takePlace(restored, suffix string) (aside string, err error) {
 	return aside, errors.Join(os.Rename(restored, w.path), syncFolder(filepath.Dir(w.path)))
 }
 
-// clearLeftovers deals with what a crash left behind. If the file is not there another one was
-// about to take its place.
+// clearLeftovers cleans up after a crash. If the file is missing, the crash interrupted a
+// replacement, which is completed.
 func (w *writer) clearLeftovers() error {
 	restored := w.path + suffixRestore
 	if _, err := os.Lstat(w.path); errors.Is(err, fs.ErrNotExist) && fileSize(restored) > 0 {

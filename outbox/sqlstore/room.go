@@ -13,26 +13,26 @@ import (
 // roomEvery is how often a store whose disk is full looks for room.
 const roomEvery = time.Second
 
-// room is what a store may still write.
+// room limits how much the store may still write.
 type room struct {
 	reserve *reserve.Reserve
-	// short: the disk is full. No entry is added.
+	// short means that the disk is full. No entry is added.
 	short bool
-	// within: entries are added to the room within the file, which must not grow.
+	// within means that entries are added only to free pages of the file, which must not grow.
 	within bool
-	// ample: the disk was found to have room for a commit that has the file grow further than the
+	// ample means that the disk has room for one commit that makes the file grow by more than the
 	// reserve covers.
 	ample  bool
-	seenAt time.Time // when it was last looked for
+	seenAt time.Time // when the store last looked for room
 }
 
-// growth returns by how much the log may have the file grow while entries are added.
+// growth returns how much the log may make the file grow while entries are added.
 func (r *room) growth() int64 { return r.reserve.Full() / 2 }
 
-// transaction returns about how long a transaction may be in the log while the disk is full.
+// transaction returns roughly how long a transaction may be in the log while the disk is full.
 func (r *room) transaction() int64 { return r.reserve.Full() / 8 }
 
-// budget returns about how long the next transaction may be.
+// budget returns roughly how long the next transaction may be.
 func (r *room) budget() int64 {
 	if r.short {
 		return r.transaction()
@@ -40,7 +40,7 @@ func (r *room) budget() int64 {
 	return math.MaxInt64
 }
 
-// allowed returns by how much the file may grow, beside a log that is as long.
+// allowed returns how much the file may grow beside a log of the given length.
 func (r *room) allowed(log int64) int64 {
 	switch {
 	case r.short:
@@ -53,19 +53,19 @@ func (r *room) allowed(log int64) int64 {
 	return r.growth()
 }
 
-// rowCost is about how many bytes of the log it takes to write a row and what leads to it, without
-// its payload: a page of each index, and of the table.
+// rowCost estimates how many bytes of the log it takes to write a row without its payload: a page
+// of each index and of the table, and the pages that lead to them.
 const rowCost = 8 * (frameHeaderSize + pageSize)
 
-// spend counts a row that is written. What is longer than a page is written to other pages than it
-// was on, and those are overwritten.
+// spend adds the cost of writing a row. A long payload counts twice, because it is written to new
+// pages and the old ones are overwritten.
 func (c *change) spend(payload int) { c.spent += rowCost + 2*int64(payload) }
 
-// exhausted reports whether the rest must wait for another transaction.
+// exhausted reports whether the budget is spent. The rest must wait for another transaction.
 func (c *change) exhausted() bool { return c.spent >= c.budget }
 
-// keepRoom sees to it that the next transaction leaves the room that it takes to write the log to
-// the file.
+// keepRoom limits the size of the file, so that the next transaction leaves enough room to write
+// the log to the file.
 func (w *writer) keepRoom() error {
 	if w.room.short {
 		if err := w.emptyLog(); err != nil {
@@ -84,9 +84,9 @@ func (w *writer) keepRoom() error {
 	return err
 }
 
-// emptyLog writes all of the log to the file, so that the next transaction is written over it.
+// emptyLog writes the whole log to the file, so that the next transaction overwrites the log.
 func (w *writer) emptyLog() error {
-	for _, mode := range []string{"PASSIVE", "FULL"} { // the other waits for readers
+	for _, mode := range []string{"PASSIVE", "FULL"} { // FULL waits for readers
 		if log, err := checkpoint(w.ctx, w.handle.conn, mode); err != nil || log.left == 0 {
 			return err
 		}
@@ -94,16 +94,16 @@ func (w *writer) emptyLog() error {
 	if w.grown() == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: the log is being read, and cannot be written to the file yet", outbox.ErrFull)
+	return fmt.Errorf("%w: a reader keeps the log from being written to the file", outbox.ErrFull)
 }
 
-// grown returns by how much the file will grow when the log is written to it.
+// grown returns how much the file will grow when the log is written to it.
 func (w *writer) grown() int64 {
 	return max(w.pragma("page_count")*pageSize-fileSize(w.path), 0)
 }
 
-// makeRoom has a write that failed on a full disk tried again: first without adding entries, then
-// with ever more of the reserve. It reports false if there is nothing left.
+// makeRoom prepares the retry of a write that failed on a full disk. It first stops adding entries,
+// and then uses more and more of the reserve. It reports false if nothing is left.
 func (w *writer) makeRoom() bool {
 	if !w.room.short {
 		w.room.short, w.room.seenAt = true, time.Now()
@@ -113,9 +113,9 @@ func (w *writer) makeRoom() bool {
 	return w.room.reserve.Yield()
 }
 
-// makeRoomWithin has a transaction that failed tried again if the disk is not full, but the file
-// may not grow as far as it would: first with the log written to the file, then for a long one with
-// no bound. It reports false if the disk is full.
+// makeRoomWithin prepares the retry of a transaction that failed because the file reached its limit
+// although the disk is not full. It first writes the log to the file, and then lifts the limit for
+// a long transaction. It reports false if neither is possible.
 func (w *writer) makeRoomWithin() bool {
 	switch {
 	case w.room.short:
@@ -129,7 +129,8 @@ func (w *writer) makeRoomWithin() bool {
 	return true
 }
 
-// shrinkLog writes the log to the file if that grows by it. It may grow by as much again then.
+// shrinkLog writes the log to the file if that makes the file grow. The file may then grow by the
+// same amount again.
 func (w *writer) shrinkLog() bool {
 	if w.awaitCheckpoint(); w.handle == nil || w.grown() == 0 {
 		return false
@@ -138,15 +139,16 @@ func (w *writer) shrinkLog() bool {
 	return err == nil && w.grown() == 0
 }
 
-// lookForRoom looks now and then whether a disk that was full has room again.
+// lookForRoom checks at intervals whether a disk that was full has room again.
 func (w *writer) lookForRoom() {
 	if (w.room.short || w.room.within) && time.Since(w.room.seenAt) >= roomEvery {
 		w.seeRoom()
 	}
 }
 
-// seeRoom fills the reserve, and has entries added if it is whole, or if there is as much and half
-// as much again within the file and what there is of the reserve, of which half must be there.
+// seeRoom fills the reserve and decides whether entries can be added. They can if the reserve is
+// whole. They can also be added within the file if half of the reserve is there, and the reserve
+// and the file's free pages add up to one and a half times the whole reserve.
 func (w *writer) seeRoom() {
 	r := &w.room
 	r.short, r.within = reserve.IsDiskFull(r.reserve.Fill()), false
@@ -162,10 +164,10 @@ func (w *writer) seeRoom() {
 	}
 }
 
-// freeBytes returns how much can be written to the file without its growing.
+// freeBytes returns how much can be written to the file before it grows.
 func (w *writer) freeBytes() int64 { return w.pragma("freelist_count") * pageSize }
 
-// pragma returns a number that the database says of itself; zero if it cannot.
+// pragma returns the value of a numeric pragma, or zero if it cannot be read.
 func (w *writer) pragma(name string) (n int64) {
 	if w.handle == nil {
 		return 0

@@ -12,8 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// The states of a row. A taken entry is waiting in the words of the contract, and a damaged one is
-// parked.
+// The states of a row. In the terms of package outbox, a taken entry is waiting and a damaged entry
+// is parked.
 const (
 	stateWaiting   int64 = 1
 	stateDelivered int64 = 2
@@ -25,7 +25,7 @@ const (
 // reasonDamaged is the reason of an entry whose checksum does not match.
 const reasonDamaged = "damaged on disk: its checksum does not match"
 
-// rowState returns the state of a row that is in that state of the contract; zero if there is none.
+// rowState returns the row's state for a state of package outbox, or zero if that is unknown.
 func rowState(s outbox.State) int64 {
 	switch s {
 	case outbox.Waiting:
@@ -56,14 +56,14 @@ type row struct {
 	state int64
 	crc   int64
 	entry outbox.Entry
-	// whole: it is what was written, as far as its checksum can tell.
+	// whole means that the checksum matches.
 	whole bool
-	// payloadSize is how long the payload is of a row that was read without it.
+	// payloadSize is the length of the payload if the row was read without it.
 	payloadSize int
 }
 
-// columns are those of the entries table, in the order of the table. The payload is last, because
-// it may be on pages of its own.
+// columns are the columns of the entries table, in its order. The payload is last because it may be
+// on overflow pages.
 const columns = "seq, id, account, form, identifier, created_at, state, due_at, attempts, step, begun_at, " +
 	"ambiguous_since, failing_since, reason, lead_id, settled_at, crc, payload"
 
@@ -83,9 +83,9 @@ func (r *row) values() []any {
 	}
 }
 
-var errID = errors.New("an entry's id must be a UUID")
+var errID = errors.New("id must be a UUID")
 
-// parseID parses an id in the form that this package writes.
+// parseID parses an id in the format that this package writes.
 func parseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != 36 || id == uuid.Nil {
@@ -94,8 +94,7 @@ func parseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// decodeRow returns the row of the given column values, of which damage may have changed even the
-// types.
+// decodeRow returns the row with the given column values. Damage may have changed even their types.
 func decodeRow(v []any) row {
 	r := row{whole: len(v) == columnCount}
 	if !r.whole {
@@ -124,9 +123,8 @@ func decodeRow(v []any) row {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum returns the CRC-32C of all that is delivered and of what decides about that. The time at
-// which the row is due is not part of it, so that one statement can change that of many; the index
-// of what is due has it too.
+// checksum returns the CRC-32C of all fields of an entry except DueAt. Without DueAt, one statement
+// can make many rows due. The index of due entries contains a second copy of it.
 func (r *row) checksum() int64 {
 	e := &r.entry
 	var scratch [512]byte
@@ -143,10 +141,10 @@ func (r *row) checksum() int64 {
 	return int64(crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, e.Payload))
 }
 
-// seal sets the checksum to that of what the row is now.
+// seal updates the checksum.
 func (r *row) seal() { r.crc = r.checksum() }
 
-// abandon makes a taken row one that is due, with the attempt's outcome unknown.
+// abandon makes a taken row due and marks it as ambiguous.
 func (r *row) abandon(now time.Time) {
 	r.state = stateWaiting
 	r.entry.DueAt = now
@@ -154,7 +152,7 @@ func (r *row) abandon(now time.Time) {
 	r.seal()
 }
 
-// doubt says of a waiting row that it may have been delivered already.
+// doubt marks a waiting row as ambiguous, because it may have been delivered already.
 func (r *row) doubt() {
 	e := &r.entry
 	if !e.AmbiguousSince.IsZero() {
@@ -165,7 +163,7 @@ func (r *row) doubt() {
 	}
 }
 
-// millis returns t as it is stored. Zero stands for the zero time.
+// millis returns t in the stored format, in which 0 is the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -180,7 +178,7 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// newRow returns the row of an entry that is to be appended.
+// newRow returns the row of an entry to append.
 func newRow(entry outbox.Entry) (row, error) {
 	id, err := parseID(entry.ID)
 	if err != nil {
@@ -193,7 +191,7 @@ func newRow(entry outbox.Entry) (row, error) {
 		r.state = stateParked
 		entry.DueAt = time.Time{}
 	case entry.State != "" && entry.State != outbox.Waiting:
-		return row{}, fmt.Errorf("only waiting entries and parked ones that were never tried can be appended, got %q: %w", entry.State, outbox.ErrState)
+		return row{}, fmt.Errorf("state must be waiting, or parked without an attempt, got %q: %w", entry.State, outbox.ErrState)
 	default:
 		entry.SettledAt = time.Time{}
 		if !entry.BegunAt.IsZero() {
@@ -209,8 +207,8 @@ func newRow(entry outbox.Entry) (row, error) {
 	return r, nil
 }
 
-// maxTextSize bounds each text of an entry, and maxPayloadSize its payload: far more than any form
-// may send.
+// maxTextSize limits each text of an entry, and maxPayloadSize limits its payload. Both are far
+// above what a form may send.
 const (
 	maxTextSize    = 1 << 12
 	maxPayloadSize = 1 << 26
@@ -218,16 +216,16 @@ const (
 
 func checkSizes(e outbox.Entry) error {
 	if len(e.Payload) > maxPayloadSize {
-		return fmt.Errorf("the payload is too long, got %d bytes; at most %d can be kept", len(e.Payload), maxPayloadSize)
+		return fmt.Errorf("payload is too long, got %d bytes; at most %d are allowed", len(e.Payload), maxPayloadSize)
 	}
 	return checkTexts(e.Account, e.Form, e.Identifier, e.Step, e.Reason, e.LeadID)
 }
 
-// checkTexts returns an error if one of the texts is too long to be kept.
+// checkTexts returns an error if a text is too long to store.
 func checkTexts(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxTextSize {
-			return fmt.Errorf("a text is too long, got %d bytes; at most %d can be kept", len(text), maxTextSize)
+			return fmt.Errorf("text is too long, got %d bytes; at most %d are allowed", len(text), maxTextSize)
 		}
 	}
 	return nil

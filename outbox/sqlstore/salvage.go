@@ -13,7 +13,7 @@ import (
 // ledgerColumns is the number of columns of the ledger.
 const ledgerColumns = 10
 
-// decodeLedger returns the ledger that a record is; false if it is none.
+// decodeLedger decodes a ledger. It returns false if the record is not a ledger.
 func decodeLedger(v []any) (l ledger, ok bool) {
 	if len(v) != ledgerColumns {
 		return l, false
@@ -31,8 +31,8 @@ func decodeLedger(v []any) (l ledger, ok bool) {
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// isOurs reports whether a file is an outbox, however damaged: it says so, or there was one in its
-// place that cannot be told from it, or an entry in it is whole.
+// isOurs reports whether a file is an outbox, however damaged: its header is SQLite's, or the lock
+// file has a mark, or at least one entry is intact.
 func isOurs(path string, marked bool) bool {
 	page := make([]byte, 100)
 	if file, err := os.Open(path); err == nil {
@@ -40,7 +40,7 @@ func isOurs(path string, marked bool) bool {
 		_ = file.Close()
 	}
 	if string(page[:len(sqliteMagic)]) == sqliteMagic {
-		return true // whose it is, its tables say
+		return true // inspect checks whose tables it has
 	}
 	if marked {
 		return true
@@ -58,18 +58,18 @@ func isOurs(path string, marked bool) bool {
 	}), errFound)
 }
 
-// carriedAtOnce is how many records are carried over in one transaction.
+// carriedAtOnce is the number of records that are carried over in one transaction.
 const carriedAtOnce = 2000
 
-// carryOver copies what is whole of a damaged database to the given one, and returns the number of
-// entries. Entries of which there may have been a newer version may have been delivered.
+// carryOver copies the intact records of a damaged database to another one and returns the number
+// of entries. It marks an entry as ambiguous if a newer version of it may be lost.
 func (w *writer) carryOver(damaged string, to *handle) (entries int, err error) {
 	l, err := openLeftovers(damaged)
 	if err != nil {
 		return 0, err
 	}
 	defer l.close()
-	// It need not be durable until it is whole.
+	// The copy need not be durable before it is complete.
 	for _, pragma := range []string{"synchronous = OFF", "wal_autocheckpoint = 2000"} {
 		if _, err := to.conn.ExecContext(w.ctx, "PRAGMA "+pragma); err != nil {
 			return 0, err
@@ -102,13 +102,13 @@ func (w *writer) carryOver(damaged string, to *handle) (entries int, err error) 
 	return entries, errors.Join(err, c.commit())
 }
 
-// adopt adds a record of another database, and reports whether it is an entry.
+// adopt adds a record of another database and reports whether the record is an entry.
 func (w *writer) adopt(c *change, values []any, newest bool) (entry bool, err error) {
 	switch len(values) {
 	case columnCount:
 		r := decodeRow(values)
 		if !r.whole || r.id == uuid.Nil {
-			w.log.Warn("an entry is damaged, and was not carried over", zap.String("id", r.entry.ID))
+			w.log.Warn("a damaged entry was not carried over", zap.String("id", r.entry.ID))
 			return false, nil
 		}
 		if !newest && r.state == stateWaiting {
@@ -117,7 +117,7 @@ func (w *writer) adopt(c *change, values []any, newest bool) (entry bool, err er
 		}
 		err := c.add(&r)
 		if errors.Is(err, outbox.ErrExists) {
-			return false, nil // there is a newer version of it
+			return false, nil // a newer version was added
 		}
 		return err == nil, err
 	case ledgerColumns:

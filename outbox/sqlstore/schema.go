@@ -1,13 +1,13 @@
 package sqlstore
 
-// migrations are the versions of the schema: each is what makes a database of the version before
-// into one of its own. Those that were released must not be changed. {{key}}, {{bytes}} and
-// {{view}} are in the words of the dialect.
+// migrations are the versions of the schema. Each contains the statements that upgrade a database
+// from the version before. Do not change released versions. The dialect replaces {{key}}, {{bytes}}
+// and {{view}}.
 var migrations = [][]string{
 	{
-		// One row that says what the database is and what has been done to it. An entry's place in
-		// the sequence is never used again, so that appended - removed - missing entries are there,
-		// or some are gone.
+		// The ledger has one row with the database's identity and history. Sequence numbers are
+		// never reused. If the table does not contain appended - removed - missing entries, some
+		// are lost.
 		`CREATE TABLE ledger (
 			one {{key}},
 			version BIGINT NOT NULL,
@@ -56,7 +56,7 @@ var migrations = [][]string{
 	},
 }
 
-// query is a statement, with a question mark for each argument.
+// query is a statement with a question mark for each argument.
 type query string
 
 // The statements of the writer.
@@ -82,7 +82,7 @@ const (
 	qInsertKnown query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
 )
 
-// The statements of the readers. The writer has qByID too.
+// The statements of the readers. The writer uses qByID too.
 const (
 	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
 	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`

@@ -12,31 +12,31 @@ import (
 )
 
 const (
-	// quietAfter is how long nothing must have been asked for until the log is written to the file.
+	// quietAfter is how long the store must be idle before it writes the log to the file.
 	quietAfter = 200 * time.Millisecond
 	// checkpointBytes is the length of the log at which it is written to the file in the
-	// background. At twice as much the writer sees to it. The file may grow by as much, for which
-	// the reserve must have room.
+	// background. At twice that length, the writer itself writes it. The file may grow by as much,
+	// so the reserve must have room for that.
 	checkpointBytes = 4 << 20
-	// longLog is the length at which the log is cut. To write over an old one is faster than to
-	// have a file grow.
+	// longLog is the length at which the log is truncated. Overwriting an old log is faster than
+	// growing a file.
 	longLog = 3 * checkpointBytes
 	// scrubAfter is how long erased values may stay in the log of a busy store.
 	scrubAfter = 5 * time.Second
 )
 
-// checkpointer is what the writer knows about the log.
+// checkpointer is the writer's record of the log and its checkpoints.
 type checkpointer struct {
-	commits int        // since its length was last looked at
-	running bool       // another goroutine writes it to the file
-	done    chan error // has room for what became of that
-	seen    *handle    // of which it is
-	// erased: values that were erased are in the log, since erasedAt.
+	commits int        // the log's length is checked every few commits
+	running bool       // another goroutine is writing the log to the file
+	done    chan error // receives the result of that goroutine; buffered
+	seen    *handle    // the handle when that goroutine started
+	// erased means that the log contains erased values, since erasedAt.
 	erased   bool
 	erasedAt time.Time
 }
 
-// afterCommit sees to it that the log does not grow too long.
+// afterCommit keeps the log from growing too long.
 func (w *writer) afterCommit() {
 	if w.handle == nil {
 		return
@@ -52,20 +52,20 @@ func (w *writer) afterCommit() {
 	}
 	log, err := checkpoint(w.ctx, w.handle.conn, "NOOP")
 	if err != nil {
-		return // a commit that meets the same says so
+		return // a commit reports the same error
 	}
 	most := int(min(checkpointBytes, w.room.growth()) / pageSize)
 	switch {
 	case log.frames > 2*most:
-		w.checkpointNow("PASSIVE") // only when all of it is in the file does it begin anew
+		w.checkpointNow("PASSIVE") // the log restarts only when all of it is in the file
 	case log.left > most && !w.wal.running:
 		w.wal.running, w.wal.seen = true, w.handle
 		go w.checkpointBeside()
 	}
 }
 
-// checkpointBeside writes the log to the file while the writer goes on. The writer hears of it, and
-// waits for it when the store closes.
+// checkpointBeside writes the log to the file while the writer continues. It sends the result to
+// the writer, which also waits for it when the store closes.
 func (w *writer) checkpointBeside() {
 	_, err := w.tryRead(w.ctx, func(h *handle) error {
 		conn, err := h.readers.Conn(w.ctx)
@@ -78,8 +78,8 @@ func (w *writer) checkpointBeside() {
 	w.wal.done <- err
 }
 
-// awaitCheckpoint waits for the checkpoint in the background, if there is one. Two do not run at
-// once.
+// awaitCheckpoint waits for the checkpoint in the background, if there is one. Two checkpoints
+// never run at once.
 func (w *writer) awaitCheckpoint() {
 	if w.wal.running {
 		w.checkpointed(<-w.wal.done)
@@ -94,7 +94,7 @@ func (w *writer) checkpointed(err error) {
 }
 
 // checkpointNow writes the log to the file, with room from the reserve if the disk is full. It
-// reports whether all of it was written.
+// reports whether it wrote the whole log.
 func (w *writer) checkpointNow(mode string) bool {
 	if w.awaitCheckpoint(); w.handle == nil {
 		return false
@@ -107,7 +107,7 @@ func (w *writer) checkpointNow(mode string) bool {
 	return err == nil && log.left == 0
 }
 
-// heed deals with an error of a checkpoint.
+// heed repairs the database if the error of a checkpoint requires it.
 func (w *writer) heed(err error) {
 	if isDamage(err) || isDistrust(err) && !isFull(err, w.room.reserve) {
 		if err := w.repair(err); err != nil {
@@ -116,8 +116,8 @@ func (w *writer) heed(err error) {
 	}
 }
 
-// tidy writes the log to the file in a quiet moment, and empties it if values were erased or it is
-// long.
+// tidy writes the log to the file when the store is idle. It empties the log if it is long or
+// contains erased values.
 func (w *writer) tidy() {
 	if w.handle == nil {
 		return
@@ -127,13 +127,13 @@ func (w *writer) tidy() {
 	} else if log, err := checkpoint(w.ctx, w.handle.conn, "NOOP"); err == nil && log.left > 0 {
 		w.checkpointNow("PASSIVE")
 	}
-	w.lookForRoom() // which the log may have given back
+	w.lookForRoom() // the log may have released some
 }
 
-// scrub empties the log, unless somebody reads it; then it is tried again.
+// scrub empties the log. It tries again later if a reader uses the log.
 func (w *writer) scrub() {
 	exec := func(statement string) { _, _ = w.handle.conn.ExecContext(w.ctx, statement) }
-	exec("PRAGMA busy_timeout = 20") // readers have a right to be slow
+	exec("PRAGMA busy_timeout = 20") // do not wait long for slow readers
 	emptied := w.checkpointNow("TRUNCATE")
 	if w.handle != nil {
 		exec("PRAGMA busy_timeout = 5000")
@@ -149,14 +149,14 @@ func (w *writer) scrub() {
 }
 
 const (
-	// Compact is worth the while for so much of the file.
+	// compactBytes is the minimum of free space for Compact.
 	compactBytes = 1 << 20
-	// compactStep is how many pages are given back between other commits.
+	// compactStep is the number of pages to release between other commits.
 	compactStep = 256
 )
 
-// Compact implements [outbox.Store]. It is worth the while when a quarter of the file and more than
-// 1 MiB are free. Others write in between.
+// Compact implements [outbox.Store]. It does nothing unless at least 1 MiB and a quarter of the
+// file are free. Other changes are written in between.
 func (s *Store) Compact(ctx context.Context) error {
 	for more, first := true, true; more; first = false {
 		err := s.await(ctx, &operation{alone: func() (err error) {
@@ -170,7 +170,7 @@ func (s *Store) Compact(ctx context.Context) error {
 	return nil
 }
 
-// compact gives some free pages back, and reports whether there are more.
+// compact returns some free pages to the file system and reports whether there are more.
 func (w *writer) compact(first bool) (more bool, err error) {
 	if err := w.ready(); err != nil {
 		return false, err
@@ -180,12 +180,12 @@ func (w *writer) compact(first bool) (more bool, err error) {
 		if err := w.emptyLog(); err != nil {
 			return false, err
 		}
-		step = max(w.room.transaction()/(4*pageSize), 1) // a page that is moved changes some others
+		step = max(w.room.transaction()/(4*pageSize), 1) // moving a page changes some others
 	}
 	if first && (free < compactBytes || free < fileSize(w.path)/4) || free == 0 {
 		return false, nil
 	}
-	// Each step of the statement gives one page back.
+	// Each step of the statement releases one page.
 	rows, err := w.handle.conn.QueryContext(w.ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", step))
 	if err != nil {
 		return false, err
@@ -204,8 +204,8 @@ func (w *writer) compact(first bool) (more bool, err error) {
 	return more, nil
 }
 
-// Backup writes all that the store holds to a new file, while it goes on. The file is an outbox by
-// itself. There must not be one of that name.
+// Backup writes the whole store to a new file while the store is in use. The new file is a complete
+// outbox. The error wraps [os.ErrExist] if the file exists.
 func (s *Store) Backup(ctx context.Context, file string) error {
 	err := s.read(ctx, func(h *handle) error { return h.copyTo(ctx, file) })
 	return wrap("backing up to "+file, uuid.Nil, err)
@@ -223,7 +223,7 @@ func (h *handle) copyTo(ctx context.Context, path string) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	defer conn.Close()
-	// The copy is written, not what is copied.
+	// VACUUM INTO writes only the copy, but query_only forbids it too.
 	_, err = conn.ExecContext(ctx, "PRAGMA query_only = OFF")
 	if err == nil {
 		_, err = conn.ExecContext(ctx, "VACUUM INTO ?", path)

@@ -16,11 +16,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/reserve"
 )
 
-// dialect is what differs between the databases that speak the SQL of this package.
+// dialect contains the differences between the databases that this package can use.
 type dialect struct {
-	// words take the place of the names in braces of the migrations.
+	// words replaces the names in braces in the migrations.
 	words *strings.Replacer
-	// begin begins a transaction that writes.
+	// begin starts a transaction that writes.
 	begin query
 	// bind returns the query with the database's own placeholders.
 	bind func(query) string
@@ -28,7 +28,7 @@ type dialect struct {
 
 const (
 	pageSize = 4096
-	// applicationID is in the header of each file, at 68.
+	// applicationID is at offset 68 in the header of each file.
 	applicationID = 0x7463726d // "tcrm"
 	sqliteMagic   = "SQLite format 3\x00"
 )
@@ -50,20 +50,21 @@ var sqliteDialect = dialect{
 	bind:  func(q query) string { return string(q) },
 }
 
-// process sets what holds for all of SQLite in this process. With open file description locks,
-// nobody who merely reads the file and closes it takes the locks away; the other choice is kept if
-// SQLite is in use already.
+// process configures SQLite for the whole process. Open file description locks remain when other
+// code in this process reads the file and closes it. The setting has no effect if SQLite is already
+// in use.
 var process = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)
 	_, _ = sqlite.Fdatasync(true)
 })
 
-// openPool returns connections to the file at path, which set these pragmas first of all.
+// openPool returns a pool of connections to the file at path. Each connection first sets the
+// pragmas.
 func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	process()
 	location := filepath.ToSlash(path)
 	if !strings.HasPrefix(location, "/") {
-		location = "/" + location // a drive's letter
+		location = "/" + location // a path with a drive letter
 	}
 	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: location}).String() + "?mode=rw&_dqs=0&_error_rc=1&" +
 		url.Values{"_pragma": pragmas}.Encode()
@@ -77,8 +78,8 @@ func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) 
 	return pool, nil
 }
 
-// writerPragmas prepare the connection that writes. The first two are heeded only by a file that is
-// still empty. What is deleted is overwritten.
+// writerPragmas configure the connection that writes. The first two affect only an empty file.
+// secure_delete overwrites deleted values.
 var writerPragmas = []string{
 	"page_size=4096", "auto_vacuum=INCREMENTAL", "busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL",
 	"wal_autocheckpoint=0", "journal_size_limit=12582912", "secure_delete=ON", "temp_store=MEMORY", "cache_size=-16384",
@@ -89,7 +90,7 @@ var readerPragmas = []string{
 	"busy_timeout=5000", "query_only=ON", "temp_store=MEMORY", "cache_size=-4096", "cell_size_check=ON", "trusted_schema=OFF",
 }
 
-// code returns SQLite's result code, without what extends it; 0 if the error has none.
+// code returns SQLite's primary and extended result codes, or zeros if the error has none.
 func code(err error) (primary, extended int) {
 	if coded, ok := errors.AsType[*sqlite.Error](err); ok {
 		return coded.Code() & 0xff, coded.Code()
@@ -97,18 +98,18 @@ func code(err error) (primary, extended int) {
 	return 0, 0
 }
 
-// errDamaged: the file, or what it leads to, is not what was written.
+// errDamaged means that the file or its log is corrupt.
 var errDamaged = errors.New("the outbox file is damaged")
 
-// isDamage reports whether the error says that the file is damaged.
+// isDamage reports whether the error means that the file is damaged.
 func isDamage(err error) bool {
 	primary, extended := code(err)
 	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB ||
 		extended == sqlite3.SQLITE_IOERR_SHORT_READ || errors.Is(err, errDamaged)
 }
 
-// explainScan says of an error of reading values that the file is damaged, if a value is of a type
-// that was never written.
+// explainScan marks an error of reading values as damage if a value has a type that this package
+// never writes.
 func explainScan(err error) error {
 	primary, _ := code(err)
 	if err == nil || primary != 0 || isDistrust(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -117,9 +118,9 @@ func explainScan(err error) error {
 	return errors.Join(errDamaged, err)
 }
 
-// isDistrust reports whether what is in memory of the file cannot be trusted any more. A write that
-// failed is taken back, and says nothing of the rest; but after a sync that failed nobody knows
-// what is on the disk.
+// isDistrust reports whether cached pages of the file can no longer be trusted. A failed write is
+// rolled back and does not affect other pages. After a failed sync, the content of the disk is
+// unknown.
 func isDistrust(err error) bool {
 	primary, extended := code(err)
 	switch extended {
@@ -131,20 +132,21 @@ func isDistrust(err error) bool {
 }
 
 // isFull reports whether the file could not be written because the disk is full. SQLite does not
-// tell a quota from other errors, but the reserve does.
+// distinguish a quota from other errors, but the reserve does.
 func isFull(err error, room *reserve.Reserve) bool {
 	primary, _ := code(err)
 	return primary == sqlite3.SQLITE_FULL || reserve.IsDiskFull(err) ||
 		primary == sqlite3.SQLITE_IOERR && reserve.IsDiskFull(room.Probe())
 }
 
-// logged is what a checkpoint says of the log.
+// logged describes the log at a checkpoint.
 type logged struct {
-	frames int // of which it consists until it begins anew
-	left   int // those that are not in the file yet
+	frames int // in the log until it restarts
+	left   int // not in the file yet
 }
 
-// checkpoint has the pages of the write-ahead log written to the file; the mode NOOP only looks.
+// checkpoint writes the pages of the write-ahead log to the file. With the mode NOOP it only counts
+// them.
 func checkpoint(ctx context.Context, conn *sql.Conn, mode string) (l logged, err error) {
 	var busy, done int
 	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &l.frames, &done)

@@ -1,57 +1,63 @@
-// Package sqlstore keeps an outbox in a database, with database/sql. The SQL is portable; the one
-// dialect there is so far is that of SQLite, in a file.
+// Package sqlstore keeps an outbox in an SQL database. The SQL is portable. The only dialect so far
+// is that of SQLite, with the database in a file.
 //
-// What is done is durable once it is in <file>-wal, SQLite's write-ahead log, which is written with
-// one sync for all that waits. In quiet moments, and when it is large, the log is written to the
-// file. The two belong together: what copies the file of a store that is open, or of a process that
-// died, must take its log too, or use [Store.Backup]. Programs that speak SQLite may read the file
-// at any time.
+// A change is durable once it is in <file>-wal, SQLite's write-ahead log. One sync covers all
+// changes that are waiting. When the store is idle, or the log is long, the log is written to the
+// file. The two files belong together: a copy of the file must include the log if the store is
+// open, or if its process died. [Store.Backup] makes a copy that needs no log. Programs that use
+// SQLite may read the file at any time.
 //
-// Beside them there are <file>-shm, the log's index; <file>.lock, by which one process at a time
-// has the outbox, and in which it notes how many commits it has made; <file>.reserve, room for what
-// must be written when the disk is full; and for a person to look at, <file>.damaged-<time> and
-// <file>.replaced-<time>.
+// There are more files beside it. <file>-shm is the log's index. <file>.lock lets only one process
+// at a time open the outbox, and records the number of its commits. <file>.reserve keeps room for
+// changes that must be written when the disk is full. <file>.damaged-<time> and
+// <file>.replaced-<time> are for a person to inspect.
 //
 // # A full disk
 //
-// When the disk is full, no entry is added, but those in the store can be taken, settled and
-// removed, to the last of them, whoever filled the disk; and so they can by the next process, at
-// whatever moment this one is killed. These hold all the time, on the disk, with R for the reserve,
-// which is [DefaultReserve] but never more than a quarter of the disk:
+// When the disk is full, the store adds no entries. Every entry in it can still be taken, settled
+// and removed, even if other programs filled the disk, and even if this process is killed at any
+// moment and another one continues. The following always holds on the disk, where R is the size of
+// the reserve: [DefaultReserve], but never more than a quarter of the disk.
 //
-//   - While entries are added, the reserve is whole, and what is in the log
-//     makes the file grow by no more than R/2 when it is written there; or half
-//     of the reserve is there and R more in it and the file, which then does
-//     not grow.
-//   - While the disk is full, a transaction is R/8 long, and the log is written
-//     to the file before the next begins, so that it is written over and over.
-//     The file grows no further than what is left of the reserve allows, less
-//     what the log may still need.
+//   - While entries are added, the reserve is whole, and the file grows by at
+//     most R/2 when the log is written to it. Or else half of the reserve is
+//     there, the reserve and the free pages of the file add up to at least
+//     3/2 R, and the file does not grow.
+//   - While the disk is full, a transaction is about R/8 long. The log is
+//     written to the file before the next transaction, which overwrites the
+//     log. The file grows at most by the rest of the reserve, less what the log
+//     may still need.
 //
-// So there is always room to write the log to the file, and a transaction to the log. To deliver
-// makes the file grow a bit, because ids of leads are remembered. One that would have it grow too
-// far is refused with [outbox.ErrFull] until Expire has removed something, for which the room of
-// the log is enough.
+// So there is always room to write a transaction to the log, and the log to the file. A delivery
+// makes the file grow a little, because the lead's id is remembered. The store refuses a delivery
+// with [outbox.ErrFull] if the file would grow too far. It accepts deliveries again after Expire
+// has removed entries, for which the room of the log is enough.
 //
-// A start on a full disk writes the log to the file and empties it, with room from the reserve,
-// fills that again, releases the entries of attempts that had begun, and only then adds entries.
+// On a full disk, Open uses the reserve to write the log to the file, empties the log, and fills
+// the reserve again. It then releases the entries whose attempts were in flight. Only then does the
+// store add entries.
 //
-// This is not promised to an entry whose payload is longer than R/32; if others write to the room
-// that the reserve gave back; or while a reader that does not end, such as a long backup, keeps the
-// log from being written to the file: then it waits for that.
+// There is no such promise for an entry whose payload is longer than R/32, or if other programs
+// take the room that the reserve gave back. A long read, such as a backup, can also keep the log
+// from being written to the file until the read ends.
 //
 // # Damage
 //
-// SQLite's pages carry no checksum, so each row carries one of all that is delivered. An entry that
-// fails it is parked and never sent. A file that SQLite cannot use is set aside, and each row that
-// is whole is carried over, also from parts of the log beyond the damage. If there may have been a
-// newer version of a row, the entry is carried over as one that may have been delivered. The ledger
-// tells how many entries should be there, and the mark in the lock file how many commits.
+// SQLite's pages have no checksums, so each row has a checksum of its entry. An entry whose
+// checksum does not match is parked and never sent. A file that SQLite cannot use is set aside, and
+// each intact row is carried over to a new file, even from parts of the log after the damage. An
+// entry is marked as ambiguous if a newer version of its row may be lost. The ledger records how
+// many entries the file should contain. The mark in the lock file records how many commits it
+// should contain.
 //
-// These cannot be noticed: that an entry is due at another time, until [Store.Check]; damage to a
-// page that SQLite has in memory, until it is read again, at the next start or check; that the
-// file, its log and its lock were replaced together by older ones; and after a power failure, which
-// may undo the mark too, that the last commits of the log are gone.
+// The store cannot detect some damage:
+//
+//   - a changed due time, until [Store.Check]
+//   - a damaged page that SQLite has cached, until it is read again at the next
+//     start or check
+//   - a file, its log and its lock that are replaced together by older ones
+//   - the loss of the log's last commits in a power failure that also undoes
+//     the mark
 package sqlstore
 
 import (
@@ -70,30 +76,30 @@ import (
 )
 
 const (
-	// DefaultLockTimeout is how long [Open] waits for another process to let go of the file.
+	// DefaultLockTimeout is how long [Open] waits for another process to release the file.
 	DefaultLockTimeout = time.Second
-	// DefaultReserve is enough to deliver all that is in a store whose disk is full. On a small
-	// disk a quarter of that takes its place.
+	// DefaultReserve is enough to deliver all entries of a store whose disk is full. On a small
+	// disk, the reserve is a quarter of the disk.
 	DefaultReserve = 8 << 20
 )
 
-// Options are the settings of a store. The zero value is ready for use.
+// Options are the settings of a store. The zero value is ready to use.
 type Options struct {
-	// Logger receives what operators must know: that the file was damaged, is gone or cannot be
-	// written. It never receives a value of an entry. Nil: none.
+	// Logger logs events that operators must know about, such as a damaged or missing file.
+	// Messages contain no values of entries. Nil disables logging.
 	Logger *zap.Logger
-	// Now tells the time; nil: time.Now.
+	// Now returns the current time. Nil means time.Now.
 	Now func() time.Time
-	// LockTimeout is how long to wait for another process to let go of the file; zero:
+	// LockTimeout is how long to wait for another process to release the file. Zero means
 	// DefaultLockTimeout.
 	LockTimeout time.Duration
-	// Reserve is how many bytes of the disk to keep for what must be written when it is full; zero:
+	// Reserve is how many bytes of the disk to keep for changes while it is full. Zero means
 	// DefaultReserve.
 	Reserve int64
 }
 
-// Store is an outbox in a database. One goroutine writes, and makes durable at once all that waits
-// for it; others read beside it.
+// Store is an outbox in a database. One goroutine writes, and commits all waiting operations at
+// once. Other goroutines read at the same time.
 type Store struct {
 	path   string
 	log    *zap.Logger
@@ -104,9 +110,10 @@ type Store struct {
 	closing    chan struct{}
 	close      sync.Once
 	done       chan struct{} // closed when the writer has ended
-	// deferred is how many settlements are not committed yet.
+	// deferred is the number of settlements that are not committed yet.
 	deferred atomic.Int64
-	// swap is held to read, and by the writer to put another handle in the place of the one before.
+	// swap guards handle. Readers hold it while they read. The writer holds it to replace the
+	// handle.
 	swap   sync.RWMutex
 	handle *handle // nil while the database cannot be opened
 
@@ -118,13 +125,13 @@ type Store struct {
 
 var _ outbox.Store = (*Store)(nil)
 
-// Open opens the outbox in the file at path, and makes it if there is none: the file with mode
+// Open opens the outbox in the file at path, and creates it if there is none: the file with mode
 // 0600, its folder with 0700. Entries whose attempt was never settled are due at once.
 //
-// A file that is damaged is set aside as <path>.damaged-<time>, with an error in the log, and what
-// can be read of it is carried over to a fresh one. The error wraps [outbox.ErrInUse] if another
-// process has the file, and [outbox.ErrNewer] if a later version wrote it; it and any other file
-// that is not an outbox are left as they are.
+// Open sets a damaged file aside as <path>.damaged-<time>, logs an error, and carries over what can
+// be read to a new file. The error wraps [outbox.ErrInUse] if another process has the file open,
+// and [outbox.ErrNewer] if a later version wrote it. Open does not change the file of a later
+// version, nor a file that is not an outbox.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := &Store{
 		log:        opts.Logger,
@@ -165,11 +172,10 @@ func (s *Store) open(ctx context.Context, path string, opts Options) (err error)
 		return fmt.Errorf(`%w; give each Caddy its own file with "outbox sqlite <file>"`, err)
 	}
 	if err != nil {
-		return fmt.Errorf("locking it: %w; make its folder writable for Caddy, or name a file in one that is", err)
+		return fmt.Errorf("locking it: %w; make its folder writable for Caddy, or name a file in a writable folder", err)
 	}
 	s.writer = newWriter(s, lock, reserve.Open(s.path+suffixReserve, opts.Reserve))
-	// Nothing that was begun is cut short: what it would leave half done could take longer than to
-	// finish it.
+	// Do not cancel the start. Cleaning up half-finished work could take longer than completing it.
 	if err := s.writer.start(context.WithoutCancel(ctx)); err != nil {
 		s.writer.drop()
 		lock.release()
@@ -205,8 +211,8 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	})
 }
 
-// Take implements [outbox.Store]. It calls busy in another goroutine while its own waits, and at
-// most a thousand times in vain; busy must not call the store.
+// Take implements [outbox.Store]. It calls busy in another goroutine while its own waits, and skips
+// at most a thousand busy entries. busy must not call the store.
 func (s *Store) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) (entries []outbox.Entry, err error) {
 	err = s.do(ctx, "taking entries", uuid.Nil, &operation{run: func(c *change) (err error) {
 		entries, err = c.take(account, due, now, limit, busy)
@@ -265,7 +271,7 @@ func (s *Store) Erase(ctx context.Context, id string) error {
 	return s.change(ctx, "erasing", id, nil, &operation{}, (*change).erase)
 }
 
-// change has the writer change one entry, unless the call is invalid.
+// change makes the writer change one entry, unless the call is invalid.
 func (s *Store) change(ctx context.Context, doing, text string, invalid error, op *operation, f func(*change, uuid.UUID) error) error {
 	id, err := parseID(text)
 	if err != nil {
@@ -300,13 +306,14 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 
 // SetClock implements [outbox.Store].
 func (s *Store) SetClock(ctx context.Context, clock outbox.Clock) error {
-	return s.do(ctx, "noting the time of day", uuid.Nil, &operation{run: func(c *change) error {
+	return s.do(ctx, "storing the clock", uuid.Nil, &operation{run: func(c *change) error {
 		_, err := c.exec(qSetClock, millis(clock.SeenAt), millis(clock.SteadySince))
 		return err
 	}})
 }
 
-// do has the writer carry out an operation, on an entry or on no single one, and waits for it.
+// do makes the writer carry out an operation and waits for it. The id is zero if the operation is
+// not about one entry.
 func (s *Store) do(ctx context.Context, doing string, id uuid.UUID, op *operation) error {
 	return wrap(doing, id, s.await(ctx, op))
 }
@@ -335,13 +342,13 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 		if op.claim() {
 			return ctx.Err()
 		}
-		return <-op.done // it was begun, and is not cut short
+		return <-op.done // it has started and is not canceled
 	case <-s.done:
 	}
 	select {
 	case err := <-op.done:
 		return err
 	default:
-		return outbox.ErrClosed // it was still waiting when the writer ended
+		return outbox.ErrClosed // it had not started when the writer ended
 	}
 }

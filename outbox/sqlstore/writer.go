@@ -17,68 +17,66 @@ import (
 )
 
 const (
-	// What one batch carries at most.
+	// Limits of one batch.
 	maxBatchOps   = 1000
 	maxBatchBytes = 4 << 20
-	// entryBytes is about how long an entry is without its payload, in the table and in the
-	// indexes.
+	// entryBytes is roughly the size of an entry without its payload, in the table and the indices.
 	entryBytes = 512
-	// maxLazy is how long a settlement waits for a commit to ride on.
+	// maxLazy is how long a lazy settlement may wait for another commit.
 	maxLazy = 100 * time.Millisecond
-	// retryAfter is how long what could not be written waits.
+	// retryAfter is the time until the retry of a failed write.
 	retryAfter = time.Second
 )
 
-// operation is something for the writer to do.
+// operation is a request to the writer.
 type operation struct {
-	// run is part of a transaction. It may be called again, after a rollback. If it returns an
-	// error of this package, and not of the database, it has changed nothing that may not be
-	// committed.
+	// run is part of a transaction. It may be called again after a rollback. If it returns an error
+	// that is not from the database, its changes so far may still be committed.
 	run func(*change) error
-	// id is the entry that it is about, if it is lazy.
+	// id is the entry that a lazy operation settles.
 	id uuid.UUID
-	// lazy: it settles an entry that was taken, and may wait for another commit.
+	// lazy means that the operation settles a taken entry and may wait for another commit.
 	lazy bool
-	// flush commits what is lazy.
+	// flush means that the operation commits lazy settlements and does nothing else.
 	flush bool
-	// grows: it adds an entry, and is refused while the disk is full.
+	// grows means that the operation adds an entry. It is refused while the disk is full.
 	grows bool
-	// frees: it removes entries, and makes room for the others.
+	// frees means that the operation removes entries and makes room for others.
 	frees bool
-	// ended: it was carried out before its turn.
+	// ended means that the operation was carried out before its turn.
 	ended bool
-	// deferred: it was acknowledged, and is not committed.
+	// deferred means that the operation was acknowledged but is not committed.
 	deferred bool
-	// alone is called outside of any transaction, in the place of run.
+	// alone is called instead of run, outside of any transaction.
 	alone func() error
-	// size is about how much it writes, in bytes.
+	// size is roughly how many bytes the operation writes.
 	size    int
 	claimed atomic.Bool
 	err     error
-	done    chan error // has room for what became of it
+	done    chan error // receives the result; buffered
 }
 
-// claim is called by the writer, which then does it, and by a caller whose context has ended, who
-// then has it left undone. The first of them succeeds.
+// claim decides between the writer and the caller. The writer claims an operation to carry it out.
+// A caller whose context has ended claims it to cancel it. Only the first claim succeeds.
 func (op *operation) claim() bool { return op.claimed.CompareAndSwap(false, true) }
 
-// writer is what only the goroutine that writes uses.
+// writer is the state of the goroutine that writes. Other goroutines must not use it.
 type writer struct {
 	*Store
-	ctx    context.Context // never ends: a commit is not cut short
+	ctx    context.Context // never ends, because commits are not canceled
 	lock   *fileLock
 	room   room
 	change change
-	// taken are the entries whose attempts have begun in this process.
+	// taken contains the entries that this process has taken.
 	taken map[uuid.UUID]struct{}
 	batch []*operation
-	queue []*operation // what one commit carries out
-	lazy  []*operation // settlements that were acknowledged, and not committed
-	// flush ticks when what is lazy must be committed, quiet when nothing has been asked for a
-	// while.
+	queue []*operation // the operations of one commit
+	lazy  []*operation // settlements that are acknowledged but not committed
+	// flush fires when lazy settlements must be committed. quiet fires when the store has been idle
+	// for a while.
 	flush, quiet *time.Timer
 	wal          checkpointer
-	// owed is what an earlier process left to be done before all else; nil if that is done.
+	// owed is what catchUp must handle before everything else; nil when that is done.
 	owed *lastProcess
 }
 
@@ -92,7 +90,7 @@ func newWriter(s *Store, lock *fileLock, r *reserve.Reserve) writer {
 	return w
 }
 
-// write is the writer: it carries out operations until the store closes.
+// write carries out operations until the store closes.
 func (s *Store) write() {
 	defer close(s.done)
 	w := &s.writer
@@ -114,7 +112,7 @@ func (s *Store) write() {
 	}
 }
 
-// serve carries out an operation, and with it all that wait already.
+// serve carries out an operation together with all waiting operations.
 func (w *writer) serve(first *operation) {
 	alone := w.gather(first)
 	if len(w.batch) > 0 {
@@ -131,7 +129,8 @@ func (w *writer) serve(first *operation) {
 	}
 }
 
-// gather fills the batch with what is to be done at once, and returns what is to be done after it.
+// gather fills the batch with the waiting operations. It returns an operation that must run alone
+// after the batch, or nil.
 func (w *writer) gather(first *operation) (alone *operation) {
 	w.batch = w.batch[:0]
 	size, most, yielded := int64(0), min(maxBatchBytes, w.room.growth()/2), false
@@ -148,7 +147,7 @@ func (w *writer) gather(first *operation) (alone *operation) {
 			return nil
 		}
 		if len(w.operations) == 0 && !yielded {
-			// Callers that are about to ask for something share the sync.
+			// Let callers that are about to send an operation share the sync.
 			yielded = true
 			runtime.Gosched()
 		}
@@ -160,7 +159,8 @@ func (w *writer) gather(first *operation) (alone *operation) {
 	}
 }
 
-// postpone acknowledges a settlement before it is committed, if it can be made.
+// postpone acknowledges a settlement before it is committed, if the entry is taken. It reports
+// whether it did.
 func (w *writer) postpone(op *operation) bool {
 	if _, taken := w.taken[op.id]; !taken || !op.claim() {
 		return false
@@ -176,18 +176,18 @@ func (w *writer) postpone(op *operation) bool {
 	return true
 }
 
-// commitLazy commits what is lazy. If that fails it is tried again: another process would have to
-// find out what became of those attempts.
+// commitLazy commits lazy settlements. If that fails, it is retried. Otherwise the next process
+// would have to find out the outcome of those attempts.
 func (w *writer) commitLazy() {
 	if err := w.commit(nil); err != nil {
-		w.log.Error("outbox could not record what became of some attempts; it is tried again",
+		w.log.Error("outbox could not record the outcome of some attempts; it will try again",
 			zap.String("file", w.path), zap.Int("attempts", len(w.lazy)), zap.Error(err))
 	}
 	w.afterCommit()
 }
 
-// commit carries out what is lazy and then a batch, and makes it durable. Each operation of the
-// batch has its own error. That of commit says why something was not carried out.
+// commit carries out lazy settlements and then a batch, and makes them durable. Each operation of
+// the batch has its own error. The error of commit says why some were not carried out.
 func (w *writer) commit(batch []*operation) error {
 	lazy := len(w.lazy)
 	w.queue = append(append(w.queue[:0], w.lazy...), batch...)
@@ -216,8 +216,8 @@ func (w *writer) commit(batch []*operation) error {
 	return err
 }
 
-// expireFirst carries out what removes entries before the others, which may need the room. It
-// reports whether that was done to any.
+// expireFirst carries out operations that remove entries before the others, which may need the
+// room. It reports whether it carried out any.
 func (w *writer) expireFirst(ops []*operation) bool {
 	var frees []*operation
 	for _, op := range ops {
@@ -232,7 +232,7 @@ func (w *writer) expireFirst(ops []*operation) bool {
 	return done > 0
 }
 
-// carryOutAll carries out operations, after what an earlier process left.
+// carryOutAll carries out operations, after catchUp if that is still owed.
 func (w *writer) carryOutAll(ops []*operation) (done int, err error) {
 	if w.owed != nil {
 		if err := w.catchUp(); err != nil {
@@ -243,7 +243,7 @@ func (w *writer) carryOutAll(ops []*operation) (done int, err error) {
 }
 
 // carryOut carries out operations in as few transactions as the disk allows. It returns how many it
-// carried out, and what kept it from the next.
+// carried out, and the error that stopped it.
 func (w *writer) carryOut(ops []*operation) (done int, err error) {
 	for done < len(ops) && err == nil {
 		var n int
@@ -257,8 +257,8 @@ func (w *writer) carryOut(ops []*operation) (done int, err error) {
 	return done, err
 }
 
-// try opens the database anew, and tries once more, if something is wrong with it other than its
-// disk's being full.
+// try carries out operations. After an error that requires it, unless the disk is merely full, it
+// repairs the database and tries once more.
 func (w *writer) try(ops []*operation) (n int, err error) {
 	if n, err = w.tryOnce(ops); !isDamage(err) && (!isDistrust(err) || isFull(err, w.room.reserve)) {
 		return n, err
@@ -282,8 +282,8 @@ func (w *writer) tryOnce(ops []*operation) (n int, err error) {
 	return w.transact(ops)
 }
 
-// transact carries out some of the operations in one transaction, and returns how many; all of them
-// unless the disk is full.
+// transact carries out operations in one transaction and returns how many. It carries out all of
+// them unless the disk is full.
 func (w *writer) transact(ops []*operation) (n int, err error) {
 	c := &w.change
 	c.reset(w.handle)
@@ -303,7 +303,7 @@ func (w *writer) transact(ops []*operation) (n int, err error) {
 		return n, rolling
 	}
 	if err := w.lock.mark(c.ledger); err != nil {
-		w.log.Debug("outbox could not note how far it is", zap.Error(err))
+		w.log.Debug("outbox could not write the mark to its lock file", zap.Error(err))
 	}
 	c.applyTaken(w.taken)
 	w.wal.erased = w.wal.erased || c.erased
@@ -325,14 +325,14 @@ func (w *writer) run(ops []*operation) (n int, err error) {
 			op.err = err
 		}
 		if op.deferred && op.err != nil {
-			w.log.Error("outbox could not record what became of an attempt", zap.String("id", op.id.String()), zap.Error(op.err))
+			w.log.Error("outbox could not record the outcome of an attempt", zap.String("id", op.id.String()), zap.Error(op.err))
 		}
 		n++
 	}
 	return n, nil
 }
 
-// do carries out an operation as a part of a transaction.
+// do carries out an operation as part of a transaction.
 func (op *operation) do(c *change, short bool) error {
 	switch {
 	case op.flush || op.ended:
@@ -343,8 +343,8 @@ func (op *operation) do(c *change, short bool) error {
 	return op.run(c)
 }
 
-// shut ends the store. The file then contains all that it holds, if it can be written; else the log
-// stays with it.
+// shut ends the store. It writes everything to the file if it can. Otherwise the log stays beside
+// the file.
 func (w *writer) shut() {
 	if len(w.lazy) > 0 {
 		w.commitLazy()
@@ -353,17 +353,16 @@ func (w *writer) shut() {
 		<-w.wal.done //nolint:errcheck // the next checkpoint meets the same error
 	}
 	if w.handle != nil {
-		// If the file was removed, its content is put back.
+		// ready restores the file if it was removed.
 		if err := w.ready(); err != nil {
-			w.log.Error("outbox file could not be brought up to date", zap.String("file", w.path), zap.Error(err))
+			w.log.Error("outbox file could not be restored", zap.String("file", w.path), zap.Error(err))
 		}
 	}
 	w.drop()
 	w.lock.release()
 }
 
-// isDatabaseError reports whether an operation failed in a way that says something about the
-// database, and not only about an entry.
+// isDatabaseError reports whether an error is about the database, and not only about one entry.
 func isDatabaseError(err error) bool {
 	if err == nil {
 		return false
