@@ -23,7 +23,7 @@ nothing. It exits with 1 if it finds damage.`,
 	}
 }
 
-var errDamaged = errors.New("the outbox is damaged; Caddy sets a damaged file aside by itself and carries over what it can read, see its log")
+var errDamaged = errors.New("the outbox is damaged; Caddy sets a damaged file aside and carries over what it can read; see Caddy's log")
 
 func (t *terminal) checkOutbox(ctx context.Context, _ []string) error {
 	checked, err := t.client.Check(ctx)
@@ -66,8 +66,8 @@ func (t *terminal) outboxBackupCommand() *cobra.Command {
 		Short: "Writes the outbox to a new file",
 		Long: `
 Writes the outbox of a running Caddy, with all its leads, to a new file on the
-machine that Caddy runs on. Caddy goes on meanwhile. The file is an outbox by
-itself, and readable for Caddy's user only.`,
+machine that Caddy runs on. Caddy keeps running. The file is a complete outbox
+that only Caddy's user can read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: t.does(func(ctx context.Context, args []string) error {
 			file, err := filepath.Abs(args[0])

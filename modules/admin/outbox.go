@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// longPatience is how long reading a whole outbox may take. It goes on when the client leaves.
+	// longPatience limits how long reading a whole outbox may take. The read continues if the
+	// client disconnects.
 	longPatience = 10 * time.Minute
 	// maxBackupBody limits the body of a request for a backup.
 	maxBackupBody = 64 << 10
@@ -28,7 +29,7 @@ type database interface {
 	Backup(ctx context.Context, file string) error
 }
 
-// databaseOf returns the database of an outbox, or an error if it has none.
+// databaseOf returns the database of an outbox, or an error if the outbox is not a database file.
 func databaseOf(d *dispatch.Dispatcher) (database, error) {
 	if db, ok := d.Store.(database); ok {
 		return db, nil
@@ -36,7 +37,7 @@ func databaseOf(d *dispatch.Dispatcher) (database, error) {
 	return nil, refuse(http.StatusConflict, "outbox %s is not a database file", d.Resource)
 }
 
-// serveCheck looks for damage in the open outboxes: in all of their entries and indices.
+// serveCheck checks all entries and indices of the open outboxes for damage.
 func serveCheck(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -64,7 +65,7 @@ func serveCheck(w http.ResponseWriter, r *http.Request) error {
 	return answerJSON(w, checked)
 }
 
-// serveBackup writes the outbox to a new file on the server, while it is in use.
+// serveBackup writes the outbox to a new file on the server while the outbox is in use.
 func serveBackup(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -80,7 +81,7 @@ func serveBackup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(open) > 1 {
-		return refuse(http.StatusConflict, "two outboxes are open during a reload; try again")
+		return refuse(http.StatusConflict, "two outboxes are open during a reload; try again in a moment")
 	}
 	db, err := databaseOf(open[0])
 	if err != nil {
@@ -93,7 +94,7 @@ func serveBackup(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, fs.ErrExist):
 		return refuse(http.StatusConflict, "%s exists; a backup never replaces a file", backup.File)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return refuse(http.StatusBadRequest, "%s cannot be created; its folder must exist, and be writable for Caddy's user", backup.File)
+		return refuse(http.StatusBadRequest, "%s cannot be created; its folder must exist and be writable for Caddy's user", backup.File)
 	case err != nil:
 		return outboxFailed(err, "")
 	}
