@@ -20,7 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// openObserved opens an outbox whose log can be read.
+// openObserved opens an outbox and returns its log.
 func openObserved(t *testing.T, path string) (*sqlstore.Store, *observer.ObservedLogs) {
 	t.Helper()
 	core, log := observer.New(zap.WarnLevel)
@@ -30,7 +30,7 @@ func openObserved(t *testing.T, path string) (*sqlstore.Store, *observer.Observe
 	return store, log
 }
 
-// alter runs a statement on the file of a store that is closed.
+// alter runs a statement on the file of a closed store.
 func alter(t *testing.T, path, statement string, args ...any) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -39,9 +39,9 @@ func alter(t *testing.T, path, statement string, args ...any) {
 	must(t, errors.Join(err, db.Close()))
 }
 
-// TestAltered: an entry that is not what was written, in whatever part that is delivered, is not
-// handed out, and is named.
-func TestAltered(t *testing.T) {
+// An entry is parked and never taken if any of its checked fields is altered in the file. The log
+// names it once.
+func TestAlteredRow(t *testing.T) {
 	t.Parallel()
 	for column, value := range map[string]any{
 		"payload": []byte("another"), "identifier": "918123456780", "account": "default", "form": "/other", "step": "append",
@@ -64,33 +64,33 @@ func TestAltered(t *testing.T) {
 			taken, err := store.Take(t.Context(), "default", now, now, 10, nil)
 			must(t, err)
 			if len(taken) != 1 || taken[0].ID != other.ID {
-				t.Errorf("%d entries taken, want the one that was not altered", len(taken))
+				t.Errorf("%d entries taken, want only the intact one", len(taken))
 			}
 			got, err := store.Get(t.Context(), altered.ID)
 			must(t, err)
 			if got.State != outbox.Parked || !strings.Contains(got.Reason, "damaged") {
-				t.Errorf("it is %s because of %q", got.State, got.Reason)
+				t.Errorf("altered entry is %s with reason %q, want parked as damaged", got.State, got.Reason)
 			}
 			if err := store.Retry(t.Context(), altered.ID, now); !errors.Is(err, outbox.ErrState) {
-				t.Errorf("retrying it: error %v, want one wrapping ErrState", err)
+				t.Errorf("retrying the altered entry: error %v, want one wrapping ErrState", err)
 			}
 			if named := log.FilterField(zap.String("id", altered.ID)); named.Len() != 1 {
-				t.Errorf("it was named %d times, want once: %v", named.Len(), log.All())
+				t.Errorf("the log names the entry %d times, want once: %v", named.Len(), log.All())
 			}
 			must(t, store.Close())
 			store, log = openObserved(t, path)
 			parked, err := store.List(t.Context(), outbox.Filter{State: outbox.Parked})
 			must(t, err)
 			if len(parked) != 1 || log.Len() != 0 {
-				t.Errorf("after reopening %d are parked, and the log says %v", len(parked), log.All())
+				t.Errorf("after reopening: %d entries parked, want 1; log %v, want none", len(parked), log.All())
 			}
 			must(t, store.Erase(t.Context(), altered.ID))
 		})
 	}
 }
 
-// TestGone: entries that were not removed, and are not there, are counted.
-func TestGone(t *testing.T) {
+// Missing entries are logged once, with their number.
+func TestMissingEntries(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	store := openAt(t, path)
@@ -100,17 +100,17 @@ func TestGone(t *testing.T) {
 	alter(t, path, "DELETE FROM entries WHERE seq IN (5, 20)")
 	store, log := openObserved(t, path)
 	if gone := log.FilterField(zap.Int64("entries", 2)); gone.Len() != 1 || log.Len() != 1 {
-		t.Errorf("the log says %v, want that two entries are gone", log.All())
+		t.Errorf("log %v, want two missing entries", log.All())
 	}
 	mustAppend(t, store)
 	must(t, store.Close())
 	if _, log = openObserved(t, path); log.Len() != 0 {
-		t.Errorf("they are gone again: %v", log.All())
+		t.Errorf("missing entries are logged again: %v", log.All())
 	}
 }
 
-// TestLogRemoved: commits that were acknowledged, and are gone with the log of a process that died,
-// are counted; the rest may have been delivered.
+// If a process crashes and its log is removed, the lost entries are logged with their number. The
+// other entries become ambiguous.
 func TestLogRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -124,20 +124,21 @@ func TestLogRemoved(t *testing.T) {
 	must(t, os.Remove(crashed+"-wal"))
 	store, log := openObserved(t, crashed)
 	if gone := log.FilterField(zap.Int64("entries", 7)).FilterLevelExact(zapcore.ErrorLevel); gone.Len() != 1 || log.Len() != 1 {
-		t.Errorf("the log says %v, want that seven entries are gone", log.All())
+		t.Errorf("log %v, want seven missing entries", log.All())
 	}
 	for _, e := range listAll(t, store) {
 		if e.AmbiguousSince.IsZero() {
-			t.Error("an entry that may have been delivered does not say so")
+			t.Error("an entry that may have been delivered is not ambiguous")
 		}
 	}
 	must(t, store.Close())
 	if _, log = openObserved(t, crashed); log.Len() != 0 {
-		t.Errorf("it is said again: %v", log.All())
+		t.Errorf("the lost entries are logged again: %v", log.All())
 	}
 }
 
-// TestFileRemoved: a file that is gone is not taken for a first start.
+// The log reports the lost entries if the file is removed. The store does not treat this as a first
+// start.
 func TestFileRemoved(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
@@ -147,13 +148,13 @@ func TestFileRemoved(t *testing.T) {
 	must(t, os.Remove(path))
 	store, log := openObserved(t, path)
 	if log.FilterField(zap.Int64("entries", 7)).Len() != 1 || log.Len() != 1 {
-		t.Errorf("the log says %v, want that seven entries are gone", log.All())
+		t.Errorf("log %v, want seven missing entries", log.All())
 	}
 	mustAppend(t, store)
 }
 
-// TestErasedIsGone: the values of what was erased are in none of the files.
-func TestErasedIsGone(t *testing.T) {
+// Erased values disappear from the file and its log.
+func TestEraseOverwritesValues(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	store := openAt(t, path)
@@ -163,13 +164,13 @@ func TestErasedIsGone(t *testing.T) {
 	must(t, store.Append(t.Context(), e))
 	appendMany(t, store, 50)
 	if !inFiles(t, path, e.Identifier) || !inFiles(t, path, "a value to be erased") {
-		t.Fatal("the values are not in the files, before they are erased")
+		t.Fatal("the values are not in the files before they are erased")
 	}
 	must(t, store.Erase(t.Context(), e.ID))
 	deadline := time.Now().Add(20 * time.Second)
 	for inFiles(t, path, e.Identifier) || inFiles(t, path, "value to be erased") {
 		if time.Now().After(deadline) {
-			t.Fatal("the values are in the files still")
+			t.Fatal("the erased values are still in the files")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -189,8 +190,9 @@ func inFiles(t *testing.T, path, value string) bool {
 	return false
 }
 
-// TestBegunIsNotCutShort: a method whose context ends says what became of what it had begun.
-func TestBegunIsNotCutShort(t *testing.T) {
+// A method whose context ends returns the result of an operation that has started. An operation
+// that is still waiting is canceled.
+func TestStartedOperationIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	store := openAt(t, filepath.Join(t.TempDir(), "outbox.db"))
 	mustAppend(t, store)
@@ -198,22 +200,22 @@ func TestBegunIsNotCutShort(t *testing.T) {
 	now := time.Now()
 	late := make(chan error)
 	taken, err := store.Take(ctx, "default", now, now, 1, func(string) bool {
-		// An append that waits for its turn is given up.
+		// Cancel an append that is still waiting.
 		waiting, giveUp := context.WithCancel(context.Background())
 		go func() {
 			giveUp()
 			late <- store.Append(waiting, newEntry())
 		}()
 		if err := <-late; !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v of one not begun, want that it was canceled", err)
+			t.Errorf("waiting append: error %v, want context.Canceled", err)
 		}
 		cancel()
 		return false
 	})
 	if err != nil || len(taken) != 1 {
-		t.Errorf("%d entries taken, error %v, want the one that was begun with", len(taken), err)
+		t.Errorf("%d entries taken, error %v, want 1 entry and no error", len(taken), err)
 	}
 	if n := len(listAll(t, store)); n != 1 {
-		t.Errorf("%d entries, want 1: what was given up is there", n)
+		t.Errorf("%d entries, want 1: the canceled append was stored", n)
 	}
 }

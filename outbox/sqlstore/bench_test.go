@@ -22,8 +22,8 @@ func BenchmarkAppend(b *testing.B) { benchmarkAppend(b, 1) }
 
 func BenchmarkAppendParallel32(b *testing.B) { benchmarkAppend(b, 32) }
 
-// benchmarkAppend appends from so many goroutines, and reports how long the slowest appends took
-// and the processor time of each.
+// benchmarkAppend appends from several goroutines. It reports the processor time per append, and
+// how long the slowest appends took.
 func benchmarkAppend(b *testing.B, goroutines int) {
 	store := openAt(b, filepath.Join(b.TempDir(), "outbox.db"))
 	mustAppend(b, store)
@@ -49,13 +49,13 @@ func benchmarkAppend(b *testing.B, goroutines int) {
 	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "µs/max")
 }
 
-// processorTime is what the process has used so far, in ticks of 10 ms.
+// processorTime returns the processor time that the process has used, in steps of 10 ms.
 func processorTime(b *testing.B) time.Duration {
 	stat, err := os.ReadFile("/proc/self/stat")
 	if err != nil {
 		b.Fatal(err)
 	}
-	// After the command's name, in brackets, utime and stime are the 12th and 13th fields.
+	// After the command's name in parentheses, utime and stime are the 12th and 13th fields.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	ticks := 0
 	for _, field := range fields[11:13] {
@@ -68,8 +68,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// BenchmarkDeliver measures the life of a lead that goes well: it is appended with its attempt
-// begun, and settled.
+// BenchmarkDeliver measures a lead that is delivered at the first attempt. It is appended as taken
+// and then settled.
 func BenchmarkDeliver(b *testing.B) { benchmarkDeliver(b, 1) }
 
 func BenchmarkDeliverParallel32(b *testing.B) { benchmarkDeliver(b, 32) }
@@ -126,7 +126,7 @@ func takeAndSettle(b *testing.B, store *sqlstore.Store) {
 	}
 }
 
-// BenchmarkBacklog measures what many waiting entries cost: 20,000, or as many as are asked for.
+// BenchmarkBacklog measures the cost of a backlog of waiting entries: 20,000, or OUTBOX_ENTRIES.
 //
 //	OUTBOX_ENTRIES=1000000 go test -run '^$' -bench BenchmarkBacklog -benchtime 1x ./outbox/sqlstore
 func BenchmarkBacklog(b *testing.B) {
@@ -151,7 +151,7 @@ func BenchmarkBacklog(b *testing.B) {
 		full = openAt(b, path)
 		opened := time.Since(begun)
 		var onEmpty, onFull time.Duration
-		for range appends { // in turns, since the disk is not always as fast
+		for range appends { // alternate, because the speed of the disk varies
 			onEmpty += timeAppend(b, empty)
 			onFull += timeAppend(b, full)
 		}

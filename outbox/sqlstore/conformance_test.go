@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// backend crashes by going on with a copy of the file, its log and its lock.
+// backend simulates a crash by continuing with a copy of the file, its log and its lock.
 type backend struct {
 	dir     string
 	crashes int
@@ -49,8 +49,8 @@ func (b *backend) Crash() error {
 	return b.store.Close()
 }
 
-// copyDatabase copies what a crash leaves. The log comes first: what is in it cannot be gone from
-// it until it is in the file.
+// copyDatabase copies the files that a crash leaves behind. It copies the log first, because SQLite
+// removes changes from the log only after they are in the file.
 func copyDatabase(from, to string) error {
 	for _, suffix := range []string{"-wal", "", ".lock"} {
 		content, err := os.ReadFile(from + suffix)

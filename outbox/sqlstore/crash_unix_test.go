@@ -18,8 +18,8 @@ import (
 
 func init() { roles["churn"] = churn }
 
-// churn appends, takes, settles and expires, and says what has been acknowledged, until it is
-// killed.
+// churn appends, takes and settles entries until it is killed. It prints each acknowledged
+// operation.
 func churn(path string) error {
 	store, err := open(path, sqlstore.Options{})
 	if err != nil {
@@ -66,12 +66,12 @@ func churn(path string) error {
 	return <-failed
 }
 
-// TestKilled kills a process that writes, again and again. Everything that it had acknowledged must
-// be there.
+// A process that writes is killed several times. Every operation that it acknowledged must be in
+// the store.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
-	acknowledged := make(map[string]string) // id to the last thing said of it
+	acknowledged := make(map[string]string) // the last acknowledged operation by id
 	for range 8 {
 		c := startChild(t, "churn", path)
 		for range 50 + rand.IntN(3000) {
@@ -81,7 +81,7 @@ func TestKilled(t *testing.T) {
 			noteLine(acknowledged, c.lines.Text())
 		}
 		must(t, c.Process.Kill())
-		for c.lines.Scan() { // what it had said already
+		for c.lines.Scan() { // read the rest of its output
 			noteLine(acknowledged, c.lines.Text())
 		}
 		_ = c.Wait()
@@ -93,7 +93,7 @@ func TestKilled(t *testing.T) {
 func noteLine(acknowledged map[string]string, line string) {
 	what, id, ok := strings.Cut(line, " ")
 	if ok && len(id) == 36 && (what != "appended" || acknowledged[id] == "") {
-		acknowledged[id] = what // "appended" may be said after "taken"
+		acknowledged[id] = what // "appended" may be printed after "taken"
 	}
 }
 
@@ -107,13 +107,13 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]string)
 		}
 		switch {
 		case what == "settled" && e.State != outbox.Delivered:
-			t.Errorf("entry %s was settled, and is %s", id, e.State)
+			t.Errorf("entry %s was settled as delivered, but is %s", id, e.State)
 		case what == "taken" && e.State == outbox.Waiting && e.AmbiguousSince.IsZero():
-			t.Errorf("entry %s was taken, and does not say so", id)
+			t.Errorf("entry %s was taken, but is not ambiguous", id)
 		}
 	}
 	must(t, store.Close())
 	for _, line := range log.All() {
-		t.Errorf("a crash was taken for something else: %v", line)
+		t.Errorf("log after a crash: %v, want none", line)
 	}
 }

@@ -24,20 +24,20 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// farFuture is when everything is due.
+// farFuture is a time at which every entry is due.
 var farFuture = time.Unix(0, math.MaxInt64).UTC()
 
 const pageSize = 4096
 
-// image is an outbox of which everything is known.
+// image is an outbox file with its expected content.
 type image struct {
 	bytes   []byte
 	lock    []byte
 	entries map[string]outbox.Entry
-	pages   map[string]uint32 // where the row of each begins
+	pages   map[string]uint32 // the page on which each row begins
 }
 
-// newImage makes an outbox with a history.
+// newImage creates an outbox with entries in all states.
 func newImage(t *testing.T) image {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "outbox.db")
@@ -55,7 +55,7 @@ func newImage(t *testing.T) image {
 	must(t, err)
 	im.pages = sqlstore.RowPages(path)
 	if len(im.pages) != len(im.entries) {
-		t.Fatalf("%d rows found of %d entries", len(im.pages), len(im.entries))
+		t.Fatalf("%d rows found, want %d", len(im.pages), len(im.entries))
 	}
 	return im
 }
@@ -80,7 +80,7 @@ func withHistory(t *testing.T, store *sqlstore.Store) {
 	}
 }
 
-// harm damages a copy of the image, and says which bytes.
+// harm damages a copy of the image and returns the damaged range.
 func (im image) harm(t *rapid.T) (harmed []byte, from, to int) {
 	b := append([]byte(nil), im.bytes...)
 	from = rapid.IntRange(0, len(b)-1).Draw(t, "from")
@@ -101,8 +101,8 @@ func (im image) harm(t *rapid.T) (harmed []byte, from, to int) {
 	return b, from, to
 }
 
-// TestDamaged damages an outbox at random. It must open and work, nothing may be handed out that
-// was not appended, and no entry may be gone that waits and whose own page is whole.
+// A randomly damaged outbox opens and works. Take never returns an altered entry. A waiting entry
+// is not lost if its own page is intact.
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
@@ -126,7 +126,7 @@ func TestDamaged(t *testing.T) {
 			whole := len(e.Payload) < 3000 && (begins+pageSize <= from || begins >= to)
 			got, ok := seen[id]
 			if whole && e.State == outbox.Waiting && !ok {
-				rt.Errorf("entry %s is gone, though its page at %d is whole and only %d to %d were damaged", id, begins, from, to)
+				rt.Errorf("entry %s is lost, although its page at %d is intact and only bytes %d to %d were damaged", id, begins, from, to)
 			}
 			if ok {
 				if diff := diffDelivered(e, got); diff != "" {
@@ -140,7 +140,7 @@ func TestDamaged(t *testing.T) {
 	})
 }
 
-// diffDelivered compares what is delivered of an entry.
+// diffDelivered compares the fields of an entry that are delivered.
 func diffDelivered(want, got outbox.Entry) string {
 	of := func(e outbox.Entry) outbox.Entry {
 		return outbox.Entry{ID: e.ID, Account: e.Account, Form: e.Form, Identifier: e.Identifier, Payload: e.Payload, CreatedAt: e.CreatedAt}
@@ -148,7 +148,7 @@ func diffDelivered(want, got outbox.Entry) string {
 	return cmp.Diff(of(want), of(got), cmp.Comparer(bytes.Equal))
 }
 
-// useUp takes all that waits, asks the store all else, and returns what it took.
+// useUp takes all waiting entries, calls other methods of the store, and returns the taken entries.
 func useUp(t *testing.T, rt interface{ Fatal(...any) }, store *sqlstore.Store) map[string]outbox.Entry {
 	seen := make(map[string]outbox.Entry)
 	check := func(err error) {
@@ -186,12 +186,12 @@ func TestDamagedIsReported(t *testing.T) {
 		harm    func([]byte) []byte
 		carried int64
 	}{
-		"its first page":         {func(b []byte) []byte { clear(b[:pageSize]); return b }, int64(len(im.entries))},
-		"all but its last pages": {func(b []byte) []byte { clear(b[:len(b)-20*pageSize]); return b }, -1},
-		"all of it":              {func(b []byte) []byte { clear(b); return b }, 0},
-		"its header":             {func(b []byte) []byte { b[18], b[20], b[60] = 99, 99, 99; return b }, int64(len(im.entries))},
-		"its format":             {func(b []byte) []byte { b[18] = 126; return b }, int64(len(im.entries))},
-		"cut in the midst":       {func(b []byte) []byte { return b[:len(b)/2+100] }, -1},
+		"first page cleared":             {func(b []byte) []byte { clear(b[:pageSize]); return b }, int64(len(im.entries))},
+		"all but the last pages cleared": {func(b []byte) []byte { clear(b[:len(b)-20*pageSize]); return b }, -1},
+		"all pages cleared":              {func(b []byte) []byte { clear(b); return b }, 0},
+		"header corrupt":                 {func(b []byte) []byte { b[18], b[20], b[60] = 99, 99, 99; return b }, int64(len(im.entries))},
+		"format corrupt":                 {func(b []byte) []byte { b[18] = 126; return b }, int64(len(im.entries))},
+		"truncated in the middle":        {func(b []byte) []byte { return b[:len(b)/2+100] }, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,16 +215,16 @@ func TestDamagedIsReported(t *testing.T) {
 			aside, err := os.ReadFile(fields["set_aside"].(string))
 			must(t, err)
 			if string(aside) != string(harmed) {
-				t.Error("what was set aside is not what there was")
+				t.Error("the file that was set aside differs from the damaged file")
 			}
 			if strings.Contains(fmt.Sprint(errorsLogged), "918123456789") {
-				t.Fatal("a value was logged")
+				t.Fatal("the log contains a value of an entry")
 			}
 		})
 	}
 }
 
-// openOn1March opens an outbox whose clock stands, and whose log can be read.
+// openOn1March opens an outbox with a fixed clock and returns its log.
 func openOn1March(t *testing.T, path string) (*sqlstore.Store, *observer.ObservedLogs) {
 	t.Helper()
 	core, log := observer.New(zap.WarnLevel)
@@ -237,9 +237,8 @@ func openOn1March(t *testing.T, path string) (*sqlstore.Store, *observer.Observe
 	return store, log
 }
 
-// TestFlippedBits flips one bit at a time in what a crash left, in the file or in its log: 100 of
-// them, or as many as are asked for. Nothing may be handed out altered, and whatever is gone must
-// be named or counted.
+// TestFlippedBits flips one bit at a time in the files of a crashed store: in 100 copies, or in
+// OUTBOX_FLIPS copies. Take must not return an altered entry, and every lost entry must be logged.
 //
 //	OUTBOX_FLIPS=10000 go test -run TestFlippedBits ./outbox/sqlstore
 func TestFlippedBits(t *testing.T) {
@@ -280,11 +279,11 @@ func TestFlippedBits(t *testing.T) {
 				gone++
 				if log.FilterLevelExact(zapcore.ErrorLevel).Len() == 0 {
 					silent++
-					t.Errorf("bit %d of byte %d of %q: entry %s is gone, and nothing says so", bit, at, "outbox.db"+suffix, e.ID)
+					t.Errorf("bit %d of byte %d of %q: entry %s is lost without an error in the log", bit, at, "outbox.db"+suffix, e.ID)
 				}
 			}
 			if ok && e.State != outbox.Waiting && got.AmbiguousSince.IsZero() {
-				t.Errorf("bit %d of byte %d of %q: entry %s was %s, and was handed out as if it had never been tried", bit, at, "outbox.db"+suffix, e.ID, e.State)
+				t.Errorf("bit %d of byte %d of %q: entry %s was %s, but is taken and not ambiguous", bit, at, "outbox.db"+suffix, e.ID, e.State)
 			}
 			if !ok {
 				continue
@@ -301,41 +300,39 @@ func TestFlippedBits(t *testing.T) {
 			must(t, os.Remove(name))
 		}
 	}
-	t.Logf("%d flips: %d entries gone, %d without a word", flips, gone, silent)
+	t.Logf("%d flips: %d entries lost, %d of them without an error in the log", flips, gone, silent)
 }
 
-// TestInspected: damage that nobody has come across is found, and mended as far as the rows are
-// whole.
-func TestInspected(t *testing.T) {
+// The periodic check finds damage that no operation has met, and all intact rows are carried over.
+func TestInspect(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	store := openAt(t, path)
 	withHistory(t, store)
 	want := len(listAll(t, store))
 	must(t, store.Close())
-	// Two indices share their pages.
+	// Make two indices share their pages.
 	alter(t, path, `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'known_at') WHERE name = 'entries_due'`)
 	store, log := openObserved(t, path)
 	must(t, store.Inspect(t.Context()))
 	report, err := store.Check(t.Context(), true)
 	must(t, err)
 	if len(report.Problems)+len(report.Damaged)+report.Missing != 0 || report.Entries != want {
-		t.Errorf("after it was mended: %+v, want %d entries and no more", report, want)
+		t.Errorf("after the repair: %+v, want %d entries and no damage", report, want)
 	}
 	if log.FilterLevelExact(zapcore.ErrorLevel).Len() != 1 {
-		t.Errorf("the log says %v, want one error", log.All())
+		t.Errorf("log %v, want one error", log.All())
 	}
 }
 
-// TestDamageIsMetByMany: those who come across the same damage at once have the file set aside
-// once.
-func TestDamageIsMetByMany(t *testing.T) {
+// If several readers meet the same damage at once, the file is set aside once.
+func TestConcurrentReadersMeetDamage(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	store := openAt(t, path)
 	appendMany(t, store, 300)
 	must(t, store.Close())
-	// The type of each value that tells when something is due is another.
+	// Store due times of a wrong type.
 	alter(t, path, "UPDATE entries SET due_at = 'text'")
 	store, log := openObserved(t, path)
 	var readers sync.WaitGroup
@@ -352,7 +349,7 @@ func TestDamageIsMetByMany(t *testing.T) {
 	aside, err := filepath.Glob(path + ".damaged-*")
 	must(t, err)
 	if errorsLogged := log.FilterLevelExact(zapcore.ErrorLevel); len(aside) != 1 || errorsLogged.Len() != 1 {
-		t.Errorf("set aside %q, and the log says %v", aside, errorsLogged.All())
+		t.Errorf("files set aside %q, log %v, want one file and one error", aside, errorsLogged.All())
 	}
 }
 
@@ -373,7 +370,7 @@ func FuzzOpen(f *testing.F) {
 		must(t, os.WriteFile(path, b, 0o600))
 		store, err := open(path, sqlstore.Options{})
 		if err != nil {
-			return // of a newer version, or another program's
+			return // written by a newer version or another program
 		}
 		defer store.Close()
 		_, err = store.List(t.Context(), outbox.Filter{})

@@ -22,8 +22,7 @@ func init() { roles["overfill"] = overfill }
 
 const payloadVariable = "OUTBOX_TEST_PAYLOAD"
 
-// overfill appends until the disk is full, and then delivers and appends at the same time, until it
-// is killed.
+// overfill appends until the disk is full. It then delivers and appends until it is killed.
 func overfill(path string) error {
 	size, err := strconv.Atoi(os.Getenv(payloadVariable))
 	if err != nil {
@@ -46,7 +45,7 @@ func overfill(path string) error {
 	}
 }
 
-// fillWith appends entries until one is refused, and returns how many were not.
+// fillWith appends entries until one is refused. It returns the number of accepted entries.
 func fillWith(store *sqlstore.Store, size int) (accepted int64) {
 	for ; ; accepted++ {
 		e := newEntry()
@@ -57,8 +56,8 @@ func fillWith(store *sqlstore.Store, size int) (accepted int64) {
 	}
 }
 
-// deliverSome takes entries, delivers them, some of them lazily, and removes delivered ones when
-// the store is full. It returns how many it delivered.
+// deliverSome takes entries and delivers them, half of them lazily. If the store is full, it
+// removes delivered entries first. It returns the number of entries that it delivered.
 func deliverSome(store *sqlstore.Store, limit int) (n int, err error) {
 	ctx, now := context.Background(), time.Now()
 	if errors.Is(store.Health(), outbox.ErrFull) {
@@ -80,9 +79,8 @@ func deliverSome(store *sqlstore.Store, limit int) (n int, err error) {
 	return len(entries), nil
 }
 
-// TestDrainsAfterKills: an outbox that filled its disk is killed again and again, some time before
-// or after that. Its last process delivers and removes all that is there, with no error on the way,
-// and then accepts entries again.
+// An outbox that fills its disk is killed several times, before or after the disk is full. The last
+// process delivers and removes all entries without an error. The outbox then accepts entries again.
 func TestDrainsAfterKills(t *testing.T) {
 	t.Parallel()
 	for _, disk := range []struct {
@@ -100,7 +98,7 @@ func TestDrainsAfterKills(t *testing.T) {
 				if n, err := strconv.Atoi(c.lines.Text()); life == 0 && (err != nil || n < 20) {
 					t.Errorf("only %q entries filled the disk", c.lines.Text())
 				}
-				time.Sleep(rand.N(200 * time.Millisecond)) // any moment will do
+				time.Sleep(rand.N(200 * time.Millisecond)) // kill it at a random moment
 				must(t, c.Process.Kill())
 				_ = c.Wait()
 			}
@@ -130,13 +128,13 @@ func drainFull(t *testing.T, path string) {
 	must(t, err)
 	for deadline := time.Now().Add(20 * time.Second); store.Append(t.Context(), newEntry()) != nil; {
 		if time.Now().After(deadline) {
-			t.Fatal("all was delivered, and nothing is accepted")
+			t.Fatal("all entries were delivered and removed, but the store accepts no entry")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// mountDisk mounts a small file system until the test ends.
+// mountDisk mounts a small file system for the duration of the test.
 func mountDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -151,8 +149,9 @@ func mountDisk(t *testing.T, size string) (dir string) {
 	return dir
 }
 
-// TestDrainsCopies goes on, again and again while it delivers, with a copy of what a crash would
-// leave, on a disk of the same size on which others took all that was not written to.
+// While a full outbox is delivered, it is replaced several times by a copy of the files that a
+// crash would leave. The copy is on a disk of the same size, and other files fill the rest of that
+// disk.
 func TestDrainsCopies(t *testing.T) {
 	t.Parallel()
 	for _, batch := range []int{10, 40, 160} {
@@ -181,7 +180,7 @@ func TestDrainsCopies(t *testing.T) {
 	}
 }
 
-// takeRest fills a disk to the last page.
+// takeRest fills the rest of a disk with another file.
 func takeRest(t *testing.T, dir string) {
 	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "others"))

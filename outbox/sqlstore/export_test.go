@@ -24,7 +24,7 @@ func (s *Store) Commits() (n int64) {
 	return n
 }
 
-// Inspect does at once what the store does after some time.
+// Inspect runs the periodic check of the file's structure now.
 func (s *Store) Inspect(ctx context.Context) error { return s.inspectNow(ctx) }
 
 // RowPages returns the page on which each entry's row begins.

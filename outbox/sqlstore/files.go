@@ -48,7 +48,7 @@ func resolve(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a regular file; name a regular file, or one that does not exist yet")
+		return "", errors.New("it is not a regular file; name a regular file or a new one")
 	}
 	return path, nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// payload is as long as a common lead's.
+// payload is as long as the payload of a typical lead.
 var payload = []byte(strings.Repeat(`{"fields":{"name":"Asha Example","phone":"918123456789"}}`, 7)[:350])
 
 func newEntry() outbox.Entry {
@@ -94,7 +94,7 @@ func listAll(t *testing.T, store *sqlstore.Store) []outbox.Entry {
 	}
 }
 
-// wantFiles checks what files there are, by patterns.
+// wantFiles checks the names of the files in a folder against patterns.
 func wantFiles(t *testing.T, dir string, patterns ...string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)

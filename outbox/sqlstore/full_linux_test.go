@@ -20,8 +20,9 @@ import (
 
 func init() { roles["fill"] = fill }
 
-// fill appends while its files may not grow, or not be written as far as they have grown, which
-// fails where a full disk does; and again when they may.
+// fill appends while a limit keeps its files from growing, and in some rounds from being written at
+// their current length. Writes then fail as they do on a full disk. It appends again without the
+// limit.
 func fill(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	store, err := open(path, sqlstore.Options{})
@@ -43,7 +44,7 @@ func fillUpTo(store *sqlstore.Store, limit uint64) error {
 	}
 	accepted, refused := appendUntilFull(store)
 	if len(refused) == 0 {
-		return errors.New("nothing was refused")
+		return errors.New("no entry was refused")
 	}
 	if err := wantOnly(store, accepted, refused); err != nil {
 		return fmt.Errorf("while full: %w", err)
@@ -63,7 +64,7 @@ func limitFiles(size uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: math.MaxUint64})
 }
 
-// appendUntilFull goes on a bit after the first that is refused.
+// appendUntilFull appends entries until five are refused.
 func appendUntilFull(store *sqlstore.Store) (accepted, refused []outbox.Entry) {
 	for range 2000 {
 		e := newEntry()
@@ -83,12 +84,12 @@ func appendUntilFull(store *sqlstore.Store) (accepted, refused []outbox.Entry) {
 func wantOnly(store *sqlstore.Store, there, not []outbox.Entry) error {
 	for _, e := range there {
 		if _, err := store.Get(context.Background(), e.ID); err != nil {
-			return fmt.Errorf("one that was accepted: %w", err)
+			return fmt.Errorf("getting an accepted entry: %w", err)
 		}
 	}
 	for _, e := range not {
 		if _, err := store.Get(context.Background(), e.ID); !errors.Is(err, outbox.ErrNotFound) {
-			return fmt.Errorf("one that was refused: error %w", err)
+			return fmt.Errorf("getting a refused entry: error %w, want ErrNotFound", err)
 		}
 	}
 	_, err := store.List(context.Background(), outbox.Filter{})
@@ -112,6 +113,6 @@ func TestDiskFull(t *testing.T) {
 	counts, err := store.Counts(t.Context())
 	must(t, err)
 	if len(counts) != 1 || counts[0].Entries != len(listAll(t, store)) || counts[0].Entries < 30 {
-		t.Errorf("counts %v, and %d entries", counts, len(listAll(t, store)))
+		t.Errorf("counts %v, but %d entries listed", counts, len(listAll(t, store)))
 	}
 }

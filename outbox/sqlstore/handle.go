@@ -19,8 +19,8 @@ const (
 	secretSize  = 32
 )
 
-// ledger is the database's record of its identity and history: the number of commits, the last
-// sequence number, and how many entries were removed and how many were found missing.
+// ledger is the database's record of its identity and history. It counts commits, appended entries,
+// removed entries, and entries that were found missing.
 type ledger struct {
 	store, secret                       []byte
 	commits, appended, removed, missing int64

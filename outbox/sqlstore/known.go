@@ -20,7 +20,7 @@ const (
 )
 
 // hash returns the keyed hash under which a lead's id is remembered. The secret never leaves the
-// file, and without it nobody can find the identifier by guessing.
+// file. Without it, guessing cannot reveal the identifier.
 func (h *handle) hash(account, identifier string) []byte {
 	mac := hmac.New(sha256.New, h.ledger.secret)
 	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// roleVariable makes a process of the test binary do something other than test: for what takes two
-// processes.
+// roleVariable makes a process of the test binary play a role instead of running tests. Tests use
+// it to start a second process.
 const roleVariable = "OUTBOX_TEST_ROLE"
 
-// roles by name; each is given the path of an outbox.
+// roles maps names to functions. Each receives the path of an outbox.
 var roles = map[string]func(path string) error{
 	"hold": hold,
 }

@@ -25,7 +25,7 @@ func open(path string, opts sqlstore.Options) (*sqlstore.Store, error) {
 func TestOpenMakesPrivateFiles(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		return // it has other permissions
+		return // Windows has no file modes
 	}
 	path := filepath.Join(t.TempDir(), "caddy", "telecrm", "outbox.db")
 	store := openAt(t, path)
@@ -50,7 +50,8 @@ func wantMode(t *testing.T, path string, want os.FileMode) {
 	}
 }
 
-// Whatever cannot be an outbox is left as it is, with an error that says what to do.
+// Open returns an error with advice for a path that cannot be an outbox. It does not change files
+// that are not an outbox.
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -90,12 +91,12 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenUnwritableFolder(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		return // it has other permissions
+		return // Windows has no file modes
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "outbox.db")
 	if os.Geteuid() == 0 {
-		// Nobody keeps root out, but for the kernel.
+		// Only the kernel can refuse root.
 		path = "/proc/telecrm/outbox.db"
 	} else {
 		must(t, os.Chmod(dir, 0o500))
@@ -106,7 +107,7 @@ func TestOpenUnwritableFolder(t *testing.T) {
 		t.Fatal("no error")
 	}
 	if !strings.Contains(err.Error(), "writable for Caddy") {
-		t.Errorf("error %q does not say what to do", err)
+		t.Errorf("error %q, want advice to make the folder writable", err)
 	}
 }
 
@@ -166,7 +167,7 @@ func TestOpenRefusesNewer(t *testing.T) {
 	}
 	wantFiles(t, filepath.Dir(path), "outbox.db", "outbox.db.lock", "outbox.db.reserve")
 
-	// One of the two may have been damaged.
+	// Damage may have changed one of the two versions.
 	for _, versions := range [][2]int{{1 << 20, 1}, {1, 1 << 20}, {0, 1}, {1, 0}} {
 		setVersion(versions[0], versions[1])
 		store := openAt(t, path)
@@ -179,7 +180,7 @@ func TestOpenRefusesNewer(t *testing.T) {
 
 func init() { roles["hold"] = hold }
 
-// hold opens an outbox, says so, and closes it when it is told to.
+// hold opens an outbox, reports that on stdout, and closes it at the end of stdin.
 func hold(path string) error {
 	store, err := open(path, sqlstore.Options{})
 	if err != nil {
@@ -208,7 +209,7 @@ func TestOneProcessAtATime(t *testing.T) {
 	other.stop()
 	must(t, other.Wait())
 
-	// Neither may two stores in one process.
+	// Two stores in one process cannot share a file either.
 	openAt(t, path)
 	_, err = open(path, sqlstore.Options{LockTimeout: time.Millisecond})
 	wantInUse(t, path, err)
@@ -243,8 +244,8 @@ func TestOpenWaitsForLock(t *testing.T) {
 	must(t, <-opened)
 }
 
-// Other programs may read the outbox while it is open.
-func TestOthersMayRead(t *testing.T) {
+// Other programs can read the outbox while it is open.
+func TestOtherProgramsCanRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	store := openAt(t, path)

@@ -33,7 +33,7 @@ func TestQueryPlans(t *testing.T) {
 	for _, q := range append(writerQueries, readerQueries...) {
 		index, ok := want[q]
 		if !ok {
-			t.Errorf("nobody says by what this is served: %s", q)
+			t.Errorf("no index is listed for this query: %s", q)
 		}
 		plan := planOf(t, s.handle, q)
 		if strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") || !strings.Contains(plan, index) {

@@ -48,7 +48,7 @@ func (w *writer) start(ctx context.Context) error {
 	return nil
 }
 
-// lastProcess is the mark of an earlier process. marked is false if there is none.
+// lastProcess is the last mark of an earlier process. marked is false if there is none.
 type lastProcess struct {
 	ledger ledger
 	marked bool
@@ -123,7 +123,7 @@ func (w *writer) reopen() error {
 	return nil
 }
 
-// use replaces the current handle, possibly with nil, and closes the previous one.
+// use replaces the current handle with h, which may be nil, and closes the previous one.
 func (w *writer) use(h *handle) {
 	w.swap.Lock()
 	before := w.handle

@@ -16,9 +16,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// TestHarmedWhileRunning does to the file, while it is open, what it should not be done to.
-// Whatever is asked of the store next must work.
-func TestHarmedWhileRunning(t *testing.T) {
+// Files of an open outbox are damaged, removed or replaced. Each method must work afterwards.
+func TestDamagedWhileOpen(t *testing.T) {
 	t.Parallel()
 	asks := map[string]func(*testing.T, *sqlstore.Store) error{
 		"Append": func(t *testing.T, s *sqlstore.Store) error { return s.Append(t.Context(), newEntry()) },
@@ -40,27 +39,27 @@ func TestHarmedWhileRunning(t *testing.T) {
 	}
 	harms := map[string]struct {
 		do   func(*testing.T, string)
-		keep bool // whether all entries must be there afterwards
+		keep bool // all entries must be kept
 	}{
-		"truncated to nothing":   {func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, false},
-		"truncated to a page":    {func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, false},
-		"truncated in the midst": {func(t *testing.T, path string) { must(t, os.Truncate(path, 50_000)) }, false},
-		"scribbled over":         {scribble, false},
-		"removed":                {func(t *testing.T, path string) { must(t, os.Remove(path)) }, true},
+		"truncated to nothing":    {func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, false},
+		"truncated to a page":     {func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, false},
+		"truncated in the middle": {func(t *testing.T, path string) { must(t, os.Truncate(path, 50_000)) }, false},
+		"overwritten":             {scribble, false},
+		"removed":                 {func(t *testing.T, path string) { must(t, os.Remove(path)) }, true},
 		"replaced": {func(t *testing.T, path string) {
 			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
 			must(t, os.Rename(path+".other", path))
 		}, true},
-		"its log removed": {func(t *testing.T, path string) { must(t, os.Remove(path+"-wal")) }, true},
-		"its log replaced": {func(t *testing.T, path string) {
+		"log removed": {func(t *testing.T, path string) { must(t, os.Remove(path+"-wal")) }, true},
+		"log replaced": {func(t *testing.T, path string) {
 			must(t, os.WriteFile(path+".other", []byte("another"), 0o600))
 			must(t, os.Rename(path+".other", path+"-wal"))
 		}, true},
-		"its log cut": {func(t *testing.T, path string) { must(t, os.Truncate(path+"-wal", 100)) }, false},
+		"log truncated": {func(t *testing.T, path string) { must(t, os.Truncate(path+"-wal", 100)) }, false},
 		"both removed": {func(t *testing.T, path string) {
 			must(t, errors.Join(os.Remove(path), os.Remove(path+"-wal")))
 		}, true},
-		"its folder removed": {func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, true},
+		"folder removed": {func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, true},
 	}
 	for harmName, harm := range harms {
 		for askName, ask := range asks {
@@ -78,18 +77,18 @@ func TestHarmedWhileRunning(t *testing.T) {
 					must(t, store.Append(t.Context(), newEntry()))
 				}
 				must(t, store.Close())
-				// Pages that SQLite has in memory are not read again until the next start.
+				// SQLite does not read cached pages again until the next start.
 				store, later := openObserved(t, path)
 				after := dump(t, store)
 				if log.FilterLevelExact(zapcore.ErrorLevel).Len()+later.FilterLevelExact(zapcore.ErrorLevel).Len() == 0 && askName != "Close" {
 					t.Error("no error was logged")
 				}
 				if askName != "Close" && len(after) == 0 {
-					t.Error("what was appended afterwards is gone")
+					t.Error("the entry appended after the damage is lost")
 				}
 				for _, e := range before {
 					if _, there := after[e.ID]; harm.keep && !there {
-						t.Fatalf("entry %s is gone", e.ID)
+						t.Fatalf("entry %s is lost", e.ID)
 					}
 				}
 			})
@@ -111,8 +110,8 @@ func scribble(t *testing.T, path string) {
 	must(t, err)
 }
 
-// TestTakenStaysTaken: what is under way when the file is found damaged is not begun again by this
-// process, and can be settled.
+// If the file is found damaged while attempts are in flight, this process does not take their
+// entries again, and can settle them.
 func TestTakenStaysTaken(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
@@ -122,7 +121,7 @@ func TestTakenStaysTaken(t *testing.T) {
 	must(t, err)
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	must(t, err)
-	_, err = file.WriteAt(make([]byte, 2*4096), 0) // both meta pages
+	_, err = file.WriteAt(make([]byte, 2*4096), 0) // the first two pages
 	must(t, errors.Join(err, file.Close()))
 
 	rest, err := store.Take(t.Context(), "default", farFuture, time.Now(), 100, nil)
@@ -135,8 +134,8 @@ func TestTakenStaysTaken(t *testing.T) {
 	}
 }
 
-// TestLostLock: if folder and lock were removed, and another process has made its own since, the
-// two do not fight over the file.
+// The folder and the lock are removed, and another process creates its own. The first store then
+// refuses changes until the other process has closed the outbox.
 func TestLostLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "telecrm", "outbox.db")

@@ -20,7 +20,7 @@ func sizeOf(t *testing.T, path string) int64 {
 	return info.Size()
 }
 
-// deliverAll delivers entries lazily, many at a time.
+// deliverAll takes n entries in batches and delivers them lazily.
 func deliverAll(t *testing.T, store *sqlstore.Store, n int) {
 	t.Helper()
 	now := time.Now()
@@ -28,7 +28,7 @@ func deliverAll(t *testing.T, store *sqlstore.Store, n int) {
 		entries, err := store.Take(t.Context(), "default", now, now, min(n, 500), nil)
 		must(t, err)
 		if len(entries) == 0 {
-			t.Fatalf("none is due, though %d are left", n)
+			t.Fatalf("no entry is due, want %d more", n)
 		}
 		for _, e := range entries {
 			must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: now, LeadID: "lead-1", Lazy: true}))
@@ -37,8 +37,8 @@ func deliverAll(t *testing.T, store *sqlstore.Store, n int) {
 	}
 }
 
-// TestCompact: a file from which most was removed becomes small, and one that is full stays as it
-// is. Others read and write meanwhile.
+// Compact shrinks a file that is mostly free, and does not change a full one. Other operations can
+// run at the same time.
 func TestCompact(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
@@ -49,7 +49,7 @@ func TestCompact(t *testing.T) {
 	before := sizeOf(t, path)
 	must(t, store.Compact(t.Context()))
 	if after := sizeOf(t, path); after != before {
-		t.Errorf("a full file went from %d to %d bytes", before, after)
+		t.Errorf("a full file changed from %d to %d bytes", before, after)
 	}
 	deliverAll(t, store, entries-100)
 	for range entries / 1000 {
@@ -77,16 +77,16 @@ func TestCompact(t *testing.T) {
 	close(compacted)
 	others.Wait()
 	slices.Sort(took)
-	t.Logf("%d appends meanwhile, of which the slowest took %v", len(took), took[len(took)-1])
+	t.Logf("%d appends during Compact, the slowest took %v", len(took), took[len(took)-1])
 	deadline := time.Now().Add(20 * time.Second)
 	for sizeOf(t, path) > before/4 {
 		if time.Now().After(deadline) {
-			t.Fatalf("the file went from %d to %d bytes", before, sizeOf(t, path))
+			t.Fatalf("the file shrank from %d to only %d bytes", before, sizeOf(t, path))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	if again := listAll(t, store); len(left) != 100 || len(again) != 100+len(took) {
-		t.Errorf("%d entries before, %d after %d more", len(left), len(again), len(took))
+		t.Errorf("%d entries before, %d entries after %d appends", len(left), len(again), len(took))
 	}
 	report, err := store.Check(t.Context(), true)
 	if err != nil || len(report.Problems)+len(report.Damaged)+report.Missing > 0 {
@@ -94,7 +94,7 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// TestLogIsBounded: the log does not grow with what is written.
+// The log does not grow with the number of entries that are written.
 func TestLogIsBounded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "outbox.db")
@@ -105,11 +105,11 @@ func TestLogIsBounded(t *testing.T) {
 		longest = max(longest, sizeOf(t, path+"-wal"))
 	}
 	if file := sizeOf(t, path); longest > 12<<20 || file < 15<<20 {
-		t.Errorf("the log was %d bytes long, while %d were written to the file", longest, file)
+		t.Errorf("the log grew to %d bytes, and the file to %d", longest, file)
 	}
 }
 
-// TestBackup: a backup that is made while others write is an outbox by itself.
+// A backup is a complete outbox, even if entries are appended while it is made.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -123,7 +123,7 @@ func TestBackup(t *testing.T) {
 	others.Wait()
 	wantMode(t, file, 0o600)
 	if err := store.Backup(t.Context(), file); !errors.Is(err, os.ErrExist) {
-		t.Errorf("error %v of a backup over another, want one wrapping ErrExist", err)
+		t.Errorf("backup to an existing file: error %v, want one wrapping ErrExist", err)
 	}
 	if report, err := store.Check(t.Context(), true); err != nil || report.Entries != len(before)+2000 {
 		t.Errorf("Check = %+v, %v", report, err)
@@ -133,7 +133,7 @@ func TestBackup(t *testing.T) {
 	report, err := restored.Check(t.Context(), true)
 	must(t, err)
 	if len(report.Problems)+len(report.Damaged)+report.Missing > 0 || report.Entries < len(before) {
-		t.Errorf("the backup is not whole: %+v", report)
+		t.Errorf("the backup is incomplete: %+v", report)
 	}
 	after := dump(t, restored)
 	for id, state := range before {
@@ -142,14 +142,14 @@ func TestBackup(t *testing.T) {
 		}
 	}
 	if log.Len() != 0 {
-		t.Errorf("the log says %v", log.All())
+		t.Errorf("log %v, want none", log.All())
 	}
 	mustAppend(t, restored)
 }
 
-// TestCommitsOfALead counts commits: one for each lead that goes well, and another for what became
-// of it unless there is one to share.
-func TestCommitsOfALead(t *testing.T) {
+// A lead that is delivered at the first attempt takes one commit. Its settlement shares the commit
+// of another lead, or gets its own if there is none.
+func TestCommitsPerLead(t *testing.T) {
 	t.Parallel()
 	store := openAt(t, filepath.Join(t.TempDir(), "outbox.db"))
 	deliver := func() {
@@ -166,14 +166,14 @@ func TestCommitsOfALead(t *testing.T) {
 		deliver()
 	}
 	if n := store.Commits() - before; n > leads+leads/10 {
-		t.Errorf("%d commits of %d leads in turn", n, leads)
+		t.Errorf("%d commits for %d leads in a row", n, leads)
 	}
 	before = store.Commits()
 	deliver()
 	deadline := time.Now().Add(20 * time.Second)
 	for store.Commits() < before+2 {
 		if time.Now().After(deadline) {
-			t.Fatal("the settlement of a lead alone is not committed")
+			t.Fatal("the last settlement is not committed")
 		}
 		time.Sleep(time.Millisecond)
 	}
