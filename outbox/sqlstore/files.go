@@ -38,7 +38,7 @@ func resolve(path string) (string, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}
-	// The target of a link is replaced, not the link.
+	// Replacing the file must replace the target of a link, not the link.
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", fmt.Errorf("following its symbolic link: %w", err)

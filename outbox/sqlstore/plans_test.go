@@ -10,7 +10,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// Each statement of the hot path finds its rows by an index, in order.
+// Each query finds its rows with an index, in order.
 func TestQueryPlans(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), Options{})

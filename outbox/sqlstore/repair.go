@@ -27,7 +27,7 @@ func (w *writer) start(ctx context.Context) error {
 			return err
 		}
 	case size == 0 && marked && last.held() > 0:
-		w.log.Error("outbox file is missing, and its entries are lost; if you have a copy, stop Caddy and put it back",
+		w.log.Error("outbox file is missing, and its entries are lost; if you have a copy, stop Caddy and put the copy in its place",
 			zap.String("file", w.path), zap.Int64("entries", last.held()))
 	case marked && logIsDamaged(w.path, last):
 		if err := w.replaceDamaged(fmt.Errorf("%w: its log contains commits that SQLite cannot read", errDamaged)); err != nil {

@@ -49,7 +49,7 @@ func publicState(s int64) outbox.State {
 	}
 }
 
-// row is an entry as it is stored.
+// row is an entry in its stored form.
 type row struct {
 	seq   int64
 	id    uuid.UUID

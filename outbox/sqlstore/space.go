@@ -196,7 +196,7 @@ func (w *writer) compact(first bool) (more bool, err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the checkpoint that follows needs it closed
 		return false, err
 	}
-	w.wal.commits = 7 // which has the log's length looked at
+	w.wal.commits = 7 // so that the next commit checks the log's length
 	w.afterCommit()
 	if more = free > step*pageSize; !more {
 		w.scrub()
