@@ -99,8 +99,9 @@ func (r *rig) verifyLoss(t *testing.T, l ledger, damaged time.Time, tells bool) 
 	for _, line := range reports {
 		t.Log(line.text)
 	}
-	if len(missing) > 0 && tells && len(reports) == 0 {
-		t.Errorf("UNREPORTED: %d leads were lost, and the log does not say so", len(missing))
+	named := len(r.logged("error", "is damaged on disk")) // leads in a file that is not damaged otherwise
+	if tells && len(reports) == 0 && named < len(missing) {
+		t.Errorf("UNREPORTED: %d leads were lost, and the log names %d", len(missing), named)
 	}
 	if len(reports) > 1 {
 		t.Errorf("the damage was reported %d times", len(reports))

@@ -49,6 +49,15 @@ func testConcurrent(t *testing.T, f *fixture) {
 				if _, err := f.store.List(t.Context(), outbox.Filter{Limit: 5}); err != nil {
 					t.Errorf("List: %v", err)
 				}
+				if _, _, err := f.store.Recall(t.Context(), "default", "918123456789"); err != nil {
+					t.Errorf("Recall: %v", err)
+				}
+				if _, err := f.store.Counts(t.Context()); err != nil {
+					t.Errorf("Counts: %v", err)
+				}
+				if _, _, err := f.store.NextDue(t.Context(), "default"); err != nil {
+					t.Errorf("NextDue: %v", err)
+				}
 			}
 		})
 	}

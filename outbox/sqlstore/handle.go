@@ -46,7 +46,8 @@ type handle struct {
 	readers *sql.DB
 	writes  map[query]*sql.Stmt
 	reads   map[query]*sql.Stmt
-	ledger  ledger
+	ledger  ledger // only the writer reads it
+	secret  []byte // the ledger's, for all
 	// maxPages is the current limit of the file's size in pages; zero if no limit is set.
 	maxPages int64
 
@@ -278,7 +279,7 @@ func (h *handle) readLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.appended = max(l.appended, last)
+	l.appended, h.secret = max(l.appended, last), l.secret
 	h.counts, err = h.count(ctx)
 	return err
 }

@@ -22,7 +22,7 @@ const (
 // hash returns the keyed hash under which a lead's id is remembered. The secret never leaves the
 // file. Without it, guessing cannot reveal the identifier.
 func (h *handle) hash(account, identifier string) []byte {
-	mac := hmac.New(sha256.New, h.ledger.secret)
+	mac := hmac.New(sha256.New, h.secret)
 	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))
 	mac.Write([]byte(account))
 	mac.Write([]byte(identifier))
