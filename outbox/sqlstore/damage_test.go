@@ -244,6 +244,9 @@ func openOn1March(t *testing.T, path string) (*sqlstore.Store, *observer.Observe
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	flips := 100
+	if raced {
+		flips = 20
+	}
 	if asked := os.Getenv("OUTBOX_FLIPS"); asked != "" {
 		var err error
 		flips, err = strconv.Atoi(asked)

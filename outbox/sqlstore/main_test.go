@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,9 @@ var roles = map[string]func(path string) error{
 }
 
 func TestMain(m *testing.M) {
+	if raced {
+		_ = flag.Set("rapid.checks", "20")
+	}
 	role, ok := roles[os.Getenv(roleVariable)]
 	if !ok {
 		os.Exit(m.Run())
