@@ -1,9 +1,12 @@
 package caddytelecrm
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
@@ -23,6 +27,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 func init() {
@@ -37,18 +42,84 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if !h.Next() {
 		return nil, h.ArgErr()
 	}
+	at := grammar.Here(h.Dispenser)
 	matcherSet, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
 	}
-	handler := new(Handler)
-	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+	p := parser{Handler: new(Handler), places: make(map[string]func(error) error)}
+	if err := p.read(h.Dispenser); err != nil {
+		return nil, err
+	}
+	app, err := appOf(h.Option("telecrm"))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.check(app, at); err != nil {
 		return nil, err
 	}
 	if matcherSet != nil {
-		handler.MatchRaw = caddyhttp.RawMatcherSets{matcherSet}
+		p.MatchRaw = caddyhttp.RawMatcherSets{matcherSet}
 	}
-	return h.NewRoute(nil, handler), nil
+	return h.NewRoute(nil, p.Handler), nil
+}
+
+// parser parses the block of the telecrm directive.
+type parser struct {
+	*Handler
+
+	mapping grammar.Mapping
+	places  map[string]func(error) error // add the place of each word that was read
+}
+
+// check reports what cannot work, as far as that is known before the config is loaded. Errors
+// without a place of their own get that of the directive.
+func (p *parser) check(app *App, at func(error) error) error {
+	settings := &p.Settings
+	if account.Connect(p.Settings) && p.AccountName != "" {
+		return p.places["account"](errAccountTwice)
+	}
+	if !account.Connect(p.Settings) {
+		name := cmp.Or(p.AccountName, account.Default)
+		if settings = app.Accounts[name]; settings == nil {
+			if p.AccountName != "" {
+				at = p.places["account"]
+			}
+			return at(account.Unknown(name, slices.Sorted(maps.Keys(app.Accounts))))
+		}
+	}
+	if p.ThankYou == "" {
+		return at(errNoThankYou)
+	}
+	country := cmp.Or(p.Country, settings.Country)
+	if grammar.IsExpandedLater(country) || grammar.IsExpandedLater(settings.Identifier) {
+		return nil
+	}
+	in := mapping.Locale{Country: country, Location: time.UTC}
+	if err := p.mapping.Check(in); err != nil {
+		return err
+	}
+	identifier := cmp.Or(settings.Identifier, account.DefaultIdentifier)
+	m, err := mapping.New(mapping.Config{Fields: p.Fields, Set: p.Set, Actions: p.Actions, Unmapped: p.Unmapped, Identifier: identifier, Locale: in})
+	if err != nil {
+		return at(err)
+	}
+	duplicates := delivery.OnDuplicate{Policy: delivery.Policy(p.OnDuplicate), Fields: p.UpdateFields}
+	if err := duplicates.Check(identifier, m.Names()); err != nil {
+		return p.places["on_duplicate"](err)
+	}
+	return nil
+}
+
+// appOf returns the app as parsed from the telecrm global option so far, or an empty one.
+func appOf(option any) (*App, error) {
+	app := new(App)
+	if parsed, ok := option.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(parsed.Value, app); err != nil {
+			return nil, fmt.Errorf("reading the earlier telecrm option: %w", err)
+		}
+	}
+	return app, nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
@@ -107,44 +178,57 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	    }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	p := parser{Handler: h, places: make(map[string]func(error) error)}
+	return p.read(d)
+}
+
+func (p *parser) read(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
 		return d.Errf("telecrm takes one matcher and a block, got %q too; a path begins with /, a named matcher with @", d.Val())
 	}
-	return grammar.Block(d, "telecrm", append([]grammar.Word{
-		grammar.Text("account", &h.AccountName),
-		grammar.Text("form", &h.Form),
-		fieldWord(&h.Fields),
-		setWord(&h.Set),
-		{Name: "action", Many: true, Read: h.readAction},
-		grammar.Text("unmapped", &h.Unmapped),
-		{Name: "on_duplicate", Read: h.readOnDuplicate},
-		{Name: "deliver", Read: h.readDeliver},
-		grammar.Text("thank_you", &h.ThankYou),
-		{Name: "errors", Read: h.readErrors},
-		grammar.Text("form_page", &h.FormPage),
-		grammar.Text("fallback", &h.Fallback),
-		{Name: "honeypot", Read: h.readHoneypot},
-		grammar.Joined("rate_limit", &h.RateLimit),
-		{Name: "origins", Many: true, Read: h.readOrigins},
-		grammar.Text("dedupe", &h.Dedupe),
-		grammar.Flag("protect", &h.Protect),
-		grammar.Text("messages", &h.Messages),
-		grammar.Size("max_body", &h.MaxBody),
-		{Name: "challenge", Read: h.readChallenge},
-	}, accountWords(&h.Settings)...))
+	words := append([]grammar.Word{
+		grammar.Text("account", &p.AccountName),
+		grammar.Text("form", &p.Form),
+		p.mapping.Field(&p.Fields),
+		p.mapping.Set(&p.Set),
+		p.mapping.Action(&p.Actions),
+		grammar.Text("unmapped", &p.Unmapped),
+		{Name: "on_duplicate", Read: p.readOnDuplicate},
+		{Name: "deliver", Read: p.readDeliver},
+		grammar.Text("thank_you", &p.ThankYou, checkThankYou),
+		{Name: "errors", Read: p.readErrors},
+		grammar.Text("form_page", &p.FormPage, checkFormPage),
+		grammar.Text("fallback", &p.Fallback),
+		{Name: "honeypot", Read: p.readHoneypot},
+		grammar.Joined("rate_limit", &p.RateLimit, func(text string) error { _, err := parseLimit(text); return err }),
+		{Name: "origins", Many: true, Read: p.readOrigins},
+		grammar.Text("dedupe", &p.Dedupe, func(text string) error { _, err := parseDedupe(text); return err }),
+		grammar.Flag("protect", &p.Protect),
+		grammar.Text("messages", &p.Messages),
+		grammar.Size("max_body", &p.MaxBody),
+		{Name: "challenge", Read: p.readChallenge},
+	}, accountWords(&p.Settings)...)
+	for i, word := range words {
+		words[i].Read = func(d *caddyfile.Dispenser) error {
+			p.places[word.Name] = grammar.Here(d)
+			return word.Read(d)
+		}
+	}
+	return grammar.Block(d, "telecrm", words)
 }
 
 func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Errf("on_duplicate takes one of: %s", delivery.PolicyNames())
+		return d.Errf("on_duplicate takes one of: %s", strings.Join(delivery.PolicyNames(), ", "))
 	}
 	h.OnDuplicate = d.Val()
+	if err := grammar.Apply(d, "on_duplicate", h.OnDuplicate, delivery.CheckPolicy); err != nil {
+		return err
+	}
 	h.UpdateFields = d.RemainingArgs()
 	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
 	switch {
-	case !delivery.Policy(h.OnDuplicate).Known():
-		return d.Errf("unknown on_duplicate policy %q; known policies are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case isUpdate && len(h.UpdateFields) == 0:
 		return d.Errf("on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:
@@ -155,8 +239,13 @@ func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
+	if len(args) > 0 {
+		if err := grammar.Apply(d, "deliver", args[0], grammar.OneOf(deliverNow, deliverLater)); err != nil {
+			return err
+		}
+	}
 	switch {
-	case len(args) == 1 && (args[0] == deliverNow || args[0] == deliverLater):
+	case len(args) == 1:
 	case len(args) == 2 && args[0] == deliverNow:
 		if err := grammar.ParseDuration(d, "the budget of deliver now", args[1], &h.Budget); err != nil {
 			return err
@@ -170,110 +259,23 @@ func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	switch {
-	case len(args) == 2 && args[0] == answer.Redirect:
-		h.ErrorsRedirect = args[1]
-	case len(args) == 1 && args[0] == answer.Redirect:
-		return d.Errf("errors redirect takes a path or URL")
-	case len(args) == 1 && (args[0] == answer.Page || args[0] == answer.Handle):
-	default:
+	if len(args) == 0 {
 		return d.Errf("errors takes one of: page, handle, redirect <path or URL>")
 	}
-	h.Errors = args[0]
-	return nil
-}
-
-func (h *Handler) readAction(d *caddyfile.Dispenser) error {
-	var action mapping.Action
-	if !d.AllArgs(&action.Code) {
-		return d.Errf("action takes one code, such as 1042, or PAYMENT")
-	}
-	err := grammar.Block(d, "action", []grammar.Word{fieldWord(&action.Fields), setWord(&action.Set)})
-	if err != nil {
+	if err := grammar.Apply(d, "errors", args[0], grammar.OneOf(answer.Page, answer.Handle, answer.Redirect)); err != nil {
 		return err
 	}
-	h.Actions = append(h.Actions, action)
-	return nil
-}
-
-func fieldWord(into *[]mapping.Field) grammar.Word {
-	return grammar.Word{Name: "field", Many: true, Read: func(d *caddyfile.Dispenser) error {
-		var f mapping.Field
-		switch args := d.RemainingArgs(); len(args) {
-		case 3:
-			f.Type = args[2]
-			fallthrough
-		case 2:
-			f.Input = args[1]
-			fallthrough
-		case 1:
-			f.Name = args[0]
-		default:
-			return d.Errf("field takes: <api_name> [<input> [<type>]]")
-		}
-		err := grammar.Block(d, "field", []grammar.Word{
-			{Name: "required", Read: func(d *caddyfile.Dispenser) error { return readRequired(d, &f) }},
-			grammar.Text("label", &f.Label),
-			grammar.Text("country", &f.Country),
-			{Name: "options", Read: func(d *caddyfile.Dispenser) error { return readOptions(d, &f) }},
-			{Name: "pattern", Read: func(d *caddyfile.Dispenser) error { return readPattern(d, &f) }},
-			grammar.Number("min", &f.Min),
-			grammar.Number("max", &f.Max),
-			grammar.Text("default", &f.Default),
-		})
-		if err != nil {
-			return err
-		}
-		*into = append(*into, f)
-		return nil
-	}}
-}
-
-func readRequired(d *caddyfile.Dispenser, f *mapping.Field) error {
-	f.Required = true
-	args := d.RemainingArgs()
-	if len(args) > 1 {
-		return d.Errf("required takes at most one message; put it in quotes")
-	}
-	if len(args) == 1 {
-		f.RequiredMessage = args[0]
+	h.Errors = args[0]
+	switch isRedirect := h.Errors == answer.Redirect; {
+	case isRedirect && len(args) == 2:
+		h.ErrorsRedirect = args[1]
+		return grammar.Apply(d, "errors redirect", args[1], checkErrorsRedirect)
+	case isRedirect:
+		return d.Errf("errors redirect takes one path or URL")
+	case len(args) > 1:
+		return d.Errf("errors %s takes no argument, got %q", h.Errors, args[1])
 	}
 	return nil
-}
-
-func readOptions(d *caddyfile.Dispenser, f *mapping.Field) error {
-	f.Options = d.RemainingArgs()
-	if len(f.Options) == 0 {
-		return d.Errf("options takes one or more labels; put those with spaces in quotes")
-	}
-	return nil
-}
-
-func readPattern(d *caddyfile.Dispenser, f *mapping.Field) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return d.Errf("pattern takes: <regexp> [<message>]")
-	}
-	f.Pattern = args[0]
-	if len(args) == 2 {
-		f.PatternMessage = args[1]
-	}
-	return nil
-}
-
-func setWord(into *[]mapping.Setting) grammar.Word {
-	return grammar.Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
-		args := d.RemainingArgs()
-		if len(args) < 2 || len(args) > 3 {
-			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")
-		}
-		s := mapping.Setting{Name: args[0], Value: args[1]}
-		if len(args) == 3 {
-			s.Type = args[2]
-		}
-		*into = append(*into, s)
-		return nil
-	}}
 }
 
 func (h *Handler) readHoneypot(d *caddyfile.Dispenser) error {
@@ -285,23 +287,28 @@ func (h *Handler) readHoneypot(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {
-	h.Origins = append(h.Origins, d.RemainingArgs()...)
-	if len(h.Origins) == 0 {
+	listed := d.RemainingArgs()
+	if len(listed) == 0 {
 		return d.Errf("origins takes one or more, such as https://www.example.com")
+	}
+	h.Origins = append(h.Origins, listed...)
+	if _, err := guard.NewOrigins(listed); err != nil {
+		return d.WrapErr(fmt.Errorf("origins: %w", err))
 	}
 	return nil
 }
 
 func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 	c := new(challenges.Config)
-	if args := d.RemainingArgs(); len(args) == 1 {
-		c.Kind = args[0]
-	}
-	if !slices.Contains(challenges.Kinds(), c.Kind) {
+	if !d.AllArgs(&c.Kind) {
 		return d.Errf("challenge takes one of: %s", strings.Join(challenges.Kinds(), ", "))
 	}
+	if err := grammar.Apply(d, "challenge", c.Kind, grammar.OneOf(challenges.Kinds()...)); err != nil {
+		return err
+	}
 	h.Challenge = c
-	return grammar.Block(d, "challenge", []grammar.Word{
+	at := grammar.Here(d)
+	err := grammar.Block(d, "challenge", []grammar.Word{
 		grammar.Text("path", &c.Path),
 		grammar.Whole("complexity", &c.Complexity),
 		grammar.Duration("expires", &c.Expires),
@@ -316,8 +323,34 @@ func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 		grammar.Number("score", &c.Score),
 		grammar.Text("verify_url", &c.VerifyURL),
 		grammar.Duration("timeout", &c.Timeout),
-		grammar.Text("fail", &c.Fail),
+		grammar.Text("fail", &c.Fail, grammar.OneOf("open", "closed")),
 	})
+	if err != nil {
+		return err
+	}
+	if err := c.Check(); err != nil && !grammar.IsExpandedLater(c.Path) {
+		return at(fmt.Errorf("challenge %s: %w", c.Kind, err))
+	}
+	return nil
+}
+
+// Errors of a whole block.
+var (
+	errNoThankYou   = errors.New("thank_you is required: the path or URL of the page to show when all is well")
+	errAccountTwice = errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
+)
+
+func checkThankYou(target string) error { return answer.CheckTarget(target, answer.PlaceholderID) }
+
+func checkErrorsRedirect(target string) error {
+	return answer.CheckTarget(target, answer.PlaceholderID, answer.PlaceholderOutcome, answer.PlaceholderErrorFields, answer.PlaceholderConfirm)
+}
+
+func checkFormPage(path string) error {
+	if u, err := url.ParseRequestURI(path); err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(path, "//") {
+		return fmt.Errorf("it must be a path that begins with /, got %q", path)
+	}
+	return nil
 }
 
 // parseLimit parses `<n> <window>`, or `off` for a zero limit.
@@ -356,11 +389,9 @@ func parseDedupe(text string) (time.Duration, error) {
 // parseGlobalOption parses the telecrm global option. Snippets and imports may repeat it, and each
 // adds accounts.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
-	app := new(App)
-	if previous, ok := existing.(httpcaddyfile.App); ok {
-		if err := json.Unmarshal(previous.Value, app); err != nil {
-			return nil, fmt.Errorf("reading the earlier telecrm option: %w", err)
-		}
+	app, err := appOf(existing)
+	if err != nil {
+		return nil, err
 	}
 	if err := app.UnmarshalCaddyfile(d); err != nil {
 		return nil, err
@@ -424,10 +455,10 @@ func (a *App) readKeep(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&state, &arg) {
 		return d.Errf("keep takes: delivered|parked <duration>")
 	}
-	into := map[string]*caddy.Duration{"delivered": &a.Keep.Delivered, "parked": &a.Keep.Parked}[state]
-	if into == nil {
-		return d.Errf("unknown word %q after keep; known words are: delivered, parked", state)
+	if err := grammar.Apply(d, "keep", state, grammar.OneOf("delivered", "parked")); err != nil {
+		return err
 	}
+	into := map[string]*caddy.Duration{"delivered": &a.Keep.Delivered, "parked": &a.Keep.Parked}[state]
 	if *into != 0 {
 		return d.Errf("keep %s is repeated", state)
 	}
@@ -465,13 +496,13 @@ func accountWords(a *account.Settings) []grammar.Word {
 	return []grammar.Word{
 		grammar.Text("token", &a.Token),
 		grammar.Text("async_token", &a.AsyncToken),
-		grammar.Text("enterprise_id", &a.EnterpriseID),
-		grammar.Text("base_url", &a.BaseURL),
-		grammar.Text("async_base_url", &a.AsyncBaseURL),
+		grammar.Text("enterprise_id", &a.EnterpriseID, telecrm.CheckEnterpriseID),
+		grammar.Text("base_url", &a.BaseURL, telecrm.CheckBaseURL),
+		grammar.Text("async_base_url", &a.AsyncBaseURL, telecrm.CheckBaseURL),
 		grammar.Text("identifier", &a.Identifier),
-		grammar.Text("country", &a.Country),
-		grammar.Text("time_zone", &a.TimeZone),
-		grammar.Joined("crm_rate", &a.CRMRate),
+		grammar.Text("country", &a.Country, fieldtype.CheckCountry),
+		grammar.Text("time_zone", &a.TimeZone, account.CheckTimeZone),
+		grammar.Joined("crm_rate", &a.CRMRate, account.CheckRate),
 		grammar.Duration("timeout", &a.Timeout),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/internal/challenges"
+	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/protect"
 	"github.com/leadwire/caddy-telecrm/internal/route"
@@ -280,7 +280,7 @@ func (h *Handler) provisionMapping() (err error) {
 func (h *Handler) findAccount() (*account.Account, error) {
 	if account.Connect(h.Settings) {
 		if h.AccountName != "" {
-			return nil, errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
+			return nil, errAccountTwice
 		}
 		return h.app.accounts.Inline(h.Settings, h.Form)
 	}
@@ -301,10 +301,11 @@ func (h *Handler) provisionDuplicates() error {
 			h.OnDuplicate = string(delivery.Upsert)
 		}
 	}
+	if err := delivery.CheckPolicy(h.OnDuplicate); err != nil {
+		return fmt.Errorf("on_duplicate: %w", err)
+	}
 	policy := delivery.Policy(h.OnDuplicate)
 	switch {
-	case !policy.Known():
-		return fmt.Errorf("unknown on_duplicate policy %q; known policies are: %s", h.OnDuplicate, delivery.PolicyNames())
 	case policy != delivery.UpdateFields && len(h.UpdateFields) > 0:
 		return fmt.Errorf("update_fields: is only for on_duplicate update, got on_duplicate %s", policy)
 	case h.account.Client == nil && policy != delivery.Upsert:
@@ -549,9 +550,13 @@ func (h *Handler) Validate() error {
 }
 
 func (h *Handler) validate() error {
+	if err := grammar.OneOf(deliverNow, deliverLater)(h.Deliver); err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	if err := grammar.OneOf(answer.Page, answer.Handle, answer.Redirect)(h.Errors); err != nil {
+		return fmt.Errorf("errors: %w", err)
+	}
 	switch {
-	case h.Deliver != deliverNow && h.Deliver != deliverLater:
-		return fmt.Errorf("deliver: must be now or later, got %q", h.Deliver)
 	case h.Deliver == deliverLater && !h.app.KeepsLeads():
 		return errors.New("deliver later: needs the outbox, which is off")
 	case h.Budget < 0:
@@ -559,25 +564,22 @@ func (h *Handler) validate() error {
 	case h.MaxBody < 0:
 		return errors.New("max_body: must not be negative")
 	case h.ThankYou == "":
-		return errors.New("thank_you is required: the path or URL of the page to show when all is well")
+		return errNoThankYou
+	case h.Errors != answer.Redirect && h.ErrorsRedirect != "":
+		return fmt.Errorf("errors_redirect: is only for errors redirect, got errors %s", h.Errors)
 	}
-	if err := answer.CheckTarget(h.ThankYou, answer.PlaceholderID); err != nil {
+	if err := checkThankYou(h.ThankYou); err != nil {
 		return fmt.Errorf("thank_you: %w", err)
 	}
-	if u, err := url.ParseRequestURI(h.FormPage); h.FormPage != "" && (err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(h.FormPage, "//")) {
-		return errors.New("form_page: must be a path that begins with /")
-	}
-	switch h.Errors {
-	case answer.Page, answer.Handle:
-		if h.ErrorsRedirect != "" {
-			return fmt.Errorf("errors_redirect: is only for errors redirect, got errors %s", h.Errors)
+	if h.FormPage != "" {
+		if err := checkFormPage(h.FormPage); err != nil {
+			return fmt.Errorf("form_page: %w", err)
 		}
-	case answer.Redirect:
-		if err := answer.CheckTarget(h.ErrorsRedirect, answer.PlaceholderID, answer.PlaceholderOutcome, answer.PlaceholderErrorFields, answer.PlaceholderConfirm); err != nil {
+	}
+	if h.Errors == answer.Redirect {
+		if err := checkErrorsRedirect(h.ErrorsRedirect); err != nil {
 			return fmt.Errorf("errors redirect: %w", err)
 		}
-	default:
-		return fmt.Errorf("errors: must be page, handle or redirect, got %q", h.Errors)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 )
 
 // Policy says how to deliver a lead whose identifier already has a lead in TeleCRM.
@@ -30,13 +32,21 @@ func Policies() []Policy {
 	return []Policy{AppendActions, UpdateFields, Upsert, IgnoreDuplicate, ParkDuplicate}
 }
 
-// PolicyNames lists the policies for a message.
-func PolicyNames() string {
+// PolicyNames returns the names of all policies.
+func PolicyNames() []string {
 	names := make([]string, 0, len(Policies()))
 	for _, policy := range Policies() {
 		names = append(names, string(policy))
 	}
-	return strings.Join(names, ", ")
+	return names
+}
+
+// CheckPolicy returns an error if name is not the name of a policy. The error lists the known ones.
+func CheckPolicy(name string) error {
+	if Policy(name).Known() {
+		return nil
+	}
+	return suggest.Unknown("policy", name, PolicyNames()...)
 }
 
 // Known reports whether p is one of [Policies].

@@ -7,13 +7,17 @@ import (
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 )
 
 // Check reports rules that can never work, so that they are found when the configuration is read
 // and not when a visitor submits. It returns all findings, joined with [errors.Join], or nil.
 func (r Rules) Check() error {
 	if !r.Type.known() {
-		return fmt.Errorf("unknown field type %q; use one of %s", r.Type, knownWords())
+		return unknownType(string(r.Type))
 	}
 	return errors.Join(r.checkCountry(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
 }
@@ -23,11 +27,32 @@ func (r Rules) checkCountry() error {
 	case r.Country == "" && r.Type == Phone:
 		return errors.New("a phone field needs a country for numbers typed without a country code: " +
 			`set one, such as "country IN"`)
-	case r.Country == "" || phonenumbers.GetSupportedRegions()[strings.ToUpper(r.Country)]:
+	case r.Country == "":
 		return nil
-	default:
-		return fmt.Errorf("unknown country %q; use a two-letter ISO 3166 code, such as IN", r.Country)
 	}
+	return CheckCountry(r.Country)
+}
+
+// CheckCountry returns an error if code, in either case, is not the ISO 3166 alpha-2 code of a
+// country or territory with phone numbers. The error for a country's name suggests its code.
+func CheckCountry(code string) error {
+	if phonenumbers.GetSupportedRegions()[strings.ToUpper(code)] {
+		return nil
+	}
+	return fmt.Errorf("unknown country %q; %suse a two-letter ISO 3166 code, such as IN", code, suggest.Question(code, countryNames()))
+}
+
+// countryNames maps the English names and three-letter codes of countries to their codes.
+func countryNames() map[string]string {
+	names := map[string]string{"UK": "GB", "UAE": "AE", "England": "GB", "Bharat": "IN", "America": "US"}
+	english := display.English.Regions()
+	for code := range phonenumbers.GetSupportedRegions() {
+		if region, err := language.ParseRegion(code); err == nil {
+			names[english.Name(region)] = code
+			names[region.ISO3()] = code
+		}
+	}
+	return names
 }
 
 func (r Rules) checkPattern() error {

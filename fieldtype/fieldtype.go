@@ -8,8 +8,11 @@ package fieldtype
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 )
 
 // Type is a TeleCRM field type. Its value is the word for it in the configuration.
@@ -61,7 +64,32 @@ func Parse(word string) (Type, error) {
 	if t := Type(word); t.known() {
 		return t, nil
 	}
-	return "", fmt.Errorf("unknown field type %q; use one of %s", word, knownWords())
+	return "", unknownType(word)
+}
+
+func unknownType(word string) error {
+	spellings := suggest.Words(words()...)
+	maps.Copy(spellings, otherWords())
+	return fmt.Errorf("unknown field type %q; %sknown types are: %s", word, suggest.Question(word, spellings), strings.Join(words(), ", "))
+}
+
+// otherWords maps words for kinds of values in HTML, databases and other form handlers to types.
+func otherWords() map[string]string {
+	return map[string]string{
+		"string": "text", "textarea": "text", "longtext": "text", "message": "text",
+		"mail":      "email",
+		"telephone": "phone", "tel": "phone", "mobile": "phone", "whatsapp": "phone",
+		"integer": "number", "int": "number", "float": "number", "decimal": "number", "numeric": "number", "range": "number",
+		"datetime": "date", "datetime-local": "date", "time": "date", "day": "date",
+		"select": "dropdown", "choice": "dropdown", "option": "dropdown", "options": "dropdown", "radio": "dropdown", "enum": "dropdown", "list": "dropdown",
+		"tag": "tags", "multiselect": "tags", "checkbox": "tags", "checkboxes": "tags", "array": "tags",
+		"currency": "money", "price": "money", "amount": "money", "budget": "money",
+		"url": "website", "link": "website", "web": "website", "homepage": "website",
+		"file": "medialink", "image": "medialink", "media": "medialink", "upload": "medialink",
+		"owner": "assignee", "agent": "assignee", "user": "assignee",
+		"stars": "rating", "score": "rating",
+		"stage": "status", "lostreason": "lost_reason", "reason": "lost_reason",
+	}
 }
 
 // Of returns the default type of a field. The standard fields phone, email, rating, status and
@@ -89,10 +117,11 @@ func (t Type) isString() bool {
 	return false
 }
 
-func knownWords() string {
-	words := make([]string, 0, len(Types()))
+// words returns the configuration words of all types.
+func words() []string {
+	list := make([]string, 0, len(Types()))
 	for _, t := range Types() {
-		words = append(words, string(t))
+		list = append(list, string(t))
 	}
-	return strings.Join(words, ", ")
+	return list
 }

@@ -118,6 +118,16 @@ func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	return &BoundField{Field: f, Kind: kind, rules: rules, isLabelled: isLabelled}, nil
 }
 
+// CheckIn reports what is wrong with a field of the lead, or of the action with the given code.
+func (f Field) CheckIn(action string, in Locale) (err error) {
+	if action == "" {
+		_, err = f.bind(in, true)
+	} else {
+		_, err = Action{Code: action}.bindField(f, in)
+	}
+	return err
+}
+
 func typeOf(apiName, word string, standard bool) (fieldtype.Type, error) {
 	switch {
 	case word != "":

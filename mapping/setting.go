@@ -51,6 +51,16 @@ func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	})
 }
 
+// CheckIn reports what is wrong with a value of the lead, or of the action with the given code.
+func (s Setting) CheckIn(action string, in Locale) (err error) {
+	if action == "" {
+		_, err = s.bind(in, true)
+	} else {
+		_, err = Action{Code: action}.bindSetting(s, in)
+	}
+	return err
+}
+
 // bindAs checks s under the given rules. It converts constant values in advance.
 func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 	if err := rules.Check(); err != nil {

@@ -64,7 +64,8 @@ func checkToken(token Token) error {
 	return nil
 }
 
-func checkEnterpriseID(id string) error {
+// CheckEnterpriseID returns an error wrapping [ErrEnterpriseID] if id cannot be a workspace's id.
+func CheckEnterpriseID(id string) error {
 	switch {
 	case id == "":
 		return fmt.Errorf("%w: it is empty", ErrEnterpriseID)
@@ -77,6 +78,12 @@ func checkEnterpriseID(id string) error {
 }
 
 func isNotGraphicASCII(r rune) bool { return r <= ' ' || r > '~' }
+
+// CheckBaseURL returns an error wrapping [ErrBaseURL] if raw cannot be the root of an API.
+func CheckBaseURL(raw string) error {
+	_, err := parseBaseURL(raw)
+	return err
+}
 
 func parseBaseURL(raw string) (*url.URL, error) {
 	base, err := url.Parse(raw)

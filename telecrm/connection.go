@@ -40,7 +40,7 @@ func newConnection(c Config, base string) (connection, error) {
 	if err := checkToken(c.Token); err != nil {
 		return connection{}, err
 	}
-	if err := checkEnterpriseID(c.EnterpriseID); err != nil {
+	if err := CheckEnterpriseID(c.EnterpriseID); err != nil {
 		return connection{}, err
 	}
 	root, err := parseBaseURL(cmp.Or(c.BaseURL, base))

@@ -4,10 +4,8 @@ package account
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // time zones for hosts without a database
 
@@ -55,9 +53,9 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crm_rate: %w", err)
 	}
-	location, err := loadLocation(s.TimeZone)
+	location, err := LoadTimeZone(s.TimeZone)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	secret := []byte(cmp.Or(s.Token, s.AsyncToken))
 	acct := &Account{
@@ -177,25 +175,17 @@ func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 // account's.
 func (acct Account) In(country, timeZone string) (*Account, error) {
 	if country != "" {
+		if err := fieldtype.CheckCountry(country); err != nil {
+			return nil, fmt.Errorf("country: %w", err)
+		}
 		acct.Country = country
 	}
 	if timeZone != "" {
-		location, err := loadLocation(timeZone)
+		location, err := LoadTimeZone(timeZone)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("time_zone: %w", err)
 		}
 		acct.Location = location
 	}
 	return &acct, nil
-}
-
-func loadLocation(timeZone string) (*time.Location, error) {
-	if strings.EqualFold(timeZone, "local") {
-		return nil, errors.New("time_zone: write an IANA name such as Asia/Kolkata")
-	}
-	location, err := time.LoadLocation(timeZone)
-	if err != nil {
-		return nil, fmt.Errorf("time_zone: %w; write an IANA name such as Asia/Kolkata", err)
-	}
-	return location, nil
 }

@@ -122,7 +122,7 @@ const identifierWord = "identifier"
 func identifierOf(name string) string {
 	_, details, shown := strings.Cut(name, " ("+identifierWord+" ")
 	if !shown {
-		return defaultIdentifier
+		return DefaultIdentifier
 	}
 	return details[:max(0, strings.IndexAny(details, ",)"))]
 }
@@ -136,7 +136,7 @@ func (s Settings) inlineName() string {
 			details = append(details, name+" "+value)
 		}
 	}
-	add(identifierWord, s.Identifier, defaultIdentifier)
+	add(identifierWord, s.Identifier, DefaultIdentifier)
 	add("crm_rate", s.CRMRate, defaultCRMRate)
 	add("timeout", time.Duration(s.Timeout).String(), telecrm.DefaultTimeout.String())
 	name := s.workspace().String()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -84,11 +85,15 @@ func (r *Registry) Named(name string) (*Account, error) {
 	if acct, ok := r.named[name]; ok {
 		return acct, nil
 	}
-	if len(r.named) == 0 {
-		return nil, fmt.Errorf("unknown account %q; configure it in the telecrm global option, or write token and enterprise_id in this block", name)
+	return nil, Unknown(name, slices.Sorted(maps.Keys(r.named)))
+}
+
+// Unknown returns the error for a form that names an account that is not among the known ones.
+func Unknown(name string, known []string) error {
+	if len(known) == 0 {
+		return fmt.Errorf("unknown account %q; configure it in the telecrm global option, or write token and enterprise_id in this block", name)
 	}
-	known := slices.Sorted(maps.Keys(r.named))
-	return nil, fmt.Errorf("unknown account %q; known accounts are: %s", name, strings.Join(known, ", "))
+	return suggest.Unknown("account", name, known...)
 }
 
 // Inline returns the account for settings in a form's own block. Forms with the same settings share

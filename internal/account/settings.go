@@ -12,6 +12,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 )
 
 // Settings say how to reach one TeleCRM workspace, and how to read values typed without a country
@@ -56,7 +58,8 @@ type Settings struct {
 // defaultCRMRate stays within the 3,600 requests an hour that TeleCRM's Sync API reportedly allows.
 const defaultCRMRate = "3600/h 5"
 
-const defaultIdentifier = "phone"
+// DefaultIdentifier is the API name of the lead identifier of most workspaces.
+const DefaultIdentifier = "phone"
 
 // Connect reports whether s says how to reach TeleCRM, not only how to read typed values.
 func Connect(s Settings) bool {
@@ -98,8 +101,13 @@ func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, e
 		}
 		*setting.value = strings.TrimSpace(expanded)
 	}
+	if s.Country != "" {
+		if err := fieldtype.CheckCountry(s.Country); err != nil {
+			return s, fmt.Errorf("country: %w", err)
+		}
+	}
 	if s.Identifier == "" {
-		s.Identifier = defaultIdentifier
+		s.Identifier = DefaultIdentifier
 	}
 	if s.CRMRate == "" {
 		s.CRMRate = defaultCRMRate
@@ -113,6 +121,12 @@ func (s Settings) key() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// CheckRate returns an error if text is not a valid `crm_rate`.
+func CheckRate(text string) error {
+	_, err := parseRate(text)
+	return err
+}
+
 // parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
 func parseRate(text string) (*rate.Limiter, error) {
 	const form = "write <n>/<s|m|h> [<burst>], such as 3600/h 5"
@@ -124,18 +138,18 @@ func parseRate(text string) (*rate.Limiter, error) {
 	switch len(words) {
 	case 2:
 		if _, err := fmt.Sscanf(words[1]+"\n", "%d\n", &burst); err != nil || burst == 0 {
-			return nil, fmt.Errorf("the burst must be a whole number above 0; %s", form)
+			return nil, fmt.Errorf("the burst must be a whole number above 0, got %q; %s", words[1], form)
 		}
 	case 1:
 	default:
-		return nil, errors.New(form)
+		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
 	}
 	if _, err := fmt.Sscanf(words[0]+"\n", "%d/%s\n", &n, &unit); err != nil || n == 0 {
-		return nil, errors.New(form)
+		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
 	}
 	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	if !known {
-		return nil, errors.New(form)
+		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
 	}
 	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), int(burst)), nil
 }

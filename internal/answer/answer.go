@@ -94,13 +94,13 @@ func CheckTarget(target string, allowed ...string) error {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }):
-		return errors.New("it is not a path or a URL")
+		return fmt.Errorf("it must be a path or a URL, got %q", target)
 	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(target, "/"):
 		return nil
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
 		return nil
 	}
-	return errors.New("it must be a path that begins with / or a URL that begins with https://")
+	return fmt.Errorf("it must be a path that begins with / or a URL that begins with https://, got %q", target)
 }
 
 // Thanks sends the visitor to the thank-you page. Known and new people get the same answer, so

@@ -135,7 +135,7 @@ func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
@@ -148,8 +148,8 @@ func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (
 	return v, c.openService(v)
 }
 
-// check rejects settings that cannot work, except those that package challenge checks.
-func (c Config) check() error {
+// Check rejects settings that cannot work, except those that package challenge checks.
+func (c Config) Check() error {
 	isAltcha := c.Kind == kindAltcha
 	switch {
 	case !slices.Contains(Kinds(), c.Kind):

@@ -173,7 +173,7 @@ func grammarWords(grammar string) map[string][]string {
 	return words
 }
 
-var listOfKnown = regexp.MustCompile(`unknown word "no_such_word" .*; known words are: (.*), at Caddyfile:\d+`)
+var listOfKnown = regexp.MustCompile(`unknown word "no_such_word"; .*known words are: (.*), at Caddyfile:\d+`)
 
 func knownWords(t *testing.T, text string) []string {
 	t.Helper()

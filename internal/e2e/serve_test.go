@@ -331,7 +331,7 @@ func TestCommandsWithRunningServer(t *testing.T) {
 
 	s.write(t, strings.Replace(enquiry, "field name", "feild name", 1))
 	output, err := s.Run(t.Context(), "reload", "--config", s.config, "--address", s.admin)
-	if err == nil || !strings.Contains(output, `unknown word \"feild\" in telecrm; known words are: account, form, field,`) {
+	if err == nil || !strings.Contains(output, `telecrm: unknown word \"feild\"; did you mean field? known words are: account, form, field,`) {
 		t.Errorf("reload with a mistake: %v\n%s", err, output)
 	}
 	s.write(t, strings.Replace(enquiry, "field phone", "field phone {\ncountry Atlantis\n}", 1))

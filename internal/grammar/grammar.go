@@ -2,7 +2,9 @@
 package grammar
 
 import (
+	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 )
 
 // Word is a word that a block knows.
@@ -23,17 +27,20 @@ type Word struct {
 }
 
 // Block reads the block that follows, if there is one. It returns an error for an unknown word and
-// for one that is repeated. The error calls the block by the name in where.
+// for one that is repeated. The error begins with where, the name of the block.
 func Block(d *caddyfile.Dispenser, where string, words []Word) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
+		if name == "{" {
+			return d.Errf("%s: the word before the { does not take a block", where)
+		}
 		i := slices.IndexFunc(words, func(w Word) bool { return w.Name == name })
 		if i < 0 {
-			return d.Errf("unknown word %q in %s; known words are: %s", name, where, names(words))
+			return d.WrapErr(fmt.Errorf("%s: %w", where, suggest.Unknown("word", name, names(words)...)))
 		}
 		if seen[name] && !words[i].Many {
-			return d.Errf("%s is repeated in %s", name, where)
+			return d.Errf("%s: %s is repeated", where, name)
 		}
 		seen[name] = true
 		if err := words[i].Read(d); err != nil {
@@ -43,33 +50,80 @@ func Block(d *caddyfile.Dispenser, where string, words []Word) error {
 	return nil
 }
 
-func names(words []Word) string {
+func names(words []Word) []string {
 	list := make([]string, 0, len(words))
 	for _, w := range words {
 		list = append(list, w.Name)
 	}
-	return strings.Join(list, ", ")
+	return list
 }
 
-// Text returns a word that takes exactly one argument.
-func Text(name string, into *string) Word {
-	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
-		if !d.AllArgs(into) {
-			return d.Errf("%s takes one value", name)
-		}
+// Check returns what is wrong with an argument, or nil.
+type Check func(text string) error
+
+// Apply returns the first finding of the checks, with the word's name and its place in the
+// Caddyfile. Text with a placeholder that Caddy expands later is not checked.
+func Apply(d *caddyfile.Dispenser, name, text string, checks ...Check) error {
+	if IsExpandedLater(text) {
 		return nil
+	}
+	for _, check := range checks {
+		if err := check(text); err != nil {
+			return d.WrapErr(fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return nil
+}
+
+var expandedLater = regexp.MustCompile(`\{(env|file|system|time)\.`)
+
+// IsExpandedLater reports whether the text has a placeholder that gets its value when the config is
+// loaded.
+func IsExpandedLater(text string) bool { return expandedLater.MatchString(text) }
+
+// OneOf returns a check for one of the known words.
+func OneOf(known ...string) Check {
+	return func(text string) error {
+		if slices.Contains(known, text) {
+			return nil
+		}
+		return suggest.Unknown("word", text, known...)
+	}
+}
+
+// Here remembers the current place in the Caddyfile, for an error that is found later. The returned
+// function adds the place to an error.
+func Here(d *caddyfile.Dispenser) func(error) error {
+	here := caddyfile.NewDispenser([]caddyfile.Token{d.Token()})
+	here.Next()
+	return here.WrapErr
+}
+
+// Text returns a word that takes exactly one argument, which passes the checks.
+func Text(name string, into *string, checks ...Check) Word {
+	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		switch {
+		case len(args) == 0 || len(args) == 1 && args[0] == "":
+			return d.Errf("%s takes one value, got none; if it is written as {$NAME}, is the variable set?", name)
+		case len(args) > 1:
+			return d.Errf("%s takes one value, got %q too; put a value with spaces in quotes", name, args[1])
+		}
+		*into = args[0]
+		return Apply(d, name, args[0], checks...)
 	}}
 }
 
-// Joined returns a word that takes one or two arguments and joins them with a space.
-func Joined(name string, into *string) Word {
+// Joined returns a word that takes one or two arguments and joins them with a space. The result
+// passes the checks.
+func Joined(name string, into *string, checks ...Check) Word {
 	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		if len(args) == 0 || len(args) > 2 {
 			return d.Errf("%s takes one or two values", name)
 		}
 		*into = strings.Join(args, " ")
-		return nil
+		return Apply(d, name, *into, checks...)
 	}}
 }
 

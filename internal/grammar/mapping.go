@@ -1,0 +1,176 @@
+package grammar
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Mapping has the words of a form's mapping. It remembers what was parsed, to be checked when the
+// account's country is known.
+type Mapping struct {
+	action string // the code of the action that is being parsed
+	later  []func(in mapping.Locale) error
+}
+
+// Check reports the first field or value that cannot work, with its place in the Caddyfile.
+func (m *Mapping) Check(in mapping.Locale) error {
+	for _, check := range m.later {
+		if err := check(in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part is a field or a setting.
+type part interface {
+	CheckIn(action string, in mapping.Locale) error
+}
+
+// checkLater checks the part with the place that at adds to errors.
+func (m *Mapping) checkLater(p part, at func(error) error) {
+	action := m.action
+	m.later = append(m.later, func(in mapping.Locale) error {
+		if err := p.CheckIn(action, in); err != nil {
+			return at(err)
+		}
+		return nil
+	})
+}
+
+// Action returns the word for an action.
+func (m *Mapping) Action(into *[]mapping.Action) Word {
+	return Word{Name: "action", Many: true, Read: func(d *caddyfile.Dispenser) error {
+		var action mapping.Action
+		if !d.AllArgs(&action.Code) {
+			return d.Errf("action takes one code, such as 1042, or PAYMENT")
+		}
+		if err := telecrm.CheckActionType(action.Code); err != nil {
+			return d.WrapErr(err)
+		}
+		m.action = action.Code
+		err := Block(d, "action", []Word{m.Field(&action.Fields), m.Set(&action.Set)})
+		m.action = ""
+		if err != nil {
+			return err
+		}
+		*into = append(*into, action)
+		return nil
+	}}
+}
+
+// Field returns the word for a field.
+func (m *Mapping) Field(into *[]mapping.Field) Word {
+	return Word{Name: "field", Many: true, Read: func(d *caddyfile.Dispenser) error {
+		var f mapping.Field
+		switch args := d.RemainingArgs(); len(args) {
+		case 3:
+			f.Type = args[2]
+			fallthrough
+		case 2:
+			f.Input = args[1]
+			fallthrough
+		case 1:
+			f.Name = args[0]
+		default:
+			return d.Errf("field takes: <api_name> [<input> [<type>]]")
+		}
+		if err := checkType(d, "field "+f.Name, f.Type); err != nil {
+			return err
+		}
+		at := Here(d)
+		err := Block(d, "field", []Word{
+			{Name: "required", Read: func(d *caddyfile.Dispenser) error { return readRequired(d, &f) }},
+			Text("label", &f.Label),
+			Text("country", &f.Country, fieldtype.CheckCountry),
+			{Name: "options", Read: func(d *caddyfile.Dispenser) error { return readOptions(d, &f) }},
+			{Name: "pattern", Read: func(d *caddyfile.Dispenser) error { return readPattern(d, &f) }},
+			Number("min", &f.Min),
+			Number("max", &f.Max),
+			Text("default", &f.Default),
+		})
+		if err != nil {
+			return err
+		}
+		m.checkLater(f, at)
+		*into = append(*into, f)
+		return nil
+	}}
+}
+
+// Set returns the word for a value that does not come from a single input.
+func (m *Mapping) Set(into *[]mapping.Setting) Word {
+	return Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		if len(args) < 2 || len(args) > 3 {
+			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")
+		}
+		s := mapping.Setting{Name: args[0], Value: args[1]}
+		if len(args) == 3 {
+			s.Type = args[2]
+		}
+		if err := checkType(d, "set "+s.Name, s.Type); err != nil {
+			return err
+		}
+		m.checkLater(s, Here(d))
+		*into = append(*into, s)
+		return nil
+	}}
+}
+
+func checkType(d *caddyfile.Dispenser, name, word string) error {
+	if word == "" {
+		return nil
+	}
+	return Apply(d, name, word, func(word string) error {
+		_, err := fieldtype.Parse(word)
+		return err
+	})
+}
+
+func readRequired(d *caddyfile.Dispenser, f *mapping.Field) error {
+	f.Required = true
+	args := d.RemainingArgs()
+	if len(args) > 1 {
+		return d.Errf("required takes at most one message; put it in quotes")
+	}
+	if len(args) == 1 {
+		f.RequiredMessage = args[0]
+	}
+	return nil
+}
+
+func readOptions(d *caddyfile.Dispenser, f *mapping.Field) error {
+	f.Options = d.RemainingArgs()
+	if len(f.Options) == 0 {
+		return d.Errf("options takes one or more labels; put those with spaces in quotes")
+	}
+	for _, option := range f.Options {
+		if strings.HasSuffix(option, ",") {
+			return d.Errf("options: the label %q ends with a comma; put spaces between labels, and quotes around a label with spaces, such as: options \"Rooftop solar\" Battery", option)
+		}
+	}
+	return nil
+}
+
+func readPattern(d *caddyfile.Dispenser, f *mapping.Field) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Errf("pattern takes: <regexp> [<message>]")
+	}
+	f.Pattern = args[0]
+	if len(args) == 2 {
+		f.PatternMessage = args[1]
+	}
+	if _, err := regexp.Compile(f.Pattern); err != nil {
+		return d.WrapErr(fmt.Errorf("pattern %q: %w; it must be a regular expression of RE2", f.Pattern, err))
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+// Package suggest finds the word that somebody probably meant.
+package suggest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Unknown returns an error about a word that is not one of the known words. The error lists them,
+// and names the nearest.
+func Unknown(what, got string, known ...string) error {
+	return fmt.Errorf("unknown %s %q; %sknown %s are: %s",
+		what, got, Question(got, Words(known...)), plural(what), strings.Join(known, ", "))
+}
+
+func plural(noun string) string {
+	if stem, found := strings.CutSuffix(noun, "y"); found {
+		return stem + "ies"
+	}
+	return noun + "s"
+}
+
+// Question returns "did you mean <word>? " with the word that [Nearest] finds, or "".
+func Question(got string, words map[string]string) string {
+	if word := Nearest(got, words); word != "" {
+		return fmt.Sprintf("did you mean %s? ", word)
+	}
+	return ""
+}
+
+// Words returns the map for [Nearest] in which each word stands for itself.
+func Words(words ...string) map[string]string {
+	own := make(map[string]string, len(words))
+	for _, word := range words {
+		own[word] = word
+	}
+	return own
+}
+
+// Nearest returns the word that is most like got, or "" if none is like it. Words maps the
+// spellings that people may use to the words that they stand for. Case does not count.
+func Nearest(got string, words map[string]string) string {
+	got = strings.ToLower(got)
+	nearest, least := "", mostEdits(got)+1
+	for _, spelling := range slices.Sorted(maps.Keys(words)) {
+		if edits := levenshtein.ComputeDistance(got, strings.ToLower(spelling)); edits < least {
+			nearest, least = words[spelling], edits
+		}
+	}
+	return nearest
+}
+
+// mostEdits returns how many letters of a word may be wrong.
+func mostEdits(word string) int { return (len([]rune(word)) + 1) / 3 }
