@@ -409,7 +409,7 @@ func (a *App) settled(r delivery.Report) {
 		log.Warn("lead parked", zap.String("reason", reason))
 		a.opened.Announce(a.outlet, eventParked, about)
 	case outbox.Waiting:
-		log.Info("lead waiting", zap.String("reason", reason), zap.Time("next_attempt", r.Settlement.DueAt))
+		log.Info("lead waiting", zap.String("reason", reason), zap.String("next_attempt", r.Settlement.DueAt.UTC().Format(time.RFC3339)))
 	}
 }
 

@@ -449,6 +449,9 @@ func (h *Handler) readMessages(repl *caddy.Replacer) (*page.Catalog, error) {
 	if folder == "" {
 		return nil, fmt.Errorf("messages %s: the placeholder is empty; it must name a folder", h.Messages)
 	}
+	if _, err := os.ReadDir(folder); err != nil {
+		return nil, fmt.Errorf("messages: reading the folder: %w", err)
+	}
 	catalog, err := page.Shipped().With(os.DirFS(folder))
 	if err != nil {
 		return nil, fmt.Errorf("messages %s: %w", folder, err)

@@ -97,7 +97,7 @@ func (e *Engine) storeClock(ctx context.Context) (lasted func(time.Duration) boo
 	trusted := !next.SteadySince.IsZero()
 	if !trusted && !c.warned {
 		e.settings().Logger.Warn("system clock differs from the outbox or TeleCRM by more than a day; no entry expires until they agree; check the clock of this machine",
-			zap.Time("now", now), zap.Time("outbox", next.SeenAt))
+			zap.String("now", now.UTC().Format(time.RFC3339)), zap.String("outbox", next.SeenAt.UTC().Format(time.RFC3339)))
 	}
 	c.warned = !trusted
 	return func(keep time.Duration) bool {

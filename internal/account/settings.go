@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 )
 
 // Settings say how to reach one TeleCRM workspace, and how to read values typed without a country
@@ -78,28 +79,19 @@ func (s Settings) resolve(repl *caddy.Replacer, logger *zap.Logger) (Settings, e
 			logger.Warn("the token is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
 		}
 	}
-	for _, setting := range []struct {
-		name  string
-		value *string
-	}{
-		{"token", &s.Token},
-		{"async_token", &s.AsyncToken},
-		{"enterprise_id", &s.EnterpriseID},
-		{"base_url", &s.BaseURL},
-		{"async_base_url", &s.AsyncBaseURL},
-		{"identifier", &s.Identifier},
-		{"country", &s.Country},
-		{"time_zone", &s.TimeZone},
-		{"crm_rate", &s.CRMRate},
-	} {
-		if *setting.value == "" {
-			continue
-		}
-		expanded, err := repl.ReplaceOrErr(*setting.value, true, true)
-		if err != nil {
-			return s, fmt.Errorf("%s: %w; set it before Caddy starts", setting.name, err)
-		}
-		*setting.value = strings.TrimSpace(expanded)
+	err := placeholder.Expand(repl,
+		placeholder.Setting{Name: "token", Value: &s.Token},
+		placeholder.Setting{Name: "async_token", Value: &s.AsyncToken},
+		placeholder.Setting{Name: "enterprise_id", Value: &s.EnterpriseID},
+		placeholder.Setting{Name: "base_url", Value: &s.BaseURL},
+		placeholder.Setting{Name: "async_base_url", Value: &s.AsyncBaseURL},
+		placeholder.Setting{Name: "identifier", Value: &s.Identifier},
+		placeholder.Setting{Name: "country", Value: &s.Country},
+		placeholder.Setting{Name: "time_zone", Value: &s.TimeZone},
+		placeholder.Setting{Name: "crm_rate", Value: &s.CRMRate},
+	)
+	if err != nil {
+		return s, err
 	}
 	if s.Country != "" {
 		if err := fieldtype.CheckCountry(s.Country); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/challenge"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
@@ -242,26 +243,16 @@ func (c Config) resolve(repl *caddy.Replacer, logger *zap.Logger) (Config, error
 		logger.Warn("the challenge's secret is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
 	}
 	c.Hosts = slices.Clone(c.Hosts)
-	type setting struct {
-		name  string
-		value *string
+	settings := []placeholder.Setting{
+		{Name: "path", Value: &c.Path},
+		{Name: "secret", Value: &c.Secret},
+		{Name: "action", Value: &c.Action},
+		{Name: "verify_url", Value: &c.VerifyURL},
 	}
-	settings := make([]setting, 0, 4+len(c.Hosts))
-	settings = append(settings, setting{"path", &c.Path}, setting{"secret", &c.Secret}, setting{"action", &c.Action}, setting{"verify_url", &c.VerifyURL})
 	for i := range c.Hosts {
-		settings = append(settings, setting{"host", &c.Hosts[i]})
+		settings = append(settings, placeholder.Setting{Name: "host", Value: &c.Hosts[i]})
 	}
-	for _, s := range settings {
-		if *s.value == "" {
-			continue
-		}
-		expanded, err := repl.ReplaceOrErr(*s.value, true, true)
-		if err != nil {
-			return c, fmt.Errorf("%s: %w; set it before Caddy starts", s.name, err)
-		}
-		*s.value = strings.TrimSpace(expanded)
-	}
-	return c, nil
+	return c, placeholder.Expand(repl, settings...)
 }
 
 // Issues reports whether r fetches a challenge for the page's widget. On the form's own path it

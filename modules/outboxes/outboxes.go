@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
@@ -39,15 +40,11 @@ func (SQLite) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves placeholders in the file name and fills in the default.
 func (s *SQLite) Provision(caddy.Context) error {
-	file, err := caddy.NewReplacer().ReplaceOrErr(s.File, true, true)
-	if err != nil {
-		return fmt.Errorf("outbox file: %w", err)
+	if s.File == "" {
+		s.File = filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
+		return nil
 	}
-	if file == "" {
-		file = filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
-	}
-	s.File = file
-	return nil
+	return placeholder.Expand(caddy.NewReplacer(), placeholder.Setting{Name: "outbox file", Value: &s.File})
 }
 
 // Resource returns the file's absolute path.

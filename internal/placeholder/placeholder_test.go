@@ -1,0 +1,48 @@
+package placeholder_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
+)
+
+func TestExpand(t *testing.T) {
+	folder := t.TempDir()
+	for name, content := range map[string]string{"token": " abc \n", "empty": "", "blank": " \n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("TELECRM_SET", "xyz")
+	t.Setenv("TELECRM_EMPTY", "")
+	for text, want := range map[string]string{
+		"":                            "",
+		"plain":                       "plain",
+		"{env.TELECRM_SET}":           "xyz",
+		" {env.TELECRM_SET} ":         "xyz",
+		"{file." + folder + "/token}": "abc",
+		"a{env.TELECRM_SET}b":         "axyzb",
+		"{env.TELECRM_UNSET}":         "error: token: the environment variable TELECRM_UNSET is not set, or empty",
+		"{env.TELECRM_EMPTY}":         "error: token: the environment variable TELECRM_EMPTY is not set, or empty",
+		"{file." + folder + "/none}":  "error: token: reading the file of the placeholder: open " + folder + "/none: no such file or directory",
+		"{file." + folder + "}":       "error: token: reading the file of the placeholder: read " + folder + ": is a directory",
+		"{file." + folder + "/empty}": "error: token: the file " + folder + "/empty is empty",
+		"{file." + folder + "/blank}": "error: token: the file " + folder + "/blank is empty",
+		"{nothing}":                   "error: token: ",
+	} {
+		value := text
+		err := placeholder.Expand(caddy.NewReplacer(), placeholder.Setting{Name: "token", Value: &value})
+		if wantErr, isErr := strings.CutPrefix(want, "error: "); isErr {
+			if err == nil || !strings.HasPrefix(err.Error(), wantErr) {
+				t.Errorf("%q: got error %v, want %s", text, err, wantErr)
+			}
+		} else if err != nil || value != want {
+			t.Errorf("%q: got %q and error %v, want %q", text, value, err, want)
+		}
+	}
+}
