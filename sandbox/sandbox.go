@@ -86,6 +86,9 @@ type Config struct {
 	Now func() time.Time
 	// Search configures how searches behave.
 	Search Search
+	// Continue is an earlier sandbox whose leads the new one shares, with KeepLeads. Nil starts
+	// without leads.
+	Continue *Sandbox
 }
 
 // Search configures behaviour of TeleCRM's searches that is unknown or varies. The zero value finds
@@ -115,12 +118,12 @@ type Sandbox struct {
 	closing sync.Once
 	closed  chan struct{}
 
-	mu         sync.Mutex
+	mu         *sync.Mutex // guards the fields below; shared with the sandboxes that share the store
 	requests   int
 	operations map[Op]int // requests by operation
 	shared     int        // requests that FailShare was applied to
 	faults     []Fault
-	store      store
+	store      *store
 }
 
 // New returns a new sandbox, or an error that names the missing or invalid setting.
@@ -138,13 +141,18 @@ func New(cfg Config) (*Sandbox, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Sandbox{
+	s := &Sandbox{
 		cfg:        cfg,
 		schema:     schema,
 		closed:     make(chan struct{}),
 		operations: make(map[Op]int),
-		store:      newStore(cfg.KeepLeads),
-	}, nil
+	}
+	if earlier := cfg.Continue; earlier != nil {
+		s.mu, s.store = earlier.mu, earlier.store
+	} else {
+		s.mu, s.store = new(sync.Mutex), newStore(cfg.KeepLeads)
+	}
+	return s, nil
 }
 
 func (c Config) validate() error {

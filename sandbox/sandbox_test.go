@@ -188,6 +188,23 @@ func TestKeepLeadsForgetsTheOldest(t *testing.T) {
 	}
 }
 
+// A sandbox that continues another has its leads, but counts its own requests.
+func TestContinue(t *testing.T) {
+	t.Parallel()
+	first := newSandbox(t)
+	create(t, first, phoneBody(1))
+	second := newSandbox(t, func(c *sandbox.Config) { c.Continue = first })
+	first.Close()
+	if w := create(t, second, phoneBody(1)); w.Code != http.StatusConflict {
+		t.Errorf("the identifier of an earlier lead: status %d, want 409", w.Code)
+	}
+	create(t, second, phoneBody(2))
+	create(t, first, phoneBody(3))
+	if leads, requests := len(second.Leads()), second.Requests(); leads != 3 || requests != 2 {
+		t.Errorf("got %d leads and %d requests, want 3 and 2", leads, requests)
+	}
+}
+
 func TestReset(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)

@@ -24,8 +24,8 @@ type store struct {
 	changed chan struct{}       // closed and replaced at every change
 }
 
-func newStore(keep int) store {
-	return store{
+func newStore(keep int) *store {
+	return &store{
 		keep:    keep,
 		era:     newID(),
 		taken:   make(map[string]struct{}),

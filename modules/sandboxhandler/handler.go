@@ -26,8 +26,8 @@ func init() {
 
 // Handler is a stand-in for TeleCRM for trying out forms. It serves the Sync API under
 // `/autoupdate/v2` and the Async API under `/enterprise`, both as strict as TeleCRM's. At its root
-// it serves a page that shows leads as they arrive. It keeps leads in memory and answers every
-// request that reaches it. Do not send it real leads: anyone who can open its page can read them.
+// it serves a page that shows leads as they arrive. It keeps leads in memory, also over a reload,
+// and answers every request that reaches it. Do not send it real leads: anyone who can open its page can read them.
 type Handler struct {
 	// The token to expect from requests to the Sync API. Placeholders such as `{env.NAME}` are
 	// resolved when the config is loaded. Required.
@@ -53,7 +53,8 @@ type Handler struct {
 	// The fraction of answers that fail, from 0 to 1. Default: 0
 	FailShare float64 `json:"fail_share,omitempty"`
 
-	sandbox *sandbox.Sandbox
+	sandbox   *sandbox.Sandbox
+	memoryKey string // empty until the stand-in has a memory
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,7 +65,17 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision reads the schema and sets up the stand-in without leads.
+// memories holds the leads of each workspace across reloads.
+var memories = caddy.NewUsagePool()
+
+// memory is the first stand-in of a workspace. Later ones share its leads.
+type memory struct{ *sandbox.Sandbox }
+
+// Destruct implements [caddy.Destructor]. There is nothing to release.
+func (memory) Destruct() error { return nil }
+
+// Provision reads the schema and sets up the stand-in. It has the leads of the one with the same
+// enterprise id in the config before, if any.
 func (s *Handler) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	config := sandbox.Config{
@@ -82,9 +93,16 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 		}
 		config.Schema = schema
 	}
-	var err error
-	s.sandbox, err = sandbox.New(config)
+	first, _, err := memories.LoadOrNew(config.EnterpriseID, func() (caddy.Destructor, error) {
+		created, err := sandbox.New(config)
+		return memory{created}, err
+	})
 	if err != nil {
+		return err
+	}
+	s.memoryKey = config.EnterpriseID
+	config.Continue = first.(memory).Sandbox
+	if s.sandbox, err = sandbox.New(config); err != nil {
 		return err
 	}
 	// The page's event streams never end by themselves, and a stopping server waits for its
@@ -100,7 +118,11 @@ func (s *Handler) Cleanup() error {
 	if s.sandbox != nil {
 		s.sandbox.Close()
 	}
-	return nil
+	if s.memoryKey == "" {
+		return nil
+	}
+	_, err := memories.Delete(s.memoryKey)
+	return err
 }
 
 // ServeHTTP answers as TeleCRM would.
