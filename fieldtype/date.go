@@ -56,7 +56,7 @@ func readMoment(s string, loc *time.Location) (time.Time, bool) {
 		return readISO(m, loc)
 	}
 	if m := isoWeek.FindStringSubmatch(s); m != nil {
-		return readWeek(number(m[1]), number(m[2]), loc)
+		return readWeek(atoi(m[1]), atoi(m[2]), loc)
 	}
 	if epochMillis.MatchString(s) {
 		n, err := strconv.ParseInt(s, 10, 64)
@@ -72,18 +72,18 @@ func readMoment(s string, loc *time.Location) (time.Time, bool) {
 // readWritten reads dates as people write them.
 func readWritten(s string) (wall, bool) {
 	if m := yearFirst.FindStringSubmatch(s); m != nil {
-		return wall{year: number(m[1]), month: number(m[2]), day: number(m[3])}, true
+		return wall{year: atoi(m[1]), month: atoi(m[2]), day: atoi(m[3])}, true
 	}
 	if m := yearLast.FindStringSubmatch(s); m != nil && m[2] == m[4] {
-		return dayOrMonthFirst(number(m[1]), number(m[3]), number(m[5]))
+		return dayOrMonthFirst(atoi(m[1]), atoi(m[3]), atoi(m[5]))
 	}
 	if m := dayMonth.FindStringSubmatch(s); m != nil {
 		month, ok := monthNamed(m[2])
-		return wall{year: number(m[3]), month: month, day: number(m[1])}, ok
+		return wall{year: atoi(m[3]), month: month, day: atoi(m[1])}, ok
 	}
 	if m := monthDay.FindStringSubmatch(s); m != nil {
 		month, ok := monthNamed(m[1])
-		return wall{year: number(m[3]), month: month, day: number(m[2])}, ok
+		return wall{year: atoi(m[3]), month: month, day: atoi(m[2])}, ok
 	}
 	return wall{}, false
 }
@@ -113,17 +113,17 @@ func monthNamed(name string) (month int, ok bool) {
 }
 
 func readISO(m []string, loc *time.Location) (time.Time, bool) {
-	w := wall{year: number(m[1]), month: number(m[2]), day: 1}
+	w := wall{year: atoi(m[1]), month: atoi(m[2]), day: 1}
 	if m[3] != "" {
-		w.day = number(m[3])
+		w.day = atoi(m[3])
 	}
-	w.hour, w.minute, w.second = number(m[4]), number(m[5]), number(m[6])
-	w.nanosecond = number((m[7] + "000000000")[:9])
+	w.hour, w.minute, w.second = atoi(m[4]), atoi(m[5]), atoi(m[6])
+	w.nanosecond = atoi((m[7] + "000000000")[:9])
 	switch {
 	case m[8] != "":
 		loc = time.UTC
 	case m[9] != "":
-		hours, minutes := number(m[10]), number(m[11])
+		hours, minutes := atoi(m[10]), atoi(m[11])
 		if hours > 23 || minutes > 59 {
 			return time.Time{}, false
 		}
@@ -185,8 +185,8 @@ func shows(t time.Time) time.Time {
 	return t.Add(time.Duration(offset) * time.Second).UTC()
 }
 
-// number parses the digits that a pattern matched; "" is 0.
-func number(digits string) int {
+// atoi parses the digits that a pattern matched; "" is 0.
+func atoi(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil {
 		return 0

@@ -1,6 +1,7 @@
 package fieldtype
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,51 +21,86 @@ func readMoney(text, country string) (amount decimal, note string, ok bool) {
 	if len(text) > longestNumberText*utf8.UTFMax {
 		return decimal{}, "", false
 	}
-	before, text := cutBefore(text)
-	text, after := cutAfter(text)
+	before, text := cutBefore(text, country)
+	text, after := cutAfter(text, country)
 	for _, sign := range []string{before, after} {
 		if sign == "" {
 			continue
 		}
-		if !isCurrency(sign) {
+		if !isCurrency(sign, country) {
 			return decimal{}, "", false
 		}
 		if !isOwnCurrency(sign, country) {
 			note = noteCurrency
 		}
 	}
-	// Indian amounts end in "/-" so that no digit can be added.
-	amount, ok = readDecimal(strings.TrimSuffix(text, "/-"), country)
+	// Indian amounts end in "/-" so that no digit can be added, and European ones in ",-".
+	text = noMinorUnit.ReplaceAllString(strings.TrimSuffix(text, "/-"), "${1}00")
+	if hasThreeDecimals(before+after, country) && canBeGroups(plainNumberText(text), ".") && writingOf(country).dot.groups {
+		return decimal{}, "", false
+	}
+	amount, ok = readDecimal(text, country)
 	if !ok || amount.negative || len(amount.fraction) > mostMoneyDecimals {
 		return decimal{}, "", false
 	}
 	return amount, note, true
 }
 
+// noMinorUnit matches the end of an amount without cents, such as "50,-" and "50.--".
+var noMinorUnit = regexp.MustCompile(`(\p{Nd}[.,])[-–—]{1,2}$`)
+
+// hasThreeDecimals reports whether amounts in a currency are usually written with three decimals.
+func hasThreeDecimals(sign, country string) bool {
+	unit, err := currency.ParseISO(sign)
+	if err != nil {
+		region, err := language.ParseRegion(country)
+		if err != nil {
+			return false
+		}
+		unit, _ = currency.FromRegion(region)
+	}
+	scale, _ := currency.Standard.Rounding(unit)
+	return scale == 3
+}
+
 func isCurrencyRune(r rune) bool { return unicode.IsLetter(r) || unicode.Is(unicode.Sc, r) }
 
 // cutBefore cuts the currency off the beginning and returns it in upper case.
-func cutBefore(text string) (sign, rest string) {
+func cutBefore(text, country string) (sign, rest string) {
 	rest = strings.TrimLeftFunc(text, isCurrencyRune)
 	sign = strings.ToUpper(text[:len(text)-len(rest)])
-	if sign == "RS" {
-		rest = strings.TrimPrefix(rest, ".")
+	switch afterDot, isDotted := strings.CutPrefix(rest, "."); {
+	case !isDotted:
+	case sign == "RS", isAbbreviation(sign, country) && strings.HasPrefix(afterDot, " "):
+		rest = afterDot
+	case isAbbreviation(sign, country):
+		// "kr.5" is five and not half.
+		return sign + ".", afterDot
 	}
 	return sign, strings.TrimSpace(rest)
 }
 
 // cutAfter cuts the currency off the end and returns it in upper case.
-func cutAfter(text string) (rest, sign string) {
-	if head, found := strings.CutSuffix(text, "."); found && strings.HasSuffix(strings.ToUpper(head), "RS") {
-		text = head
+func cutAfter(text, country string) (rest, sign string) {
+	head, isDotted := strings.CutSuffix(text, ".")
+	rest = strings.TrimRightFunc(head, isCurrencyRune)
+	sign = strings.ToUpper(head[len(rest):])
+	if isDotted && sign != "RS" && !isAbbreviation(sign, country) {
+		return text, ""
 	}
-	rest = strings.TrimRightFunc(text, isCurrencyRune)
-	return strings.TrimSpace(rest), strings.ToUpper(text[len(rest):])
+	return strings.TrimSpace(rest), sign
 }
 
-// isCurrency accepts "₹", "US$", "RS" and ISO 4217 codes.
-func isCurrency(sign string) bool {
-	if sign == "RS" {
+// isAbbreviation accepts the letters that a country writes for its currency and that are not a code.
+func isAbbreviation(sign, country string) bool {
+	_, err := currency.ParseISO(sign)
+	return err != nil && !strings.ContainsFunc(sign, func(r rune) bool { return !unicode.IsLetter(r) }) &&
+		slices.Contains(ownSigns(country), sign)
+}
+
+// isCurrency accepts "₹", "US$", "RS", ISO 4217 codes, and what the country writes for its currency.
+func isCurrency(sign, country string) bool {
+	if sign == "RS" || slices.Contains(ownSigns(country), sign) {
 		return true
 	}
 	if last, size := utf8.DecodeLastRuneInString(sign); unicode.Is(unicode.Sc, last) {
@@ -104,5 +140,5 @@ func isOwnCurrency(sign, country string) bool {
 		return false
 	}
 	own, ok := currency.FromRegion(region)
-	return ok && (sign == own.String() || slices.Contains(signs[own.String()], sign))
+	return ok && (sign == own.String() || slices.Contains(signs[own.String()], sign) || slices.Contains(ownSigns(country), sign))
 }

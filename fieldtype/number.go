@@ -17,6 +17,9 @@ const (
 	largestExponent = 64
 )
 
+// arabicPoint is never a group separator.
+const arabicPoint = "٫"
+
 // decimal is a number in canonical form: whole has no leading zeros but is never empty, fraction
 // has no trailing zeros.
 type decimal struct {
@@ -92,7 +95,7 @@ func plainNumberText(text string) string {
 			return '-'
 		case '＋', '﹢':
 			return '+'
-		case '٫', '．':
+		case '．':
 			return '.'
 		case '，':
 			return ','
@@ -112,7 +115,7 @@ func shiftPoint(mantissa, exponent string) (whole, fraction string, ok bool) {
 	if err != nil || n < -largestExponent || n > largestExponent {
 		return "", "", false
 	}
-	whole, fraction, ok = splitPoint(mantissa, ".")
+	whole, fraction, ok = splitPoint(strings.Replace(mantissa, arabicPoint, ".", 1), ".")
 	if !ok {
 		return "", "", false
 	}
@@ -131,6 +134,12 @@ func shiftPoint(mantissa, exponent string) (whole, fraction string, ok bool) {
 // splitSeparators splits a number into whole and fraction. It reports false if a separator is
 // ambiguous.
 func splitSeparators(s, country string) (whole, fraction string, ok bool) {
+	if strings.Contains(s, arabicPoint) {
+		if !strings.ContainsAny(s, " ',.") {
+			return splitPoint(s, arabicPoint)
+		}
+		s = strings.Replace(s, arabicPoint, ".", 1)
+	}
 	commas, dots := strings.Count(s, ","), strings.Count(s, ".")
 	switch {
 	case strings.Contains(s, " "):
@@ -148,19 +157,41 @@ func splitSeparators(s, country string) (whole, fraction string, ok bool) {
 		return splitGrouped(s, ",", "")
 	case dots > 1:
 		return splitGrouped(s, ".", "")
-	case commas == 1 && len(s)-strings.Index(s, ",") == len(",000"):
-		if !writesDecimalPoint(country) {
-			return "", "", false
-		}
-		return splitGrouped(s, ",", "")
 	case commas == 1:
-		if country == "" || writesDecimalPoint(country) {
-			return "", "", false
-		}
-		return splitPoint(s, ",")
+		return splitSingle(s, ",", writingOf(country).comma)
+	case dots == 1:
+		return splitSingle(s, ".", writingOf(country).dot)
 	default:
-		return splitPoint(s, ".")
+		return s, "", allDigits(s)
 	}
+}
+
+// splitSingle splits a number with a single comma or dot. Three digits after it could be a group or
+// a fraction, so what the separator means in the country decides. Otherwise it can only be the
+// decimal point, which a dot is everywhere, because that is what browsers and scripts send.
+func splitSingle(s, char string, means separator) (whole, fraction string, ok bool) {
+	switch {
+	case !canBeGroups(s, char):
+		ok = char == "." || means.points
+	case means.groups && !means.points:
+		return splitGrouped(s, char, "")
+	case char == ".":
+		ok = means.points && !means.groups
+	default:
+		// Even where "1,500" is one and a half, people know it as an English number.
+		ok = false
+	}
+	if !ok {
+		return "", "", false
+	}
+	return splitPoint(s, char)
+}
+
+// canBeGroups reports whether the only separator of s could separate groups, even if one was
+// forgotten as in "1500.000".
+func canBeGroups(s, char string) bool {
+	whole, rest, found := strings.Cut(s, char)
+	return found && len(rest) == 3 && whole != "" && whole[0] != '0'
 }
 
 // lastSeparator returns the comma or dot that comes last, or "".
@@ -212,16 +243,6 @@ func wellGrouped(groups []string, indian bool) bool {
 	}
 	western := len(first) <= 3 && all(3)
 	return len(last) == 3 && (western || indian && len(first) <= 2 && all(2))
-}
-
-// decimalPointCountries lists countries that only write 1,500.25 in daily life. It omits those
-// where both ways are common, such as Canada, South Africa and Switzerland, so that "1,500" is
-// ambiguous there.
-const decimalPointCountries = "AE AU BD BH BN BT BW CN GB GH HK IE IL IN JM JP KE KR KW LK MM MT MV MX MY NG NP NZ OM " +
-	"PH PK PR QA SA SG TH TW TZ UG US ZM ZW"
-
-func writesDecimalPoint(country string) bool {
-	return len(country) == 2 && strings.Contains(decimalPointCountries, country)
 }
 
 // asciiDigit maps a decimal digit of any script to ASCII and returns other runes unchanged.

@@ -16,7 +16,7 @@ type Rules struct {
 	// Required makes a missing or blank value an error, unless there is a default.
 	Required bool
 	// Country is an ISO 3166 alpha-2 code in either case. It is the country of phone numbers typed
-	// without a country code, and decides what "1,500" means; see [Rules.Convert].
+	// without a country code, and decides what "1,500" and "1.500" mean; see [Rules.Convert].
 	Country string
 	// Location is the time zone of dates typed without one; nil means UTC.
 	Location *time.Location
@@ -64,13 +64,15 @@ const (
 // [Tags] take every value, [Text] joins the distinct ones with ", ", and every other type takes the
 // last one that is not blank, because a form's hidden fallback input comes before its checkbox.
 //
-// Numbers may use the digits of any script. "1234.5" is always a decimal point. Group separators
-// are accepted where they are unambiguous: both separators present ("1,234.50", "1.234,50"), one
-// repeated in well-formed groups ("12,34,567", "1.234.567"), or spaces and apostrophes between
-// groups of three. "1,500" is one thousand five hundred in a Country that writes a decimal point,
-// "1,5" is one and a half in one that does not, and anything else is [TypeNumeric]. Numbers have at
-// most 15 digits and are sent in plain decimal form without trailing zeros. So is money, which is
-// never negative and has at most 4 decimals.
+// Numbers may use the digits of any script. Group separators are accepted where they are
+// unambiguous: both separators present ("1,234.50", "1.234,50"), one repeated in well-formed groups
+// ("12,34,567", "1.234.567"), or spaces and apostrophes between groups of three. A single separator
+// before exactly three digits means what it means in Country, according to CLDR: "1,500" is one
+// thousand five hundred in India and "1.500" is in Germany, where "1,500" is [TypeNumeric], as is
+// either if Country is empty or its languages differ. Before any other number of digits, a dot is a
+// decimal point, and so is a comma where a language of Country writes it so. Numbers have at most 15
+// digits and are sent in plain decimal form without trailing zeros. So is money, which is never
+// negative and has at most 4 decimals.
 //
 // Tags typed into a text input are split at commas, unless there are Options, whose labels may
 // contain commas.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -97,12 +98,21 @@ func (c *collector) addScalar(name string, token json.Token) error {
 	case string:
 		return c.add(name, value)
 	case json.Number:
-		return c.add(name, value.String())
+		return c.add(name, unambiguous(value.String()))
 	case bool:
 		return c.add(name, strconv.FormatBool(value))
 	default:
 		return fmt.Errorf("%w: the JSON object is nested; send a flat object of strings, numbers, booleans and arrays of them", ErrMalformed)
 	}
+}
+
+// unambiguous adds a decimal to a number with three of them. As text, "1.500" could be a number that
+// someone typed, and the dot a group separator.
+func unambiguous(number string) string {
+	if _, fraction, found := strings.Cut(number, "."); found && len(fraction) == 3 && !strings.ContainsAny(number, "eE") {
+		return number + "0"
+	}
+	return number
 }
 
 // next returns the next token. Its error omits package json's, which quotes the body.

@@ -16,6 +16,7 @@ func TestReadJSON(t *testing.T) {
 		{"order of names", `{"b":"1","a":"2"}`, entries("b", "1", "a", "2")},
 		{"repeated names", `{"b":"1","a":"2","b":["3","4"]}`, entries("b", "1", "a", "2", "b", "3", "b", "4")},
 		{"numbers as written", `{"a":1,"b":-0.50,"c":1E400,"d":12345678901234567890}`, entries("a", "1", "b", "-0.50", "c", "1E400", "d", "12345678901234567890")},
+		{"three decimals are not a group", `{"a":1.500,"b":-12.345,"c":"1.500","d":1.5e3,"e":1.5001}`, entries("a", "1.5000", "b", "-12.3450", "c", "1.500", "d", "1.5e3", "e", "1.5001")},
 		{"booleans", `{"a":true,"b":false}`, entries("a", "true", "b", "false")},
 		{"null is absent", `{"a":null,"b":"1"}`, entries("b", "1")},
 		{"array", `{"a":["1",2,true,""]}`, entries("a", "1", "a", "2", "a", "true", "a", "")},

@@ -37,8 +37,9 @@ type Field struct {
 	// else words made from the input's name.
 	Label string `json:"label,omitempty"`
 
-	// For phones, the country of numbers typed without a country code. Default: the account's
-	// country
+	// For phones, the ISO 3166 code of the country of numbers typed without a country code. For
+	// numbers and money, the country whose way of writing numbers decides what `1.500` means.
+	// Default: the form's country
 	Country string `json:"country,omitempty"`
 
 	// The only values accepted. A dropdown must list them, because TeleCRM creates a new option for

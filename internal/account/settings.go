@@ -43,7 +43,8 @@ type Settings struct {
 	Identifier string `json:"identifier,omitempty"`
 
 	// The ISO 3166 code of the country for phone numbers typed without a country code, such as
-	// `IN`. Required if any field is a phone.
+	// `IN`. It also decides how typed numbers are read, such as `1.500`. Required if any field is a
+	// phone.
 	Country string `json:"country,omitempty"`
 
 	// The IANA name of the time zone for typed dates, such as `Asia/Kolkata`. Default: `UTC`
