@@ -127,13 +127,14 @@ func appOf(option any) (*App, error) {
 //	telecrm [<matcher>] {
 //	    account    <name>
 //	    # ... or the account's own words (see the global option), except that
-//	    # country and time_zone may accompany a name.
+//	    # country, time_zone and date_order may accompany a name.
 //
 //	    form       <name>
 //	    field      <api_name> [<input> [<type>]] {
 //	        required [<message>]
 //	        label    <text>
 //	        country  <code>
+//	        date_order dmy|mdy|ymd
 //	        options  <label>...
 //	        pattern  <regexp> [<message>]
 //	        min      <n>
@@ -337,7 +338,7 @@ func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 // Errors of a whole block.
 var (
 	errNoThankYou   = errors.New("thank_you is required: the path or URL of the page to show when all is well")
-	errAccountTwice = errors.New("name an account or write its settings here, not both; only country and time_zone may accompany a name")
+	errAccountTwice = errors.New("name an account or write its settings here, not both; only country, time_zone and date_order may accompany a name")
 )
 
 func checkThankYou(target string) error { return answer.CheckTarget(target, answer.PlaceholderID) }
@@ -411,6 +412,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        identifier     <api_name>
 //	        country        <ISO 3166 code>
 //	        time_zone      <IANA name>
+//	        date_order     dmy|mdy|ymd
 //	        crm_rate       <n>/<s|m|h> [<burst>]
 //	        timeout        <duration>
 //	    }
@@ -502,6 +504,7 @@ func accountWords(a *account.Settings) []grammar.Word {
 		grammar.Text("identifier", &a.Identifier),
 		grammar.Text("country", &a.Country, fieldtype.CheckCountry),
 		grammar.Text("time_zone", &a.TimeZone, account.CheckTimeZone),
+		grammar.Text("date_order", &a.DateOrder, fieldtype.CheckDateOrder),
 		grammar.Joined("crm_rate", &a.CRMRate, account.CheckRate),
 		grammar.Duration("timeout", &a.Timeout),
 	}

@@ -84,8 +84,8 @@ type Handler struct {
 	// The name of the account in the `telecrm` app that the leads go to. Default: `default`
 	AccountName string `json:"account,omitempty"`
 
-	// An account's settings can be written here instead. `country` and `time_zone` may also
-	// accompany `account`, and apply to this form only.
+	// An account's settings can be written here instead. `country`, `time_zone` and `date_order` may
+	// also accompany `account`, and apply to this form only.
 	account.Settings
 
 	// The form's name in logs and metrics. Default: the path in `match`, or `form`
@@ -264,7 +264,7 @@ func (h *Handler) provisionMapping() (err error) {
 	h.mapping, err = mapping.New(mapping.Config{
 		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
 		Identifier: h.account.Identifier,
-		Locale:     mapping.Locale{Country: h.account.Country, Location: h.account.Location},
+		Locale:     mapping.Locale{Country: h.account.Country, Location: h.account.Location, DateOrder: h.account.DateOrder},
 	})
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func (h *Handler) findAccount() (*account.Account, error) {
 		return nil, err
 	}
 	repl := caddy.NewReplacer()
-	return acct.In(repl.ReplaceAll(h.Country, ""), repl.ReplaceAll(h.TimeZone, ""))
+	return acct.In(repl.ReplaceAll(h.Country, ""), repl.ReplaceAll(h.TimeZone, ""), h.DateOrder)
 }
 
 // provisionDuplicates checks the on_duplicate policy, and warns about harm that it may do to the

@@ -19,7 +19,7 @@ func (r Rules) Check() error {
 	if !r.Type.known() {
 		return unknownType(string(r.Type))
 	}
-	return errors.Join(r.checkCountry(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
+	return errors.Join(r.checkCountry(), r.checkDateOrder(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
 }
 
 func (r Rules) checkCountry() error {
@@ -53,6 +53,17 @@ func countryNames() map[string]string {
 		}
 	}
 	return names
+}
+
+func (r Rules) checkDateOrder() error {
+	if r.DateOrder == "" {
+		return nil
+	}
+	if r.Type != Date {
+		return fmt.Errorf("date_order: only a date field can have it, not a %s field", r.Type)
+	}
+	_, err := ParseDateOrder(string(r.DateOrder))
+	return err
 }
 
 func (r Rules) checkPattern() error {

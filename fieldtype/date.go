@@ -3,7 +3,6 @@ package fieldtype
 import (
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -11,8 +10,8 @@ import (
 const (
 	// A year outside these is a typo, such as 0202.
 	firstYear, lastYear = 1900, 2199
-	// longestDateText leaves room for nanoseconds and a zone.
-	longestDateText = 48
+	// longestDateText leaves room for nanoseconds and for the long name of a zone.
+	longestDateText = 100
 )
 
 var (
@@ -20,23 +19,18 @@ var (
 		`(?:(z)|([+-])(\d{2}):(\d{2}))?)?)?$`)
 	isoWeek     = regexp.MustCompile(`^(\d{4})-w(\d{2})$`)
 	epochMillis = regexp.MustCompile(`^[1-9]\d{12}$`)
-	yearFirst   = regexp.MustCompile(`^(\d{4})/(\d{1,2})/(\d{1,2})$`)
-	yearLast    = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4})$`)
-	dayMonth    = regexp.MustCompile(`^(\d{1,2})(?:st|nd|rd|th)?[ -]([a-z]{3,9})\.?,?[ -](\d{4})$`)
-	monthDay    = regexp.MustCompile(`^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
 )
 
 // parseDate reads a date or a point in time and returns milliseconds since 1970-01-01T00:00:00Z,
 // the only form of a date that does not depend on the workspace's settings
 // (https://docs.telecrm.in/concepts/field-types). A date begins at midnight in loc. parseDate
 // accepts what browsers send for date, datetime-local, month and week inputs, RFC 3339, epoch
-// milliseconds, and dates as people write them in English, unless the order of day and month is
-// ambiguous.
-func parseDate(text string, loc *time.Location) (milliseconds int64, ok bool) {
+// milliseconds, and the dates that readText reads.
+func parseDate(text string, loc *time.Location, order DateOrder) (milliseconds int64, ok bool) {
 	if len(text) > longestDateText*utf8.UTFMax {
 		return 0, false
 	}
-	t, ok := readMoment(plainDateText(text), loc)
+	t, ok := readMoment(plainDateText(text), loc, order)
 	if !ok {
 		return 0, false
 	}
@@ -46,12 +40,7 @@ func parseDate(text string, loc *time.Location) (milliseconds int64, ok bool) {
 	return t.UnixMilli(), true
 }
 
-// plainDateText returns text in lower case with ASCII digits and single spaces.
-func plainDateText(text string) string {
-	return strings.ToLower(strings.Join(strings.Fields(strings.Map(asciiDigit, text)), " "))
-}
-
-func readMoment(s string, loc *time.Location) (time.Time, bool) {
+func readMoment(s string, loc *time.Location, order DateOrder) (time.Time, bool) {
 	if m := isoDate.FindStringSubmatch(s); m != nil {
 		return readISO(m, loc)
 	}
@@ -62,54 +51,7 @@ func readMoment(s string, loc *time.Location) (time.Time, bool) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		return time.UnixMilli(n), err == nil
 	}
-	w, ok := readWritten(s)
-	if !ok {
-		return time.Time{}, false
-	}
-	return w.in(loc)
-}
-
-// readWritten reads dates as people write them.
-func readWritten(s string) (wall, bool) {
-	if m := yearFirst.FindStringSubmatch(s); m != nil {
-		return wall{year: atoi(m[1]), month: atoi(m[2]), day: atoi(m[3])}, true
-	}
-	if m := yearLast.FindStringSubmatch(s); m != nil && m[2] == m[4] {
-		return dayOrMonthFirst(atoi(m[1]), atoi(m[3]), atoi(m[5]))
-	}
-	if m := dayMonth.FindStringSubmatch(s); m != nil {
-		month, ok := monthNamed(m[2])
-		return wall{year: atoi(m[3]), month: month, day: atoi(m[1])}, ok
-	}
-	if m := monthDay.FindStringSubmatch(s); m != nil {
-		month, ok := monthNamed(m[1])
-		return wall{year: atoi(m[3]), month: month, day: atoi(m[2])}, ok
-	}
-	return wall{}, false
-}
-
-// dayOrMonthFirst tells day and month apart. It reports false if either could be the month.
-func dayOrMonthFirst(first, second, year int) (wall, bool) {
-	switch {
-	case first == second, first > 12:
-		return wall{year: year, month: second, day: first}, true
-	case second > 12:
-		return wall{year: year, month: first, day: second}, true
-	default:
-		return wall{}, false
-	}
-}
-
-func monthNamed(name string) (month int, ok bool) {
-	if name == "sept" {
-		return int(time.September), true
-	}
-	for m := time.January; m <= time.December; m++ {
-		if full := strings.ToLower(m.String()); name == full || name == full[:3] {
-			return int(m), true
-		}
-	}
-	return 0, false
+	return readText(s, loc, order)
 }
 
 func readISO(m []string, loc *time.Location) (time.Time, bool) {
@@ -123,15 +65,10 @@ func readISO(m []string, loc *time.Location) (time.Time, bool) {
 	case m[8] != "":
 		loc = time.UTC
 	case m[9] != "":
-		hours, minutes := atoi(m[10]), atoi(m[11])
-		if hours > 23 || minutes > 59 {
+		var ok bool
+		if loc, ok = readZone([]string{"", m[9], m[10], m[11]}, loc); !ok {
 			return time.Time{}, false
 		}
-		offset := (hours*60 + minutes) * 60
-		if m[9] == "-" {
-			offset = -offset
-		}
-		loc = time.FixedZone("", offset)
 	}
 	return w.in(loc)
 }
@@ -161,7 +98,7 @@ func (w wall) date(loc *time.Location) time.Time {
 // begins at its first moment and not on the day before.
 func (w wall) in(loc *time.Location) (time.Time, bool) {
 	shown := w.date(time.UTC)
-	if shown.Day() != w.day || int(shown.Month()) != w.month || w.hour > 23 || w.minute > 59 || w.second > 59 {
+	if !w.isDay() || w.hour > 23 || w.minute > 59 || w.second > 59 {
 		return time.Time{}, false
 	}
 	t := w.date(loc)

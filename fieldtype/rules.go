@@ -20,6 +20,9 @@ type Rules struct {
 	Country string
 	// Location is the time zone of dates typed without one; nil means UTC.
 	Location *time.Location
+	// DateOrder tells day and month apart in dates such as 05/12/2026; "" makes such dates
+	// [TypeDate].
+	DateOrder DateOrder
 	// OneLine replaces every run of white space in [Text], line breaks included, with one space,
 	// and drops zero-width characters that are not part of any word's spelling. [Tags] are always
 	// treated so.
@@ -138,6 +141,9 @@ func (r Rules) clean(s string) (cleaned string, dropped bool) {
 		return cleanText(s)
 	default:
 		cleaned = trimInvisible(s)
+		if r.Type == Date && isBlankDate(cleaned) {
+			cleaned = ""
+		}
 	}
 	return cleaned, false
 }
@@ -200,7 +206,7 @@ func (r Rules) parse(text string) (Value, *Error) {
 		return r.rating(text)
 	case Date:
 		var milliseconds int64
-		milliseconds, ok = parseDate(text, r.location())
+		milliseconds, ok = parseDate(text, r.location(), r.DateOrder)
 		value.JSON = milliseconds
 	case Text, Email, Dropdown, Tags, Website, MediaLink, Assignee, Status, LostReason:
 		return r.text(text)

@@ -42,6 +42,11 @@ type Field struct {
 	// Default: the form's country
 	Country string `json:"country,omitempty"`
 
+	// For dates, whether `05/12/2026` means the fifth of December (`dmy`) or the twelfth of May
+	// (`mdy`). With `ymd`, the year comes first, and such dates are asked about. Default: the form's
+	// date order
+	DateOrder string `json:"date_order,omitempty"`
+
 	// The only values accepted. A dropdown must list them, because TeleCRM creates a new option for
 	// any text that it does not know.
 	Options []string `json:"options,omitempty"`
@@ -93,16 +98,15 @@ func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	if f.Country == "" {
 		f.Country = in.Country
 	}
-	rules := fieldtype.Rules{
-		Type:     kind,
-		Required: f.Required,
-		Country:  strings.ToUpper(f.Country),
-		Location: in.Location,
-		OneLine:  f.Name == "name",
-		Options:  f.Options,
-		Min:      f.Min,
-		Max:      f.Max,
-		Default:  f.Default,
+	rules := in.rules(kind)
+	rules.Required = f.Required
+	rules.Country = strings.ToUpper(f.Country)
+	rules.OneLine = f.Name == "name"
+	rules.Options = f.Options
+	rules.Min, rules.Max = f.Min, f.Max
+	rules.Default = f.Default
+	if f.DateOrder != "" {
+		rules.DateOrder = fieldtype.DateOrder(f.DateOrder)
 	}
 	if f.Pattern != "" {
 		rules.Pattern, err = regexp.Compile(f.Pattern)

@@ -39,11 +39,22 @@ type Config struct {
 	Locale
 }
 
-// Locale says how to read values typed without a country code or a time zone.
+// Locale says how to read values typed without a country code or a time zone, and in which order
+// dates are written.
 type Locale struct {
 	// Country is an ISO 3166 code.
-	Country  string
-	Location *time.Location
+	Country   string
+	Location  *time.Location
+	DateOrder fieldtype.DateOrder
+}
+
+// rules returns the rules for values of a type.
+func (in Locale) rules(kind fieldtype.Type) fieldtype.Rules {
+	rules := fieldtype.Rules{Type: kind, Country: strings.ToUpper(in.Country), Location: in.Location}
+	if kind == fieldtype.Date {
+		rules.DateOrder = in.DateOrder
+	}
+	return rules
 }
 
 // Statuses of the plugin's own remarks, in addition to TeleCRM's.

@@ -43,12 +43,9 @@ func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)
 	}
-	return s.bindAs(fieldtype.Rules{
-		Type:     kind,
-		Country:  strings.ToUpper(in.Country),
-		Location: in.Location,
-		OneLine:  s.Name == "name",
-	})
+	rules := in.rules(kind)
+	rules.OneLine = s.Name == "name"
+	return s.bindAs(rules)
 }
 
 // CheckIn reports what is wrong with a value of the lead, or of the action with the given code.

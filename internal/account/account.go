@@ -24,9 +24,11 @@ type Observe func(name func() string) telecrm.Observer
 type Account struct {
 	// Identifier is the API name of the lead identifier.
 	Identifier string
-	// Country and Location apply to phone numbers and dates typed without them.
-	Country  string
-	Location *time.Location
+	// Country and Location apply to phone numbers and dates typed without them. DateOrder tells day
+	// and month apart.
+	Country   string
+	Location  *time.Location
+	DateOrder fieldtype.DateOrder
 	// Client is nil without a Sync token, and Async without an Async token.
 	Client *telecrm.Client
 	Async  *telecrm.AsyncClient
@@ -57,11 +59,18 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
+	var order fieldtype.DateOrder
+	if s.DateOrder != "" {
+		if order, err = fieldtype.ParseDateOrder(s.DateOrder); err != nil {
+			return nil, err
+		}
+	}
 	secret := []byte(cmp.Or(s.Token, s.AsyncToken))
 	acct := &Account{
 		Identifier: s.Identifier,
 		Country:    s.Country,
 		Location:   location,
+		DateOrder:  order,
 		Pace:       pace,
 		Key:        s.key(),
 		Refusals:   new(delivery.RefusalFilter),
@@ -171,9 +180,9 @@ func (acct *Account) Learn(t fieldtype.Type) (agree bool) {
 	return agree
 }
 
-// In returns a copy of the account with a form's country and time zone. Empty values keep the
-// account's.
-func (acct Account) In(country, timeZone string) (*Account, error) {
+// In returns a copy of the account with a form's country, time zone and date order. Empty values
+// keep the account's.
+func (acct Account) In(country, timeZone, dateOrder string) (*Account, error) {
 	if country != "" {
 		if err := fieldtype.CheckCountry(country); err != nil {
 			return nil, fmt.Errorf("country: %w", err)
@@ -186,6 +195,13 @@ func (acct Account) In(country, timeZone string) (*Account, error) {
 			return nil, fmt.Errorf("time_zone: %w", err)
 		}
 		acct.Location = location
+	}
+	if dateOrder != "" {
+		order, err := fieldtype.ParseDateOrder(dateOrder)
+		if err != nil {
+			return nil, err
+		}
+		acct.DateOrder = order
 	}
 	return &acct, nil
 }

@@ -109,8 +109,8 @@ func (r *Registry) Inline(s Settings, form string) (*Account, error) {
 	}
 	acct.called.forms = append(acct.called.forms, form)
 	own := *acct
-	own.Country, own.Location = "", time.UTC
-	return own.In(resolved.Country, resolved.TimeZone)
+	own.Country, own.Location, own.DateOrder = "", time.UTC, ""
+	return own.In(resolved.Country, resolved.TimeZone, resolved.DateOrder)
 }
 
 // All returns all accounts.

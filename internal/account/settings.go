@@ -17,8 +17,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 )
 
-// Settings say how to reach one TeleCRM workspace, and how to read values typed without a country
-// code or a time zone.
+// Settings say how to reach one TeleCRM workspace, and how to read typed values.
 type Settings struct {
 	// The Sync token (in TeleCRM: Settings, Website and API). Write `{env.NAME}` or `{file./path}`:
 	// the placeholder is resolved when the config is loaded and the secret stays out of the config.
@@ -50,6 +49,11 @@ type Settings struct {
 	// The IANA name of the time zone for typed dates, such as `Asia/Kolkata`. Default: `UTC`
 	TimeZone string `json:"time_zone,omitempty"`
 
+	// Whether a typed date such as `05/12/2026` means the fifth of December (`dmy`) or the twelfth of
+	// May (`mdy`). With `ymd`, the year comes first, and such dates are asked about, as they are by
+	// default.
+	DateOrder string `json:"date_order,omitempty"`
+
 	// The rate of all requests for this account, as `<n>/<s|m|h> [<burst>]`. Default: `3600/h 5`
 	CRMRate string `json:"crm_rate,omitempty"`
 
@@ -65,7 +69,7 @@ const DefaultIdentifier = "phone"
 
 // Connect reports whether s says how to reach TeleCRM, not only how to read typed values.
 func Connect(s Settings) bool {
-	s.Country, s.TimeZone = "", ""
+	s.Country, s.TimeZone, s.DateOrder = "", "", ""
 	return s != Settings{}
 }
 

@@ -90,6 +90,7 @@ func (m *Mapping) Field(into *[]mapping.Field) Word {
 			{Name: "required", Read: func(d *caddyfile.Dispenser) error { return readRequired(d, &f) }},
 			Text("label", &f.Label),
 			Text("country", &f.Country, fieldtype.CheckCountry),
+			Text("date_order", &f.DateOrder, fieldtype.CheckDateOrder),
 			{Name: "options", Read: func(d *caddyfile.Dispenser) error { return readOptions(d, &f) }},
 			{Name: "pattern", Read: func(d *caddyfile.Dispenser) error { return readPattern(d, &f) }},
 			Number("min", &f.Min),

@@ -1,0 +1,79 @@
+package mapping_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/mapping"
+)
+
+// lead maps a form of names and values, as the handler does.
+func lead(t *testing.T, config mapping.Config, pairs ...string) mapping.Draft {
+	t.Helper()
+	if config.Identifier == "" {
+		config.Identifier = "id"
+		config.Set = append([]mapping.Setting{{Name: "id", Value: "1"}}, config.Set...)
+	}
+	m, err := mapping.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	posted := new(form.Form)
+	for i := 0; i < len(pairs); i += 2 {
+		posted.Entries = append(posted.Entries, form.Entry{Name: pairs[i], Value: pairs[i+1]})
+	}
+	return m.Lead(posted, func(template string) string {
+		for _, entry := range posted.Entries {
+			template = strings.ReplaceAll(template, "{form."+entry.Name+"}", strings.Join(posted.Values(entry.Name), ", "))
+		}
+		return template
+	})
+}
+
+func TestDateOrderOfTheInnermost(t *testing.T) {
+	t.Parallel()
+	may := time.Date(2026, time.May, 12, 0, 0, 0, 0, time.UTC).UnixMilli()
+	december := time.Date(2026, time.December, 5, 0, 0, 0, 0, time.UTC).UnixMilli()
+	config := mapping.Config{
+		Fields: []mapping.Field{
+			{Name: "visit", Type: "date"},
+			{Name: "arrival", Input: "visit", Type: "date", DateOrder: "mdy"},
+		},
+		Set:     []mapping.Setting{{Name: "joined", Value: "{form.d}/{form.m}/{form.y}", Type: "date"}},
+		Actions: []mapping.Action{{Code: "1042", Fields: []mapping.Field{{Name: "visit", Type: "date"}}}},
+		Locale:  mapping.Locale{DateOrder: fieldtype.DayFirst},
+	}
+	draft := lead(t, config, "visit", "05/12/2026", "d", "5", "m", "12", "y", "2026")
+	want := map[string]any{"id": "1", "visit": december, "arrival": may, "joined": december}
+	if diff := cmp.Diff(want, draft.Lead.Fields); diff != "" || len(draft.Problems)+len(draft.Remarks) > 0 {
+		t.Errorf("fields (-want +got):\n%s%v %v", diff, draft.Problems, draft.Remarks)
+	}
+	if got := draft.Lead.Actions[0].Fields["visit"]; got != december {
+		t.Errorf("action: got %v, want %d", got, december)
+	}
+
+	draft = lead(t, config, "visit", "", "d", "", "m", "", "y", "")
+	if diff := cmp.Diff(map[string]any{"id": "1"}, draft.Lead.Fields); diff != "" || len(draft.Problems)+len(draft.Remarks) > 0 {
+		t.Errorf("fields of an empty form (-want +got):\n%s%v %v", diff, draft.Problems, draft.Remarks)
+	}
+
+	config.Locale.DateOrder = ""
+	draft = lead(t, config, "visit", "05/12/2026")
+	if len(draft.Problems) != 2 || draft.Problems[0].Code != fieldtype.TypeDate || draft.Lead.Fields["arrival"] != may {
+		t.Errorf("without an order: got %v and problems %v", draft.Lead.Fields, draft.Problems)
+	}
+}
+
+func TestDateOrderOfAnotherTypeIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, field := range []mapping.Field{{Name: "id", Type: "text", DateOrder: "dmy"}, {Name: "id", Type: "date", DateOrder: "dym"}} {
+		if _, err := mapping.New(mapping.Config{Fields: []mapping.Field{field}, Identifier: "id"}); err == nil {
+			t.Errorf("%+v is accepted", field)
+		}
+	}
+}
