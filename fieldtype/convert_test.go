@@ -120,11 +120,9 @@ func TestConvertText(t *testing.T) {
 			{"ന്\u200d", "ന്\u200d"},
 			{"می\u200cخواهم", "می\u200cخواهم"},
 			{"👩\u200d🔧", "👩\u200d🔧"},
-			{"សួស្តី\u200bបង", "សួស្តី\u200bបង"},
 			{"\u202eoaR ahsA", "oaR ahsA"},
 			{"Asha\u202e\u2066 (approved)", "Asha (approved)"},
 			{"one\u202c\ntwo\u2069", "one\ntwo"},
-			{"\u200fשלום\u200e", "\u200fשלום\u200e"},
 			{strings.Repeat("é", 100_000), strings.Repeat("é", 100_000)},
 		})
 	}

@@ -135,7 +135,7 @@ func TestDatesAsWritten(t *testing.T) {
 		{"Wed Mar 31 2027 01:00:45 GMT-0400 (Eastern Daylight Time)", at(10, 30, 45)},
 		{"Wed, 31 Mar 2027 05:00:45 GMT", at(10, 30, 45)}, // toUTCString
 		{"2027-03-31T05:00:45.000Z", at(10, 30, 45)},      // toISOString
-		{"٣١/٣/٢٠٢٧، ١٠:٣٠:٤٥", at(10, 30, 45)},
+		{"٣١\u200f/٣\u200f/٢٠٢٧، ١٠:٣٠:٤٥", at(10, 30, 45)},
 		{"//", nil},
 		{"--", nil},
 		{"__/__/____", nil},

@@ -61,9 +61,11 @@ const (
 // Convert converts the values of one input to the value of the field. A nil or empty sent means
 // that the input was not in the post. The error is always an [*Error].
 //
-// Convert trims white space and invisible characters, and drops control characters and direction
-// overrides and isolates (U+202A to U+202E, U+2066 to U+2069) everywhere. A value of nothing else
-// counts as empty: the field is left out, or has its default. When an input is sent several times,
+// Convert trims white space and invisible characters. It drops characters that nobody sees
+// (Default_Ignorable_Code_Point of Unicode) everywhere, except the joiners and selectors that words
+// and emoji are spelled with. [Text] without Options keeps them; of it, Convert drops control
+// characters and direction overrides and isolates (U+202A to U+202E, U+2066 to U+2069). A value of
+// nothing else counts as empty: the field is left out, or has its default. When an input is sent several times,
 // [Tags] take every value, [Text] joins the distinct ones with ", ", and every other type takes the
 // last one that is not blank, because a form's hidden fallback input comes before its checkbox.
 //
@@ -116,7 +118,7 @@ func (r Rules) present(sent []string) (values []string, note string) {
 		}
 		if r.Type == Tags && len(r.Options) == 0 {
 			for tag := range strings.SplitSeq(s, ",") {
-				cleaned, _ := oneLine(tag)
+				cleaned, _ := r.clean(tag)
 				values = appendPresent(values, cleaned)
 			}
 			continue
@@ -132,18 +134,27 @@ func (r Rules) present(sent []string) (values []string, note string) {
 
 // clean also reports whether it dropped something within the value that deserves a note.
 func (r Rules) clean(s string) (cleaned string, dropped bool) {
-	switch {
-	case r.Type == Tags:
-		cleaned, _ = oneLine(s)
-	case r.Type == Text && r.OneLine:
-		return oneLine(s)
-	case keepsLayout(r.Type):
+	switch r.Type {
+	case Text:
+		if len(r.Options) > 0 {
+			s = dropUnspelled(s)
+		}
+		if r.OneLine {
+			return oneLine(s)
+		}
 		return cleanText(s)
-	default:
-		cleaned = trimInvisible(s)
-		if r.Type == Date && isBlankDate(cleaned) {
+	case Dropdown, Status, LostReason:
+		return cleanText(dropUnspelled(s))
+	case Tags:
+		cleaned, _ = oneLine(dropUnspelled(s))
+	case Email, Website, MediaLink, Assignee:
+		cleaned = trimInvisible(dropUnspelled(s))
+	case Date:
+		if cleaned = trimInvisible(dropIgnorable(s)); isBlankDate(cleaned) {
 			cleaned = ""
 		}
+	case Phone, Number, Money, Rating:
+		cleaned = trimInvisible(dropIgnorable(s))
 	}
 	return cleaned, false
 }
@@ -222,7 +233,8 @@ func (r Rules) parse(text string) (Value, *Error) {
 // isOption compares converted values. They are all of comparable types here.
 func (r Rules) isOption(value any) bool {
 	for _, option := range r.Options {
-		if accepted, failure := r.parse(trimInvisible(option)); failure == nil && accepted.JSON == value {
+		cleaned, _ := r.clean(option)
+		if accepted, failure := r.parse(cleaned); failure == nil && accepted.JSON == value {
 			return true
 		}
 	}

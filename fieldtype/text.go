@@ -8,35 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// keepsLayout reports whether line breaks and inner white space of a value matter.
-func keepsLayout(t Type) bool {
-	return t == Text || t == Dropdown || t == Status || t == LostReason
-}
-
-// isInvisible reports whether a rune draws nothing: white space, controls, joiners and direction
-// marks.
-func isInvisible(r rune) bool {
-	switch {
-	case isEmptySpace(r):
-		return true
-	case r == 0x061C, r >= 0x200C && r <= 0x200F, r >= 0x202A && r <= 0x202E, r >= 0x2061 && r <= 0x206F:
-		return true
-	}
-	return false
-}
-
-// isEmptySpace is isInvisible without joiners and direction marks, which may belong to the letter
-// before them: a Malayalam or Sinhala name can end in a joiner.
-func isEmptySpace(r rune) bool {
-	switch r {
-	case 0x00AD, 0x180E, 0x200B, 0x2060, 0x2800, 0x3164, 0xFEFF, 0xFFA0:
-		return true
-	}
-	return unicode.IsSpace(r) || unicode.IsControl(r)
-}
-
-func trimInvisible(s string) string { return strings.TrimFunc(s, isInvisible) }
-
 // turnsText reports whether a rune overrides or isolates the direction of the text around it. No
 // name or sentence needs one: keyboards for right-to-left scripts have the marks U+200E and U+200F.
 // An unclosed one reverses the text after the value on the screen.
@@ -194,9 +165,9 @@ func optionLabels(options []string) map[string]string {
 }
 
 // foldKey returns the same string for texts that differ only in case, in the sense of
-// [strings.EqualFold], in the amount of white space, or in invisible characters at their ends.
+// [strings.EqualFold], in the amount of white space, or in invisible characters.
 func foldKey(s string) string {
-	s = strings.Join(strings.Fields(trimInvisible(s)), " ")
+	s = strings.Join(strings.Fields(dropIgnorable(trimInvisible(s))), " ")
 	return strings.Map(func(r rune) rune {
 		smallest := r
 		for folded := unicode.SimpleFold(r); folded != r; folded = unicode.SimpleFold(folded) {
