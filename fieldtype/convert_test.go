@@ -88,7 +88,14 @@ func TestConvertSeveralValues(t *testing.T) {
 		wantNote bool
 	}{
 		{fieldtype.Text, []string{" a", "b", "", "a "}, "a, b", false},
-		{fieldtype.Tags, []string{"a", "b,A", "", "c"}, []string{"a", "b", "c"}, false},
+		{fieldtype.Tags, []string{"a", "b,A", "", "c", "A"}, []string{"a", "b,A", "c"}, false},
+		{fieldtype.Tags, []string{"Subsidy", "Other, misc"}, []string{"Subsidy", "Other, misc"}, false},
+		{fieldtype.Tags, []string{"Other, misc", "Subsidy"}, []string{"Other, misc", "Subsidy"}, false},
+		{fieldtype.Tags, []string{"Other, misc", "Other,  misc"}, []string{"Other, misc"}, false},
+		{fieldtype.Tags, []string{"", "Other, misc"}, []string{"Other, misc"}, false}, // a hidden input before the boxes
+		{fieldtype.Tags, []string{"Pune, MH", "Delhi, DL", "Goa"}, []string{"Pune, MH", "Delhi, DL", "Goa"}, false},
+		{fieldtype.Tags, []string{",", "a,"}, []string{",", "a,"}, false},
+		{fieldtype.Tags, []string{"Other, misc"}, []string{"Other", "misc"}, false}, // a text input
 		{fieldtype.Dropdown, []string{"no", "yes"}, "yes", true},
 		{fieldtype.Dropdown, []string{"yes", " "}, "yes", false},
 		{fieldtype.Dropdown, []string{"yes ", "yes"}, "yes", false},

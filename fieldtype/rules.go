@@ -80,7 +80,7 @@ const (
 // negative and has at most 4 decimals.
 //
 // Tags typed into a text input are split at commas, unless there are Options, whose labels may
-// contain commas.
+// contain commas. Several values, such as those of ticked boxes, are never split.
 func (r Rules) Convert(sent []string) (Value, error) {
 	values, note := r.present(sent)
 	if len(values) == 0 {
@@ -116,7 +116,7 @@ func (r Rules) present(sent []string) (values []string, note string) {
 		if !utf8.ValidString(s) {
 			s, note = strings.ToValidUTF8(s, "\uFFFD"), joinNotes(note, noteInvalidUTF8)
 		}
-		if r.Type == Tags && len(r.Options) == 0 {
+		if r.Type == Tags && len(r.Options) == 0 && len(sent) == 1 {
 			for tag := range strings.SplitSeq(s, ",") {
 				cleaned, _ := r.clean(tag)
 				values = appendPresent(values, cleaned)

@@ -181,7 +181,7 @@ type Draft struct {
 func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) Draft {
 	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}}
 	d.addFields(m.fields, posted, "fields.", d.Lead.Fields)
-	m.addSettings(&d, expand)
+	m.addSettings(&d, posted, expand)
 	if m.unmapped != "" {
 		if text := m.rest(posted); text != "" {
 			d.Lead.Fields[m.unmapped] = text
@@ -218,9 +218,9 @@ func (d *Draft) addFields(fields []*BoundField, posted *form.Form, path string, 
 // addSettings adds the values that do not come from a single input. A value that cannot be sent is
 // left out with a remark, because the visitor cannot correct it. The identifier is different: a
 // lead needs it, and the visitor typed it, so it becomes a problem.
-func (m *Mapping) addSettings(d *Draft, expand func(string) string) {
+func (m *Mapping) addSettings(d *Draft, posted *form.Form, expand func(string) string) {
 	for _, s := range m.settings {
-		value, err := s.convert(expand)
+		value, err := s.convert(posted, expand)
 		if s.Name == m.Identifier && (err != nil || value.JSON == nil) {
 			d.Problems = append(d.Problems, s.identifierProblem(err))
 			continue
@@ -266,7 +266,7 @@ func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string)
 	path := fmt.Sprintf("actions[%d].fields.", len(d.Lead.Actions))
 	d.addFields(a.fields, posted, path, action.Fields)
 	for _, s := range a.settings {
-		value, err := s.convert(expand)
+		value, err := s.convert(posted, expand)
 		d.putSetting(action.Fields, path, s, value, err)
 	}
 	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {

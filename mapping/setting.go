@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/form"
 )
 
 // Setting is a value that does not come from a single input.
@@ -83,11 +84,37 @@ func (s Setting) bindAs(rules fieldtype.Rules) (*boundSetting, error) {
 }
 
 // convert expands the template and converts the result to the field's value.
-func (s *boundSetting) convert(expand func(template string) string) (fieldtype.Value, error) {
-	if s.constant {
+func (s *boundSetting) convert(posted *form.Form, expand func(template string) string) (fieldtype.Value, error) {
+	switch {
+	case s.constant:
 		return s.value, nil
+	case s.rules.Type == fieldtype.Tags:
+		return s.rules.Convert(s.tags(posted, expand))
 	}
 	return s.rules.Convert([]string{expand(s.Value)})
+}
+
+// tags expands a template of tags, which are separated by commas. An input that was sent several
+// times gives several tags, whose own commas do not separate any.
+func (s *boundSetting) tags(posted *form.Form, expand func(template string) string) []string {
+	var tags []string
+	for part := range strings.SplitSeq(s.Value, ",") {
+		if values := posted.Values(soleInput(part)); len(values) > 1 {
+			tags = append(tags, values...)
+			continue
+		}
+		tags = append(tags, strings.Split(expand(part), ",")...)
+	}
+	return tags
+}
+
+// soleInput returns the input of a template that is nothing but one {form.NAME}, or "".
+func soleInput(template string) string {
+	template = strings.TrimSpace(template)
+	if inputs := formInputs(template); len(inputs) == 1 && template == "{"+FormPlaceholder+inputs[0]+"}" {
+		return inputs[0]
+	}
+	return ""
 }
 
 // formInputs lists the inputs that template uses through {form.NAME}.

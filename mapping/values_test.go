@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,9 +32,11 @@ func lead(t *testing.T, config mapping.Config, pairs ...string) mapping.Draft {
 		for _, entry := range posted.Entries {
 			template = strings.ReplaceAll(template, "{form."+entry.Name+"}", strings.Join(posted.Values(entry.Name), ", "))
 		}
-		return template
+		return unknownInput.ReplaceAllString(template, "")
 	})
 }
+
+var unknownInput = regexp.MustCompile(`\{form\.\w+\}`)
 
 func TestDateOrderOfTheInnermost(t *testing.T) {
 	t.Parallel()
@@ -74,6 +77,34 @@ func TestDateOrderOfAnotherTypeIsAnError(t *testing.T) {
 	for _, field := range []mapping.Field{{Name: "id", Type: "text", DateOrder: "dmy"}, {Name: "id", Type: "date", DateOrder: "dym"}} {
 		if _, err := mapping.New(mapping.Config{Fields: []mapping.Field{field}, Identifier: "id"}); err == nil {
 			t.Errorf("%+v is accepted", field)
+		}
+	}
+}
+
+// TestTagsOfSetAreNotSplit ticks boxes with commas in their values.
+func TestTagsOfSetAreNotSplit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		template string
+		ticked   []string
+		want     []string
+	}{
+		{"{form.interests}", []string{"Subsidy", "Other, misc"}, []string{"Subsidy", "Other, misc"}},
+		{"Website, {form.interests}", []string{"Subsidy", "Other, misc"}, []string{"Website", "Subsidy", "Other, misc"}},
+		{"{form.interests},VIP", []string{"Pune, MH", "Goa"}, []string{"Pune, MH", "Goa", "VIP"}},
+		{"Website, {form.interests}", nil, []string{"Website"}},
+		{"{form.interests}", []string{"a, b"}, []string{"a", "b"}}, // a text input
+		{"from {form.interests}", []string{"a", "b"}, []string{"from a", "b"}},
+		{"{form.interests} ,", []string{"a", "b,c"}, []string{"a", "b,c"}},
+		{"North, South", nil, []string{"North", "South"}},
+	} {
+		var pairs []string
+		for _, value := range tt.ticked {
+			pairs = append(pairs, "interests", value)
+		}
+		draft := lead(t, mapping.Config{Set: []mapping.Setting{{Name: "tags", Value: tt.template, Type: "tags"}}}, append(pairs, "x", "y")...)
+		if diff := cmp.Diff(any(tt.want), draft.Lead.Fields["tags"]); diff != "" {
+			t.Errorf("%q of %q (-want +got):\n%s", tt.template, tt.ticked, diff)
 		}
 	}
 }
