@@ -136,6 +136,7 @@ func appOf(option any) (*App, error) {
 //	        country  <code>
 //	        date_order dmy|mdy|ymd
 //	        options  <label>...
+//	        blank    <value>...
 //	        pattern  <regexp> [<message>]
 //	        min      <n>
 //	        max      <n>

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -19,7 +20,7 @@ func (r Rules) Check() error {
 	if !r.Type.known() {
 		return unknownType(string(r.Type))
 	}
-	return errors.Join(r.checkCountry(), r.checkDateOrder(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkDefault())
+	return errors.Join(r.checkCountry(), r.checkDateOrder(), r.checkPattern(), r.checkBounds(), errors.Join(r.checkOptions()...), r.checkBlank(), r.checkDefault())
 }
 
 func (r Rules) checkCountry() error {
@@ -147,8 +148,22 @@ func (r Rules) checkOption(option string) error {
 	if r.Type == Tags {
 		alone.Type, alone.Min, alone.Max = Text, nil, nil
 	}
-	if _, err := alone.Convert([]string{option}); err != nil {
-		return fmt.Errorf("option %q can never be sent: %w", option, err)
+	cleaned, _ := alone.clean(option)
+	if _, failure := alone.convert([]string{cleaned}); failure != nil {
+		return fmt.Errorf("option %q can never be sent: %w", option, failure)
+	}
+	return nil
+}
+
+func (r Rules) checkBlank() error {
+	for _, value := range r.Blank {
+		key := foldKey(value)
+		switch {
+		case key == "":
+			return errors.New("blank: an empty value always counts as left empty; remove it")
+		case slices.ContainsFunc(r.Options, func(option string) bool { return foldKey(option) == key }):
+			return fmt.Errorf("blank %q is among the options; remove it from one of them", value)
+		}
 	}
 	return nil
 }

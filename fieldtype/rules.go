@@ -31,6 +31,9 @@ type Rules struct {
 	// of white space, and the option's exact label is sent. For numbers, phones and dates the
 	// converted values are compared.
 	Options []string
+	// Blank lists values that count as left empty, in addition to what lists usually have as their
+	// first option, such as "-None-". They are compared like Options.
+	Blank []string
 	// Pattern must match the whole converted text, or each tag for [Tags]; nil matches any.
 	Pattern *regexp.Regexp
 	// Min and Max are inclusive bounds: of the value for [Number] and [Money], of the number of
@@ -65,7 +68,9 @@ const (
 // (Default_Ignorable_Code_Point of Unicode) everywhere, except the joiners and selectors that words
 // and emoji are spelled with. [Text] without Options keeps them; of it, Convert drops control
 // characters and direction overrides and isolates (U+202A to U+202E, U+2066 to U+2069). A value of
-// nothing else counts as empty: the field is left out, or has its default. When an input is sent several times,
+// nothing else counts as empty, and so do the values in Blank, and those that lists have as their
+// first option, such as "-None-" and "Select…", unless they are Options or the type is free text. An
+// empty field is left out, or has its default. When an input is sent several times,
 // [Tags] take every value, [Text] joins the distinct ones with ", ", and every other type takes the
 // last one that is not blank, because a form's hidden fallback input comes before its checkbox.
 //
@@ -119,7 +124,7 @@ func (r Rules) present(sent []string) (values []string, note string) {
 		if r.Type == Tags && len(r.Options) == 0 && len(sent) == 1 {
 			for tag := range strings.SplitSeq(s, ",") {
 				cleaned, _ := r.clean(tag)
-				values = appendPresent(values, cleaned)
+				values = r.appendPresent(values, cleaned)
 			}
 			continue
 		}
@@ -127,7 +132,7 @@ func (r Rules) present(sent []string) (values []string, note string) {
 		if dropped {
 			note = joinNotes(note, noteControls)
 		}
-		values = appendPresent(values, cleaned)
+		values = r.appendPresent(values, cleaned)
 	}
 	return values, note
 }
@@ -159,8 +164,8 @@ func (r Rules) clean(s string) (cleaned string, dropped bool) {
 	return cleaned, false
 }
 
-func appendPresent(values []string, s string) []string {
-	if s == "" {
+func (r Rules) appendPresent(values []string, s string) []string {
+	if s == "" || r.isLeftEmpty(s) {
 		return values
 	}
 	return append(values, s)

@@ -51,6 +51,10 @@ type Field struct {
 	// any text that it does not know.
 	Options []string `json:"options,omitempty"`
 
+	// Values that count as left empty, in addition to what lists usually have as their first option,
+	// such as `-None-` and `Select…`.
+	Blank []string `json:"blank,omitempty"`
+
 	// A regular expression (RE2 syntax) that the whole text must match.
 	Pattern string `json:"pattern,omitempty"`
 
@@ -102,7 +106,7 @@ func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	rules.Required = f.Required
 	rules.Country = strings.ToUpper(f.Country)
 	rules.OneLine = f.Name == "name"
-	rules.Options = f.Options
+	rules.Options, rules.Blank = f.Options, f.Blank
 	rules.Min, rules.Max = f.Min, f.Max
 	rules.Default = f.Default
 	if f.DateOrder != "" {

@@ -198,7 +198,7 @@ func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) D
 func (m *Mapping) AddRaw(d *Draft, posted *form.Form) {
 	for _, f := range m.fields {
 		text := strings.TrimSpace(strings.Join(posted.Values(f.Input), ", "))
-		if _, given := d.Lead.Fields[f.Name]; !given && text != "" {
+		if _, problem := f.convert(posted); problem != nil && text != "" {
 			d.Lead.Fields[f.Name] = text
 		}
 	}

@@ -108,3 +108,20 @@ func TestTagsOfSetAreNotSplit(t *testing.T) {
 		}
 	}
 }
+
+func TestBlankOfField(t *testing.T) {
+	t.Parallel()
+	config := mapping.Config{Fields: []mapping.Field{
+		{Name: "town", Type: "dropdown", Options: []string{"Pune", "Delhi"}, Blank: []string{"Bitte wählen"}},
+		{Name: "note", Blank: []string{"none"}},
+		{Name: "size", Type: "number", Required: true},
+	}}
+	draft := lead(t, config, "town", "bitte wählen", "note", "None", "size", "-None-")
+	if len(draft.Problems) != 1 || draft.Problems[0].Code != fieldtype.RequiredEmpty || draft.Problems[0].Input != "size" || len(draft.Lead.Fields) != 1 {
+		t.Errorf("got %v and problems %v", draft.Lead.Fields, draft.Problems)
+	}
+	draft = lead(t, config, "town", "--None--", "note", "-None-", "size", "5")
+	if _, given := draft.Lead.Fields["town"]; given || draft.Lead.Fields["note"] != "-None-" || len(draft.Problems) > 0 {
+		t.Errorf("got %v and problems %v", draft.Lead.Fields, draft.Problems)
+	}
+}

@@ -92,6 +92,7 @@ func (m *Mapping) Field(into *[]mapping.Field) Word {
 			Text("country", &f.Country, fieldtype.CheckCountry),
 			Text("date_order", &f.DateOrder, fieldtype.CheckDateOrder),
 			{Name: "options", Read: func(d *caddyfile.Dispenser) error { return readOptions(d, &f) }},
+			{Name: "blank", Read: func(d *caddyfile.Dispenser) error { return readBlank(d, &f) }},
 			{Name: "pattern", Read: func(d *caddyfile.Dispenser) error { return readPattern(d, &f) }},
 			Number("min", &f.Min),
 			Number("max", &f.Max),
@@ -157,6 +158,14 @@ func readOptions(d *caddyfile.Dispenser, f *mapping.Field) error {
 		if strings.HasSuffix(option, ",") {
 			return d.Errf("options: the label %q ends with a comma; put spaces between labels, and quotes around a label with spaces, such as: options \"Rooftop solar\" Battery", option)
 		}
+	}
+	return nil
+}
+
+func readBlank(d *caddyfile.Dispenser, f *mapping.Field) error {
+	f.Blank = d.RemainingArgs()
+	if len(f.Blank) == 0 {
+		return d.Errf("blank takes one or more values; put those with spaces in quotes")
 	}
 	return nil
 }
