@@ -43,7 +43,7 @@ func phoneValue(text, country string) (Value, bool) {
 
 // dialledDigits reduces a typed number to its ASCII digits, with a leading "+" if it has one.
 func dialledDigits(text string) (dialled string, extension, ok bool) {
-	text = plainPhoneText(text)
+	text = withoutListedCode(plainPhoneText(text))
 	text = strings.TrimPrefix(text, "tel:")
 	number, rest := text, ""
 	if at := strings.IndexFunc(text, isAfterPhone); at >= 0 {
@@ -99,9 +99,23 @@ func internationalDigits(dialled, country string) (digits string, ok bool) {
 	if rest, found := strings.CutPrefix(dialled, "+00"); found {
 		dialled = "+" + rest
 	}
+	number, ok := completeNumber(dialled, country)
+	if !ok {
+		// A code from a list may be followed by the number as dialled from that country.
+		number, ok = completeNumber(cutCode(dialled, country))
+	}
+	if !ok {
+		return "", false
+	}
+	digits = strings.TrimPrefix(phonenumbers.Format(number, phonenumbers.E164), "+")
+	return digits, len(digits) >= shortestPhone && len(digits) <= longestPhone && digits[0] != '0'
+}
+
+// completeNumber parses a dialled number. It reports false if the number is not complete.
+func completeNumber(dialled, country string) (number *phonenumbers.PhoneNumber, ok bool) {
 	number, err := phonenumbers.ParseAndKeepRawInput(dialled, country)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
 	// Visitors also write 00 for the plus in countries that dial something else. No country's own
 	// numbers begin with 00, so read it as a plus, unless it began the country's own international
@@ -109,14 +123,10 @@ func internationalDigits(dialled, country string) (digits string, ok bool) {
 	if rest, found := strings.CutPrefix(dialled, "00"); found && !isComplete(number) &&
 		number.GetCountryCodeSource() != phonenumbers.PhoneNumber_FROM_NUMBER_WITH_IDD {
 		if number, err = phonenumbers.Parse("+"+rest, country); err != nil {
-			return "", false
+			return nil, false
 		}
 	}
-	if !isComplete(number) {
-		return "", false
-	}
-	digits = strings.TrimPrefix(phonenumbers.Format(number, phonenumbers.E164), "+")
-	return digits, len(digits) >= shortestPhone && len(digits) <= longestPhone && digits[0] != '0'
+	return number, isComplete(number)
 }
 
 // isComplete reports whether the number has a length that subscriber numbers of its country have.

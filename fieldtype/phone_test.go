@@ -41,7 +41,7 @@ func TestConvertPhone(t *testing.T) {
 		{"81234567890", fieldtype.TypePhone},
 		{"123456", fieldtype.TypePhone},
 		{"447400123456", fieldtype.TypePhone},
-		{"+91 918123456789", fieldtype.TypePhone},
+		{"+91 918123456789", "918123456789"},
 		{"0 91 8123456789", fieldtype.TypePhone},
 		{"+999 8123456789", fieldtype.TypePhone},
 		{"8123456789 / 8123456789", fieldtype.TypePhone},

@@ -179,6 +179,9 @@ func (r Rules) convert(values []string) (Value, *Error) {
 		return r.joined(values)
 	case Email, Phone, Number, Date, Dropdown, Money, Website, MediaLink, Assignee, Rating, Status, LostReason:
 	}
+	if r.Type == Phone {
+		values = joinListedCode(values)
+	}
 	last := values[len(values)-1]
 	value, failure := r.single(last)
 	if failure != nil {

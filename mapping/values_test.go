@@ -125,3 +125,25 @@ func TestBlankOfField(t *testing.T) {
 		t.Errorf("got %v and problems %v", draft.Lead.Fields, draft.Problems)
 	}
 }
+
+func TestPhoneOfAListAndAnInput(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{"{form.code}{form.number}", "{form.code} {form.number}", "{form.code}-{form.number}"} {
+		for _, code := range []string{"+91", "0091", "91", "(+91)"} {
+			for typed, want := range map[string]string{
+				"81234 56789": "918123456789", "081234 56789": "918123456789", "+91 81234 56789": "918123456789", "0091 81234 56789": "918123456789",
+				"91 81234 56789": "918123456789", "+91-8123456789": "918123456789", "+1 201-555-0123": "12015550123", "+44 7400 123456": "447400123456", "001 201-555-0123": "12015550123",
+			} {
+				config := mapping.Config{
+					Set:        []mapping.Setting{{Name: "phone", Value: template}},
+					Identifier: "phone",
+					Locale:     mapping.Locale{Country: "IN"},
+				}
+				draft := lead(t, config, "code", code, "number", typed)
+				if got := draft.Lead.Fields["phone"]; got != want {
+					t.Errorf("%s of %q and %q: got %v, want %s", template, code, typed, got, want)
+				}
+			}
+		}
+	}
+}
