@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/mapping"
 )
@@ -57,7 +58,7 @@ func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint
 		isTyped := strings.HasPrefix(key, mapping.FormPlaceholder)
 		return httpx.IsVolatile(key) || !isTyped && guard.IsMoment(value, s.start)
 	}))
-	texts := []string{httpx.PlainHost(r.Host)}
+	texts := []string{hostname.Canonical(r.Host)}
 	if h.screen.IsTrapped(s.screened(r)) { // the same post without the trap is not a repeat
 		h.mapping.AddRaw(&draft, posted)
 		texts = append(texts, "trapped")

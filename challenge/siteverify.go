@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 )
 
 // Service is a third-party challenge service.
@@ -310,7 +312,7 @@ func (s *Siteverify) judgeSuccess(said verdict, host string) error {
 	if len(hosts) == 0 {
 		hosts = []string{host}
 	}
-	isHost := func(h string) bool { return h != "" && strings.EqualFold(h, said.Hostname) }
+	isHost := func(h string) bool { return h != "" && hostname.Name(h) == hostname.Name(said.Hostname) }
 	isOurs := slices.ContainsFunc(hosts, isHost) || s.mayOmitHost && said.Hostname == "not-provided"
 	switch {
 	case !isOurs:

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 )
 
 // Origins decides which sites may post: the form's own site, and those that the operator lists.
@@ -23,18 +25,28 @@ func NewOrigins(listed []string) (*Origins, error) {
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 			return nil, fmt.Errorf("invalid origin %q; write one such as https://www.example.com, without a path", origin)
 		}
-		// Browsers send the host in lower case and without the default port.
-		u.Host = strings.ToLower(u.Host)
-		if usual := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(u.Host, usual) {
-			u.Host = strings.TrimSuffix(u.Host, usual)
-		}
-		origin = u.Scheme + "://" + u.Host
+		origin = asBrowsersSend(u)
 		if err := o.protection.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
 		}
 		o.listed = append(o.listed, origin)
 	}
 	return o, nil
+}
+
+// asBrowsersSend returns the origin of a URL as browsers send it.
+func asBrowsersSend(u *url.URL) string {
+	name, port := hostname.Name(u.Hostname()), u.Port()
+	if port == map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		port = ""
+	}
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	if port != "" {
+		name += ":" + port
+	}
+	return u.Scheme + "://" + name
 }
 
 // unknownOrigin weighs as much as [Doubt].
@@ -48,13 +60,22 @@ func unknownOrigin() Opinion {
 // origin "null" for a page with a strict referrer policy, but so can any page, so Check allows it
 // with a signal.
 func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
-	if o.protection.Check(r) == nil {
+	if o.protection.Check(r) == nil || isOwnOrigin(r) {
 		return true, nil
 	}
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" {
 		return true, unknownOrigin()
 	}
 	return false, nil
+}
+
+// isOwnOrigin reports whether a browser that does not send Sec-Fetch-Site posts from a page of the
+// host that the request names. [http.CrossOriginProtection] compares the two byte by byte, but a
+// Host header need not be written as browsers write origins.
+func isOwnOrigin(r *http.Request) bool {
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return err == nil && (origin.Scheme == "https" || origin.Scheme == "http") && origin.Host != "" &&
+		r.Header.Get("Sec-Fetch-Site") == "" && hostname.Canonical(origin.Host) == hostname.Canonical(r.Host)
 }
 
 // Share lets scripts of a listed origin read the response

@@ -26,7 +26,7 @@ func request(method string, header map[string]string) *http.Request {
 }
 
 func TestOriginsThatMayPost(t *testing.T) {
-	origins := newOrigins(t, "https://partner.example.org", "HTTPS://Shop.example.net:443/")
+	origins := newOrigins(t, "https://partner.example.org", "HTTPS://Shop.example.net:443/", "https://Bücher.example")
 	for name, test := range map[string]struct {
 		header  map[string]string
 		allowed bool
@@ -46,6 +46,7 @@ func TestOriginsThatMayPost(t *testing.T) {
 		"listed":                       {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://partner.example.org"}, true, guard.Welcome},
 		"listed, but in clear":         {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://partner.example.org"}, false, guard.Welcome},
 		"listed with the usual port":   {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://shop.example.net"}, true, guard.Welcome},
+		"listed in Unicode":            {map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://xn--bcher-kva.example"}, true, guard.Welcome},
 		"cross-site without an Origin": {map[string]string{"Sec-Fetch-Site": "cross-site"}, false, guard.Welcome},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 )
 
 // Sender describes the client that made a post, as far as its headers tell.
@@ -103,5 +105,5 @@ func namesPage(r *http.Request) bool {
 		return true
 	}
 	referer, err := url.Parse(r.Referer())
-	return err == nil && referer.Host != "" && strings.EqualFold(referer.Host, r.Host)
+	return err == nil && referer.Host != "" && hostname.Canonical(referer.Host) == hostname.Canonical(r.Host)
 }

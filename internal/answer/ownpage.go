@@ -8,6 +8,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -27,7 +28,7 @@ func formPage(r *http.Request, posted *form.Form) string {
 		}
 	}
 	referer, err := url.Parse(r.Referer())
-	if err != nil || referer.Host != r.Host || referer.Host == "" {
+	if err != nil || referer.Host == "" || hostname.Canonical(referer.Host) != hostname.Canonical(r.Host) {
 		return ""
 	}
 	return httpx.LocalURI(referer)

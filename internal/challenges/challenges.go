@@ -19,6 +19,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/challenge"
 	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/internal/signing"
@@ -285,7 +286,8 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.For
 	for _, value := range posted.Values(v.input) {
 		answer = cmp.Or(answer, value)
 	}
-	err := v.verify(ctx, answer, httpx.Hostname(r))
+	host, _ := hostname.Split(r.Host)
+	err := v.verify(ctx, answer, host)
 	if errors.Is(err, challenge.ErrUnverified) {
 		v.complain.Do(func() {
 			v.logger.Warn("the challenge cannot be verified; this is logged once a minute at most",

@@ -26,9 +26,3 @@ func LocalURI(address *url.URL) string {
 	local := url.URL{Path: "/" + strings.TrimLeft(address.Path, `/\`), RawQuery: address.RawQuery}
 	return local.String()
 }
-
-// PlainHost returns the host in lower case, without the default port.
-func PlainHost(host string) string {
-	host = strings.ToLower(host)
-	return strings.TrimSuffix(strings.TrimSuffix(host, ":80"), ":443")
-}

@@ -1,10 +1,8 @@
 package httpx
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -40,12 +38,4 @@ func remoteHost(r *http.Request) string {
 		return ""
 	}
 	return remote.Addr().String()
-}
-
-// Hostname returns the host that the client asked for, without a port.
-func Hostname(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.Host); err == nil {
-		return host
-	}
-	return strings.Trim(r.Host, "[]")
 }

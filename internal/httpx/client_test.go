@@ -46,13 +46,3 @@ func TestClientAddress(t *testing.T) {
 		})
 	}
 }
-
-func TestHostname(t *testing.T) {
-	for host, want := range map[string]string{
-		"www.example.com": "www.example.com", "www.example.com:8443": "www.example.com", "[::1]:8080": "::1", "[::1]": "::1", "": "",
-	} {
-		if got := httpx.Hostname(&http.Request{Host: host}); got != want {
-			t.Errorf("host %q: got %q, want %q", host, got, want)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -72,7 +73,7 @@ func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
 		return nil, false
 	}
 	target := at.ResolveReference(base).ResolveReference(action)
-	if target.Scheme != "http" && target.Scheme != "https" || httpx.PlainHost(target.Host) != httpx.PlainHost(at.Host) {
+	if target.Scheme != "http" && target.Scheme != "https" || hostname.Canonical(target.Host) != hostname.Canonical(at.Host) {
 		return nil, false
 	}
 	if target.Path == "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/internal/protect"
 	"github.com/leadwire/caddy-telecrm/mapping"
@@ -100,7 +101,7 @@ func (s *Screen) contentSignals(p Post) guard.Opinion {
 // Enquiry returns what a confirmation of the post is bound to.
 func (s *Screen) Enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
 	return guard.Enquiry{
-		Host:       httpx.PlainHost(r.Host),
+		Host:       hostname.Canonical(r.Host),
 		Network:    guard.NetworkOf(httpx.ClientAddress(r)),
 		Identifier: fmt.Sprint(lead.Fields[s.Mapping.Identifier]),
 	}
