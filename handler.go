@@ -216,7 +216,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 
 	opinion := append(signals, h.screen.Signals(post)...)
 	if opinion.Verdict() != guard.Unwanted {
-		passed := h.challenge.Verify(r.Context(), r, s.posted)
+		passed := h.challenge.Verify(r.Context(), h.origins.PageHost(r), s.posted)
 		if passed.Refuse {
 			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge})
 		}

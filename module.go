@@ -139,7 +139,7 @@ type Handler struct {
 	ErrorsRedirect string `json:"errors_redirect,omitempty"`
 
 	// The path of the page with the form, including a query if it needs one. Default: the page in
-	// the Referer header, if it is on the same host
+	// the Referer header, if it is on the same site
 	FormPage string `json:"form_page,omitempty"`
 
 	// What visitors can do if their lead cannot be kept, such as a number to call. The error page
@@ -158,7 +158,8 @@ type Handler struct {
 	RateLimit string `json:"rate_limit,omitempty"`
 
 	// The origins of other sites whose pages may post here, such as `https://www.example.com`.
-	// Their scripts may read the answers.
+	// Their scripts may read the answers. Hosts that one host matcher of a route lists, as the
+	// addresses of a site block do, are the same site, and need not be listed.
 	Origins []string `json:"origins,omitempty"`
 
 	// How long the same lead counts as a repeat, such as a double click or a page sent twice. A
@@ -227,6 +228,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading match: %w", err)
 	}
+	h.matcher.Site = route.NewSite(h)
 	if err := h.matcher.Sets.FromInterface(matchers); err != nil {
 		return fmt.Errorf("loading match: %w", err)
 	}
@@ -357,7 +359,7 @@ func (h *Handler) provisionGuards() error {
 		return fmt.Errorf("honeypot: %w", err)
 	}
 	h.mapping.Ignore(h.traps)
-	if h.origins, err = guard.NewOrigins(h.Origins); err != nil {
+	if h.origins, err = guard.NewOrigins(h.Origins, h.matcher.Site.Has); err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
 	match, err := json.Marshal(h.MatchRaw)
@@ -431,6 +433,7 @@ func (h *Handler) provisionResponder() error {
 		Errors:         h.Errors,
 		ErrorsRedirect: h.ErrorsRedirect,
 		FormPage:       h.FormPage,
+		IsSameSite:     h.matcher.Site.Has,
 		Catalog:        catalog,
 		Mapping:        h.mapping,
 		Traps:          h.traps,

@@ -14,12 +14,17 @@ import (
 type Origins struct {
 	listed     []string
 	protection *http.CrossOriginProtection
+	isSameSite func(r *http.Request, host string) bool
 }
 
 // NewOrigins returns Origins with the listed origins, such as "https://www.example.com", or an
-// error if one is invalid.
-func NewOrigins(listed []string) (*Origins, error) {
-	o := &Origins{protection: http.NewCrossOriginProtection()}
+// error if one is invalid. isSameSite reports whether the site that a request is for also has
+// another host; it may be nil.
+func NewOrigins(listed []string, isSameSite func(r *http.Request, host string) bool) (*Origins, error) {
+	if isSameSite == nil {
+		isSameSite = func(*http.Request, string) bool { return false }
+	}
+	o := &Origins{protection: http.NewCrossOriginProtection(), isSameSite: isSameSite}
 	for _, origin := range listed {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
@@ -56,11 +61,11 @@ func unknownOrigin() Opinion {
 
 // Check reports whether the post comes from a page that may send it. It follows
 // [http.CrossOriginProtection]: browsers send Sec-Fetch-Site or, in older versions, Origin. A
-// request with neither is not from a browser and has nobody's cookies. An old browser sends the
-// origin "null" for a page with a strict referrer policy, but so can any page, so Check allows it
-// with a signal.
+// request with neither is not from a browser and has nobody's cookies. Pages of the site's other
+// hosts may post too. An old browser sends the origin "null" for a page with a strict referrer
+// policy, but so can any page, so Check allows it with a signal.
 func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
-	if o.protection.Check(r) == nil || isOwnOrigin(r) {
+	if o.protection.Check(r) == nil || o.fromOwnPage(r) {
 		return true, nil
 	}
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" {
@@ -69,32 +74,61 @@ func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
 	return false, nil
 }
 
-// isOwnOrigin reports whether a browser that does not send Sec-Fetch-Site posts from a page of the
-// host that the request names. [http.CrossOriginProtection] compares the two byte by byte, but a
-// Host header need not be written as browsers write origins.
-func isOwnOrigin(r *http.Request) bool {
+// fromOwnPage reports whether the Origin is that of a page of this site: of the host that the
+// request names, however it is written, or of another host of the site. Another port is another
+// site, and so is a page in clear if a browser says that the request is not from its origin.
+func (o *Origins) fromOwnPage(r *http.Request) bool {
 	origin, err := url.Parse(r.Header.Get("Origin"))
-	return err == nil && (origin.Scheme == "https" || origin.Scheme == "http") && origin.Host != "" &&
-		r.Header.Get("Sec-Fetch-Site") == "" && hostname.Canonical(origin.Host) == hostname.Canonical(r.Host)
+	if err != nil || origin.Host == "" || origin.Scheme != "https" && origin.Scheme != "http" {
+		return false
+	}
+	if origin.Scheme == "http" && r.TLS != nil && r.Header.Get("Sec-Fetch-Site") != "" {
+		return false
+	}
+	name, port := hostname.Split(origin.Host)
+	ownName, ownPort := hostname.Split(r.Host)
+	return port == ownPort && (name == ownName || o.isSameSite(r, name))
 }
 
-// Share lets scripts of a listed origin read the response
+// PageHost returns the name of the host whose page sent the request, if it is of this site, or else
+// that of the host that the request is for.
+func (o *Origins) PageHost(r *http.Request) string {
+	host, _ := hostname.Split(r.Host)
+	if o.fromOwnPage(r) {
+		if origin, err := url.Parse(r.Header.Get("Origin")); err == nil {
+			host, _ = hostname.Split(origin.Host)
+		}
+	}
+	return host
+}
+
+// mayRead reports whether scripts of the request's origin need to be allowed to read the response,
+// and are: they are of a listed origin or of another host of the site.
+func (o *Origins) mayRead(r *http.Request) bool {
+	if slices.Contains(o.listed, r.Header.Get("Origin")) {
+		return true
+	}
+	host, _ := hostname.Split(r.Host)
+	return o.PageHost(r) != host
+}
+
+// Share lets scripts of a listed origin, or of another host of the site, read the response
 // (https://fetch.spec.whatwg.org/#http-cors-protocol).
 func (o *Origins) Share(header http.Header, r *http.Request) {
-	if len(o.listed) == 0 {
-		return
+	mayRead := o.mayRead(r)
+	if mayRead || len(o.listed) > 0 {
+		header.Add("Vary", "Origin")
 	}
-	header.Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); slices.Contains(o.listed, origin) {
-		header.Set("Access-Control-Allow-Origin", origin)
+	if mayRead {
+		header.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 		header.Set("Access-Control-Expose-Headers", "Retry-After")
 	}
 }
 
-// IsPreflight reports whether the request is a CORS preflight of a listed origin.
+// IsPreflight reports whether the request is a CORS preflight of an origin whose scripts may read
+// the response.
 func (o *Origins) IsPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == http.MethodPost &&
-		slices.Contains(o.listed, r.Header.Get("Origin"))
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == http.MethodPost && o.mayRead(r)
 }
 
 // Allow answers a preflight and lets the origin post.

@@ -10,7 +10,7 @@ import (
 
 func newOrigins(t *testing.T, listed ...string) *guard.Origins {
 	t.Helper()
-	o, err := guard.NewOrigins(listed)
+	o, err := guard.NewOrigins(listed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestInvalidOrigins(t *testing.T) {
 		"", "www.example.com", "null", "*", "https://", "ftp://www.example.com", "https://www.example.com/contact", "https://u:p@www.example.com",
 		"https://www.example.com?x", "https://www.example.com#x", "https:// www.example.com",
 	} {
-		if _, err := guard.NewOrigins([]string{origin}); err == nil {
+		if _, err := guard.NewOrigins([]string{origin}, nil); err == nil {
 			t.Errorf("%q is accepted as an origin", origin)
 		}
 	}

@@ -47,8 +47,10 @@ type Responder struct {
 	ErrorsRedirect string
 	// FormPage is the path and query of the page with the form; empty if the Referer tells.
 	FormPage string
-	Catalog  *page.Catalog
-	Mapping  *mapping.Mapping
+	// IsSameSite reports whether the site that a request is for also has another host.
+	IsSameSite func(r *http.Request, host string) bool
+	Catalog    *page.Catalog
+	Mapping    *mapping.Mapping
 	// Traps are not shown again.
 	Traps []string
 	// Seal returns hidden inputs for a page that is shown again.

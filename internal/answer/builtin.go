@@ -20,7 +20,7 @@ import (
 func (a *Responder) writeBuiltin(w http.ResponseWriter, r *http.Request, p *Post, f Failure, words *page.Words) error {
 	builtin := page.Builtin{Words: words, Code: f.Code, Note: f.Note, Back: a.FormPage}
 	if builtin.Back == "" {
-		builtin.Back = formPage(r, p.Typed)
+		builtin.Back = a.formPage(r, p.Typed)
 	}
 	if p.Typed != nil {
 		builtin.Action = httpx.PostedURI(r)

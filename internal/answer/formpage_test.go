@@ -15,12 +15,13 @@ import (
 
 // Where a browser would go that follows what the visitor's page says it was.
 func TestFormPageStaysOnTheSite(t *testing.T) {
+	responder := &Responder{IsSameSite: func(*http.Request, string) bool { return false }}
 	check := func(t interface{ Fatalf(string, ...any) }, carried, referer, posted string) {
 		r := httptest.NewRequest(http.MethodPost, "https://www.example.com/enquire", nil)
 		r.URL.Path = posted
 		r.Header.Set("Referer", referer)
 		for _, entries := range [][]form.Entry{nil, {{Name: formPageInput, Value: carried}}} {
-			for _, address := range []string{formPage(r, &form.Form{Entries: entries}), httpx.PostedURI(r)} {
+			for _, address := range []string{responder.formPage(r, &form.Form{Entries: entries}), httpx.PostedURI(r)} {
 				if address == "" {
 					continue
 				}

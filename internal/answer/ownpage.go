@@ -20,15 +20,20 @@ var errUnread = errors.New("nothing of the form could be read")
 const formPageInput = "_form_page"
 
 // formPage returns the path and query of the page on which the visitor filled in the form; empty if
-// it is not on this host.
-func formPage(r *http.Request, posted *form.Form) string {
+// it is not on this site.
+func (a *Responder) formPage(r *http.Request, posted *form.Form) string {
 	if posted != nil && posted.Has(formPageInput) {
 		if carried, err := url.Parse(posted.First(formPageInput)); err == nil && carried.Host == "" && carried.Scheme == "" {
 			return httpx.LocalURI(carried)
 		}
 	}
 	referer, err := url.Parse(r.Referer())
-	if err != nil || referer.Host == "" || hostname.Canonical(referer.Host) != hostname.Canonical(r.Host) {
+	if err != nil || referer.Host == "" {
+		return ""
+	}
+	name, port := hostname.Split(referer.Host)
+	ownName, ownPort := hostname.Split(r.Host)
+	if port != ownPort || name != ownName && !a.IsSameSite(r, name) {
 		return ""
 	}
 	return httpx.LocalURI(referer)
@@ -41,7 +46,7 @@ func (a *Responder) pageAddresses(r *http.Request, typed *form.Form) []string {
 		return []string{a.FormPage}
 	}
 	posted := httpx.PostedURI(r)
-	if from := formPage(r, typed); from != "" && from != posted {
+	if from := a.formPage(r, typed); from != "" && from != posted {
 		return []string{from, posted}
 	}
 	return []string{posted}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/challenge"
 	"github.com/leadwire/caddy-telecrm/form"
-	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/internal/signing"
@@ -276,9 +275,9 @@ func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, er
 // Issue returns a new challenge, to be sent as JSON.
 func (v *Verifier) Issue() any { return v.issue() }
 
-// Verify checks the answer in a posted form and marks it as used. It may take as long as the
-// challenge's timeout.
-func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.Form) challenge.Result {
+// Verify checks the answer in a form that was posted from a page of the host, and marks the answer
+// as used. It may take as long as the challenge's timeout.
+func (v *Verifier) Verify(ctx context.Context, host string, posted *form.Form) challenge.Result {
 	if v == nil {
 		return challenge.Result{}
 	}
@@ -286,7 +285,6 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, posted *form.For
 	for _, value := range posted.Values(v.input) {
 		answer = cmp.Or(answer, value)
 	}
-	host, _ := hostname.Split(r.Host)
 	err := v.verify(ctx, answer, host)
 	if errors.Is(err, challenge.ErrUnverified) {
 		v.complain.Do(func() {

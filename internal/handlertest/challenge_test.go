@@ -89,8 +89,7 @@ func altchaSum(salt string, number uint64) string {
 // ask verifies the answer in a posted form as h does.
 func (h testHandler) ask(t testing.TB, values url.Values) challenge.Result {
 	t.Helper()
-	r := caddyhttp.PrepareRequest(postForm(values), caddy.NewReplacer(), httptest.NewRecorder(), nil)
-	return h.verifier(t).Verify(t.Context(), r, formOf(values))
+	return h.verifier(t).Verify(t.Context(), "www.example.com", formOf(values))
 }
 
 // verifier returns a verifier that shares the keys and the used answers of the handler's.

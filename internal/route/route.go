@@ -17,7 +17,10 @@ import (
 )
 
 // Matcher matches requests by any of its sets. Without a set it matches every request.
-type Matcher struct{ Sets caddyhttp.MatcherSets }
+type Matcher struct {
+	Sets caddyhttp.MatcherSets
+	Site *Site
+}
 
 // Matches reports whether the request matches as it is, or as the visitor asked for it before an
 // earlier handler rewrote the URI.
@@ -42,7 +45,7 @@ func (m Matcher) Matches(r *http.Request) (bool, error) {
 // answers r.
 func (m Matcher) WouldTake(r *http.Request, f page.PostForm) bool {
 	shown := httpx.OriginalURL(r) // as the visitor's browser has it
-	target, ok := targetOf(f, &url.URL{Scheme: "http", Host: r.Host, Path: shown.Path, RawPath: shown.RawPath, RawQuery: shown.RawQuery})
+	target, ok := m.targetOf(r, f, &url.URL{Scheme: "http", Host: r.Host, Path: shown.Path, RawPath: shown.RawPath, RawQuery: shown.RawQuery})
 	if !ok {
 		return false
 	}
@@ -55,12 +58,12 @@ func (m Matcher) WouldTake(r *http.Request, f page.PostForm) bool {
 	}
 	stripped, wasStripped := strings.CutSuffix(shown.Path, r.URL.Path)
 	path, isBelow := strings.CutPrefix(target.Path, stripped)
-	return wasStripped && stripped != "" && isBelow && m.matchesPost(r, &url.URL{Path: path, RawQuery: target.RawQuery})
+	return wasStripped && stripped != "" && isBelow && m.matchesPost(r, &url.URL{Host: target.Host, Path: path, RawQuery: target.RawQuery})
 }
 
 // targetOf returns the address that the form on the page at posts to. It reports false if that is
-// another host.
-func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
+// another site.
+func (m Matcher) targetOf(r *http.Request, f page.PostForm, at *url.URL) (*url.URL, bool) {
 	if f.Action == "" {
 		return at, true
 	}
@@ -73,7 +76,12 @@ func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
 		return nil, false
 	}
 	target := at.ResolveReference(base).ResolveReference(action)
-	if target.Scheme != "http" && target.Scheme != "https" || hostname.Canonical(target.Host) != hostname.Canonical(at.Host) {
+	if target.Scheme != "http" && target.Scheme != "https" {
+		return nil, false
+	}
+	name, port := hostname.Split(target.Host)
+	ownName, ownPort := hostname.Split(at.Host)
+	if port != ownPort || name != ownName && !m.Site.Has(r, name) {
 		return nil, false
 	}
 	if target.Path == "" {
@@ -87,6 +95,9 @@ func targetOf(f page.PostForm, at *url.URL) (*url.URL, bool) {
 func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
 	post := r.WithContext(r.Context())
 	post.Method = http.MethodPost
+	if target.Host != "" {
+		post.Host = target.Host
+	}
 	post.URL = &url.URL{Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
 	post.RequestURI = post.URL.RequestURI()
 	post.Header = r.Header.Clone()
