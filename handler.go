@@ -62,6 +62,7 @@ type submission struct {
 	answer.Post
 
 	start   time.Time
+	query   string // of the URL, as sent
 	body    *httpx.BodyClock
 	span    tracing.Submission
 	posted  *form.Form // nil until read
@@ -165,6 +166,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 			Repl: r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer),
 		},
 		start: h.now(),
+		query: r.URL.RawQuery,
 		body:  httpx.StartBodyClock(w, r, h.bodyPatience),
 	}
 	s.Repl.Set("telecrm.id", s.ID)

@@ -30,8 +30,9 @@ func (s *submission) expander(posted *form.Form, blank func(key, value string) b
 		if input, ok := strings.CutPrefix(key, mapping.FormPlaceholder); ok {
 			return strings.Join(posted.Values(input), ", ")
 		}
-		if name, ok := strings.CutPrefix(key, "query."); ok && value == nil {
-			value, _ = s.Repl.Get("http.request.uri.query." + name)
+		// The Caddyfile's adapter writes the shorter name of a query's value as the longer one.
+		if name, ok := strings.CutPrefix(strings.TrimPrefix(key, "http.request.uri."), "query."); ok {
+			return strings.Join(form.Query(s.query, name), ",")
 		}
 		return value
 	}

@@ -2,9 +2,8 @@ package form
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -32,23 +31,48 @@ func (c *collector) readURLEncoded(src *source) error {
 }
 
 func (c *collector) addPair(pair string) error {
-	rawName, rawValue, _ := strings.Cut(pair, "=")
-	name, err := unescape(rawName)
-	if err != nil {
-		return err
-	}
-	value, err := unescape(rawValue)
-	if err != nil {
-		return err
-	}
-	return c.add(name, value)
+	name, value, _ := strings.Cut(pair, "=")
+	return c.add(unescape(name), unescape(value))
 }
 
-func unescape(text string) (string, error) {
-	plain, err := url.QueryUnescape(text)
-	if err != nil {
-		// The error of net/url quotes the escape, which is visitor input.
-		return "", fmt.Errorf("%w: a percent sign is not followed by two hexadecimal digits", ErrMalformed)
+// unescape decodes plus signs and escapes as browsers do
+// (https://url.spec.whatwg.org/#urlencoded-parsing). A percent sign that does not begin an escape
+// stands for itself. [url.QueryUnescape] refuses it.
+func unescape(text string) string {
+	if !strings.ContainsAny(text, "+%") {
+		return text
 	}
-	return plain, nil
+	plain := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '+':
+			plain = append(plain, ' ')
+			continue
+		case '%':
+			var char [1]byte
+			if i+2 < len(text) {
+				if _, err := hex.Decode(char[:], []byte(text[i+1:i+3])); err == nil {
+					plain = append(plain, char[0])
+					i += 2
+					continue
+				}
+			}
+		}
+		plain = append(plain, text[i])
+	}
+	return string(plain)
+}
+
+// Query returns the values of a name in the query of a URL, read as a form in this encoding is.
+// [url.URL.Query] drops pairs with a semicolon or with a percent sign that stands for itself.
+func Query(query, name string) []string {
+	var values []string
+	for pair := range strings.SplitSeq(query, "&") {
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		if unescape(rawName) == name {
+			value, _ := charset{}.decode(unescape(rawValue))
+			values = append(values, value)
+		}
+	}
+	return values
 }

@@ -2,6 +2,7 @@ package handlertest
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -94,5 +95,33 @@ func TestHoneypotOff(t *testing.T) {
 	}
 	if entries := kept(t, app); len(entries) != 1 || entries[0].State == outbox.Parked {
 		t.Errorf("kept %+v", entries)
+	}
+}
+
+// A per cent sign that is not part of an escape is text, in the body and in the query.
+func TestPerCentSignsAreText(t *testing.T) {
+	for sent, want := range map[string]string{
+		"50% off":           "50% off",
+		"100%":              "100%",
+		"%zz+%4":            "%zz %4",
+		"%u0041":            "%u0041",
+		"5%25%20%":          "5% %",
+		"a;b=50%":           "a;b=50%",
+		"caf%E9+5%":         "café 5%",
+	} {
+		t.Run(sent, func(t *testing.T) {
+			crm := newCRM(t)
+			h := newHandler(t, crm.url, "field phone\nfield message\nset city {query.utm_campaign}\nset source \"{http.request.uri.query.s}\"\nthank_you /thanks\n")
+			r := postForm(nil)
+			r.Body = io.NopCloser(strings.NewReader("phone=08123456789&message=" + sent))
+			r.URL.RawQuery = "s=a&utm_campaign=" + strings.ReplaceAll(sent, " ", "+") + "&s=b"
+			if w := h.mustServe(t, r); w.Code != http.StatusSeeOther {
+				t.Fatalf("status %d: %v", w.Code, h.submission(t))
+			}
+			fields := crm.Leads()[0].Fields
+			if fields["message"] != want || fields["city"] != want || fields["source"] != "a,b" {
+				t.Errorf("got message %q, city %q and source %q, want %q", fields["message"], fields["city"], fields["source"], want)
+			}
+		})
 	}
 }
