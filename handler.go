@@ -584,14 +584,17 @@ func (h *Handler) logFields(s *submission, took time.Duration) []zap.Field {
 			fields = append(fields, zap.String(f.name, f.value))
 		}
 	}
-	var dropped, files []string
+	var dropped, files, skipped []string
+	if s.Typed != nil {
+		skipped = form.LoggableNames(s.Typed.SkippedNames())
+	}
 	if s.posted != nil {
 		dropped, files = form.LoggableNames(h.mapping.Dropped(s.posted)), form.LoggableNames(s.posted.Files)
 	}
 	for _, f := range []struct {
 		name   string
 		values []string
-	}{{"wrong", s.wrong}, {"unmapped_inputs", dropped}, {"skipped_files", files}} {
+	}{{"wrong", s.wrong}, {"unmapped_inputs", dropped}, {"skipped_files", files}, {"skipped_inputs", skipped}} {
 		if len(f.values) > 0 {
 			fields = append(fields, zap.Strings(f.name, f.values))
 		}

@@ -75,7 +75,7 @@ func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint
 // fill in when the form is sent.
 func (h *Handler) withoutMoments(posted *form.Form, now time.Time) *form.Form {
 	typed := h.mapping.TypedNumbers()
-	kept := &form.Form{Entries: make([]form.Entry, 0, len(posted.Entries))}
+	kept := &form.Form{Entries: make([]form.Entry, 0, len(posted.Entries)), Skipped: posted.Skipped}
 	for _, entry := range posted.Entries {
 		if h.responder.CountsOnce(entry.Name) {
 			continue

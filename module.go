@@ -255,7 +255,14 @@ func (h *Handler) provision() error {
 	h.meter = metrics.NewForm(h.Form, outcomes())
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody
+	h.limits.Name = max(h.limits.Name, h.mapping.LongestInput())
+	h.limits.Needs = h.needs
 	return nil
+}
+
+// needs reports whether the form has a use for an input, so that no limit may silently drop it.
+func (h *Handler) needs(input string) bool {
+	return h.mapping.Takes(input) || h.responder.CountsOnce(input) || h.protector.Puts(input)
 }
 
 // provisionMapping finds the account and compiles the mapping.

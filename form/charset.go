@@ -145,6 +145,9 @@ func (f Form) decoded(declared charset, charsets []charset) Form {
 		}
 		decoded.Entries = append(decoded.Entries, Entry{Name: read(entry.Name, declared), Value: read(entry.Value, own)})
 	}
+	for _, entry := range f.Skipped {
+		decoded.Skipped = append(decoded.Skipped, Entry{Name: read(entry.Name, declared), Value: read(entry.Value, declared)})
+	}
 	for _, name := range f.Files {
 		decoded.Files = append(decoded.Files, read(name, declared))
 	}
@@ -156,20 +159,27 @@ func (f Form) decoded(declared charset, charsets []charset) Form {
 
 // checkDecoded applies the limits to the decoded form, which may be longer.
 func (c *collector) checkDecoded() error {
-	for i, entry := range c.form.Entries {
-		if len(entry.Name) > c.limits.Name {
-			c.form.Entries, c.form.Cut = c.form.Entries[:i], true
+	all := c.form.Entries
+	c.form.Entries = all[:0]
+	for i, entry := range all {
+		switch isLong := len(entry.Value) > c.limits.Value; {
+		case (isLong || len(entry.Name) > c.limits.Name) && !c.needs(entry.Name):
+			if err := c.skip(entry.Name, entry.Value); err != nil {
+				return err
+			}
+			continue
+		case len(entry.Name) > c.limits.Name:
+			c.form.Cut = true
 			return c.nameTooLong()
-		}
-		if len(entry.Value) > c.limits.Value && len(c.raw[i]) <= c.limits.Value {
+		case isLong && len(c.raw[i]) <= c.limits.Value:
 			c.form.TooLong = append(c.form.TooLong, entry.Name)
 			c.tooLong = c.valueTooLong()
 		}
+		c.form.Entries = append(c.form.Entries, entry)
 	}
 	for i, name := range c.form.Files {
 		if len(name) > c.limits.Name {
-			c.form.Files, c.form.Cut = c.form.Files[:i], true
-			return c.nameTooLong()
+			c.form.Files[i] = cut(name, c.limits.Name)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // Errors that [Read] wraps, one for each HTTP status that a server answers with.
@@ -35,12 +36,17 @@ type Limits struct {
 	Fields int   // number of values, counting repeated names and files
 	Name   int   // bytes of one name, decoded
 	Value  int   // bytes of one value, decoded
+
+	// Needs reports whether the form has a use for an input. Without it, every input is needed. An
+	// input that is not needed is skipped if it exceeds a limit, because its visitor may not even
+	// know of it. Needed and other values are counted separately.
+	Needs func(input string) bool
 }
 
-// DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 100 fields, names
-// of 100 bytes and values of 10 KiB.
+// DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 1000 fields,
+// names of 1 KiB and values of 10 KiB.
 func DefaultLimits() Limits {
-	return Limits{Body: 64 << 10, Fields: 100, Name: 100, Value: 10 << 10}
+	return Limits{Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: 10 << 10}
 }
 
 func (l Limits) withDefaults() Limits {
@@ -69,6 +75,10 @@ type Entry struct {
 type Form struct {
 	Entries []Entry  // one for each value; names may repeat and are never empty
 	Files   []string // names of inputs whose files were skipped, each once; empty file inputs do not count
+
+	// Skipped holds inputs that exceed a limit and are not needed, to be shown again but not
+	// forwarded. Beyond [MaxKept] bytes, their values and then they themselves are left out.
+	Skipped []Entry
 
 	// TooLong and Cut are set only with [ErrTooLarge].
 	TooLong []string // names of inputs with too long a value, one for each such value
@@ -109,9 +119,22 @@ func (f *Form) Has(name string) bool {
 	return false
 }
 
+// SkippedNames returns the names of the inputs that were skipped, each once.
+func (f *Form) SkippedNames() []string {
+	var names []string
+	seen := make(map[string]bool)
+	for _, entry := range f.Skipped {
+		if !seen[entry.Name] {
+			names = append(names, entry.Name)
+		}
+		seen[entry.Name] = true
+	}
+	return names
+}
+
 // Read reads body in the encoding of contentType, the request's Content-Type header. It reads at
 // most limits.Body bytes from body, and one more to detect a longer one. A part of a multipart body
-// may have at most 16 headers and 8 KiB of them. The caller must undo any Content-Encoding.
+// is skipped if its disposition has more than 8 KiB. The caller must undo any Content-Encoding.
 //
 // A form is in UTF-8 unless its Content-Type, its input _charset_ or one of its parts declares
 // another encoding. Text that is not UTF-8 and has no declared encoding is read in the encoding
@@ -143,7 +166,7 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 	}
 	limits = limits.withDefaults()
 	src := &source{r: http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)}
-	c := &collector{limits: limits, declared: declared}
+	c := &collector{limits: limits, declared: declared, spare: MaxKept}
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
 		err = c.readURLEncoded(src)
@@ -162,8 +185,16 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 	return &c.form, cmp.Or(err, decodeErr, c.tooLong)
 }
 
-// MaxKept is how many bytes of too long values [Read] returns with [ErrTooLarge].
+// MaxKept is how many bytes of too long values [Read] returns with [ErrTooLarge], and how many of
+// skipped inputs with any form.
 const MaxKept = 256 << 10
+
+const (
+	// mostSkipped bounds the number of skipped inputs. Reading a larger form would take too long.
+	mostSkipped = 10_000
+	// skippedCost is about the memory that a skipped input takes in addition to its text.
+	skippedCost = 64
+)
 
 // maxMediaType bounds a Content-Type header. Those in use have fewer than 150 bytes.
 const maxMediaType = 1024
@@ -218,13 +249,16 @@ func readError(err error) error {
 // collector collects a form's entries within limits.
 type collector struct {
 	limits   Limits
-	declared charset // of the whole body
-	fields   int
+	declared charset   // of the whole body
+	fields   int       // needed values
+	others   int       // values that are not needed
 	form     Form      // before decoding
 	charsets []charset // declared by single values
 	raw      []string  // values before decoding
 	tooLong  error     // set when a value is too long; reading goes on
 	kept     int       // bytes of values that are too long
+	skipped  int       // number of skipped inputs
+	spare    int       // bytes that skipped inputs may still take
 }
 
 // add keeps a value. It skips values without a name: browsers do not send them and no field can be
@@ -233,22 +267,74 @@ func (c *collector) add(name, value string) error {
 	if name == "" {
 		return nil
 	}
-	if err := c.countField(); err != nil {
-		return err
-	}
 	return c.keep(name, value, charset{})
 }
 
-func (c *collector) countField() error {
-	if c.fields == c.limits.Fields {
-		return fmt.Errorf("%w: more than %d values", ErrTooLarge, c.limits.Fields)
+// needs reports whether the form has a use for an input. The name may not be decoded yet; such
+// inputs are judged later.
+func (c *collector) needs(name string) bool {
+	return c.limits.Needs == nil || !utf8.ValidString(name) || c.limits.Needs(name)
+}
+
+// count counts a value. It reports whether there is room for it, and returns an error if the form
+// must not be read on.
+func (c *collector) count(isNeeded bool) (hasRoom bool, err error) {
+	counted := &c.others
+	if isNeeded {
+		counted = &c.fields
 	}
-	c.fields++
+	if *counted < c.limits.Fields {
+		*counted++
+		return true, nil
+	}
+	if isNeeded {
+		return false, fmt.Errorf("%w: more than %d values", ErrTooLarge, c.limits.Fields)
+	}
+	return false, nil
+}
+
+// skip records an input that is not needed, as far as there is room.
+func (c *collector) skip(name, value string) error {
+	if c.skipped == mostSkipped {
+		return fmt.Errorf("%w: more than %d values beyond the limits", ErrTooLarge, mostSkipped)
+	}
+	c.skipped++
+	if checkText(name) != nil || checkText(value) != nil {
+		value = ""
+	}
+	name = cut(name, c.limits.Name)
+	name = strings.ReplaceAll(name, "\x00", "")
+	if len(name)+len(value)+skippedCost > c.spare {
+		value = ""
+	}
+	if cost := len(name) + len(value) + skippedCost; cost <= c.spare {
+		c.spare -= cost
+		c.form.Skipped = append(c.form.Skipped, Entry{Name: name, Value: value})
+	}
 	return nil
+}
+
+// cut returns the beginning of text with at most n bytes, without half a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // keep keeps a value, which may declare its own encoding.
 func (c *collector) keep(name, value string, own charset) error {
+	isNeeded := c.needs(name)
+	hasRoom, err := c.count(isNeeded)
+	if err != nil {
+		return err
+	}
+	if !isNeeded && (!hasRoom || len(name) > c.limits.Name || len(value) > c.limits.Value) {
+		return c.skip(name, value)
+	}
 	if err := c.checkName(name); err != nil {
 		return err
 	}

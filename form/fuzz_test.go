@@ -21,6 +21,11 @@ import (
 // tight are limits that a fuzzer reaches.
 var tight = form.Limits{Body: 2048, Fields: 8, Name: 16, Value: 64}
 
+// choosy is tight for a form that needs only the inputs whose name begins with a or n.
+var choosy = form.Limits{Body: 2048, Fields: 8, Name: 16, Value: 64, Needs: func(input string) bool {
+	return strings.HasPrefix(input, "a") || strings.HasPrefix(input, "n")
+}}
+
 // readFuzzed reads body and checks what must hold for any body. It returns nil for a refused body.
 func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 	t.Helper()
@@ -32,6 +37,7 @@ func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 	if got != nil {
 		checkFuzzed(t, got, err)
 	}
+	checkSkipped(t, body, contentType, err)
 	if err != nil {
 		if (got != nil) != errors.Is(err, form.ErrTooLarge) || got == nil && !errors.Is(err, form.ErrMalformed) && !errors.Is(err, form.ErrUnsupported) {
 			t.Fatalf("form %v with error %v", got, err)
@@ -42,6 +48,27 @@ func readFuzzed(t *testing.T, body []byte, contentType string) *form.Form {
 		t.Fatalf("a body of %d bytes exceeds the limits", len(body))
 	}
 	return got
+}
+
+// checkSkipped checks that an input that is not needed never makes a form too large, and that the
+// others do not change.
+func checkSkipped(t *testing.T, body []byte, contentType string, withAll error) {
+	t.Helper()
+	got, err := form.Read(bytes.NewReader(body), contentType, choosy, nil)
+	if withAll == nil && err != nil {
+		t.Fatalf("a form within the limits is refused: %v", err)
+	}
+	if got == nil || err != nil {
+		return
+	}
+	for _, entry := range got.Entries {
+		checkFuzzedText(t, entry.Name, tight.Name)
+		checkFuzzedText(t, entry.Value, tight.Value)
+	}
+	for _, entry := range got.Skipped {
+		checkFuzzedText(t, entry.Name, 3*tight.Name)
+		checkFuzzedText(t, entry.Value, 3*int(tight.Body))
+	}
 }
 
 // checkFuzzed checks what must hold for any form, even one that exceeded the limits.

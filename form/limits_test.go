@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,8 +73,8 @@ func TestReadDefaultLimits(t *testing.T) {
 	pairs := func(n int) string { return strings.TrimSuffix(strings.Repeat("a=1&", n), "&") }
 	tests := []struct{ name, at, above string }{
 		{"body", strings.Repeat("&", 64<<10), strings.Repeat("&", 64<<10+1)},
-		{"fields", pairs(100), pairs(101)},
-		{"name", strings.Repeat("n", 100), strings.Repeat("n", 101)},
+		{"fields", pairs(1000), pairs(1001)},
+		{"name", strings.Repeat("n", 1024), strings.Repeat("n", 1025)},
 		{"value", "a=" + strings.Repeat("v", 10<<10), "a=" + strings.Repeat("v", 10<<10+1)},
 	}
 	for _, test := range tests {
@@ -240,7 +242,7 @@ func TestReadAllocatesWithinBounds(t *testing.T) {
 		{"separators", urlencoded, full("", "&"), form.Limits{}, mebibyte / 2},
 		{"names alone", urlencoded, full("", "a&"), form.Limits{}, mebibyte / 2},
 		{"escapes", urlencoded, full("a=", "%41"), form.Limits{}, mebibyte / 2},
-		{"empty parts", formData, full("", part(`name="a"`, "")) + end, form.Limits{}, mebibyte / 2},
+		{"empty parts", formData, full("", part(`name="a"`, "")) + end, form.Limits{}, 2 * mebibyte},
 		{"file of 8 MiB", formData, part(`name="f"; filename="f"`, strings.Repeat("x", 8*mebibyte)) + end, form.Limits{Body: 16 * mebibyte}, mebibyte / 2},
 		{"distinct headers", formData, "--b\r\n" + headers.String() + "\r\n\r\n" + end, form.Limits{}, 4 * mebibyte},
 		{"parameters", formData, full("--b\r\nContent-Disposition: form-data", ";a=1") + "\r\n\r\n" + end, form.Limits{}, mebibyte / 2},
@@ -264,5 +266,93 @@ func TestReadAllocatesWithinBounds(t *testing.T) {
 				t.Error("got nothing")
 			}
 		})
+	}
+}
+
+// An input that the form does not need is skipped where it exceeds a limit, in each encoding. The
+// rest of the form is read.
+func TestReadSkipsWhatIsNotNeeded(t *testing.T) {
+	limits := form.Limits{Fields: 3, Name: 20, Value: 40, Needs: func(input string) bool { return input == "a" || input == "b" || input == "café" }}
+	long, huge := strings.Repeat("v", 41), strings.Repeat("v", form.MaxKept)
+	question := "what_brings_you_here_today"
+	many := entries("x", "1", "x", "2", "x", "3", "x", "4", "x", "5")
+	for _, test := range []struct {
+		name          string
+		sent          []form.Entry
+		want, skipped []form.Entry
+	}{
+		{"nothing", entries("a", "1", "x", "2"), entries("a", "1", "x", "2"), nil},
+		{"long name", entries("a", "1", question, "yes", "b", "2"), entries("a", "1", "b", "2"), entries(question[:20], "yes")},
+		{"long value", entries("x", long, "a", "1", "b", "2"), entries("a", "1", "b", "2"), entries("x", long)},
+		{"huge value", entries("x", huge, "a", "1"), entries("a", "1"), entries("x", "")},
+		{"many values", slices.Concat(many, entries("a", "1", "b", "2")), entries("x", "1", "x", "2", "x", "3", "a", "1", "b", "2"), entries("x", "4", "x", "5")},
+		{"values between", slices.Concat(entries("a", "1"), many, entries("b", "2")), entries("a", "1", "x", "1", "x", "2", "x", "3", "b", "2"), entries("x", "4", "x", "5")},
+		{"long name of three-byte letters", entries(strings.Repeat("प", 7), "1", "a", "1"), entries("a", "1"), entries(strings.Repeat("प", 6), "1")},
+		{"needed and long at once", entries("a", "1", "x", long, "a", "2", "b", "3"), entries("a", "1", "a", "2", "b", "3"), entries("x", long)},
+	} {
+		for _, contentType := range []string{urlencoded, formData, jsonObject} {
+			t.Run(contentType+" "+test.name, func(t *testing.T) {
+				limits.Body = 1 << 20
+				got, err := form.Read(strings.NewReader(encoded(t, contentType, test.sent)), contentType, limits, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(&form.Form{Entries: test.want, Skipped: test.skipped}, got, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("form (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// encoded returns a body with the entries.
+func encoded(t *testing.T, contentType string, sent []form.Entry) string {
+	t.Helper()
+	pieces := make([]string, 0, len(sent))
+	for _, entry := range sent {
+		switch contentType {
+		case urlencoded:
+			pieces = append(pieces, url.QueryEscape(entry.Name)+"="+url.QueryEscape(entry.Value))
+		case formData:
+			pieces = append(pieces, part(`name="`+entry.Name+`"`, entry.Value))
+		default:
+			pieces = append(pieces, fmt.Sprintf("%q:%q", entry.Name, entry.Value))
+		}
+	}
+	switch contentType {
+	case urlencoded:
+		return strings.Join(pieces, "&")
+	case formData:
+		return strings.Join(pieces, "") + end
+	}
+	return "{" + strings.Join(pieces, ",") + "}"
+}
+
+// What the form needs is still limited, and so is what it does not need.
+func TestReadLimitsWhatIsNeeded(t *testing.T) {
+	limits := form.Limits{Body: 1 << 20, Fields: 3, Name: 20, Value: 40, Needs: func(input string) bool { return input != "x" }}
+	for name, body := range map[string]string{
+		"long value":  "x=1&a=" + strings.Repeat("v", 41),
+		"long name":   strings.Repeat("a", 21) + "=1",
+		"many values": "a=1&a=1&a=1&x=1&a=1",
+		"a flood":     strings.Repeat("x&", 20_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := form.Read(strings.NewReader(body), urlencoded, limits, nil)
+			wantRefused(t, got, err, form.ErrTooLarge)
+		})
+	}
+}
+
+// Text in another encoding may become too long when it is decoded.
+func TestReadSkipsWhatBecomesTooLong(t *testing.T) {
+	limits := form.Limits{Name: 8, Value: 8, Needs: func(input string) bool { return input == "a" }}
+	got, err := form.Read(strings.NewReader("a=1&x=%E9%E9%E9%E9%E9&%E9%E9%E9%E9%E9=2&b=3"), urlencoded, limits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &form.Form{Entries: entries("a", "1", "b", "3"), Skipped: entries("x", "ééééé", "éééé", "2"), Charset: "windows-1252"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("form (-want +got):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package form
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,16 +14,14 @@ import (
 	"strings"
 )
 
-const (
-	maxBoundary        = 70      // characters, RFC 2046 section 5.1.1
-	maxPartHeaders     = 16      // browsers send at most two
-	maxPartHeaderBytes = 8 << 10 // room for a long name and a long file name
-)
+// maxDisposition bounds a Content-Disposition header, in bytes. There is room for a long name and a
+// long file name.
+const maxDisposition = 8 << 10
 
 // readMultipart reads multipart/form-data part by part and skips files.
 func (c *collector) readMultipart(src *source, boundary string) error {
-	if boundary == "" || len(boundary) > maxBoundary {
-		return fmt.Errorf("%w: the multipart boundary is missing or has more than %d characters", ErrMalformed, maxBoundary)
+	if boundary == "" {
+		return fmt.Errorf("%w: the multipart boundary is missing", ErrMalformed)
 	}
 	parts := partReader{src: src, Reader: multipart.NewReader(untilFinalBoundary(src), boundary)}
 	for {
@@ -77,11 +76,8 @@ func (r *partReader) failure() error {
 }
 
 func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
-	if err := c.countField(); err != nil {
-		return err
-	}
-	if err := checkPartHeaders(part.Header); err != nil {
-		return err
+	if name, isLong := longDisposition(part.Header); isLong {
+		return c.skip(name, "")
 	}
 	input, err := parseDisposition(part.Header)
 	if err != nil {
@@ -101,23 +97,28 @@ func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
 	return c.keep(input.name, value, own)
 }
 
-func checkPartHeaders(header textproto.MIMEHeader) error {
-	var lines, size int
-	for key, values := range header {
-		for _, value := range values {
-			lines++
-			size += len(key) + len(value)
-		}
+// longDisposition reports whether a part's disposition is too long to be parsed. No input that a
+// form needs has one: either its name is too long, or it is a file. The name is as much of it as
+// may be logged.
+func longDisposition(header textproto.MIMEHeader) (name string, isLong bool) {
+	disposition := header.Get("Content-Disposition")
+	if len(disposition) <= maxDisposition {
+		return "", false
 	}
-	if lines > maxPartHeaders || size > maxPartHeaderBytes {
-		return fmt.Errorf("%w: a part has more than %d headers or %d bytes of headers", ErrMalformed, maxPartHeaders, maxPartHeaderBytes)
-	}
-	return nil
+	_, name, _ = strings.Cut(disposition[:maxDisposition], ` name="`)
+	name, _, _ = strings.Cut(name, `"`)
+	return name, true
 }
 
 // addFile records the name of a file input. The multipart reader skips the file on the way to the
 // next part.
 func (c *collector) addFile(input disposition) error {
+	if hasRoom, err := c.count(c.limits.Needs == nil); !hasRoom || err != nil {
+		return cmp.Or(err, c.skip(input.name, ""))
+	}
+	if len(input.name) > c.limits.Name && c.limits.Needs != nil {
+		return c.skip(input.name, "")
+	}
 	if err := c.checkName(input.name); err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func partCharset(header textproto.MIMEHeader) (charset, error) {
 		return charset{}, fmt.Errorf("%w: a part has a Content-Transfer-Encoding; send values unencoded", ErrMalformed)
 	}
 	contentType := header.Get("Content-Type")
-	if contentType == "" {
+	if contentType == "" || len(contentType) > maxMediaType {
 		return charset{}, nil
 	}
 	mediaType, params, err := parseMediaType(contentType)

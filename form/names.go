@@ -3,6 +3,7 @@ package form
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // The bounds of what the names of a submission's inputs may add to a log: strangers choose them.
@@ -11,17 +12,19 @@ const (
 	maxLoggedNames = 20
 )
 
-// LoggableNames returns the names that look like an input's name, and how many others there are.
+// LoggableNames returns the names that look like an input's name, cut if they are long, and how many
+// others there are. Some forms use the whole question as the name. A script that sends text or JSON
+// as if it were a form makes a name of it; that has no place in a log.
 func LoggableNames(names []string) []string {
-	isUnusual := func(r rune) bool {
-		return !strings.ContainsRune("_-.[]", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}
 	kept := make([]string, 0, min(len(names), maxLoggedNames+1))
 	omitted := 0
 	for _, name := range names {
-		if len(name) > maxLoggedName || strings.ContainsFunc(name, isUnusual) || len(kept) == maxLoggedNames {
+		if strings.ContainsFunc(name, isUnusual) || len(kept) == maxLoggedNames {
 			omitted++
 			continue
+		}
+		if short := cut(name, maxLoggedName); short != name {
+			name = short + "…"
 		}
 		kept = append(kept, name)
 	}
@@ -29,4 +32,9 @@ func LoggableNames(names []string) []string {
 		kept = append(kept, fmt.Sprintf("(and %d more)", omitted))
 	}
 	return kept
+}
+
+// isUnusual reports whether a rune does not belong into an input's name or into a question.
+func isUnusual(r rune) bool {
+	return !strings.ContainsRune("_-.[] ?'’,()*", r) && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }

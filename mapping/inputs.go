@@ -56,7 +56,7 @@ func (m *Mapping) FreeText(posted *form.Form) []guard.Input {
 		isName[f.Input] = f.Name == "name" || isName[f.Input]
 	}
 	var texts []guard.Input
-	for _, entry := range posted.Entries {
+	for _, entry := range slices.Concat(posted.Entries, posted.Skipped) {
 		kind, isMapped := kinds[entry.Name]
 		if !form.IsForService(entry.Name) && !isBlank(entry.Value) && (!isMapped || kind == fieldtype.Text) {
 			texts = append(texts, guard.Input{Name: entry.Name, Value: entry.Value, IsName: isName[entry.Name]})

@@ -141,6 +141,16 @@ func (m *Mapping) noteMapped() {
 // Takes reports whether the input becomes part of the lead.
 func (m *Mapping) Takes(input string) bool { return m.mapped[input] }
 
+// LongestInput returns the length in bytes of the longest name of an input that becomes part of the
+// lead.
+func (m *Mapping) LongestInput() int {
+	longest := 0
+	for input := range m.mapped {
+		longest = max(longest, len(input))
+	}
+	return longest
+}
+
 // Ignore excludes inputs from the unmapped ones.
 func (m *Mapping) Ignore(inputs []string) { m.ignored = append(m.ignored, inputs...) }
 
@@ -183,9 +193,7 @@ func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) D
 	d.addFields(m.fields, posted, "fields.", d.Lead.Fields)
 	m.addSettings(&d, posted, expand)
 	if m.unmapped != "" {
-		if text := m.rest(posted); text != "" {
-			d.Lead.Fields[m.unmapped] = text
-		}
+		m.addRest(&d, posted)
 	}
 	for _, a := range m.actions {
 		d.addAction(a, posted, expand)
@@ -284,6 +292,30 @@ func completePayment(fields map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// mostOfLong is how much of an unmapped value is forwarded if the value exceeds the form's limit, in
+// bytes.
+const mostOfLong = 10 << 10
+
+// addRest adds the unmapped inputs. Of a value that is too long it adds the beginning, with a
+// remark: nobody knows whether the visitor typed it.
+func (m *Mapping) addRest(d *Draft, posted *form.Form) {
+	whole := &form.Form{Entries: posted.Entries}
+	for _, entry := range posted.Skipped {
+		if len(entry.Value) > mostOfLong && len(entry.Name) < mostOfLong {
+			entry.Value = strings.ToValidUTF8(entry.Value[:mostOfLong], "")
+			whole.Entries = append(slices.Clip(whole.Entries), entry)
+		}
+	}
+	text := m.rest(whole)
+	if text == "" {
+		return
+	}
+	d.Lead.Fields[m.unmapped] = text
+	if len(whole.Entries) > len(posted.Entries) {
+		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "fields." + m.unmapped, Status: remarkChanged, Text: fmt.Sprintf("an unmapped value was cut to %d bytes", mostOfLong)})
+	}
 }
 
 // rest returns the unmapped inputs, one "label: value" per line, without passwords and other

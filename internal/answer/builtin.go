@@ -83,7 +83,7 @@ func (a *Responder) controls(p *Post, problems []*mapping.Problem, words *page.W
 // page sends the same again.
 func (a *Responder) hidden(p *Post, shown []page.Control) []page.Pair {
 	var pairs []page.Pair
-	for _, entry := range p.Typed.Entries {
+	for _, entry := range slices.Concat(p.Typed.Entries, p.Typed.Skipped) {
 		isShown := slices.ContainsFunc(shown, func(c page.Control) bool { return c.Name == entry.Name })
 		if !isShown && !a.CountsOnce(entry.Name) && !p.isSecret(entry.Name) {
 			pairs = append(pairs, page.Pair{Name: entry.Name, Value: entry.Value})

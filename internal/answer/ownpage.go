@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
@@ -114,7 +115,7 @@ func (a *Responder) ownPage(r *http.Request, p *Post, address string) (*page.Own
 		Catalog:     a.Catalog,
 		Partial:     p.Typed.Cut,
 	}
-	for _, entry := range p.Typed.Entries {
+	for _, entry := range slices.Concat(p.Typed.Entries, p.Typed.Skipped) {
 		if !a.CountsOnce(entry.Name) && (a.Mapping.Takes(entry.Name) || !form.IsSecret(entry.Name)) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
 		}

@@ -81,6 +81,11 @@ func (p *Protector) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return served.finish(next.ServeHTTP(served, served.request()))
 }
 
+// Puts reports whether an input of that name may be one that the Protector puts into forms.
+func (p *Protector) Puts(input string) bool {
+	return p != nil && (input == guard.StampInput || slices.Contains(p.trapNames, input))
+}
+
 // TakeSeal removes the stamp and the trap from what was posted, and returns what they hold.
 func (p *Protector) TakeSeal(r *http.Request, posted *form.Form) guard.Seal {
 	if p == nil {
