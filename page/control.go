@@ -150,21 +150,46 @@ func (o *outline) controlsOf(f *form) []*control {
 // findForm returns the form that was sent: the best match among the forms that post here. Of equal
 // ones it prefers the first visible one.
 func (r *rendering) findForm() *form {
-	fits := make(map[*form]int)
-	sent := make(map[string]bool)
+	posted := r.postedValues()
 	formName := ""
 	for _, pair := range r.Values {
-		sent[pair.Name] = true
 		if pair.Name == "form-name" {
 			formName = pair.Value
 		}
 	}
+	found := r.evidence(posted, formName)
+	base := r.baseURL()
+	var best *form
+	var bestFit fit
+	for _, f := range r.forms {
+		e := found[f]
+		if e == nil {
+			e = new(evidence)
+		}
+		if name, _ := f.tag.get("name"); formName != "" && (name == formName || f.id == formName) {
+			e.named++
+		}
+		match := fit{r.postsHere(f, base), e.named, e.against(posted, r.Partial), e.same, !f.isHidden}
+		if !match.postsHere && (!r.Named || !e.shares && e.named == 0) {
+			continue
+		}
+		if best == nil || match.compare(bestFit) > 0 {
+			best, bestFit = f, match
+		}
+	}
+	return best
+}
+
+// evidence collects what speaks for and against each form with controls. It adds the actions of
+// buttons to their forms.
+func (r *rendering) evidence(posted postedValues, formName string) map[*form]*evidence {
 	byID := make(map[string]*form)
 	for _, f := range slices.Backward(r.forms) {
 		if f.id != "" {
 			byID[f.id] = f
 		}
 	}
+	found := make(map[*form]*evidence)
 	for _, c := range r.outline.controls {
 		f := c.form
 		if id, has := c.tag.get("form"); has {
@@ -176,38 +201,16 @@ func (r *rendering) findForm() *form {
 		if action, has := c.tag.get("formaction"); has && c.kind == aButton {
 			f.actions = append(f.actions, action)
 		}
+		if found[f] == nil {
+			found[f] = new(evidence)
+		}
 		if value, _ := c.tag.get("value"); c.name == "form-name" && value == formName && formName != "" {
-			fits[f] += formNameWeight
+			found[f].named++
 		}
-		if sent[c.name] && c.isShown() {
-			fits[f]++
-		}
+		found[f].add(c, posted)
 	}
-	var best *form
-	most, base := -1, r.baseURL()
-	for _, f := range r.forms {
-		fit := fits[f]
-		if name, _ := f.tag.get("name"); formName != "" && (name == formName || f.id == formName) {
-			fit += formNameWeight
-		}
-		switch {
-		case r.postsHere(f, base):
-			fit += actionWeight
-		case !r.Named || fit == 0:
-			continue
-		}
-		if fit > most || fit == most && best.isHidden && !f.isHidden {
-			best, most = f, fit
-		}
-	}
-	return best
+	return found
 }
-
-// Weights in findForm. They exceed the number of controls of a form.
-const (
-	formNameWeight = MaxSource
-	actionWeight   = 4 * MaxSource
-)
 
 // postsHere reports whether an action of the form, resolved against base, has the path that was
 // posted to, on any host.

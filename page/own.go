@@ -51,6 +51,7 @@ type Own struct {
 	Note     string    // the operator's text after the message of Code; may be empty
 	Problems []Problem // the errors
 	Values   []Pair    // posted values in the order sent
+	Withheld []string  // names of posted inputs whose values are not in Values
 	Partial  bool      // Values is incomplete; controls of other names stay as they are
 	Hidden   []Pair    // inputs to add to the form, unless it has one of that name
 }

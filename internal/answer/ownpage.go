@@ -118,8 +118,11 @@ func (a *Responder) ownPage(r *http.Request, p *Post, address string) (*page.Own
 	for _, entry := range slices.Concat(p.Typed.Entries, p.Typed.Skipped) {
 		if !a.CountsOnce(entry.Name) && (a.Mapping.Takes(entry.Name) || !form.IsSecret(entry.Name)) {
 			own.Values = append(own.Values, page.Pair{Name: entry.Name, Value: entry.Value})
+		} else {
+			own.Withheld = append(own.Withheld, entry.Name)
 		}
 	}
+	own.Withheld = append(own.Withheld, p.Typed.Files...)
 	return own, nil
 }
 
