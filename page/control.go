@@ -181,7 +181,7 @@ func (r *rendering) findForm() *form {
 }
 
 // evidence collects what speaks for and against each form with controls. It adds the actions of
-// buttons to their forms.
+// controls to their forms.
 func (r *rendering) evidence(posted postedValues, formName string) map[*form]*evidence {
 	byID := make(map[string]*form)
 	for _, f := range slices.Backward(r.forms) {
@@ -199,6 +199,9 @@ func (r *rendering) evidence(posted postedValues, formName string) map[*form]*ev
 			continue
 		}
 		if action, has := c.tag.get("formaction"); has && c.kind == aButton {
+			f.actions = append(f.actions, action)
+		}
+		if action, has := c.tag.htmxAction(); has && f != c.form {
 			f.actions = append(f.actions, action)
 		}
 		if found[f] == nil {

@@ -39,7 +39,7 @@ type form struct {
 	id  string
 	// isHidden means that the form is not visible when the page opens.
 	isHidden bool
-	// actions are those of the form and its buttons. "" means the page's own URL.
+	// actions are those of the form and its buttons, also with htmx. "" means the page's own URL.
 	actions []string
 }
 

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// PostForm is a form that posts.
+// PostForm is a form that posts, with or without htmx.
 type PostForm struct {
 	Action string // as written; empty for the page's own URL
 	Base   string // the page's base, as written, or empty
@@ -143,10 +143,19 @@ func (f *Forms) ask() (insert string) {
 		return ""
 	}
 	t := readTag(f.lexer.text)
-	if method, _ := t.get("method"); !strings.EqualFold(method, "post") {
-		return ""
+	if method, _ := t.get("method"); strings.EqualFold(method, "post") {
+		action, _ := t.get("action")
+		if insert = f.askFor(action); insert != "" {
+			return insert
+		}
 	}
-	action, _ := t.get("action")
+	if action, has := t.htmxAction(); has {
+		return f.askFor(action)
+	}
+	return ""
+}
+
+func (f *Forms) askFor(action string) (insert string) {
 	return f.insert(PostForm{
 		Action: strings.TrimSpace(action),
 		Base:   f.base,

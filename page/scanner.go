@@ -84,7 +84,7 @@ func (s *scanner) noteID() {
 func (s *scanner) hasNoted() bool {
 	return slices.ContainsFunc(s.tags.attributes, func(a attribute) bool {
 		switch a.name {
-		case "autofocus", "data-error-for", "data-fs-error", "role":
+		case "autofocus", "data-error-for", "data-fs-error", "role", "hx-post", "data-hx-post", "hx-action", "data-hx-action":
 			return true
 		}
 		return false
@@ -131,6 +131,9 @@ func (s *scanner) note(t *tag) {
 	}
 	s.noteHead(t)
 	s.noteForm(t)
+	if action, has := t.htmxAction(); has && s.form != nil {
+		s.form.actions = append(s.form.actions, action)
+	}
 }
 
 // holdsText reports whether the element may contain an error.
