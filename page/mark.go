@@ -39,6 +39,9 @@ func (r *rendering) mark() error {
 		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.langAttributes(said) + `>` + said.html() + "</a></li>")
 		r.markGroup(g, said)
 	}
+	if r.IsDraft {
+		return nil
+	}
 	heading := r.words.heading(r.Code, len(r.Problems))
 	if r.titleAt >= 0 {
 		r.markTitle()
@@ -117,6 +120,8 @@ func (r *rendering) style() string {
 	switch {
 	case !allowed:
 		return ""
+	case nonce != "" && r.Into != nil:
+		return "" // the page that is there has another nonce
 	case nonce != "":
 		return `<style nonce="` + escape(nonce) + `">` + ownStyle + "</style>"
 	}

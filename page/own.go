@@ -17,6 +17,7 @@ var (
 	ErrNoControl = errors.New("form does not have a control for the error")
 	ErrNoHead    = errors.New("page has neither a head nor a title; its links need a base element there")
 	ErrBase      = errors.New("page's links need a base element, but its policy forbids one")
+	ErrElsewhere = errors.New("page's links need a base element, but a script puts its body into another page")
 )
 
 // MaxSource is the size in bytes of the largest page that [Own] accepts.
@@ -39,6 +40,12 @@ type Own struct {
 	// Posted is the path and query of the post, under which the page will be shown. The form must
 	// post there.
 	Posted *url.URL
+	// Into is the path and query of the page into whose body a script puts this one's, or nil if the
+	// browser loads this page. Nothing of the head arrives there but the title.
+	Into *url.URL
+	// IsDraft means that the visitor is still typing: the page gets the messages at the controls, but
+	// not the summary, which would take the focus.
+	IsDraft bool
 	// Named means that the operator configured the page. A form that posts elsewhere is then
 	// accepted if it has the name or the controls of the sent one.
 	Named bool
@@ -75,7 +82,7 @@ func (o Own) Render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.form.isHidden {
+	if r.form.isHidden && !r.IsDraft {
 		return nil, ErrHidden
 	}
 	if err := r.fixLinks(); err != nil {
@@ -101,6 +108,9 @@ func (o Own) open() (*rendering, error) {
 	found, err := readOutline(source)
 	if err != nil {
 		return nil, err
+	}
+	if o.Into != nil {
+		found.styleAt = -1
 	}
 	r := &rendering{Own: o, outline: found}
 	if r.Catalog == nil {
@@ -188,10 +198,17 @@ func (r *rendering) apply() []byte {
 
 // fixLinks keeps the targets of the page's links, because it is shown under another URL.
 func (r *rendering) fixLinks() error {
-	here := r.Posted.RequestURI()
+	shown := r.Posted
+	if r.Into != nil {
+		shown = r.Into
+	}
+	here := shown.RequestURI()
 	baseHref, hasBase := "", false
 	if r.base != nil {
 		baseHref, hasBase = r.base.get("href")
+	}
+	if hasBase && r.Into != nil && !samePath(r.Into, r.URL) {
+		return ErrElsewhere
 	}
 	if hasBase {
 		r.links = here
@@ -202,8 +219,11 @@ func (r *rendering) fixLinks() error {
 		}
 		return nil
 	}
-	if r.URL.ResolveReference(&url.URL{Path: "."}).Path == r.Posted.ResolveReference(&url.URL{Path: "."}).Path {
+	if r.URL.ResolveReference(&url.URL{Path: "."}).Path == shown.ResolveReference(&url.URL{Path: "."}).Path {
 		return nil
+	}
+	if r.Into != nil {
+		return ErrElsewhere
 	}
 	if r.headAt < 0 {
 		return ErrNoHead
