@@ -294,7 +294,7 @@ func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {
 		return d.Errf("origins takes one or more, such as https://www.example.com")
 	}
 	h.Origins = append(h.Origins, listed...)
-	if _, err := guard.NewOrigins(listed); err != nil {
+	if _, err := guard.NewOrigins(listed, nil); err != nil {
 		return d.WrapErr(fmt.Errorf("origins: %w", err))
 	}
 	return nil

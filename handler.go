@@ -173,7 +173,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	s.Repl.Set("telecrm.form", h.Form)
 	s.span = tracing.StartSubmission(r.Context(), s.ID, h.Form, h.account.Name())
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("Vary", "Accept, X-Requested-With")
+	w.Header().Add("Vary", answer.Vary)
 	h.origins.Share(w.Header(), r)
 	return s, nil
 }

@@ -21,6 +21,9 @@ type Builtin struct {
 	Note     string    // the operator's text after the message of Code; may be empty
 	Controls []Control // the visible controls of the form
 	Hidden   []Pair    // other posted values
+	// IsSwapped means that a script puts the page's body into another page, where nothing of the head
+	// arrives but the title. Without controls, the body is put before what is there.
+	IsSwapped bool
 }
 
 // Pair is a name and a value.

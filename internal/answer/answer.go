@@ -22,6 +22,9 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
+// Vary lists the request headers that choose the form of an answer.
+const Vary = "Accept, X-Requested-With, HX-Request, X-Up-Validate, Precognition"
+
 // The ways to tell a visitor about an error.
 const (
 	Page     = "page"
@@ -60,8 +63,9 @@ type Responder struct {
 
 // Post is a visitor's post, as far as answers need it.
 type Post struct {
-	ID   string
-	JSON bool // answer in JSON
+	ID      string
+	JSON    bool // answer in JSON
+	IsDraft bool // it is only to be checked, while the visitor is still typing
 	// Typed is what to show again. It is nil if nothing could be read.
 	Typed *form.Form
 	Repl  *caddy.Replacer
@@ -110,8 +114,7 @@ func CheckTarget(target string, allowed ...string) error {
 func (a *Responder) Thanks(w http.ResponseWriter, r *http.Request, p *Post, id string) error {
 	target := strings.ReplaceAll(a.ThankYou, PlaceholderID, id)
 	if !p.JSON {
-		http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // the operator says where to; the id is ours
-		return nil
+		return redirect(w, r, target)
 	}
 	w.Header().Add("Vary", "Accept-Language")
 	return JSON(w, http.StatusOK, successBody{
@@ -143,8 +146,7 @@ func (a *Responder) Fail(w http.ResponseWriter, r *http.Request, p *Post, f Fail
 			PlaceholderErrorFields, url.QueryEscape(inputs),
 			PlaceholderConfirm, url.QueryEscape(f.Confirm),
 		).Replace(a.ErrorsRedirect)
-		http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // the operator says where to; names of inputs are escaped
-		return nil
+		return redirect(w, r, target)
 	}
 	own, err := a.renderOwnPage(r, p, f)
 	if err != nil {
@@ -152,7 +154,16 @@ func (a *Responder) Fail(w http.ResponseWriter, r *http.Request, p *Post, f Fail
 		w.Header().Add("Vary", "Accept-Language")
 		return a.writeBuiltin(w, r, p, f, words)
 	}
-	return writeOwnPage(w, f.Status, own)
+	return writeOwnPage(w, r, f.Status, own)
+}
+
+// redirect sends the visitor to a target that the operator configured.
+func redirect(w http.ResponseWriter, r *http.Request, target string) error {
+	if httpx.LibraryOf(r) == httpx.HTMX {
+		return redirectHTMX(w, target)
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // the operator says where to; ids are ours and names of inputs are escaped
+	return nil
 }
 
 // ShowsPage reports whether a failure is shown on a page that we make, in which a hidden input can

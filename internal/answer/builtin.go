@@ -18,7 +18,8 @@ import (
 
 // writeBuiltin shows the built-in page, with what the visitor typed.
 func (a *Responder) writeBuiltin(w http.ResponseWriter, r *http.Request, p *Post, f Failure, words *page.Words) error {
-	builtin := page.Builtin{Words: words, Code: f.Code, Note: f.Note, Back: a.FormPage}
+	isSwapped := httpx.LibraryOf(r) == httpx.HTMX
+	builtin := page.Builtin{Words: words, Code: f.Code, Note: f.Note, Back: a.FormPage, IsSwapped: isSwapped}
 	if builtin.Back == "" {
 		builtin.Back = a.formPage(r, p.Typed)
 	}
@@ -40,7 +41,11 @@ func (a *Responder) writeBuiltin(w http.ResponseWriter, r *http.Request, p *Post
 	}
 	w.Header().Set("Content-Security-Policy", page.BuiltinPolicy())
 	w.Header().Set("Referrer-Policy", "same-origin")
-	return write(w, f.Status, "text/html; charset=utf-8", &buf)
+	status := f.Status
+	if isSwapped {
+		status = swapBuiltin(w.Header(), len(builtin.Controls) > 0)
+	}
+	return write(w, status, "text/html; charset=utf-8", &buf)
 }
 
 // controls returns the mapped inputs and those with a problem, each once.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
-	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -28,16 +27,7 @@ func (a *Responder) formPage(r *http.Request, posted *form.Form) string {
 			return httpx.LocalURI(carried)
 		}
 	}
-	referer, err := url.Parse(r.Referer())
-	if err != nil || referer.Host == "" {
-		return ""
-	}
-	name, port := hostname.Split(referer.Host)
-	ownName, ownPort := hostname.Split(r.Host)
-	if port != ownPort || name != ownName && !a.IsSameSite(r, name) {
-		return ""
-	}
-	return httpx.LocalURI(referer)
+	return httpx.CurrentPage(r, a.IsSameSite)
 }
 
 // pageAddresses returns where the page with the form may be: where the operator says, or else where
@@ -114,6 +104,8 @@ func (a *Responder) ownPage(r *http.Request, p *Post, address string) (*page.Own
 		Named:       a.FormPage != "",
 		Catalog:     a.Catalog,
 		Partial:     p.Typed.Cut,
+		Into:        a.into(r, found.URL),
+		IsDraft:     p.IsDraft,
 	}
 	for _, entry := range slices.Concat(p.Typed.Entries, p.Typed.Skipped) {
 		if !a.CountsOnce(entry.Name) && (a.Mapping.Takes(entry.Name) || !form.IsSecret(entry.Name)) {
@@ -124,6 +116,18 @@ func (a *Responder) ownPage(r *http.Request, p *Post, address string) (*page.Own
 	}
 	own.Withheld = append(own.Withheld, p.Typed.Files...)
 	return own, nil
+}
+
+// into returns the page into whose body a front-end library puts the page at address, or nil if the
+// browser loads it instead.
+func (a *Responder) into(r *http.Request, address *url.URL) *url.URL {
+	if httpx.LibraryOf(r) == httpx.NoLibrary {
+		return nil
+	}
+	if current, err := url.ParseRequestURI(httpx.CurrentPage(r, a.IsSameSite)); err == nil {
+		return current
+	}
+	return address
 }
 
 // describe adds what to tell the visitor, and what the form is to send along the next time.
@@ -144,7 +148,7 @@ func (a *Responder) describe(own *page.Own, f Failure) {
 }
 
 // writeOwnPage shows the visitor the page they were on.
-func writeOwnPage(w http.ResponseWriter, status int, own *httpx.SitePage) error {
+func writeOwnPage(w http.ResponseWriter, r *http.Request, status int, own *httpx.SitePage) error {
 	for name, values := range own.Header {
 		switch name {
 		case "Accept-Ranges", "Age", "Cache-Control", "Connection", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range",
@@ -154,6 +158,9 @@ func writeOwnPage(w http.ResponseWriter, status int, own *httpx.SitePage) error 
 		default:
 			w.Header()[name] = values
 		}
+	}
+	if httpx.LibraryOf(r) == httpx.HTMX {
+		status = swapBody(w.Header(), own.Body)
 	}
 	return write(w, status, "text/html; charset=utf-8", bytes.NewBuffer(own.Body))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -174,7 +175,7 @@ func checkJSON(t *testing.T, w *httptest.ResponseRecorder, status int, want map[
 	if w.Code != status {
 		t.Errorf("status %d, want %d", w.Code, status)
 	}
-	if vary := strings.Join(w.Header().Values("Vary"), ", "); vary != "Accept, X-Requested-With, Accept-Language" {
+	if vary := strings.Join(w.Header().Values("Vary"), ", "); vary != answer.Vary+", Accept-Language" {
 		t.Errorf("Vary %q", vary)
 	}
 	var got map[string]any

@@ -10,13 +10,17 @@ import (
 )
 
 // WantsJSON reports whether to answer in JSON: the request comes from XMLHttpRequest, it prefers
-// JSON to HTML, or it sends JSON and does not prefer HTML.
+// JSON to HTML, or it sends JSON and does not prefer HTML. A [Library] gets HTML unless it prefers
+// JSON.
 func WantsJSON(r *http.Request) bool {
+	accept := acceptOf(r)
+	asJSON, asHTML := rankOf(accept, "application", "json"), rankOf(accept, "text", "html")
+	if LibraryOf(r) != NoLibrary {
+		return asJSON.above(asHTML)
+	}
 	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return true
 	}
-	accept := acceptOf(r)
-	asJSON, asHTML := rankOf(accept, "application", "json"), rankOf(accept, "text", "html")
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == "application/json" {
 		return !asHTML.above(asJSON)
 	}

@@ -94,6 +94,7 @@ func pageRequest(ctx context.Context, r *http.Request, at *url.URL) *http.Reques
 	} {
 		asked.Header.Del(name)
 	}
+	dropLibraryHeaders(asked.Header)
 	asked.Header.Set("Accept-Encoding", "identity")
 	return asked
 }
