@@ -85,3 +85,27 @@ func TestOwnDraftHasMessagesOnly(t *testing.T) {
 		})
 	}
 }
+
+// If a script takes only the form from the page, the summary is in it.
+func TestOwnSummaryInTheForm(t *testing.T) {
+	for name, body := range map[string]string{
+		"in main":    `<main><h1>Contact</h1><form method="post"><input name="phone"></form></main>`,
+		"in body":    `<h1>Contact</h1><form method="post"><input name="phone"></form>`,
+		"in a frame": `<main><turbo-frame id="f"><form method="post"><p>Hello</p><input name="phone"></form></turbo-frame></main>`,
+		"second":     `<form action="/search"><input name="q"></form><form method="post"><input name="phone"></form>`,
+		"in section": `<main><section><div><form method="post"><input name="phone"></form></div></section></main>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := own(t, `<!doctype html><title>Contact</title><body>`+body)
+			o.Into, o.InForm, o.Code = o.URL, true, "TOO_MANY"
+			o.Values = pairs("phone", "12")
+			answer, err := o.Render()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := string(answer); !strings.Contains(text, `<form method="post"><style>`) || !strings.Contains(text, `</style><div class="telecrm-summary"`) {
+				t.Errorf("the summary is elsewhere:\n%s", text)
+			}
+		})
+	}
+}

@@ -71,7 +71,10 @@ func plainSpaces(words string) string {
 func (r *rendering) putSummary(heading Phrase, items string) {
 	var s strings.Builder
 	at := r.form.tag.start
-	if r.main != nil {
+	switch {
+	case r.InForm:
+		at = r.form.tag.end
+	case r.main != nil:
 		at = r.main.end
 	}
 	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")

@@ -43,6 +43,9 @@ type Own struct {
 	// Into is the path and query of the page into whose body a script puts this one's, or nil if the
 	// browser loads this page. Nothing of the head arrives there but the title.
 	Into *url.URL
+	// InForm means that the script takes no more than the form from the page: the summary is placed
+	// there.
+	InForm bool
 	// IsDraft means that the visitor is still typing: the page gets the messages at the controls, but
 	// not the summary, which would take the focus.
 	IsDraft bool

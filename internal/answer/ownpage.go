@@ -105,6 +105,7 @@ func (a *Responder) ownPage(r *http.Request, p *Post, address string) (*page.Own
 		Catalog:     a.Catalog,
 		Partial:     p.Typed.Cut,
 		Into:        a.into(r, found.URL),
+		InForm:      httpx.TakesPart(r),
 		IsDraft:     p.IsDraft,
 	}
 	for _, entry := range slices.Concat(p.Typed.Entries, p.Typed.Skipped) {

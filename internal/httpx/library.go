@@ -36,6 +36,19 @@ func LibraryOf(r *http.Request) Library {
 	return NoLibrary
 }
 
+// TakesPart reports whether a library takes only a part of the answer's page, which is usually the
+// form or something around it.
+func TakesPart(r *http.Request) bool {
+	switch LibraryOf(r) {
+	case Unpoly, AlpineAJAX:
+		return true
+	case Turbo:
+		return r.Header.Get("Turbo-Frame") != ""
+	case NoLibrary, HTMX:
+	}
+	return false
+}
+
 // dropLibraryHeaders removes the headers with which libraries ask for a part of a page.
 func dropLibraryHeaders(header http.Header) {
 	for name := range header {
