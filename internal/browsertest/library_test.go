@@ -11,9 +11,9 @@ import (
 )
 
 // libraryFields are the controls of the form in the pages for front-end libraries.
-const libraryFields = `<div><label for="name">Name</label> <input id="name" name="name"></div>
-<div><label for="phone">Phone</label> <input id="phone" name="phone"></div>
-<div><label for="message">Message</label> <textarea id="message" name="message"></textarea></div>
+const libraryFields = `<div up-form-group><label for="name">Name</label> <input id="name" name="name"></div>
+<div up-form-group><label for="phone">Phone</label> <input id="phone" name="phone"></div>
+<div up-form-group><label for="message">Message</label> <textarea id="message" name="message"></textarea></div>
 `
 
 // libraryPage is a page on which a front-end library posts the form.
@@ -64,9 +64,10 @@ func (p libraryPage) visit(t *testing.T, edits ...string) (*site, *tab) {
 	return s, b
 }
 
-// send fills in the form and presses its button.
+// send fills in the form and presses its button. It removes the messages of the last answer.
 func (b *tab) send(name, phone, message string) {
 	b.t.Helper()
+	evaluate[any](b, `document.querySelectorAll(".telecrm-error, .telecrm-summary").forEach(e => e.remove())`)
 	b.set(byName("name"), name)
 	b.set(byName("phone"), phone)
 	b.set(byName("message"), message)
