@@ -111,6 +111,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !ours {
 		return next.ServeHTTP(w, r)
 	}
+	if httpx.ValidationOf(r) != httpx.NoValidation {
+		return h.check(w, r)
+	}
 	s, err := h.begin(w, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
@@ -159,23 +162,43 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*submission, er
 	if err != nil {
 		return nil, fmt.Errorf("making a submission id: %w", err)
 	}
-	s := &submission{
-		Post: answer.Post{
-			ID:   id.String(),
-			JSON: httpx.WantsJSON(r),
-			Repl: r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer),
-		},
+	s := h.receive(w, r)
+	s.ID = id.String()
+	s.Repl.Set("telecrm.id", s.ID)
+	s.Repl.Set("telecrm.form", h.Form)
+	s.span = tracing.StartSubmission(r.Context(), s.ID, h.Form, h.account.Name())
+	return s, nil
+}
+
+// receive starts the clock on a post's body and sets the headers that all answers share.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request) *submission {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("Vary", answer.Vary)
+	h.origins.Share(w.Header(), r)
+	return &submission{
+		Post:  answer.Post{JSON: httpx.WantsJSON(r), Repl: r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)},
 		start: h.now(),
 		query: r.URL.RawQuery,
 		body:  httpx.StartBodyClock(w, r, h.bodyPatience),
 	}
-	s.Repl.Set("telecrm.id", s.ID)
-	s.Repl.Set("telecrm.form", h.Form)
-	s.span = tracing.StartSubmission(r.Context(), s.ID, h.Form, h.account.Name())
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("Vary", answer.Vary)
-	h.origins.Share(w.Header(), r)
-	return s, nil
+}
+
+// check answers a request that only wants the form checked, while the visitor fills it in. It is
+// not a submission: nothing is kept, counted, challenged or logged.
+func (h *Handler) check(w http.ResponseWriter, r *http.Request) error {
+	s := h.receive(w, r)
+	s.IsDraft = true
+	if mayPost, _ := h.origins.Check(r); !mayPost {
+		return h.responder.Checked(w, r, &s.Post, answer.Failure{Status: http.StatusForbidden, Code: answer.CodeForeign})
+	}
+	if err := h.readForm(w, r, s); err != nil {
+		return h.responder.Checked(w, r, &s.Post, *h.unreadable(w, s, err).failure)
+	}
+	draft := h.draft(s)
+	if len(draft.Problems) == 0 || h.screen.IsTrapped(s.screened(r)) { // a correction would teach spammers
+		return h.responder.Checked(w, r, &s.Post, answer.Failure{})
+	}
+	return h.responder.Checked(w, r, &s.Post, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
 }
 
 // process reads and judges the post, delivers its lead, and returns the verdict. To judge the post

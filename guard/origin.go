@@ -121,7 +121,7 @@ func (o *Origins) Share(header http.Header, r *http.Request) {
 	}
 	if mayRead {
 		header.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
-		header.Set("Access-Control-Expose-Headers", "Retry-After")
+		header.Set("Access-Control-Expose-Headers", "Retry-After, Precognition, Precognition-Success")
 	}
 }
 
@@ -137,7 +137,7 @@ func (o *Origins) Allow(w http.ResponseWriter, r *http.Request) {
 	o.Share(header, r)
 	header.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
 	header.Set("Access-Control-Allow-Methods", http.MethodPost)
-	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, X-Requested-With")
+	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, X-Requested-With, Precognition, Precognition-Validate-Only")
 	header.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -65,7 +65,7 @@ type Responder struct {
 type Post struct {
 	ID      string
 	JSON    bool // answer in JSON
-	IsDraft bool // it is only to be checked, while the visitor is still typing
+	IsDraft bool // it is only to be checked; see [Responder.Checked]
 	// Typed is what to show again. It is nil if nothing could be read.
 	Typed *form.Form
 	Repl  *caddy.Replacer

@@ -53,29 +53,34 @@ func installLibraries(t *testing.T) {
 // submit sends a form with a library, like a site's script.
 func submit(t *testing.T, library, base, encoding string, values map[string]string) report {
 	t.Helper()
-	const script = "clients.mjs"
+	var r report
+	runScript(t, "clients.mjs", map[string]any{"encoding": encoding, "values": values}, &r, library, base, "contact")
+	return r
+}
+
+// runScript runs a script with the input as JSON, and decodes what it prints.
+func runScript(t *testing.T, script string, input, output any, arguments ...string) {
+	t.Helper()
 	// go test only tracks files that the test itself opens, to invalidate cached results.
 	if _, err := os.Stat(script); err != nil {
 		t.Fatal(err)
 	}
-	input, err := json.Marshal(map[string]any{"encoding": encoding, "values": values})
+	text, err := json.Marshal(input)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), nodeTimeout)
 	defer cancel()
-	node := exec.CommandContext(ctx, "node", script, library, base, "contact")
-	node.Stdin = bytes.NewReader(input)
+	node := exec.CommandContext(ctx, "node", append([]string{script}, arguments...)...)
+	node.Stdin = bytes.NewReader(text)
 	var printed, complaints bytes.Buffer
 	node.Stdout, node.Stderr = &printed, &complaints
 	if err := node.Run(); err != nil {
 		t.Fatalf("running %s with Node.js: %v\n%s", script, err, &complaints)
 	}
-	var r report
-	if err := json.Unmarshal(printed.Bytes(), &r); err != nil {
+	if err := json.Unmarshal(printed.Bytes(), output); err != nil {
 		t.Fatalf("reading the output of %s: %v\n%s", script, err, &printed)
 	}
-	return r
 }
 
 // textOf returns the text under key in body, which must not be empty.
