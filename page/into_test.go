@@ -49,6 +49,9 @@ func TestOwnForTheBodyOfAPage(t *testing.T) {
 			if !strings.Contains(body, `<li><a href="`+test.links+`"`) {
 				t.Errorf("no link to %s:\n%s", test.links, body)
 			}
+			if strings.Contains(body, `data-hx-boost="false"`) != (test.head != "") {
+				t.Errorf("a link with a path is boosted, or one without is not:\n%s", body)
+			}
 			if strings.Contains(head, "<base") != (test.head != "") || !strings.Contains(body, `<a href="#top">`) {
 				t.Errorf("links changed:\n%s", answer)
 			}

@@ -77,7 +77,11 @@ func (r *rendering) putSummary(heading Phrase, items string) {
 	case r.main != nil:
 		at = r.main.end
 	}
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
+	unboosted := ""
+	if r.Into != nil && r.links != "" {
+		unboosted = ` data-hx-boost="false"` // htmx would load the page anew
+	}
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus` + unboosted + `><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
 	if r.Code != "" {
 		message := r.words.SayForm(r.Code)
 		s.WriteString("<p" + r.langAttributes(message) + ">" + message.html() + "</p>")
