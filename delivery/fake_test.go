@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,9 @@ func (m *memory) waiting(account string) []outbox.Entry {
 			list = append(list, e)
 		}
 	}
-	slices.SortFunc(list, func(a, b outbox.Entry) int { return a.DueAt.Compare(b.DueAt) })
+	slices.SortFunc(list, func(a, b outbox.Entry) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID))
+	})
 	return list
 }
 
@@ -179,6 +182,22 @@ func (m *memory) NextDue(_ context.Context, account string) (time.Time, bool, er
 		return time.Time{}, false, nil
 	}
 	return list[0].DueAt, true, nil
+}
+
+func (m *memory) Ahead(_ context.Context, entry outbox.Entry, n int) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return false, m.err
+	}
+	list := m.waiting(entry.Account)
+	ahead := slices.IndexFunc(list, func(e outbox.Entry) bool {
+		return cmp.Or(e.DueAt.Compare(entry.DueAt), cmp.Compare(e.ID, entry.ID)) >= 0
+	})
+	if ahead < 0 {
+		ahead = len(list)
+	}
+	return ahead >= n, nil
 }
 
 // refusal returns the error of the next take or settlement.

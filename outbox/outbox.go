@@ -188,6 +188,11 @@ type Store interface {
 	// those taken. It reads no other entries.
 	NextDue(ctx context.Context, account string) (time.Time, bool, error)
 
+	// Ahead reports whether at least n entries of the account precede the given one, by its DueAt and
+	// ID, in the order in which Take takes them. It counts entries that are not taken, reads no other
+	// data of them, and stops at n.
+	Ahead(ctx context.Context, entry Entry, n int) (bool, error)
+
 	// Advance records the start of a taken entry's next step. The steps before it are no longer
 	// ambiguous. It returns an error wrapping ErrState if the entry is not taken.
 	Advance(ctx context.Context, id string, p Progress) error

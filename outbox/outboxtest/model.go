@@ -376,12 +376,26 @@ func (m *model) check(rt *rapid.T) {
 		if ok != (len(due) > 0) || ok && !at.Equal(due[0].DueAt) {
 			rt.Fatalf("NextDue(%s) = %v, %v, but %d entries are due", account, at, ok, len(due))
 		}
+		m.checkAhead(rt, due)
 	}
 	for id, e := range m.entries {
 		got, err := m.store.Get(m.t.Context(), id)
 		m.must(rt, err)
 		if diff := diffEntries(e.Entry, got); diff != "" {
 			rt.Fatalf("Get (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// checkAhead compares how many entries precede each of those that are due.
+func (m *model) checkAhead(rt *rapid.T, due []*modelEntry) {
+	for ahead, entry := range due {
+		for n := range len(due) + 2 {
+			got, err := m.store.Ahead(m.t.Context(), entry.Entry, n)
+			m.must(rt, err)
+			if got != (ahead >= n) {
+				rt.Fatalf("Ahead(%s, %d) = %v, but %d of %d due entries precede it", entry.ID, n, got, ahead, len(due))
+			}
 		}
 	}
 }

@@ -496,8 +496,12 @@ func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() e
 		"Append": func() error {
 			return f.store.Append(ctx, outbox.Entry{ID: numberedID(1), Account: "default"})
 		},
-		"Take":        func() error { _, err := f.store.Take(ctx, "default", now, now, 1, nil); return err },
-		"NextDue":     func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Take":    func() error { _, err := f.store.Take(ctx, "default", now, now, 1, nil); return err },
+		"NextDue": func() error { _, _, err := f.store.NextDue(ctx, "default"); return err },
+		"Ahead": func() error {
+			_, err := f.store.Ahead(ctx, outbox.Entry{ID: id, Account: "default", DueAt: now}, 1)
+			return err
+		},
 		"Settle":      func() error { return f.store.Settle(ctx, id, outbox.Settlement{State: outbox.Parked}) },
 		"Retry":       func() error { return f.store.Retry(ctx, id, now) },
 		"RetryFailed": func() error { _, err := f.store.RetryFailed(ctx, "default", now, 1); return err },

@@ -83,6 +83,27 @@ func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, fou
 	return due, found, wrap("finding the next due entry", uuid.Nil, err)
 }
 
+// Ahead implements [outbox.Store].
+func (s *Store) Ahead(ctx context.Context, entry outbox.Entry, n int) (found bool, err error) {
+	id, err := parseID(entry.ID)
+	if err != nil {
+		return false, fmt.Errorf("counting the entries ahead of an entry: %w: %w", err, outbox.ErrNotFound)
+	}
+	if n < 1 {
+		return true, nil
+	}
+	err = s.readNow(ctx, func(h *handle) error {
+		var one int
+		err := h.reads[qAhead].QueryRowContext(ctx, entry.Account, millis(entry.DueAt), id[:], n-1).Scan(&one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		found = err == nil
+		return explainScan(err)
+	})
+	return found, wrap("counting the entries ahead of", id, err)
+}
+
 // Get implements [outbox.Store].
 func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err error) {
 	parsed, err := parseID(id)

@@ -86,6 +86,7 @@ const (
 const (
 	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
 	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
+	qAhead   query = `SELECT 1 FROM entries WHERE account = ? AND state = 1 AND (due_at, id) < (?, ?) ORDER BY due_at, id LIMIT 1 OFFSET ?`
 	qRecall  query = `SELECT at, lead_id, crc FROM known WHERE hash = ?`
 	qList    query = `SELECT ` + columns + ` FROM entries WHERE id > ? ORDER BY id LIMIT ?`
 	qListIDs query = `SELECT id FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
