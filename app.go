@@ -365,10 +365,12 @@ func (a *App) deliveryConfig() delivery.Config {
 			Attempt: func(ctx context.Context, entry outbox.Entry) (context.Context, func(outbox.Settlement)) {
 				return a.opened.Attempts.Start(ctx, entry)
 			},
-			Settled:  a.settled,
-			Held:     a.held,
-			Resumed:  a.resumed,
-			Orphaned: a.logOrphaned,
+			Settled:   a.settled,
+			Held:      a.held,
+			Resumed:   a.resumed,
+			Troubled:  a.troubled,
+			Recovered: a.recovered,
+			Orphaned:  a.logOrphaned,
 		},
 	}
 	for _, acct := range a.accounts.All() {
@@ -440,13 +442,53 @@ const heldAdvice = "TeleCRM does not accept leads from this account; check that 
 
 func (a *App) held(account, reason string) {
 	a.logger.Error(heldAdvice+"; the account is on hold, and its leads are kept and retried automatically",
-		zap.String("account", account), zap.String("reason", reason))
+		zap.String("account", account), zap.String("reason", reason), a.waiting(account))
 	a.opened.Announce(a.outlet, eventHeld, map[string]any{"account": account, "reason": reason})
 }
 
-func (a *App) resumed(account string) {
-	a.logger.Info("TeleCRM accepts leads from this account again", zap.String("account", account))
+func (a *App) resumed(account string, held time.Duration) {
+	a.logger.Info("TeleCRM accepts leads from this account again",
+		zap.String("account", account), zap.Duration("lasted", held), a.waiting(account))
 	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": account})
+}
+
+// troubleMessages say what is wrong with an account, by its condition.
+var troubleMessages = map[delivery.Condition]string{
+	delivery.Slow:    "leads are sent to TeleCRM later than they come; they are kept, and sent as fast as possible",
+	delivery.Paused:  "TeleCRM has asked to wait; leads are kept, and sent after that",
+	delivery.Failing: "TeleCRM does not answer; leads are kept, and retried automatically",
+}
+
+func (a *App) troubled(t delivery.Trouble) {
+	a.logger.Warn(troubleMessages[t.Condition],
+		zap.String("account", t.Account), zap.String("state", string(t.Condition)), zap.String("reason", t.Reason),
+		zap.Time("since", t.Since), a.waiting(t.Account))
+}
+
+func (a *App) recovered(r delivery.Recovery) {
+	a.logger.Info("leads are sent to TeleCRM as usual again; all that wait go now",
+		zap.String("account", r.Account), zap.String("was", string(r.Condition)), zap.Duration("lasted", r.Lasted), a.waiting(r.Account))
+}
+
+// countPatience is how long a log line waits for the number of waiting leads.
+const countPatience = time.Second
+
+// waiting is the log field with the number of the account's waiting leads. It is left out if the
+// outbox does not answer at once.
+func (a *App) waiting(account string) zap.Field {
+	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
+	defer cancel()
+	counts, err := a.opened.Store.Counts(ctx)
+	if err != nil {
+		return zap.Skip()
+	}
+	n := 0
+	for _, count := range counts {
+		if count.Account == account && count.State == outbox.Waiting {
+			n = count.Entries
+		}
+	}
+	return zap.Int("waiting", n)
 }
 
 func (a *App) logOrphaned(account string, entries int) {

@@ -57,8 +57,9 @@ type runner interface {
 	// bypassed waits for the direct request of a lead that was sent without the outbox, and returns
 	// its settlement. It returns false if there was none.
 	bypassed(ctx context.Context, entry outbox.Entry) (outbox.Settlement, bool)
-	// observe adapts the lane to an answer. begun is when the step began.
-	observe(answer telecrm.Answer, begun time.Time)
+	// observe adapts the lane to an answer. begun is when the step began, and took is how long
+	// TeleCRM took to answer, if the request sent the whole lead, and else 0.
+	observe(answer telecrm.Answer, begun time.Time, took time.Duration)
 	// notify tells the waiting visitor the outcome.
 	notify(id string, outcome Outcome)
 
@@ -102,8 +103,9 @@ func (a *attempt) proceed(ctx context.Context) result {
 
 // create creates the lead.
 func (a *attempt) create(ctx context.Context) result {
+	asked := a.now()
 	answer := a.account.Client.CreateLead(ctx, a.job.Lead)
-	a.observe(answer)
+	a.observe(answer, a.now().Sub(asked))
 	if answer.Verdict != telecrm.Duplicate {
 		return a.decide(answer)
 	}
@@ -125,8 +127,9 @@ func (a *attempt) upsert(ctx context.Context) result {
 	if uncertain {
 		lead.Actions = nil
 	}
+	asked := a.now()
 	answer := a.account.Async.UpsertLead(ctx, lead)
-	a.observe(answer)
+	a.observe(answer, a.now().Sub(asked))
 	r := a.decide(answer)
 	if answer.Verdict == telecrm.Accepted && uncertain {
 		r.settlement = a.settlement(outbox.Parked, reasonActionsUncertain)
@@ -135,9 +138,9 @@ func (a *attempt) upsert(ctx context.Context) result {
 }
 
 // observe passes an answer to the runner.
-func (a *attempt) observe(answer telecrm.Answer) {
+func (a *attempt) observe(answer telecrm.Answer, took time.Duration) {
 	a.sent = true
-	a.runner.observe(answer, a.entry.BegunAt)
+	a.runner.observe(answer, a.entry.BegunAt, took)
 }
 
 // throttle waits until another request may be sent. If it may not, the result ends the attempt. The

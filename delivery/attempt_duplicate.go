@@ -80,7 +80,7 @@ func (a *attempt) search(ctx context.Context, duplicate telecrm.Answer) (telecrm
 		if readUnsupported(*found.Failure) {
 			return found, &result{a.parked(reasonUnsearchable), duplicate}
 		}
-		a.observe(*found.Failure)
+		a.observe(*found.Failure, 0)
 		r := a.decide(*found.Failure)
 		return found, &r
 	}

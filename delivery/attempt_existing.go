@@ -77,7 +77,7 @@ func (a *attempt) updateLead(ctx context.Context, fields map[string]any, leadID 
 		return *ended
 	}
 	answer := a.account.Client.UpdateLead(ctx, leadID, fields)
-	a.observe(answer)
+	a.observe(answer, 0)
 	switch answer.Verdict {
 	case telecrm.Done:
 	case telecrm.Rejected:
@@ -106,7 +106,7 @@ func (a *attempt) appendActions(ctx context.Context, leadID string) result {
 		return *ended
 	}
 	answer := a.account.Client.AppendActions(ctx, leadID, a.job.Actions)
-	a.observe(answer)
+	a.observe(answer, 0)
 	switch answer.Verdict {
 	case telecrm.Done:
 		return result{a.delivered(a.addedReason(), leadID), answer}
@@ -139,13 +139,13 @@ func (a *attempt) leadDeleted(ctx context.Context, missing telecrm.Answer) resul
 // is parked for the reason.
 func (a *attempt) leadUnreadable(ctx context.Context, failure telecrm.Answer, reason string) result {
 	if failure.Verdict == telecrm.Missing {
-		a.observe(failure)
+		a.observe(failure, 0)
 		return a.leadDeleted(ctx, failure)
 	}
 	// A hold may be about the whole account, unless TeleCRM has just answered for it.
 	if readUnsupported(failure) && (a.sent || failure.Verdict != telecrm.Hold) {
 		return result{a.parked(reason), failure}
 	}
-	a.observe(failure)
+	a.observe(failure, 0)
 	return a.decide(failure)
 }

@@ -49,6 +49,9 @@ const maxDelay = lastRetryDelay + lastRetryDelay/2
 // pause is the back-off of an account. While it lasts, the lane sends nothing.
 type pause struct {
 	until    time.Time
+	since    time.Time     // when it began, or the one that it extends
+	reason   string        // the problem with the answer that began it
+	asked    bool          // TeleCRM named a time further away than lastPause
 	last     time.Duration // the last pause that TeleCRM did not ask for
 	failures int           // attempts in a row that TeleCRM did not answer
 }
@@ -80,27 +83,29 @@ func (p *pause) extend(answer telecrm.Answer, now time.Time) {
 		p.last = nextPause(p.last)
 		wait = jittered(p.last)
 	}
-	if until := now.Add(wait); until.After(p.until) {
-		p.until = until
+	until := now.Add(wait)
+	if !until.After(p.until) || wait == 0 {
+		return
 	}
+	if !now.Before(p.until) {
+		p.since, p.asked = now, false
+	}
+	p.until, p.reason = until, answer.Problem()
+	p.asked = p.asked || answer.RetryAfter > lastPause
 }
 
 // retryBatch limits the entries that one transaction makes due.
 const retryBatch = 1000
 
-// retryFailed makes the failed entries of the account due after an outage. By the plan of their
-// retries they would wait for up to four hours more. The rate limit spreads them.
+// retryFailed makes the failed entries of the account due after an outage. The rate limit spreads
+// them.
 func (l *lane) retryFailed() {
-	for changed := retryBatch; changed == retryBatch; {
-		var err error
-		changed, err = l.engine.store.RetryFailed(l.engine.running, l.name, l.engine.now(), retryBatch)
-		if err != nil {
-			l.storeFailed("making failed entries due", err)
-			l.mu.Lock()
-			l.outage = true // the next success tries again
-			l.mu.Unlock()
-			return
-		}
+	if _, err := l.makeDue(l.engine.running); err != nil {
+		l.storeFailed("making failed entries due", err)
+		l.mu.Lock()
+		l.outage = true // the next success tries again
+		l.mu.Unlock()
+		return
 	}
 	l.signal()
 }

@@ -9,7 +9,8 @@
 // an occasional probe is sent, until one succeeds.
 //
 // The attempt is a state machine in attempt.go and the files named attempt_*. Everything else
-// decides when an attempt is made: see lane.go, slots.go, backoff.go, hold.go and waiter.go.
+// decides when an attempt is made: see lane.go, slots.go, backoff.go and hold.go. What operators see
+// of an account is in health.go and incident.go, and which visitors wait in waiter.go and turn.go.
 package delivery
 
 import (
@@ -25,6 +26,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // Engine delivers the entries of one outbox.
@@ -173,12 +175,22 @@ var errNotConfigured = errors.New("not configured")
 // Status describes an account.
 type Status struct {
 	Account string
+	// Condition is what the account's deliveries are doing, since Since. Reason says why they are
+	// not simply sending.
+	Condition Condition
+	Since     time.Time
+	Reason    string
+	// LastError is the last error of the account, and LastErrors when each cause last occurred. They
+	// outlast the trouble.
+	LastError  LastError
+	LastErrors map[telecrm.Cause]time.Time
 	// Held is true while the account is on hold, for HeldReason, since HeldSince.
 	Held       bool
 	HeldReason string
 	HeldSince  time.Time
-	// PausedUntil is the time until which nothing is sent.
+	// PausedUntil is the time until which nothing is sent, because of PauseReason.
 	PausedUntil time.Time
+	PauseReason string
 	// InFlight counts the attempts in flight.
 	InFlight int
 }

@@ -234,7 +234,7 @@ func TestRetryAfterPausesAccount(t *testing.T) {
 		start := time.Now()
 		r.submit(phoneA, 0)
 		synctest.Wait()
-		_, outcome := r.submit(phoneB, time.Hour)
+		_, outcome := r.submit(phoneB, 9*time.Minute)
 		if outcome.State != outbox.Waiting || time.Since(start) != 0 {
 			r.t.Errorf("a visitor waited %v for a paused account", time.Since(start))
 		}

@@ -20,7 +20,7 @@ import (
 // exists nowhere else, so it is then sent ahead of its turn, which delays later requests, and ahead
 // is called.
 func SendOnce(ctx context.Context, account Account, limiter *rate.Limiter, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer) {
-	r, _ := sendDirectly(ctx, newDirectAttempt(account, directRunner{limiter, ahead}, s))
+	r, _ := sendDirectly(ctx, newDirectAttempt(account, directRunner{limiter, ahead, func(telecrm.Answer, time.Duration) {}}, s))
 	return r.settlement, r.answer
 }
 
@@ -36,7 +36,7 @@ func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission, ah
 	if err != nil {
 		return outbox.Settlement{}, telecrm.Answer{}, fmt.Errorf("sending lead: %w", err)
 	}
-	a := newDirectAttempt(account, directRunner{l.limiter, ahead}, s)
+	a := newDirectAttempt(account, directRunner{l.limiter, ahead, l.noteDirect}, s)
 	a.retryFor, a.locked = e.settings().RetryFor, l.lockedNames()
 	r, sent := sendDirectly(ctx, a)
 	if claimed != nil {
@@ -77,6 +77,7 @@ func sendDirectly(ctx context.Context, a *attempt) (r result, sent bool) {
 type directRunner struct {
 	limiter *rate.Limiter
 	ahead   func()
+	note    func(answer telecrm.Answer, took time.Duration) // receives each answer
 }
 
 // maxAhead limits how far ahead of its turn a request may be sent.
@@ -107,11 +108,23 @@ func (d directRunner) throttle(ctx context.Context, _ outbox.Entry) (reason stri
 	}
 }
 
+func (d directRunner) observe(answer telecrm.Answer, _ time.Time, took time.Duration) {
+	d.note(answer, took)
+}
+
+// noteDirect records what an answer to a lead that is not in the outbox says about the account. It
+// begins neither a pause nor a hold: those are for the leads in the outbox.
+func (l *lane) noteDirect(answer telecrm.Answer, took time.Duration) {
+	l.mu.Lock()
+	l.health.observe(answer, took, l.engine.now())
+	l.mu.Unlock()
+	l.signal()
+}
+
 func (directRunner) bypassed(context.Context, outbox.Entry) (outbox.Settlement, bool) {
 	return outbox.Settlement{}, false
 }
 
-func (directRunner) observe(telecrm.Answer, time.Time)                               {}
 func (directRunner) notify(string, Outcome)                                          {}
 func (directRunner) advance(context.Context, string, outbox.Progress) error          { return nil }
 func (directRunner) recall(context.Context, string, string) (leadID string, _ error) { return "", nil }

@@ -320,6 +320,9 @@ func (m *memory) Retry(_ context.Context, id string, at time.Time) error {
 func (m *memory) RetryFailed(_ context.Context, account string, at time.Time, _ int) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.err != nil {
+		return 0, m.err
+	}
 	changed := 0
 	for id, e := range m.entries {
 		if e.Account == account && e.State == outbox.Waiting && !m.taken[id] && !e.FailingSince.IsZero() && e.DueAt.After(at) {
@@ -464,7 +467,7 @@ func newRig(t *testing.T, crm *fakeCRM) *rig {
 				r.settled = append(r.settled, s)
 			},
 			Held:     func(account, _ string) { r.event("held " + account) },
-			Resumed:  func(account string) { r.event("resumed " + account) },
+			Resumed:  func(account string, _ time.Duration) { r.event("resumed " + account) },
 			Orphaned: func(account string, n int) { r.event(fmt.Sprintf("orphaned %s %d", account, n)) },
 		},
 	}

@@ -142,6 +142,7 @@ func (l *lane) takeProbe(due, now time.Time, limit int) ([]outbox.Entry, error) 
 // account, the new one need not wait for their probes.
 func (l *lane) entryAdded() {
 	l.mu.Lock()
+	l.queued = true
 	if l.hold.mayBePoison() {
 		if soon := l.hold.probedAt.Add(l.hold.freshEntries); soon.Before(l.hold.probeAt) {
 			l.hold.probeAt = soon
@@ -158,9 +159,21 @@ func (l *lane) notifyHeld(reason string) {
 }
 
 func (l *lane) notifyResumed() {
+	l.mu.Lock()
+	lasted := l.lastHold
+	l.mu.Unlock()
 	if resumed := l.engine.settings().Hooks.Resumed; resumed != nil {
-		resumed(l.name)
+		resumed(l.name, lasted)
 	}
+}
+
+// endHold ends a hold, if there is one.
+func (l *lane) endHold(now time.Time) (ended bool) {
+	if ended = l.hold.on(); ended {
+		l.lastHold, l.health.freeSince = now.Sub(l.hold.since), now
+	}
+	l.hold = hold{}
+	return ended
 }
 
 // accountCodes are TeleCRM's error codes about the account.

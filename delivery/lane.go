@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -24,13 +25,18 @@ type lane struct {
 	slots         slots
 	pause         pause
 	hold          hold
+	lastHold      time.Duration // how long the last hold lasted
+	health        health
+	incident      incident
+	recovering    int                 // attempts that ended trouble and are not recorded yet
 	suspects      map[string]*suspect // by entry id
 	refusals      refusals
 	refusalFilter RefusalFilter
-	waiters       map[string]waiter // by entry id
+	waiters       map[string]*waiter // by entry id
 	recent        recent
 	locked        lockedFields
 	forced        bool // the next attempt does not wait until an entry is due
+	queued        bool // entries may be due that are not taken
 	// outage says that entries may have failed with TeleCRM and not by themselves. A new lane does
 	// not know what happened before.
 	outage bool
@@ -44,7 +50,8 @@ func newLane(e *Engine, account Account) *lane {
 		wake:     make(chan struct{}, 1),
 		slots:    slots{window: 1, busy: make(map[string]bool)},
 		suspects: make(map[string]*suspect),
-		waiters:  make(map[string]waiter),
+		waiters:  make(map[string]*waiter),
+		health:   health{freeSince: e.now()},
 		outage:   true,
 	}
 }
@@ -58,8 +65,9 @@ func (l *lane) configure(account *Account) (resumed bool) {
 		l.limiter.SetLimitAt(now, rate.Limit(account.Rate))
 		l.limiter.SetBurstAt(now, account.Burst)
 		if l.account == nil || !sameWorkspace(l.account, account) {
-			resumed = l.hold.on()
-			l.hold, l.pause = hold{}, pause{}
+			resumed = l.endHold(now)
+			l.pause, l.incident = pause{}, incident{}
+			l.health = health{freeSince: now, last: l.health.last, lastAt: l.health.lastAt}
 			l.locked.due = time.Time{}
 		}
 	}
@@ -73,12 +81,19 @@ func (l *lane) configure(account *Account) (resumed bool) {
 func (l *lane) status() (Status, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s := l.state(l.engine.now())
 	return Status{
 		Account:     l.name,
+		Condition:   s.condition,
+		Since:       s.since,
+		Reason:      s.reason,
+		LastError:   l.health.last,
+		LastErrors:  maps.Clone(l.health.lastAt),
 		Held:        l.hold.on(),
 		HeldReason:  l.hold.reason,
 		HeldSince:   l.hold.since,
 		PausedUntil: l.pause.until,
+		PauseReason: l.pause.reason,
 		InFlight:    l.slots.inFlight,
 	}, l.account != nil
 }
@@ -106,7 +121,7 @@ func (l *lane) run() {
 		}
 		l.refreshLockedFields(attempts.Go)
 		wait := l.startDue(&attempts)
-		timer.Reset(wait)
+		timer.Reset(min(wait, l.announce()))
 	}
 }
 
@@ -131,11 +146,13 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 			return l.storeFailed("looking for due entries", err)
 		}
 		if !waiting {
+			l.nothingDue()
 			return idleWait
 		}
 		// An entry due after maxDelay was written before the system clock was set back. It is due
 		// now.
 		if wait := due.Sub(now); wait > 0 && wait < maxDelay && !next.forced {
+			l.nothingDue()
 			return wait
 		}
 		take := l.take
@@ -149,12 +166,20 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 		if len(entries) == 0 {
 			return storeRetryDelay
 		}
+		l.reserve(entries, next.probe)
 		l.limiter.ReserveN(l.engine.now(), len(entries))
 		for _, entry := range entries {
-			l.reserve(entry, next.probe)
 			attempts.Go(func() { l.work(next.account, entry) })
 		}
 	}
+}
+
+// nothingDue records that no lead waits for its turn.
+func (l *lane) nothingDue() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.health.idle()
+	l.queued = false
 }
 
 // take takes up to limit entries that are due by the given time and not busy.

@@ -78,12 +78,12 @@ func (w *worker) settleRefusal(s outbox.Settlement, answer telecrm.Answer) outbo
 	parked := l.holdForRefusals(answer)
 	l.mu.Unlock()
 	w.hideRefusal, w.refusal = true, nil
-	l.notifyHeld(refusalReason(reason))
 	for _, id := range parked {
 		if id != w.entry.ID {
 			l.requeue(id)
 		}
 	}
+	l.notifyHeld(refusalReason(reason))
 	return w.waitForAccount(s)
 }
 
@@ -93,6 +93,8 @@ func (l *lane) holdForRefusals(answer telecrm.Answer) (parked []string) {
 	l.hold = newHold(refusalReason(l.refusals.reason), answer, l.engine.now())
 	l.hold.refusal = l.refusals.reason
 	l.slots.close()
+	l.health.note(telecrm.CauseAccount, l.hold.reason, l.engine.now())
+	l.releaseWaiters()
 	for _, refused := range l.refusals.list {
 		l.addSuspect(refused.id, suspect{identifier: refused.identifier, refused: true})
 		if refused.parked {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
 // Retry makes a waiting or parked entry due at once and resets its retries. The error wraps
@@ -25,56 +27,85 @@ func (e *Engine) Retry(ctx context.Context, id string) error {
 
 // Resumption is the result of [Engine.Resume].
 type Resumption struct {
-	// Resumed is false if the account was neither on hold nor paused.
+	// Resumed is false if the account was sending and no lead waited for its retry.
 	Resumed bool
-	// Waiting is true if the account has leads to try. Otherwise the next new lead is tried at
-	// once.
+	// Waiting is true if the account has leads to try or in flight. Otherwise the next new lead is
+	// tried at once.
 	Waiting bool
+	// Due counts the leads that are due now, without those in flight.
+	Due int
 }
 
-// Resume tries one lead of the account at once, whether it is due or not. It is for operators who
-// have fixed the account: it sends a probe if the account is on hold, and ends a pause, even one
-// that TeleCRM asked for. It returns an error if the account is not configured.
-func (e *Engine) Resume(account string) (Resumption, error) {
+// Resume makes all waiting leads of the account due at once. It is for operators who have fixed the
+// account, or know that TeleCRM is back: it ends a pause, even one that TeleCRM asked for. If the
+// account is on hold or failing, one lead is tried at once, and the others follow if TeleCRM takes
+// it. Resume may be called again at any time. It returns an error if the account is not configured
+// or the outbox fails; a pause has ended nevertheless.
+func (e *Engine) Resume(ctx context.Context, account string) (Resumption, error) {
 	l, err := e.lane(account)
 	if err != nil {
 		return Resumption{}, err
 	}
-	waiting := l.hasWork()
-	resumed, configured := l.resume()
+	l.mu.Lock()
+	configured := l.account != nil
+	l.mu.Unlock()
 	if !configured {
 		return Resumption{}, fmt.Errorf("account %s: %w", account, errNotConfigured)
 	}
-	return Resumption{Resumed: resumed, Waiting: waiting}, nil
-}
-
-// hasWork reports whether the lane has an entry to try or an attempt in flight. It returns true if
-// the outbox fails.
-func (l *lane) hasWork() bool {
-	_, waiting, err := l.engine.store.NextDue(l.engine.running, l.name)
-	if err != nil {
-		l.storeFailed("looking for waiting entries", err)
-		return true
+	changed, err := l.makeDue(ctx)
+	var waiting int
+	if err == nil {
+		waiting, err = l.countWaiting(ctx)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return waiting || l.slots.inFlight > 0
+	resumed, inFlight := l.resume()
+	if err != nil {
+		return Resumption{Resumed: resumed}, fmt.Errorf("resuming account %s: %w", account, err)
+	}
+	return Resumption{
+		Resumed: resumed || changed > 0,
+		Waiting: waiting > 0 || inFlight > 0,
+		Due:     max(waiting-inFlight, 0),
+	}, nil
 }
 
-// resume ends a pause, makes the probe of a hold due, and forces the next attempt.
-func (l *lane) resume() (resumed, configured bool) {
+// makeDue makes the failed entries of the account due, and returns their number. By the plan of
+// their retries they would wait for up to four hours more.
+func (l *lane) makeDue(ctx context.Context) (changed int, err error) {
+	for {
+		n, err := l.engine.store.RetryFailed(ctx, l.name, l.engine.now(), retryBatch)
+		changed += n
+		if err != nil || n < retryBatch {
+			return changed, err
+		}
+	}
+}
+
+// countWaiting counts the account's waiting entries, including those in flight.
+func (l *lane) countWaiting(ctx context.Context) (int, error) {
+	counts, err := l.engine.store.Counts(ctx)
+	for _, count := range counts {
+		if count.Account == l.name && count.State == outbox.Waiting {
+			return count.Entries, err
+		}
+	}
+	return 0, err
+}
+
+// resume ends a pause, makes the probe of a hold due, and forces the next attempt. It reports
+// whether the account was not sending, and how many attempts are in flight.
+func (l *lane) resume() (resumed bool, inFlight int) {
 	now := l.engine.now()
 	l.mu.Lock()
-	configured = l.account != nil
-	if configured {
-		resumed = l.hold.on() || now.Before(l.pause.until)
+	if l.account != nil {
+		resumed = l.state(now).condition != Sending || now.Before(l.pause.until)
 		l.forced = resumed
 		l.pause = pause{}
 		if l.hold.on() {
 			l.hold.resume(now)
 		}
 	}
+	inFlight = l.slots.inFlight
 	l.mu.Unlock()
 	l.signal()
-	return resumed, configured
+	return resumed, inFlight
 }

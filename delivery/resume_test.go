@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,7 @@ func TestResumeHeldAccount(t *testing.T) {
 // resume resumes the account and checks whether that was necessary.
 func (r *rig) resume(account string, want bool) {
 	r.t.Helper()
-	got, err := r.engine.Resume(account)
+	got, err := r.engine.Resume(context.Background(), account)
 	if err != nil || got.Resumed != want {
 		r.t.Errorf("resumption %+v, error %v", got, err)
 	}
@@ -96,7 +97,7 @@ func TestResumeWithWaitingLead(t *testing.T) {
 		id, _ = r.submit(phoneB, 0) // it is turned away
 		synctest.Wait()
 		r.park(id)
-		if got, err := r.engine.Resume("default"); err != nil || !got.Resumed || got.Waiting {
+		if got, err := r.engine.Resume(context.Background(), "default"); err != nil || !got.Resumed || got.Waiting {
 			r.t.Errorf("resumption %+v, error %v, without a lead", got, err)
 		}
 		synctest.Wait()
@@ -149,12 +150,12 @@ func TestProbeWaitsForABusyIdentifier(t *testing.T) {
 
 func TestResumeUnknownAccount(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
-		if _, err := r.engine.Resume("other"); !errors.Is(err, errNotConfigured) {
+		if _, err := r.engine.Resume(context.Background(), "other"); !errors.Is(err, errNotConfigured) {
 			r.t.Errorf("error %v", err)
 		}
 		r.config.Accounts = nil
 		r.engine.Configure(r.config)
-		if _, err := r.engine.Resume("default"); !errors.Is(err, errNotConfigured) {
+		if _, err := r.engine.Resume(context.Background(), "default"); !errors.Is(err, errNotConfigured) {
 			r.t.Errorf("removed account: error %v", err)
 		}
 	})
@@ -182,5 +183,92 @@ func TestRetryWakesTheLane(t *testing.T) {
 		if err := r.engine.Retry(context.Background(), "x"); !errors.Is(err, outbox.ErrNotFound) {
 			r.t.Errorf("unknown lead: error %v", err)
 		}
+	})
+}
+
+// Resume makes due what waits after an outage, whatever the state, and may be called again.
+func TestResumeAfterAnOutage(t *testing.T) {
+	for name, outage := range map[string][]telecrm.Answer{
+		"refused":        {down},
+		"503":            {failing(503)},
+		"503, wait 300s": {throttling(503, 5*time.Minute)},
+		"429":            {throttling(429, 0)},
+		"429, wait 300s": {throttling(429, 5*time.Minute)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var healed atomic.Bool
+			crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+				if healed.Load() {
+					return ok
+				}
+				return answers(outage...)(ctx, n, lead)
+			}}
+			inBubble(t, crm, func(r *rig) {
+				for i := range 3 {
+					r.submit(fmt.Sprintf("918123456%03d", i), 0)
+				}
+				time.Sleep(20 * time.Minute)
+				synctest.Wait()
+				for range 2 { // TeleCRM is still down
+					if got, err := r.engine.Resume(context.Background(), "default"); err != nil || !got.Resumed || !got.Waiting || got.Due != 3 {
+						r.t.Errorf("resumption %+v, error %v", got, err)
+					}
+				}
+				synctest.Wait()
+				if s := r.engine.Status()[0]; s.Condition == Sending {
+					r.t.Errorf("status %+v after Resume while TeleCRM is down", s)
+				}
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				healed.Store(true)
+				began := time.Now()
+				if got, err := r.engine.Resume(context.Background(), "default"); err != nil || !got.Resumed || got.Due != 3 {
+					r.t.Errorf("resumption %+v, error %v", got, err)
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if n := len(r.settledAs(outbox.Delivered)); n != 3 {
+					r.t.Errorf("%d leads were delivered within %v of Resume", n, time.Since(began))
+				}
+				if got, err := r.engine.Resume(context.Background(), "default"); err != nil || got != (Resumption{}) {
+					r.t.Errorf("resumption %+v, error %v, with nothing to do", got, err)
+				}
+			})
+		})
+	}
+}
+
+// After a restart nothing is known of the outage, but Resume makes due what has failed.
+func TestResumeAfterARestart(t *testing.T) {
+	crm := &fakeCRM{create: answers(down, ok)}
+	inBubble(t, crm, func(r *rig) {
+		id, _ := r.submit(phoneA, 0)
+		synctest.Wait()
+		r.stop()
+		r.start()
+		synctest.Wait()
+		if got, err := r.engine.Resume(context.Background(), "default"); err != nil || !got.Resumed || got.Due != 1 {
+			r.t.Errorf("resumption %+v, error %v", got, err)
+		}
+		synctest.Wait()
+		if e := r.entry(id); e.State != outbox.Delivered {
+			r.t.Errorf("entry %+v", e)
+		}
+	})
+}
+
+// If the outbox fails, Resume says so, and ends the pause.
+func TestResumeWithoutOutbox(t *testing.T) {
+	inBubble(t, &fakeCRM{create: answers(throttling(429, time.Hour))}, func(r *rig) {
+		r.submit(phoneA, 0)
+		synctest.Wait()
+		r.store.setError(outbox.ErrFull)
+		if _, err := r.engine.Resume(context.Background(), "default"); !errors.Is(err, outbox.ErrFull) {
+			r.t.Errorf("error %v", err)
+		}
+		if s := r.engine.Status()[0]; !s.PausedUntil.IsZero() {
+			r.t.Errorf("status %+v", s)
+		}
+		r.store.setError(nil)
 	})
 }

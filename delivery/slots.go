@@ -88,31 +88,44 @@ func (l *lane) busyFilter() func(identifier string) bool {
 	}
 }
 
-// reserve records that an attempt at a taken entry begins.
-func (l *lane) reserve(entry outbox.Entry, probe bool) {
+// reserve records that attempts at taken entries begin.
+func (l *lane) reserve(entries []outbox.Entry, probe bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.slots.reserve(entry.Identifier)
-	l.forced = false
-	if probe && l.hold.on() {
-		l.hold.probe = entry.ID
+	l.forced, l.queued = false, true
+	now := l.engine.now()
+	for _, entry := range entries {
+		l.begin(entry)
+		l.health.taken(entry.DueAt, now)
+		if probe && l.hold.on() {
+			l.hold.probe = entry.ID
+		}
 	}
 }
 
-// tryReserve reserves a slot and a token for an attempt that begins now. On success it returns the
-// account, and Stop waits until the caller calls loops.Done. Otherwise it returns nil.
+// begin reserves a slot and the identifier for an attempt.
+func (l *lane) begin(entry outbox.Entry) {
+	l.slots.reserve(entry.Identifier)
+	if w, waits := l.waiters[entry.ID]; waits {
+		w.begun = true
+	}
+}
+
+// tryReserve reserves a slot and a token for an attempt that begins now, unless other leads wait for
+// theirs. On success it returns the account, and Stop waits until the caller calls loops.Done.
+// Otherwise it returns nil.
 func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
 	if !l.engine.track() {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.account == nil || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
+	if l.account == nil || l.queued || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
 		l.slots.busy[entry.Identifier] || !l.limiter.AllowN(now, 1) {
 		l.engine.loops.Done()
 		return nil
 	}
-	l.slots.reserve(entry.Identifier)
+	l.begin(entry)
 	return l.account
 }
 

@@ -24,21 +24,22 @@ type Outcome struct {
 type waiter struct {
 	outcome chan Outcome    // has room for the outcome
 	ctx     context.Context // of the visitor's request, for its values
+	until   time.Time       // when the visitor stops waiting; zero while the entry is appended
+	begun   bool            // the attempt has begun
 }
 
 // addWaiter registers a visitor for the outcome of the entry. It returns nil if the visitor is not
-// to wait: because TeleCRM does not answer, or because the length of the wait would tell something
-// about an earlier lead with the same identifier.
+// to wait: because TeleCRM does not answer or is not asked in time, or because the length of the
+// wait would tell something about an earlier lead with the same identifier.
 func (l *lane) addWaiter(ctx context.Context, entry outbox.Entry, wait time.Duration) <-chan Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	again := l.recent.see(entry.Identifier, entry.CreatedAt)
-	if wait <= 0 || again || l.slots.busy[entry.Identifier] || l.account == nil || l.hold.on() ||
-		l.pause.failures >= failuresBeforePause || l.engine.now().Before(l.pause.until) {
+	if wait <= 0 || again || l.slots.busy[entry.Identifier] || !l.answers() || !l.engine.now().Add(wait).After(l.pause.until) {
 		return nil
 	}
 	outcome := make(chan Outcome, 1)
-	l.waiters[entry.ID] = waiter{outcome, ctx}
+	l.waiters[entry.ID] = &waiter{outcome: outcome, ctx: ctx}
 	return outcome
 }
 

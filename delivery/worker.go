@@ -24,6 +24,8 @@ type worker struct {
 	refusal     *refusal // if it is in the lane's streak
 	losses      []telecrm.Remark
 	outageEnded bool // by this attempt
+	resumed     bool // the account, by this attempt
+	recovers    bool // the lane counts it as recovering
 }
 
 // work makes the attempt at a taken entry and records the settlement.
@@ -50,9 +52,25 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 	}
 	l.record(entry, r.settlement)
 	w.refusalRecorded()
+	w.reportRecovery()
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
 		settled(Report{entry, r.settlement, r.answer, w.losses})
 	}
+}
+
+// reportRecovery reports that the attempt ended a hold, and lets the loop report the end of other
+// trouble. By now the failed entries are due, and this one is not waiting any more.
+func (w *worker) reportRecovery() {
+	if w.resumed {
+		w.notifyResumed()
+	}
+	if !w.recovers {
+		return
+	}
+	w.mu.Lock()
+	w.recovering--
+	w.mu.Unlock()
+	w.signal()
 }
 
 // run makes the attempt.
@@ -96,7 +114,7 @@ func (w *worker) run(ctx context.Context) result {
 // observe adapts the lane to an answer: it opens the window while TeleCRM answers and narrows it
 // while it does not, pauses the account, and puts it on hold or ends the hold. It ignores answers
 // to an account that has been configured differently since.
-func (w *worker) observe(answer telecrm.Answer, begun time.Time) {
+func (w *worker) observe(answer telecrm.Answer, begun time.Time, took time.Duration) {
 	l := w.lane
 	l.engine.compareClock(answer)
 	l.mu.Lock()
@@ -104,26 +122,44 @@ func (w *worker) observe(answer telecrm.Answer, begun time.Time) {
 		l.mu.Unlock()
 		return
 	}
-	held, resumed := w.adapt(answer, begun, l.engine.now())
+	now := l.engine.now()
+	held := w.adapt(answer, begun, now)
+	w.judge(answer, took, now)
+	l.releaseWaiters()
 	l.mu.Unlock()
 	if held {
 		l.notifyHeld(answer.Reason())
 	}
-	if resumed {
-		l.notifyResumed()
+}
+
+// judge records what the answer says about the account's health. An answer to an attempt that was
+// canceled says nothing, and neither does one that is the lead's fault.
+func (w *worker) judge(answer telecrm.Answer, took time.Duration, now time.Time) {
+	l := w.lane
+	switch {
+	case answer.Verdict == telecrm.Retry && l.engine.sending.Err() != nil:
+		return
+	case w.poison:
+		l.health.answered(took, now)
+	default:
+		l.health.observe(answer, took, now)
+	}
+	if answer.Verdict != telecrm.Retry && l.incident.announced != "" && !w.recovers {
+		w.recovers = true
+		l.recovering++
 	}
 }
 
-// adapt adapts the lane and reports whether that began or ended a hold.
-func (w *worker) adapt(answer telecrm.Answer, begun, now time.Time) (held, resumed bool) {
+// adapt adapts the lane and reports whether that began a hold.
+func (w *worker) adapt(answer telecrm.Answer, begun, now time.Time) (held bool) {
 	l := w.lane
 	switch answer.Verdict {
 	case telecrm.Created, telecrm.Duplicate, telecrm.Done, telecrm.Accepted:
-		resumed = l.accountWorks(w.entry, begun, true)
+		w.resumed = l.accountWorks(w.entry, begun, true) || w.resumed
 		w.outageEnded = w.outageEnded || l.outage
 		l.outage = false
 	case telecrm.Rejected, telecrm.Missing:
-		resumed = l.accountWorks(w.entry, begun, false)
+		w.resumed = l.accountWorks(w.entry, begun, false) || w.resumed
 		l.probeFailed(w.entry.ID, answer, now)
 	case telecrm.Hold:
 		if w.poison = l.isPoison(w.entry.ID); w.poison {
@@ -145,7 +181,7 @@ func (w *worker) adapt(answer telecrm.Answer, begun, now time.Time) (held, resum
 			l.pause.extend(answer, now)
 		}
 	}
-	return held, resumed
+	return held
 }
 
 // accountWorks records that TeleCRM answered for the entry and whether it accepted the lead. It
@@ -158,8 +194,7 @@ func (l *lane) accountWorks(entry outbox.Entry, begun time.Time, accepted bool) 
 		l.refusalFilter.Accepted(entry.Form)
 	}
 	if l.hold.on() && l.hold.includes(entry.ID, begun) && (accepted || l.hold.refusal == "") {
-		l.hold = hold{}
-		resumed = true
+		resumed = l.endHold(l.engine.now())
 	}
 	if !l.hold.on() {
 		l.othersPass(entry.ID, accepted)

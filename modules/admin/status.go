@@ -205,7 +205,7 @@ func resumeAccount(ctx context.Context, name string) (adminapi.Resumed, error) {
 	}
 	configured, answer := false, adminapi.Resumed{}
 	for _, o := range open {
-		did, err := o.Engine.Resume(name)
+		did, err := o.Engine.Resume(ctx, name)
 		configured = configured || err == nil
 		answer.Resumed = answer.Resumed || did.Resumed
 		answer.Waiting = answer.Waiting || did.Waiting
