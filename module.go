@@ -117,8 +117,9 @@ type Handler struct {
 	UpdateFields []string `json:"update_fields,omitempty"`
 
 	// When to thank the visitor: `now` waits until TeleCRM has answered or the budget is used up,
-	// so that visitors can correct what TeleCRM refuses; `later` thanks them as soon as the lead is
-	// in the outbox. Default: `now`
+	// so that visitors can correct what TeleCRM refuses, and thanks them at once if no answer can
+	// come within the budget; `later` thanks them as soon as the lead is in the outbox. Default:
+	// `now`
 	Deliver string `json:"deliver,omitempty"`
 
 	// With `"deliver": "now"`, how long the visitor waits for TeleCRM. Default: `3s`

@@ -17,9 +17,9 @@ type Submission struct {
 	Job
 }
 
-// Submit appends the lead to the outbox. If wait is positive and TeleCRM is answering, it also
-// waits that long for the outcome, unless a lead with the same identifier was submitted recently.
-// When it returns without an error, the lead is durable; the outcome's State is Waiting if nothing
+// Submit appends the lead to the outbox. If wait is positive and the lead can be sent and answered
+// within it, Submit also waits that long for the outcome, unless a lead with the same identifier was
+// submitted recently. When it returns without an error, the lead is durable; the outcome's State is Waiting if nothing
 // more is known. The delivery continues after ctx or the wait ends. After an error the caller must
 // send the lead with [Engine.SendOnce]: the outbox may store it nevertheless, and must learn the
 // result.
@@ -46,6 +46,9 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	if !l.inTime(ctx, entry, wait) {
+		return waiting, nil
+	}
 	select {
 	case o := <-outcome:
 		return o, nil
