@@ -446,28 +446,41 @@ func (a *App) held(account, reason string) {
 	a.opened.Announce(a.outlet, eventHeld, map[string]any{"account": account, "reason": reason})
 }
 
-func (a *App) resumed(account string, held time.Duration) {
-	a.logger.Info("TeleCRM accepts leads from this account again",
-		zap.String("account", account), zap.Duration("lasted", held), a.waiting(account))
-	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": account})
+func (a *App) resumed(r delivery.Recovery) {
+	a.logger.Info("TeleCRM accepts leads from this account again; all that wait go now",
+		zap.String("account", r.Account), lasted(r), due(r))
+	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": r.Account})
 }
 
 // troubleMessages say what is wrong with an account, by its condition.
 var troubleMessages = map[delivery.Condition]string{
 	delivery.Slow:    "leads are sent to TeleCRM later than they come; they are kept, and sent as fast as possible",
 	delivery.Paused:  "TeleCRM has asked to wait; leads are kept, and sent after that",
-	delivery.Failing: "TeleCRM does not answer; leads are kept, and retried automatically",
+	delivery.Failing: "TeleCRM does not answer as it should; leads are kept, and retried automatically",
 }
 
 func (a *App) troubled(t delivery.Trouble) {
 	a.logger.Warn(troubleMessages[t.Condition],
 		zap.String("account", t.Account), zap.String("state", string(t.Condition)), zap.String("reason", t.Reason),
-		zap.Time("since", t.Since), a.waiting(t.Account))
+		zap.String("since", t.Since.UTC().Format(time.RFC3339)), a.waiting(t.Account))
 }
 
 func (a *App) recovered(r delivery.Recovery) {
 	a.logger.Info("leads are sent to TeleCRM as usual again; all that wait go now",
-		zap.String("account", r.Account), zap.String("was", string(r.Condition)), zap.Duration("lasted", r.Lasted), a.waiting(r.Account))
+		zap.String("account", r.Account), zap.String("was", string(r.Condition)), lasted(r), due(r))
+}
+
+// lasted and due are the log fields with the length of an incident, and with the number of leads
+// that go now, if it is known.
+func lasted(r delivery.Recovery) zap.Field {
+	return zap.String("lasted", r.Lasted.Round(time.Second).String())
+}
+
+func due(r delivery.Recovery) zap.Field {
+	if r.Due < 0 {
+		return zap.Skip()
+	}
+	return zap.Int("due", r.Due)
 }
 
 // countPatience is how long a log line waits for the number of waiting leads.

@@ -86,8 +86,8 @@ type Hooks struct {
 	Settled func(Report)
 	// Held is called when an account is put on hold.
 	Held func(account, reason string)
-	// Resumed is called when an account is no longer on hold, after the time that it was.
-	Resumed func(account string, held time.Duration)
+	// Resumed is called when an account is no longer on hold.
+	Resumed func(Recovery)
 	// Troubled is called when an account gets into trouble, and when that gets worse.
 	Troubled func(Trouble)
 	// Recovered is called when an account that got into trouble is sending again.

@@ -167,10 +167,11 @@ func (e *Engine) lane(account string) (*lane, error) {
 	if l, ok := e.lanes[account]; ok {
 		return l, nil
 	}
-	return nil, fmt.Errorf("account %s: %w", account, errNotConfigured)
+	return nil, fmt.Errorf("account %s: %w", account, ErrNotConfigured)
 }
 
-var errNotConfigured = errors.New("not configured")
+// ErrNotConfigured means that the engine does not have the account.
+var ErrNotConfigured = errors.New("not configured")
 
 // Status describes an account.
 type Status struct {

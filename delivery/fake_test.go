@@ -467,7 +467,7 @@ func newRig(t *testing.T, crm *fakeCRM) *rig {
 				r.settled = append(r.settled, s)
 			},
 			Held:     func(account, _ string) { r.event("held " + account) },
-			Resumed:  func(account string, _ time.Duration) { r.event("resumed " + account) },
+			Resumed:  func(e Recovery) { r.event("resumed " + e.Account) },
 			Orphaned: func(account string, n int) { r.event(fmt.Sprintf("orphaned %s %d", account, n)) },
 		},
 	}

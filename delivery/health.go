@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -36,8 +37,8 @@ const (
 // Conditions returns all conditions, from the best to the worst.
 func Conditions() []Condition { return []Condition{Sending, Slow, Paused, Failing, OnHold} }
 
-// worseThan reports whether c is worse than other. The empty condition is the best.
-func (c Condition) worseThan(other Condition) bool {
+// WorseThan reports whether c is worse than other. The empty condition is the best.
+func (c Condition) WorseThan(other Condition) bool {
 	return slices.Index(Conditions(), c) > slices.Index(Conditions(), other)
 }
 
@@ -187,19 +188,28 @@ type state struct {
 	reason    string    // empty for Sending
 }
 
+// state returns the condition without regard to a hold or a pause.
+func (h *health) state() state {
+	if h.failing() {
+		return state{Failing, h.firstFailure, h.last.Problem}
+	}
+	if since, reason := h.slow(); reason != "" {
+		return state{Slow, since, reason}
+	}
+	return state{condition: Sending}
+}
+
+// errorTimes returns when each cause last occurred.
+func (h *health) errorTimes() map[telecrm.Cause]time.Time { return maps.Clone(h.lastAt) }
+
 // state returns the lane's condition.
 func (l *lane) state(now time.Time) state {
 	if l.hold.on() {
 		return state{OnHold, l.hold.since, l.hold.reason}
 	}
-	if l.health.failing() {
-		return state{Failing, l.health.firstFailure, l.health.last.Problem}
-	}
-	if l.pause.asked && now.Before(l.pause.until) {
+	s := l.health.state()
+	if s.condition != Failing && l.pause.asked && now.Before(l.pause.until) {
 		return state{Paused, l.pause.since, l.pause.reason}
 	}
-	if since, reason := l.health.slow(); reason != "" {
-		return state{Slow, since, reason}
-	}
-	return state{condition: Sending}
+	return s
 }

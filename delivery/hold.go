@@ -160,17 +160,17 @@ func (l *lane) notifyHeld(reason string) {
 
 func (l *lane) notifyResumed() {
 	l.mu.Lock()
-	lasted := l.lastHold
+	recovery := Recovery{Account: l.name, Condition: OnHold, Lasted: l.lastHold, Due: l.dueAfter}
 	l.mu.Unlock()
 	if resumed := l.engine.settings().Hooks.Resumed; resumed != nil {
-		resumed(l.name, lasted)
+		resumed(recovery)
 	}
 }
 
 // endHold ends a hold, if there is one.
 func (l *lane) endHold(now time.Time) (ended bool) {
 	if ended = l.hold.on(); ended {
-		l.lastHold, l.health.freeSince = now.Sub(l.hold.since), now
+		l.lastHold, l.health.freeSince, l.dueAfter = now.Sub(l.hold.since), now, unknownDue
 	}
 	l.hold = hold{}
 	return ended

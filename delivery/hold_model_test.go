@@ -247,7 +247,7 @@ func (m *holdModel) erase() {
 }
 
 func (m *holdModel) resume() {
-	if _, err := m.engine.Resume(context.Background(), "default"); err != nil && !errors.Is(err, errNotConfigured) {
+	if _, err := m.engine.Resume(context.Background(), "default"); err != nil && !errors.Is(err, ErrNotConfigured) {
 		m.t.Error(err)
 	}
 }

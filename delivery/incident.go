@@ -12,13 +12,18 @@ type Trouble struct {
 	Reason string
 }
 
-// Recovery is the end of an incident.
+// Recovery is the end of an incident, or of a hold.
 type Recovery struct {
 	Account string
 	// Condition is the worst that was announced, and Lasted how long the incident was.
 	Condition Condition
 	Lasted    time.Duration
+	// Due counts the leads that go now; it is unknown if it is negative.
+	Due int
 }
+
+// unknownDue is the number of due leads if nobody has counted them.
+const unknownDue = -1
 
 // incident decides what operators are told of an account in trouble. They are told once that it
 // begins, once that it gets worse, and once that it is over. An account that keeps changing is
@@ -42,29 +47,17 @@ func (l *lane) announce() time.Duration {
 	now := l.engine.now()
 	l.mu.Lock()
 	s := l.state(now)
-	var trouble *Trouble
-	var recovery *Recovery
-	wait := idleWait
-	i := &l.incident
-	switch {
-	case l.account == nil:
-	case s.condition == OnHold: // announced by its own hook
-		i.announced = ""
-	case s.condition == Sending:
-		// The lead that ended the incident is not counted as delivered before it is recorded.
-		if i.announced != "" && l.recovering == 0 {
-			recovery = &Recovery{Account: l.name, Condition: i.announced, Lasted: now.Sub(i.since)}
-			i.announced = ""
-		}
-	case s.condition.worseThan(i.announced):
-		if wait = i.notYet(s, now); wait > 0 {
-			break
-		}
-		if i.announced == "" {
-			i.since, i.lastBegan = s.since, now
-		}
-		i.announced, wait = s.condition, idleWait
-		trouble = &Trouble{Account: l.name, Condition: s.condition, Since: s.since, Reason: s.reason}
+	// The lead that ended an incident is not counted as delivered before it is recorded.
+	if l.account == nil || s.condition == Sending && l.recovering > 0 {
+		l.mu.Unlock()
+		return idleWait
+	}
+	trouble, recovery, wait := l.incident.change(l.name, s, now)
+	if trouble != nil {
+		l.dueAfter = unknownDue
+	}
+	if recovery != nil {
+		recovery.Due = l.dueAfter
 	}
 	l.mu.Unlock()
 	hooks := l.engine.settings().Hooks
@@ -75,6 +68,29 @@ func (l *lane) announce() time.Duration {
 		hooks.Recovered(*recovery)
 	}
 	return wait
+}
+
+// change returns what is to be announced now that the account is in the given state, and how long
+// to wait before looking again.
+func (i *incident) change(account string, s state, now time.Time) (*Trouble, *Recovery, time.Duration) {
+	switch {
+	case s.condition == OnHold: // announced by its own hook
+		i.announced = ""
+	case s.condition == Sending && i.announced != "":
+		recovery := &Recovery{Account: account, Condition: i.announced, Lasted: now.Sub(i.since)}
+		i.announced = ""
+		return nil, recovery, idleWait
+	case s.condition != Sending && s.condition.WorseThan(i.announced):
+		if wait := i.notYet(s, now); wait > 0 {
+			return nil, nil, wait
+		}
+		if i.announced == "" {
+			i.since, i.lastBegan = s.since, now
+		}
+		i.announced = s.condition
+		return &Trouble{Account: account, Condition: s.condition, Since: s.since, Reason: s.reason}, nil, idleWait
+	}
+	return nil, nil, idleWait
 }
 
 // notYet returns how long the announcement of a condition has to wait.

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"maps"
 	"sync"
 	"time"
 
@@ -29,6 +28,7 @@ type lane struct {
 	health        health
 	incident      incident
 	recovering    int                 // attempts that ended trouble and are not recorded yet
+	dueAfter      int                 // leads that were due when trouble or a hold ended
 	suspects      map[string]*suspect // by entry id
 	refusals      refusals
 	refusalFilter RefusalFilter
@@ -88,7 +88,7 @@ func (l *lane) status() (Status, bool) {
 		Since:       s.since,
 		Reason:      s.reason,
 		LastError:   l.health.last,
-		LastErrors:  maps.Clone(l.health.lastAt),
+		LastErrors:  l.health.errorTimes(),
 		Held:        l.hold.on(),
 		HeldReason:  l.hold.reason,
 		HeldSince:   l.hold.since,

@@ -50,7 +50,7 @@ func (e *Engine) Resume(ctx context.Context, account string) (Resumption, error)
 	configured := l.account != nil
 	l.mu.Unlock()
 	if !configured {
-		return Resumption{}, fmt.Errorf("account %s: %w", account, errNotConfigured)
+		return Resumption{}, fmt.Errorf("account %s: %w", account, ErrNotConfigured)
 	}
 	changed, err := l.makeDue(ctx)
 	var waiting int

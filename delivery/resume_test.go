@@ -150,12 +150,12 @@ func TestProbeWaitsForABusyIdentifier(t *testing.T) {
 
 func TestResumeUnknownAccount(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
-		if _, err := r.engine.Resume(context.Background(), "other"); !errors.Is(err, errNotConfigured) {
+		if _, err := r.engine.Resume(context.Background(), "other"); !errors.Is(err, ErrNotConfigured) {
 			r.t.Errorf("error %v", err)
 		}
 		r.config.Accounts = nil
 		r.engine.Configure(r.config)
-		if _, err := r.engine.Resume(context.Background(), "default"); !errors.Is(err, errNotConfigured) {
+		if _, err := r.engine.Resume(context.Background(), "default"); !errors.Is(err, ErrNotConfigured) {
 			r.t.Errorf("removed account: error %v", err)
 		}
 	})

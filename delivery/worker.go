@@ -35,6 +35,7 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 	w := &worker{lane: l, account: account, entry: entry}
 	r := w.run(ctx)
 	ended(r.settlement)
+	w.countDue()
 	l.endProbe(entry, r.settlement, w.sent)
 	l.releaseSlot()
 	// The visitor need not wait for the record. If it is lost with this process, the next one finds
@@ -56,6 +57,26 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
 		settled(Report{entry, r.settlement, r.answer, w.losses})
 	}
+}
+
+// countPatience is how long an attempt waits for the number of leads that it lets go.
+const countPatience = time.Second
+
+// countDue counts the leads that go now if the attempt ended trouble, before they do.
+func (w *worker) countDue() {
+	if !w.resumed && !w.recovers {
+		return
+	}
+	ctx, cancel := context.WithTimeout(w.engine.running, countPatience)
+	defer cancel()
+	due, err := w.countWaiting(ctx)
+	due-- // the attempt's own, which is not recorded yet
+	if err != nil {
+		due = unknownDue
+	}
+	w.mu.Lock()
+	w.dueAfter = max(due, unknownDue)
+	w.mu.Unlock()
 }
 
 // reportRecovery reports that the attempt ended a hold, and lets the loop report the end of other
