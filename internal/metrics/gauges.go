@@ -23,11 +23,11 @@ const (
 	gaugesPatience = 2 * time.Second
 )
 
-// outboxGauges reports the contents of the open outboxes and the accounts on hold at each scrape.
+// outboxGauges reports the contents of the open outboxes at each scrape.
 type outboxGauges struct {
-	entries, oldest, held *prometheus.Desc
-	open                  func() []*dispatch.Dispatcher
-	now                   func() time.Time
+	entries, oldest *prometheus.Desc
+	open            func() []*dispatch.Dispatcher
+	now             func() time.Time
 
 	mu      sync.Mutex
 	last    contents
@@ -47,8 +47,6 @@ func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatche
 		entries: prometheus.NewDesc(name("outbox_entries"), "Leads in the outbox.", []string{"account", "state"}, nil),
 		oldest: prometheus.NewDesc(name("outbox_oldest_waiting_seconds"),
 			"Age of the oldest waiting lead; 0 if none waits.", []string{"account"}, nil),
-		held: prometheus.NewDesc(name("account_held"),
-			"1 if delivery for the account is on hold.", []string{"account"}, nil),
 		open: open,
 		now:  time.Now,
 	}
@@ -58,16 +56,12 @@ func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatche
 func (g *outboxGauges) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- g.entries
 	descriptions <- g.oldest
-	descriptions <- g.held
 }
 
 // Collect implements [prometheus.Collector]. It leaves out an outbox that does not answer in time.
 func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-	}
-	for account, held := range g.accounts() {
-		gauge(g.held, held, account)
 	}
 	read := g.read()
 	for account, counts := range read.entries {
@@ -82,22 +76,6 @@ func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
 		}
 		gauge(g.oldest, age.Seconds(), account)
 	}
-}
-
-// accounts returns the configured accounts, with 1 for those on hold.
-func (g *outboxGauges) accounts() map[string]float64 {
-	accounts := make(map[string]float64)
-	for _, d := range g.open() {
-		for _, status := range d.Engine.Status() {
-			held := 0.0
-			if status.Held {
-				held = 1
-			}
-			name := label(status.Account)
-			accounts[name] = max(accounts[name], held)
-		}
-	}
-	return accounts
 }
 
 // read returns the contents of the outboxes, at most a second old. Concurrent scrapes share one

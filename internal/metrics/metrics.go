@@ -32,6 +32,7 @@ type collectorSet struct {
 	remarks        *prometheus.CounterVec
 	requestTime    *prometheus.HistogramVec
 	outboxes       *outboxGauges
+	accounts       *accountGauges
 }
 
 func newCollectors() *collectorSet {
@@ -60,6 +61,7 @@ func newCollectors() *collectorSet {
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"account", "endpoint", "code"}),
 		outboxes: newOutboxGauges(name, dispatch.All),
+		accounts: newAccountGauges(name, dispatch.All),
 	}
 }
 
@@ -67,7 +69,7 @@ func newCollectors() *collectorSet {
 func Register(registry prometheus.Registerer) error {
 	c := collectors
 	for _, collector := range []prometheus.Collector{
-		c.submissions, c.submissionTime, c.deliveries, c.remarks, c.requestTime, c.outboxes,
+		c.submissions, c.submissionTime, c.deliveries, c.remarks, c.requestTime, c.outboxes, c.accounts,
 	} {
 		err := registry.Register(collector)
 		if _, registered := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !registered {
