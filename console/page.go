@@ -9,9 +9,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
@@ -31,8 +34,10 @@ type Page struct {
 	// Parked is one page of the parked leads, oldest first. After is the id that it follows.
 	Parked adminapi.Page
 	After  string
-	// Done is the action that was just done: a key of doneWords, or empty.
+	// Done is the action that was just done: a key of doneWords, or empty. Due counts the leads that
+	// it made due.
 	Done string
+	Due  int
 	// Still turns off the automatic refresh.
 	Still bool
 }
@@ -51,17 +56,28 @@ const refreshSeconds = 30
 var doneWords = map[string]string{
 	"retried":   "The lead is being retried.",
 	"discarded": "The lead is discarded.",
-	"resumed":   "The account is being tried.",
 
+	"resumed":       "The account's last leads are being sent.",
 	"resumed-empty": "The account does not have a waiting lead; its next lead is sent as soon as it arrives.",
-	"not-resumed":   "The account is neither on hold nor paused.",
+	"not-resumed":   "The account is sending, and does not have a waiting lead.",
 }
 
 // RefreshSeconds returns the interval of the automatic refresh.
 func (Page) RefreshSeconds() int { return refreshSeconds }
 
 // DoneWords describes the action that was just done.
-func (p Page) DoneWords() string { return doneWords[p.Done] }
+func (p Page) DoneWords() string {
+	if p.Done == "resumed" && p.Due > 0 {
+		return capital(adminapi.Resumed{Resumed: true, Due: p.Due}.String()) + "."
+	}
+	return doneWords[p.Done]
+}
+
+// capital returns words with a capital first letter.
+func capital(words string) string {
+	first, size := utf8.DecodeRuneInString(words)
+	return string(unicode.ToUpper(first)) + words[size:]
+}
 
 // Here returns the page's address without Done, so that a refresh does not repeat it.
 func (p Page) Here() string { return p.address(p.After, p.Still) }
@@ -136,6 +152,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"number":  func(n int) string { return humanize.Comma(int64(n)) },
 	"chart":   newChart,
 	"segment": url.PathEscape,
+	"capital": func(c delivery.Condition) string { return capital(string(c)) },
 	"prefix":  func() string { return adminapi.Prefix },
 }).Parse(pageText))
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -40,7 +41,7 @@ func wordsOf(t *testing.T, source string) string {
 func TestRender(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	account := func(change func(*adminapi.Account)) Page {
-		a := adminapi.Account{Name: "north", Configured: true}
+		a := adminapi.Account{Name: "north", Configured: true, State: delivery.Sending}
 		change(&a)
 		return Page{Outboxes: []Outbox{{Outbox: adminapi.Outbox{Resource: "/srv/outbox.db", Accounts: []adminapi.Account{a}}}}}
 	}
@@ -64,6 +65,7 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "on hold", page: account(func(a *adminapi.Account) {
+				a.State = delivery.OnHold
 				a.Held, a.HeldSince, a.HeldReason, a.Waiting = true, now.Add(-2*time.Hour), "HTTP 401", 7
 				a.OldestWaiting = &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-150 * time.Minute)}
 			}),
@@ -71,15 +73,41 @@ func TestRender(t *testing.T) {
 			markup: []string{`<form method="post" action="/telecrm/page/accounts/north/resume">`},
 		},
 		{
-			name: "paused", page: account(func(a *adminapi.Account) { a.PausedUntil = now.Add(10 * time.Minute) }),
-			has: []string{"Paused until", "in 10 minutes."}, markup: []string{"/resume"},
+			name: "paused", page: account(func(a *adminapi.Account) {
+				a.State, a.StateSince, a.StateReason = delivery.Paused, now.Add(-2*time.Hour), "HTTP 429"
+				a.PausedUntil = now.Add(10 * time.Minute)
+			}),
+			has: []string{"Paused since", "2 hours ago: HTTP 429. Paused until", "in 10 minutes."}, markup: []string{"/resume"},
+		},
+		{
+			name: "failing", page: account(func(a *adminapi.Account) {
+				a.State, a.StateSince, a.StateReason = delivery.Failing, now.Add(-4*time.Minute), "dial tcp: connection refused"
+			}),
+			has:    []string{"Failing since", "4 minutes ago: dial tcp: connection refused."},
+			hasNot: []string{"Paused"}, markup: []string{"/resume"},
+		},
+		{
+			name: "slow", page: account(func(a *adminapi.Account) {
+				a.State, a.StateSince, a.StateReason = delivery.Slow, now.Add(-4*time.Minute), "HTTP 429"
+			}),
+			has: []string{"Slow since", "HTTP 429."}, markup: []string{"/resume"},
+		},
+		{
+			name: "well again", page: account(func(a *adminapi.Account) {
+				a.LastError = &adminapi.LastError{Problem: "HTTP 503", At: now.Add(-time.Hour)}
+			}),
+			has: []string{"Sending Last error 1 hour ago : HTTP 503."}, without: []string{"/resume"},
+		},
+		{
+			name: "waiting for a retry", page: account(func(a *adminapi.Account) { a.Waiting = 3 }),
+			has: []string{"Sending"}, markup: []string{"/resume"},
 		},
 		{
 			name: "not configured", page: account(func(a *adminapi.Account) { a.Configured = false }),
 			has: []string{"Not configured"}, without: []string{"/resume"},
 		},
 		{
-			name: "a name that is awkward in a URL", page: account(func(a *adminapi.Account) { a.Name, a.Held = `a/b"<c>`, true }),
+			name: "a name that is awkward in a URL", page: account(func(a *adminapi.Account) { a.Name, a.State, a.Held = `a/b"<c>`, delivery.OnHold, true }),
 			has: []string{`a/b"<c>`}, markup: []string{`/accounts/a%2Fb%22%3Cc%3E/resume`},
 		},
 		{
@@ -98,6 +126,10 @@ func TestRender(t *testing.T) {
 		{
 			name: "done", page: Page{Done: "retried"},
 			has: []string{"The lead is being retried."}, markup: []string{`role="status"`, `url=/telecrm/"`},
+		},
+		{
+			name: "done, with a number", page: Page{Done: "resumed", Due: 3},
+			has: []string{"3 leads are due now; one is tried first, and the others follow when TeleCRM takes it."}, markup: []string{`role="status"`},
 		},
 		{
 			name: "done, made up", page: Page{Done: "<b>you won</b>"},

@@ -2,9 +2,12 @@
 package adminapi
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // Prefix is the path of the API.
@@ -39,12 +42,22 @@ type Account struct {
 	// Configured reports whether the running config has the account. If not, its leads wait until
 	// it has.
 	Configured bool `json:"configured"`
+	// State is the condition of the account's deliveries, or [NotConfigured], since StateSince.
+	// StateReason says why it is not sending.
+	State       delivery.Condition `json:"state"`
+	StateSince  time.Time          `json:"state_since,omitzero"`
+	StateReason string             `json:"state_reason,omitempty"`
+	// LastError is the last error that was not the fault of a lead, since Caddy started.
+	LastError *LastError `json:"last_error,omitempty"`
 	// Held reports whether the account is on hold: only probes are sent.
 	Held       bool      `json:"held"`
 	HeldReason string    `json:"held_reason,omitempty"`
 	HeldSince  time.Time `json:"held_since,omitzero"`
-	// PausedUntil is the time of the next request to TeleCRM, if the account is paused.
+	// PausedUntil is the time until which nothing is sent to TeleCRM, because of PauseReason.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
+	PauseReason string    `json:"pause_reason,omitempty"`
+	// NextAttempt is when the next lead is due, if the account is failing.
+	NextAttempt time.Time `json:"next_attempt,omitzero"`
 	// InFlight counts the attempts in flight. Their leads also count as waiting.
 	InFlight  int `json:"under_way"`
 	Waiting   int `json:"waiting"`
@@ -52,6 +65,23 @@ type Account struct {
 	Parked    int `json:"parked"`
 	// OldestWaiting is the lead that has been waiting longest.
 	OldestWaiting *Waiting `json:"oldest_waiting,omitempty"`
+}
+
+// NotConfigured is the state of an account that is not in the running config.
+const NotConfigured delivery.Condition = "not configured"
+
+// IsTroubled reports whether operators should look at the account.
+func (a Account) IsTroubled() bool {
+	return a.State != delivery.Sending && (a.Configured || a.Waiting > 0)
+}
+
+// LastError is an error of an account.
+type LastError struct {
+	// Cause is one of a fixed set, such as "connect" or "server".
+	Cause telecrm.Cause `json:"cause"`
+	// Problem describes the error in one line. It contains neither values of a lead nor secrets.
+	Problem string    `json:"problem"`
+	At      time.Time `json:"at"`
 }
 
 // Waiting is a waiting lead.
@@ -163,11 +193,33 @@ type Erased struct {
 
 // Resumed is the result of resuming an account.
 type Resumed struct {
-	// Resumed is false if the account was neither on hold nor paused.
+	// Resumed is false if the account was sending and no lead waited for its retry.
 	Resumed bool `json:"resumed"`
 	// Waiting reports whether the account has a waiting lead, which is sent at once. If not, its
 	// next lead is sent as soon as it arrives.
 	Waiting bool `json:"waiting"`
+	// Due counts the leads that are due now, without those in flight. If the account was on hold or
+	// failing, one of them is sent at once, and the others follow when TeleCRM takes it.
+	Due int `json:"due"`
+}
+
+// String says in words what was done. It begins after the name of the account.
+func (r Resumed) String() string {
+	due := "1 lead is due now"
+	if r.Due != 1 {
+		due = fmt.Sprintf("%d leads are due now", r.Due)
+	}
+	switch {
+	case r.Resumed && r.Due > 1:
+		return due + "; one is tried first, and the others follow when TeleCRM takes it"
+	case r.Due > 0:
+		return due
+	case r.Waiting:
+		return "its last leads are being sent"
+	case r.Resumed:
+		return "no lead is waiting; the next one is sent as soon as it arrives"
+	}
+	return "nothing to do: it is sending, and no lead is waiting"
 }
 
 // Checked is the result of a check for damage.

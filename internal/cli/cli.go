@@ -101,6 +101,10 @@ func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
+		if _, exits := errors.AsType[*ExitError](err); exits {
+			cmd.SilenceErrors, cmd.SilenceUsage = true, true
+			return err
+		}
 		return plainError(err)
 	}
 }

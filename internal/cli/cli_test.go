@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,9 +20,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 // endpoint is an admin endpoint with leads that the test chooses.
@@ -330,8 +333,10 @@ func TestOutputsEscapeControlCharacters(t *testing.T) {
 	}
 	e := newEndpoint(t, leads...)
 	e.status = adminapi.Status{Note: hostile, Outboxes: []adminapi.Outbox{{Resource: hostile, Accounts: []adminapi.Account{
-		{Name: hostile, Configured: true, Held: true, HeldReason: hostile},
-		{Name: hostile + "2", Waiting: 1},
+		{Name: hostile, Configured: true, State: delivery.Slow, StateReason: hostile},
+		{Name: hostile, Configured: true, State: delivery.Sending, LastError: &adminapi.LastError{Problem: hostile}},
+		{Name: hostile, Configured: true, State: hostile, StateReason: hostile},
+		{Name: hostile + "2", State: adminapi.NotConfigured, Waiting: 1},
 	}}}}
 	for _, command := range [][]string{
 		{"leads", "list"},
@@ -342,6 +347,7 @@ func TestOutputsEscapeControlCharacters(t *testing.T) {
 		{"leads", "export", "--format", "ndjson"},
 		{"status"},
 		{"status", "--json"},
+		{"status", "--quiet"},
 		{"accounts", "resume", hostile},
 		{"leads", "retry", hostile},
 	} {
@@ -375,18 +381,30 @@ func TestStatus(t *testing.T) {
 	now := time.Now()
 	e.status.Outboxes[0].Trouble = "the outbox's disk is full"
 	e.status.Outboxes[0].Accounts = []adminapi.Account{
-		{Name: "default", Configured: true, Waiting: 12345, Delivered: 2, OldestWaiting: &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-3 * time.Minute)}},
-		{Name: "old", Waiting: 1},
-		{Name: "my north", Configured: true, Held: true, HeldSince: now.Add(-2 * time.Hour), HeldReason: "HTTP 401"},
-		{Name: "south", Configured: true, PausedUntil: now.Add(90 * time.Second)},
+		{Name: "default", Configured: true, State: delivery.Sending, Waiting: 12345, Delivered: 2, OldestWaiting: &adminapi.Waiting{ID: "a", CreatedAt: now.Add(-3 * time.Minute)}},
+		{Name: "old", State: adminapi.NotConfigured, Waiting: 1},
+		{Name: "my north", Configured: true, State: delivery.OnHold, Held: true, HeldSince: now.Add(-2 * time.Hour), HeldReason: "HTTP 401"},
+		{
+			Name: "south", Configured: true, State: delivery.Paused, StateSince: now.Add(-time.Minute), StateReason: "HTTP 429",
+			PausedUntil: now.Add(90 * time.Second), PauseReason: "HTTP 429",
+		},
+		{
+			Name: "east", Configured: true, State: delivery.Failing, StateSince: now.Add(-4 * time.Minute), StateReason: "dial tcp: connection refused",
+			NextAttempt: now.Add(150 * time.Second),
+		},
+		{
+			Name: "west", Configured: true, State: delivery.Sending,
+			LastError: &adminapi.LastError{Cause: telecrm.CauseServer, Problem: "HTTP 503", At: now.Add(-time.Hour)},
+		},
 	}
 	stdout, _, err := e.run(t, "status")
-	if err != nil {
-		t.Fatal(err)
-	}
+	wantExit(t, err, 3)
 	for _, want := range []string{
 		"default   sending         12,345 ", "3 minutes  a\n", "not in the running config", "my north has been on hold since ",
-		"(2 hours ago): HTTP 401", "resume 'my north'", "/srv/outbox.db\n\nthe outbox's disk is full\n", "south is paused until ", "(in 1 minute)",
+		"(2 hours ago): HTTP 401", "resume 'my north'", "/srv/outbox.db\n\nthe outbox's disk is full\n",
+		"south has been paused since ", ", paused until ", "(in 1 minute): HTTP 429",
+		"east has been failing since ", "(4 minutes ago): dial tcp: connection refused\n", "(in 2 minutes). To retry at once", "resume east\n",
+		"west: the last error was at ", "(1 hour ago): HTTP 503\n",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is missing in\n%s", want, stdout)
@@ -401,13 +419,89 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// resume prints what was done, and no more.
+// wantExit checks the exit status of a command that printed everything.
+func wantExit(t *testing.T, err error, want int) {
+	t.Helper()
+	got := 0
+	if exit, exits := errors.AsType[*ExitError](err); exits {
+		got = exit.Status
+	} else if err != nil {
+		t.Errorf("error %v", err)
+	}
+	if got != want {
+		t.Errorf("exit status %d, want %d", got, want)
+	}
+}
+
+// The exit status tells cron what is wrong, and --quiet prints a line for each account that is not
+// sending.
+func TestStatusForCron(t *testing.T) {
+	since := time.Now().Add(-4 * time.Minute)
+	in := func(state delivery.Condition) adminapi.Account {
+		return adminapi.Account{
+			Name: "a", Configured: true, State: state, StateSince: since, StateReason: "HTTP 503", Waiting: 3,
+			LastError: &adminapi.LastError{Problem: "HTTP 503", At: since},
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		accounts []adminapi.Account
+		trouble  string
+		exit     int
+		lines    []string
+	}{
+		{"nothing", nil, "", 0, nil},
+		{"all well", []adminapi.Account{in(delivery.Sending), in(delivery.Sending)}, "", 0, nil},
+		{"slow", []adminapi.Account{in(delivery.Slow)}, "", 0, []string{"a: slow since "}},
+		{"paused", []adminapi.Account{in(delivery.Paused)}, "", 0, []string{"a: paused since "}},
+		{"failing", []adminapi.Account{in(delivery.Failing), in(delivery.Sending)}, "", 4, []string{"a: failing since "}},
+		{"on hold", []adminapi.Account{in(delivery.OnHold)}, "", 3, []string{"a: on hold since "}},
+		{"both", []adminapi.Account{in(delivery.Failing), in(delivery.OnHold)}, "", 3, []string{"a: failing since ", "a: on hold since "}},
+		{"gone", []adminapi.Account{{Name: "a", State: adminapi.NotConfigured, Waiting: 3}}, "", 0, []string{"a: not in the running config, 3 leads wait"}},
+		{"gone, with nothing to send", []adminapi.Account{{Name: "a", State: adminapi.NotConfigured, Parked: 3}}, "", 0, nil},
+		{"full", []adminapi.Account{in(delivery.Sending)}, "the outbox's disk is full", 0, []string{"outbox /srv/outbox.db: the outbox's disk is full"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEndpoint(t)
+			e.status.Outboxes[0].Accounts, e.status.Outboxes[0].Trouble = test.accounts, test.trouble
+			for _, args := range [][]string{{"status"}, {"status", "--json"}, {"status", "--quiet"}, {"status", "-q", "--json"}} {
+				_, stderr, err := e.run(t, args...)
+				wantExit(t, err, test.exit)
+				if stderr != "" {
+					t.Errorf("%q on standard error", stderr)
+				}
+			}
+			stdout, _, _ := e.run(t, "status", "--quiet")
+			lines := slices.Collect(strings.Lines(stdout))
+			if !slices.EqualFunc(lines, test.lines, strings.HasPrefix) {
+				t.Errorf("printed %q, want %q", lines, test.lines)
+			}
+			for _, line := range lines {
+				if strings.Contains(line, " since ") && (!strings.Contains(line, "(4 minutes ago)") || !strings.HasSuffix(line, ": HTTP 503, 3 leads wait\n")) {
+					t.Errorf("printed %q", line)
+				}
+			}
+		})
+	}
+}
+
+// resume says what was done, and no more.
 func TestResume(t *testing.T) {
 	e := newEndpoint(t)
-	e.answers = []string{`{"resumed":true,"waiting":true}`, `{"resumed":true,"waiting":false}`, `{"resumed":false,"waiting":true}`}
-	for _, want := range []string{"north is being tried", "north does not have a waiting lead", "north is neither on hold nor paused"} {
-		if stdout, _, err := e.run(t, "accounts", "resume", "north"); err != nil || !strings.Contains(stdout, want) {
+	for answer, want := range map[string]string{
+		`{"resumed":true,"waiting":true,"due":3}`:   "north: 3 leads are due now; one is tried first, and the others follow when TeleCRM takes it\n",
+		`{"resumed":true,"waiting":true,"due":1}`:   "north: 1 lead is due now\n",
+		`{"resumed":false,"waiting":true,"due":2}`:  "north: 2 leads are due now\n",
+		`{"resumed":true,"waiting":true,"due":0}`:   "north: its last leads are being sent\n",
+		`{"resumed":true,"waiting":false,"due":0}`:  "north: no lead is waiting; the next one is sent as soon as it arrives\n",
+		`{"resumed":false,"waiting":false,"due":0}`: "north: nothing to do: it is sending, and no lead is waiting\n",
+	} {
+		e.answers = []string{answer, answer}
+		if stdout, _, err := e.run(t, "accounts", "resume", "north"); err != nil || stdout != want {
 			t.Errorf("printed %q, error %v, want %q", stdout, err, want)
+		}
+		if stdout, _, err := e.run(t, "accounts", "resume", "north", "--json"); err != nil || stdout != answer+"\n" {
+			t.Errorf("printed %q, error %v, want %q", stdout, err, answer)
 		}
 	}
 }

@@ -2,39 +2,91 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
+// Exit statuses of the status command, besides 0 and 1.
+const (
+	exitOnHold  = 3
+	exitFailing = 4
+)
+
+// ExitError ends a command with an exit status other than 1, after it has printed everything.
+type ExitError struct{ Status int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Status) }
+
 func (t *terminal) statusCommand() *cobra.Command {
-	return &cobra.Command{
+	var brief bool
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Shows the state of each account",
 		Long: `
 Shows for each account its state, how many leads are waiting, in flight, parked
-and delivered, and how long the oldest has been waiting.
+and delivered, how long the oldest has been waiting, and the last error. Leads
+are kept in every state:
 
-An account is "on hold" when TeleCRM refuses all its leads until somebody fixes
-the token, the enterprise id, the subscription or the fields. It is "paused"
-when TeleCRM has asked to wait, or has failed three times in a row. Leads are
-kept meanwhile.`,
+  sending  leads are sent as they come
+  slow     leads are sent later than they come: TeleCRM asked to slow down or
+           answers slowly, or crm_rate is too low
+  paused   nothing is sent until the time that TeleCRM named
+  failing  TeleCRM does not answer, or answers with errors
+  on hold  TeleCRM refuses all leads until somebody fixes the token, the
+           enterprise id, the subscription or the fields
+
+Exits with 3 if an account is on hold, else with 4 if an account is failing,
+else with 0, and with 1 if the state could not be read.`,
 		Args: cobra.NoArgs,
-		RunE: t.does(t.status),
+		RunE: t.does(func(ctx context.Context, _ []string) error { return t.status(ctx, brief) }),
 	}
+	cmd.Flags().BoolVarP(&brief, "quiet", "q", false, "Print one line for each account that is not sending, and nothing if all is well")
+	return cmd
 }
 
-func (t *terminal) status(ctx context.Context, _ []string) error {
+func (t *terminal) status(ctx context.Context, brief bool) error {
 	status, err := t.client.Status(ctx)
 	if err != nil {
 		return err
 	}
-	if t.json {
-		return t.printJSON(status)
+	switch {
+	case brief:
+		err = t.printTrouble(status)
+	case t.json:
+		err = t.printJSON(status)
+	default:
+		t.printStatus(status)
 	}
+	if err != nil {
+		return err
+	}
+	return exitOf(status)
+}
+
+// exitOf returns the error for the exit status, or nil.
+func exitOf(status adminapi.Status) error {
+	failing := false
+	for _, o := range status.Outboxes {
+		for _, a := range o.Accounts {
+			if a.State == delivery.OnHold {
+				return &ExitError{exitOnHold}
+			}
+			failing = failing || a.State == delivery.Failing
+		}
+	}
+	if failing {
+		return &ExitError{exitFailing}
+	}
+	return nil
+}
+
+func (t *terminal) printStatus(status adminapi.Status) {
 	if status.Note != "" {
 		t.printf("%s\n", onOneLine(status.Note))
 	}
@@ -44,7 +96,43 @@ func (t *terminal) status(ctx context.Context, _ []string) error {
 		}
 		t.printOutbox(o)
 	}
+}
+
+// printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts.
+func (t *terminal) printTrouble(status adminapi.Status) error {
+	if status.Note != "" && !t.json {
+		t.printf("%s\n", onOneLine(status.Note))
+	}
+	for _, o := range status.Outboxes {
+		if o.Trouble != "" && !t.json {
+			t.printf("outbox %s: %s\n", onOneLine(o.Resource), onOneLine(o.Trouble))
+		}
+		for _, a := range o.Accounts {
+			if !a.IsTroubled() {
+				continue
+			}
+			if t.json {
+				if err := t.printJSON(a); err != nil {
+					return err
+				}
+				continue
+			}
+			t.printf("%s: %s, %s\n", onOneLine(a.Name), t.stateInWords(a), plural(a.Waiting, "lead waits", "leads wait"))
+		}
+	}
 	return nil
+}
+
+// stateInWords describes a state other than sending, with its beginning and its reason.
+func (t *terminal) stateInWords(a adminapi.Account) string {
+	if !a.Configured {
+		return "not in the running config"
+	}
+	words := fmt.Sprintf("%s since %s (%s)", onOneLine(string(a.State)), moment(a.StateSince), t.ago(a.StateSince))
+	if !a.PausedUntil.IsZero() && (a.State == delivery.Paused || a.State == delivery.Slow) {
+		words += fmt.Sprintf(", paused until %s (%s)", moment(a.PausedUntil), t.ahead(a.PausedUntil))
+	}
+	return words + ": " + onOneLine(a.StateReason)
 }
 
 func (t *terminal) printOutbox(o adminapi.Outbox) {
@@ -83,30 +171,41 @@ func (t *terminal) printOutbox(o adminapi.Outbox) {
 }
 
 func stateOfAccount(a adminapi.Account) cell {
-	switch {
-	case !a.Configured:
-		return cell{"not configured", warn}
-	case a.Held:
-		return cell{"on hold", bad}
-	case !a.PausedUntil.IsZero():
-		return cell{"paused", warn}
+	styles := map[delivery.Condition]style{delivery.Sending: good, delivery.OnHold: bad, delivery.Failing: bad}
+	style, known := styles[a.State]
+	if !known {
+		style = warn
 	}
-	return cell{"sending", good}
+	return cell{onOneLine(string(a.State)), style}
 }
 
-// explain prints what the state of an account means, unless the account is sending.
+// explain prints what the state of an account means, and its last error.
 func (t *terminal) explain(a adminapi.Account) {
 	name := onOneLine(a.Name)
-	switch {
-	case !a.Configured && a.Waiting > 0:
-		t.printf("\n%s is not in the running config; its leads wait until it is again.\n", name)
-	case a.Held:
+	switch a.State {
+	case adminapi.NotConfigured:
+		if a.Waiting > 0 {
+			t.printf("\n%s is not in the running config; its leads wait until it is again.\n", name)
+		}
+	case delivery.OnHold:
 		t.printf("\n%s has been on hold since %s (%s): %s\n", name, moment(a.HeldSince), t.ago(a.HeldSince), onOneLine(a.HeldReason))
 		t.printf("Check the token, the enterprise id and the subscription, in this order; if leads are refused (400),\n"+
 			"check the identifier and the fields. Caddy retries from time to time. To retry at once, run:\n"+
 			"caddy telecrm accounts resume %s\n", quoted(name))
-	case !a.PausedUntil.IsZero():
-		t.printf("\n%s is paused until %s (%s).\n", name, moment(a.PausedUntil), t.ahead(a.PausedUntil))
+	case delivery.Failing:
+		t.printf("\n%s has been %s\n", name, t.stateInWords(a))
+		next := ""
+		if !a.NextAttempt.IsZero() {
+			next = fmt.Sprintf(", next at %s (%s)", moment(a.NextAttempt), t.ahead(a.NextAttempt))
+		}
+		t.printf("TeleCRM does not answer as it should. Leads are kept and retried%s. To retry at once, run:\n"+
+			"caddy telecrm accounts resume %s\n", next, quoted(name))
+	case delivery.Slow, delivery.Paused:
+		t.printf("\n%s has been %s\n", name, t.stateInWords(a))
+	case delivery.Sending:
+		if a.LastError != nil {
+			t.printf("\n%s: the last error was at %s (%s): %s\n", name, moment(a.LastError.At), t.ago(a.LastError.At), onOneLine(a.LastError.Problem))
+		}
 	}
 }
 
@@ -119,41 +218,4 @@ func quoted(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-func (t *terminal) resumeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "resume <account>",
-		Short: "Retries an account that is on hold or paused at once",
-		Long: `
-Retries an account that is on hold or paused at once. Use it after you have
-fixed the cause. One lead is sent, even if it is not due yet. If TeleCRM takes
-it, the account is sending again, and all leads that are due follow.`,
-		Args: cobra.ExactArgs(1),
-		RunE: t.does(t.resume),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return t.completeAccounts(cmd, args, typed)
-		},
-	}
-}
-
-func (t *terminal) resume(ctx context.Context, args []string) error {
-	resumed, err := t.client.Resume(ctx, args[0])
-	if err != nil {
-		return err
-	}
-	switch {
-	case t.json:
-		return t.printJSON(resumed)
-	case resumed.Resumed && resumed.Waiting:
-		t.printf("%s is being tried; run caddy telecrm status in a moment to see the result\n", onOneLine(args[0]))
-	case resumed.Resumed:
-		t.printf("%s does not have a waiting lead; its next lead is sent as soon as it arrives\n", onOneLine(args[0]))
-	default:
-		t.printf("%s is neither on hold nor paused\n", onOneLine(args[0]))
-	}
-	return nil
 }

@@ -248,7 +248,12 @@ func TestAdminStatus(t *testing.T) {
 	if held.HeldReason == "" || held.HeldSince.IsZero() || held.OldestWaiting == nil {
 		t.Errorf("held account %+v", held)
 	}
+	if held.State != delivery.OnHold || held.StateReason != held.HeldReason || !held.StateSince.Equal(held.HeldSince) ||
+		held.LastError == nil || held.LastError.Cause != telecrm.CauseAccount {
+		t.Errorf("held account %+v", held)
+	}
 	held.HeldReason, held.HeldSince, held.OldestWaiting = "", time.Time{}, nil
+	held.State, held.StateReason, held.StateSince, held.LastError = "", "", time.Time{}, nil
 	gone := got.Outboxes[0].Accounts[1]
 	if gone.OldestWaiting == nil || gone.OldestWaiting.ID != first {
 		t.Errorf("oldest waiting %+v, want %s", gone.OldestWaiting, first)
@@ -256,7 +261,7 @@ func TestAdminStatus(t *testing.T) {
 	gone.OldestWaiting = nil
 	want := adminapi.Outbox{Resource: guest.File, Accounts: []adminapi.Account{
 		{Name: "default", Configured: true, Held: true, Waiting: 1},
-		{Name: "gone", Waiting: 2, Parked: 1},
+		{Name: "gone", State: adminapi.NotConfigured, Waiting: 2, Parked: 1},
 	}}
 	if diff := cmp.Diff(want, adminapi.Outbox{Resource: got.Outboxes[0].Resource, Accounts: []adminapi.Account{held, gone}}); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -66,7 +67,7 @@ func answerHTML(w http.ResponseWriter, status int, render func(io.Writer) error)
 
 // servePage shows the state of deliveries and the parked leads.
 func servePage(w http.ResponseWriter, r *http.Request) error {
-	query, err := readQuery(r, "after", "done", "refresh")
+	query, err := readQuery(r, "after", "done", "due", "refresh")
 	if err != nil {
 		return err
 	}
@@ -79,6 +80,7 @@ func servePage(w http.ResponseWriter, r *http.Request) error {
 		return outboxFailed(err, "")
 	}
 	page.Done, page.Still = query.Get("done"), query.Get("refresh") == "off"
+	page.Due, _ = strconv.Atoi(query.Get("due")) // only words depend on it
 	return answerHTML(w, http.StatusOK, func(w io.Writer) error { return console.Render(w, page) })
 }
 
@@ -138,10 +140,10 @@ func serveResumeButton(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 		return err
-	case !answer.Resumed:
+	case !answer.Resumed && !answer.Waiting:
 		return backToPage(w, r, "not-resumed")
 	case !answer.Waiting:
 		return backToPage(w, r, "resumed-empty")
 	}
-	return backToPage(w, r, "resumed")
+	return backToPage(w, r, "resumed&due="+strconv.Itoa(answer.Due))
 }

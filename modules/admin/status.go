@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -83,17 +84,19 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 	byName := make(map[string]*adminapi.Account)
 	named := func(name string) *adminapi.Account {
 		if byName[name] == nil {
-			byName[name] = &adminapi.Account{Name: name}
+			byName[name] = &adminapi.Account{Name: name, State: adminapi.NotConfigured}
 		}
 		return byName[name]
 	}
 	for _, s := range o.Engine.Status() {
 		a := named(s.Account)
 		a.Configured = true
+		a.State, a.StateSince, a.StateReason = s.Condition, utcTime(s.Since), s.Reason
+		a.LastError = lastError(s.LastError)
 		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
 		a.InFlight = s.InFlight
 		if s.PausedUntil.After(time.Now()) {
-			a.PausedUntil = utcTime(s.PausedUntil)
+			a.PausedUntil, a.PauseReason = utcTime(s.PausedUntil), s.PauseReason
 		}
 	}
 	counts, err := o.Store.Counts(ctx)
@@ -114,6 +117,9 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 		if err == nil {
 			a.OldestWaiting, err = oldestWaiting(ctx, o, a)
 		}
+		if err == nil && a.State == delivery.Failing {
+			a.NextAttempt, err = nextAttempt(ctx, o, a)
+		}
 		list = append(list, *a)
 	}
 	return list, err
@@ -129,6 +135,26 @@ func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Acco
 		return nil, err
 	}
 	return &adminapi.Waiting{ID: oldest[0].ID, CreatedAt: oldest[0].CreatedAt}, nil
+}
+
+// nextAttempt returns when the account's next lead is due and may be sent; zero if none waits.
+func nextAttempt(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Account) (time.Time, error) {
+	due, waiting, err := o.Store.NextDue(ctx, a.Name)
+	if err != nil || !waiting {
+		return time.Time{}, err
+	}
+	if due.Before(a.PausedUntil) {
+		due = a.PausedUntil
+	}
+	return utcTime(due), nil
+}
+
+// lastError describes the last error; nil if there was none.
+func lastError(e delivery.LastError) *adminapi.LastError {
+	if e.At.IsZero() {
+		return nil
+	}
+	return &adminapi.LastError{Cause: e.Cause, Problem: e.Problem, At: utcTime(e.At)}
 }
 
 // utcTime returns t without a monotonic reading, as the outbox's times are.
@@ -183,7 +209,7 @@ func knownAccounts(ctx context.Context, open []*dispatch.Dispatcher) ([]string, 
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// serveResume tries an account on hold at once.
+// serveResume makes due what waits for an account.
 func serveResume(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -206,9 +232,16 @@ func resumeAccount(ctx context.Context, name string) (adminapi.Resumed, error) {
 	configured, answer := false, adminapi.Resumed{}
 	for _, o := range open {
 		did, err := o.Engine.Resume(ctx, name)
-		configured = configured || err == nil
+		if errors.Is(err, delivery.ErrNotConfigured) {
+			continue
+		}
+		if err != nil {
+			return adminapi.Resumed{}, outboxFailed(err, "")
+		}
+		configured = true
 		answer.Resumed = answer.Resumed || did.Resumed
 		answer.Waiting = answer.Waiting || did.Waiting
+		answer.Due += did.Due
 	}
 	if !configured {
 		return adminapi.Resumed{}, refuse(http.StatusConflict, "%s", errNotConfigured)

@@ -3,6 +3,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,8 +27,29 @@ func init() {
 		Long:  cli.Long,
 		CobraFunc: func(cmd *cobra.Command) {
 			cli.Build(cmd, connectAdmin)
+			passExitStatus(cmd)
 		},
 	})
+}
+
+// passExitStatus makes the commands below cmd exit with the status of a [cli.ExitError].
+func passExitStatus(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		passExitStatus(sub)
+	}
+	run := cmd.RunE
+	if run == nil {
+		return
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		exit, exits := errors.AsType[*cli.ExitError](err)
+		if !exits {
+			return err
+		}
+		// Only Caddy itself can make the error that its main function understands.
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exit.Status, nil })(cmd, args)
+	}
 }
 
 // connectAdmin returns a client for the admin endpoint, which it finds in the flags as Caddy's own
