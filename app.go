@@ -70,6 +70,7 @@ type App struct {
 	secret   *secret.Secret                 // of the guards of all forms
 	grace    func() time.Duration
 	outlet   *dispatch.Outlet
+	monitors map[string]*delivery.Monitor // of the accounts, if the outbox is off; set once started is closed
 	logger   *zap.Logger
 
 	outbox   dispatch.Guest
@@ -194,6 +195,7 @@ func (a *App) Start() error {
 	defer close(a.started)
 	metrics.Expect(a.forms, a.accounts.Names())
 	if !a.KeepsLeads() {
+		a.watch()
 		return nil
 	}
 	d, err := dispatch.Open(a.resource, a.outbox, a.logger)
@@ -203,6 +205,18 @@ func (a *App) Start() error {
 	a.opened = d
 	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.outlet})
 	return nil
+}
+
+// watch monitors the accounts of a config without an outbox.
+func (a *App) watch() {
+	a.monitors = make(map[string]*delivery.Monitor)
+	var list []*delivery.Monitor
+	for _, acct := range a.accounts.All() {
+		m := delivery.NewMonitor(acct.Name(), a.lost, a.recovered)
+		a.monitors[acct.Name()] = m
+		list = append(list, m)
+	}
+	dispatch.Watch(a, list)
 }
 
 // Stop waits for attempts in flight if the process is about to exit. On a reload it does nothing:
@@ -218,6 +232,7 @@ func (a *App) Stop() error {
 // connections.
 func (a *App) Cleanup() error {
 	var err error
+	dispatch.Unwatch(a)
 	if a.opened != nil {
 		a.opened.Release(a)
 		err = a.opened.Close()
@@ -340,7 +355,7 @@ func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Su
 			}
 		}
 	}
-	settled, answer := delivery.SendOnce(ctx, described, acct.Pace, s, sentAhead)
+	settled, answer := delivery.SendOnce(ctx, described, acct.Pace, s, sentAhead, a.monitors[s.Account])
 	return settled, answer, false
 }
 
@@ -465,8 +480,15 @@ func (a *App) troubled(t delivery.Trouble) {
 		zap.String("since", t.Since.UTC().Format(time.RFC3339)), a.waiting(t.Account))
 }
 
+// lost reports trouble of an account whose leads are not kept.
+func (a *App) lost(t delivery.Trouble) {
+	a.logger.Warn("TeleCRM does not take leads as it should, and the outbox is off: visitors are asked to try again later",
+		zap.String("account", t.Account), zap.String("state", string(t.Condition)), zap.String("reason", t.Reason),
+		zap.String("since", t.Since.UTC().Format(time.RFC3339)))
+}
+
 func (a *App) recovered(r delivery.Recovery) {
-	a.logger.Info("leads are sent to TeleCRM as usual again; all that wait go now",
+	a.logger.Info("leads are sent to TeleCRM as usual again",
 		zap.String("account", r.Account), zap.String("was", string(r.Condition)), lasted(r), due(r))
 }
 

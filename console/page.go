@@ -31,6 +31,8 @@ type Page struct {
 	// Note says why Outboxes is empty.
 	Note     string
 	Outboxes []Outbox
+	// Direct lists the accounts whose leads are sent without an outbox.
+	Direct []adminapi.Account
 	// Parked is one page of the parked leads, oldest first. After is the id that it follows.
 	Parked adminapi.Page
 	After  string

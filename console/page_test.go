@@ -59,6 +59,12 @@ func TestRender(t *testing.T) {
 			has: []string{"Nothing to show: the outbox is off."}, hasNot: []string{"Parked leads"},
 		},
 		{
+			name: "no outbox, and failing", page: Page{Note: "the outbox is off", Direct: []adminapi.Account{
+				{Name: "north", State: delivery.Failing, StateSince: now.Add(-time.Hour), StateReason: "HTTP 503"}, {Name: "south", State: delivery.Sending},
+			}},
+			has: []string{"north : Failing since", "1 hour ago: HTTP 503.", "south : Sending"}, without: []string{"/resume"},
+		},
+		{
 			name: "all well", page: account(func(a *adminapi.Account) { a.Delivered = 12345 }),
 			has:     []string{"Sending", "12,345", "Outbox /srv/outbox.db", "none", "not reported a field", "None."},
 			without: []string{"/resume"},

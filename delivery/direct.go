@@ -18,9 +18,9 @@ import (
 //
 // Each request waits for the limiter, but for at most half of the time that ctx leaves. The lead
 // exists nowhere else, so it is then sent ahead of its turn, which delays later requests, and ahead
-// is called.
-func SendOnce(ctx context.Context, account Account, limiter *rate.Limiter, s Submission, ahead func()) (outbox.Settlement, telecrm.Answer) {
-	r, _ := sendDirectly(ctx, newDirectAttempt(account, directRunner{limiter, ahead, func(telecrm.Answer, time.Duration) {}}, s))
+// is called. The monitor, which may be nil, observes each answer.
+func SendOnce(ctx context.Context, account Account, limiter *rate.Limiter, s Submission, ahead func(), m *Monitor) (outbox.Settlement, telecrm.Answer) {
+	r, _ := sendDirectly(ctx, newDirectAttempt(account, directRunner{limiter, ahead, m.Observe}, s))
 	return r.settlement, r.answer
 }
 

@@ -46,7 +46,7 @@ func TestDirectRateLimit(t *testing.T) {
 							mu.Lock()
 							defer mu.Unlock()
 							ahead++
-						})
+						}, nil)
 						mu.Lock()
 						defer mu.Unlock()
 						if errors.Is(answer.Err, errRateExceeded) {

@@ -3,6 +3,7 @@ package adminapi
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
@@ -23,8 +24,20 @@ const (
 type Status struct {
 	// Outboxes lists the open outboxes: one, or two while a reload replaces it.
 	Outboxes []Outbox `json:"outboxes"`
+	// Direct lists the accounts whose leads are sent without an outbox, because it is off. Their
+	// numbers of leads are 0.
+	Direct []Account `json:"direct,omitempty"`
 	// Note says why Outboxes is empty.
 	Note string `json:"note,omitempty"`
+}
+
+// Accounts returns all accounts, with an outbox and without.
+func (s Status) Accounts() []Account {
+	list := slices.Clone(s.Direct)
+	for _, o := range s.Outboxes {
+		list = append(list, o.Accounts...)
+	}
+	return list
 }
 
 // Outbox is the state of an outbox.

@@ -410,6 +410,22 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, stdout)
 		}
 	}
+	e.status = adminapi.Status{Note: "the outbox is off", Direct: []adminapi.Account{
+		{Name: "north", Configured: true, State: delivery.Failing, StateSince: now.Add(-time.Hour), StateReason: "HTTP 401"},
+		{Name: "south", Configured: true, State: delivery.Sending},
+	}}
+	stdout, _, err = e.run(t, "status")
+	wantExit(t, err, 4)
+	for _, want := range []string{"the outbox is off\n\nACCOUNT  STATE\nnorth    failing\nsouth    sending\n", "north has been failing since ", "(1 hour ago): HTTP 401\n", "are not kept"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is missing in\n%s", want, stdout)
+		}
+	}
+	stdout, _, err = e.run(t, "status", "--quiet")
+	wantExit(t, err, 4)
+	if !strings.HasPrefix(stdout, "north: failing since ") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("printed %q", stdout)
+	}
 	e.status = adminapi.Status{Note: "the outbox is off"}
 	if stdout, _, err := e.run(t, "status"); err != nil || stdout != "the outbox is off\n" {
 		t.Errorf("printed %q, error %v", stdout, err)

@@ -72,13 +72,11 @@ func (t *terminal) status(ctx context.Context, brief bool) error {
 // exitOf returns the error for the exit status, or nil.
 func exitOf(status adminapi.Status) error {
 	failing := false
-	for _, o := range status.Outboxes {
-		for _, a := range o.Accounts {
-			if a.State == delivery.OnHold {
-				return &ExitError{exitOnHold}
-			}
-			failing = failing || a.State == delivery.Failing
+	for _, a := range status.Accounts() {
+		if a.State == delivery.OnHold {
+			return &ExitError{exitOnHold}
 		}
+		failing = failing || a.State == delivery.Failing
 	}
 	if failing {
 		return &ExitError{exitFailing}
@@ -90,6 +88,17 @@ func (t *terminal) printStatus(status adminapi.Status) {
 	if status.Note != "" {
 		t.printf("%s\n", onOneLine(status.Note))
 	}
+	if len(status.Direct) > 0 {
+		rows := [][]cell{header("ACCOUNT", "STATE")}
+		for _, a := range status.Direct {
+			rows = append(rows, []cell{{onOneLine(a.Name), plain}, stateOfAccount(a)})
+		}
+		t.printf("\n")
+		(&table{t: t}).print(rows...)
+		for _, a := range status.Direct {
+			t.explainDirect(a)
+		}
+	}
 	for i, o := range status.Outboxes {
 		if i > 0 {
 			t.printf("\n")
@@ -100,23 +109,27 @@ func (t *terminal) printStatus(status adminapi.Status) {
 
 // printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts.
 func (t *terminal) printTrouble(status adminapi.Status) error {
-	if status.Note != "" && !t.json {
-		t.printf("%s\n", onOneLine(status.Note))
-	}
-	for _, o := range status.Outboxes {
-		if o.Trouble != "" && !t.json {
-			t.printf("outbox %s: %s\n", onOneLine(o.Resource), onOneLine(o.Trouble))
-		}
-		for _, a := range o.Accounts {
+	if t.json {
+		for _, a := range status.Accounts() {
 			if !a.IsTroubled() {
 				continue
 			}
-			if t.json {
-				if err := t.printJSON(a); err != nil {
-					return err
-				}
-				continue
+			if err := t.printJSON(a); err != nil {
+				return err
 			}
+		}
+		return nil
+	}
+	if status.Note != "" && len(status.Direct) == 0 {
+		t.printf("%s\n", onOneLine(status.Note))
+	}
+	for _, o := range status.Outboxes {
+		if o.Trouble != "" {
+			t.printf("outbox %s: %s\n", onOneLine(o.Resource), onOneLine(o.Trouble))
+		}
+	}
+	for _, a := range status.Accounts() {
+		if a.IsTroubled() {
 			t.printf("%s: %s, %s\n", onOneLine(a.Name), t.stateInWords(a), plural(a.Waiting, "lead waits", "leads wait"))
 		}
 	}
@@ -177,6 +190,15 @@ func stateOfAccount(a adminapi.Account) cell {
 		style = warn
 	}
 	return cell{onOneLine(string(a.State)), style}
+}
+
+// explainDirect prints the trouble of an account without an outbox, and its last error.
+func (t *terminal) explainDirect(a adminapi.Account) {
+	if a.State == delivery.Sending {
+		t.explain(a)
+		return
+	}
+	t.printf("\n%s has been %s\nThe outbox is off: leads that TeleCRM does not take are not kept.\n", onOneLine(a.Name), t.stateInWords(a))
 }
 
 // explain prints what the state of an account means, and its last error.

@@ -2,10 +2,12 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -145,6 +147,34 @@ func TestAdminWithOutboxOff(t *testing.T) {
 	output, err := s.Run(t.Context(), "telecrm", "leads", "list", "--address", s.admin)
 	if err == nil || !strings.Contains(output, "Error: the outbox is off") {
 		t.Errorf("error %v\n%s", err, output)
+	}
+}
+
+// Without an outbox, the status, the exit status and the metrics tell an outage too.
+func TestOutageWithOutboxOff(t *testing.T) {
+	s := serve(t, enquiry, "outbox off")
+	fault := sandbox.Faults()[sandbox.FaultServerError]
+	s.crm.Inject(fault, fault, fault)
+	for range 3 {
+		if got := s.post(t, "/contact", ravi); got.status != http.StatusServiceUnavailable {
+			t.Fatalf("status %d", got.status)
+		}
+	}
+	output, err := s.Run(t.Context(), "telecrm", "status", "--quiet", "--address", s.admin)
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 4 || !strings.HasPrefix(output, "default: failing since ") || !strings.Contains(output, "HTTP 500") {
+		t.Errorf("error %v\n%s", err, output)
+	}
+	if metrics := get(t, "http://"+s.admin+"/metrics"); !strings.Contains(metrics, `caddy_telecrm_account_state{account="default",state="failing"} 1`) {
+		t.Error("the metrics do not say that the account is failing")
+	}
+	s.post(t, "/contact", ravi)
+	if output := s.telecrm(t, "status", "--quiet"); output != "" {
+		t.Errorf("after the outage:\n%s", output)
+	}
+	for _, words := range []string{"the outbox is off: visitors are asked to try again later", "leads are sent to TeleCRM as usual again"} {
+		if n := strings.Count(s.Log(), words); n != 1 {
+			t.Errorf("%q is logged %d times", words, n)
+		}
 	}
 }
 

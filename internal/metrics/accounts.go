@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
@@ -8,13 +10,15 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// accountGauges reports the state of each configured account at each scrape. It reads no outbox.
+// accountGauges reports the state of each configured account at each scrape. It reads no outbox. An
+// account without an outbox is never on hold.
 type accountGauges struct {
 	held, state, lastError *prometheus.Desc
 	open                   func() []*dispatch.Dispatcher
+	direct                 func() []delivery.Status
 }
 
-func newAccountGauges(name func(string) string, open func() []*dispatch.Dispatcher) *accountGauges {
+func newAccountGauges(name func(string) string, open func() []*dispatch.Dispatcher, direct func() []delivery.Status) *accountGauges {
 	return &accountGauges{
 		held: prometheus.NewDesc(name("account_held"),
 			"1 if delivery for the account is on hold.", []string{"account"}, nil),
@@ -22,7 +26,8 @@ func newAccountGauges(name func(string) string, open func() []*dispatch.Dispatch
 			"1 for the state of the account's deliveries, 0 for the other states.", []string{"account", "state"}, nil),
 		lastError: prometheus.NewDesc(name("account_last_error_timestamp_seconds"),
 			"When the account last had an error that was not the fault of a lead, by cause; 0 if never.", []string{"account", "cause"}, nil),
-		open: open,
+		open:   open,
+		direct: direct,
 	}
 }
 
@@ -38,8 +43,11 @@ func (g *accountGauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	for account, s := range g.statuses() {
+	delivered := g.delivered()
+	for account, s := range worst(delivered) {
 		gauge(g.held, boolean(s.Held), account)
+	}
+	for account, s := range worst(slices.Concat(delivered, g.direct())) {
 		for _, condition := range delivery.Conditions() {
 			gauge(g.state, boolean(condition == s.Condition), account, string(condition))
 		}
@@ -60,16 +68,22 @@ func boolean(is bool) float64 {
 	return 0
 }
 
-// statuses returns the status of each configured account by its label. While a reload replaces the
-// outbox, two are open, and the worse status counts.
-func (g *accountGauges) statuses() map[string]delivery.Status {
-	worst := make(map[string]delivery.Status)
+// delivered returns the status of each account with an outbox.
+func (g *accountGauges) delivered() (list []delivery.Status) {
 	for _, d := range g.open() {
-		for _, s := range d.Engine.Status() {
-			name := label(s.Account)
-			if known, exists := worst[name]; !exists || s.Condition.WorseThan(known.Condition) {
-				worst[name] = s
-			}
+		list = append(list, d.Engine.Status()...)
+	}
+	return list
+}
+
+// worst returns the worst status of each account by its label. An account has two while a reload
+// replaces the outbox.
+func worst(list []delivery.Status) map[string]delivery.Status {
+	worst := make(map[string]delivery.Status)
+	for _, s := range list {
+		name := label(s.Account)
+		if known, exists := worst[name]; !exists || s.Condition.WorseThan(known.Condition) {
+			worst[name] = s
 		}
 	}
 	return worst

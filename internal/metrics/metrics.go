@@ -61,7 +61,7 @@ func newCollectors() *collectorSet {
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"account", "endpoint", "code"}),
 		outboxes: newOutboxGauges(name, dispatch.All),
-		accounts: newAccountGauges(name, dispatch.All),
+		accounts: newAccountGauges(name, dispatch.All, dispatch.Direct),
 	}
 }
 

@@ -163,14 +163,18 @@ func TestAccountGauges(t *testing.T) {
 	opened := open(t, func(store outbox.Store) outbox.Store { return hangingStore{store, &hangs, letGo} })
 	hangs.Store(true)
 	t.Cleanup(func() { close(letGo) })
-	gauges := newAccountGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{opened} })
+	gauges := newAccountGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{opened} },
+		func() []delivery.Status { return []delivery.Status{{Account: "x", Condition: delivery.Failing}} })
 	var want []string
 	for _, cause := range telecrm.Causes() {
-		want = append(want, fmt.Sprintf("account_last_error_timestamp_seconds{default,%s} 0", cause))
+		want = append(want, fmt.Sprintf("account_last_error_timestamp_seconds{default,%s} 0", cause),
+			fmt.Sprintf("account_last_error_timestamp_seconds{x,%s} 0", cause))
 	}
 	want = append(want, "account_held{default} 0",
 		"account_state{default,failing} 0", "account_state{default,on hold} 0", "account_state{default,paused} 0",
-		"account_state{default,sending} 1", "account_state{default,slow} 0")
+		"account_state{default,sending} 1", "account_state{default,slow} 0",
+		"account_state{x,failing} 1", "account_state{x,on hold} 0", "account_state{x,paused} 0",
+		"account_state{x,sending} 0", "account_state{x,slow} 0")
 	slices.Sort(want)
 	if got := gathered(t, gauges); !slices.Equal(got, want) {
 		t.Errorf("gathered\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -91,7 +91,7 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Note = status.Note
+	page.Note, page.Direct = status.Note, status.Direct
 	for i, o := range status.Outboxes {
 		page.Outboxes = append(page.Outboxes, console.Outbox{Outbox: o, Counted: open[i].Tally.Counted()})
 	}

@@ -32,6 +32,11 @@ func statusOf(ctx context.Context, open []*dispatch.Dispatcher) (adminapi.Status
 	if len(open) == 0 {
 		status.Note = whyNoOutbox()
 	}
+	for _, s := range dispatch.Direct() {
+		var a adminapi.Account
+		describeState(&a, s)
+		status.Direct = append(status.Direct, a)
+	}
 	for _, o := range open {
 		one, err := outboxStatus(ctx, o)
 		if err != nil {
@@ -89,15 +94,7 @@ func accountsIn(ctx context.Context, o *dispatch.Dispatcher) ([]adminapi.Account
 		return byName[name]
 	}
 	for _, s := range o.Engine.Status() {
-		a := named(s.Account)
-		a.Configured = true
-		a.State, a.StateSince, a.StateReason = s.Condition, utcTime(s.Since), s.Reason
-		a.LastError = lastError(s.LastError)
-		a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
-		a.InFlight = s.InFlight
-		if s.PausedUntil.After(time.Now()) {
-			a.PausedUntil, a.PauseReason = utcTime(s.PausedUntil), s.PauseReason
-		}
+		describeState(named(s.Account), s)
 	}
 	counts, err := o.Store.Counts(ctx)
 	for _, count := range counts {
@@ -135,6 +132,18 @@ func oldestWaiting(ctx context.Context, o *dispatch.Dispatcher, a *adminapi.Acco
 		return nil, err
 	}
 	return &adminapi.Waiting{ID: oldest[0].ID, CreatedAt: oldest[0].CreatedAt}, nil
+}
+
+// describeState fills in what the engine knows of a configured account.
+func describeState(a *adminapi.Account, s delivery.Status) {
+	a.Name, a.Configured = s.Account, true
+	a.State, a.StateSince, a.StateReason = s.Condition, utcTime(s.Since), s.Reason
+	a.LastError = lastError(s.LastError)
+	a.Held, a.HeldReason, a.HeldSince = s.Held, s.HeldReason, utcTime(s.HeldSince)
+	a.InFlight = s.InFlight
+	if s.PausedUntil.After(time.Now()) {
+		a.PausedUntil, a.PauseReason = utcTime(s.PausedUntil), s.PauseReason
+	}
 }
 
 // nextAttempt returns when the account's next lead is due and may be sent; zero if none waits.
