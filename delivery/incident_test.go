@@ -232,8 +232,8 @@ func TestSecondOutageIsToldLate(t *testing.T) {
 // long. A queue that is gone within a minute is not.
 func TestTooLowARateIsTold(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
-		r.config.Accounts[0].Rate, r.config.Accounts[0].Burst = 1, 5
 		o := tell(r)
+		r.setRate(1, 5)
 		for i := range 50 {
 			r.submit(fmt.Sprintf("918123456%03d", i), 0)
 		}

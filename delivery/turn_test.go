@@ -30,13 +30,20 @@ func (r *rig) visit(phone string, budget time.Duration) visit {
 	return v
 }
 
+// setRate changes the rate of the account.
+func (r *rig) setRate(rate float64, burst int) {
+	account := r.config.Accounts[0]
+	account.Rate, account.Burst = rate, burst
+	r.config.Accounts = []Account{account} // the engine may still read the old ones
+	r.engine.Configure(r.config)
+}
+
 // A crowd that comes faster than crm_rate is thanked at once as soon as the queue is too long to get
 // an answer within the budget. The first of it, and nobody else, wait for their answers.
 func TestNobodyWaitsForAQueueThatIsTooLong(t *testing.T) {
 	crm := &fakeCRM{create: created}
 	inBubble(t, crm, func(r *rig) {
-		r.config.Accounts[0].Rate, r.config.Accounts[0].Burst = 1, 5
-		r.engine.Configure(r.config)
+		r.setRate(1, 5)
 		const posts, budget = 600, 3 * time.Second
 		visits := make([]visit, posts)
 		var visitors sync.WaitGroup
@@ -90,8 +97,7 @@ func TestVisitorsWaitIfTheirTurnComes(t *testing.T) {
 			for i := range 8 { // opens the window
 				r.visit(fmt.Sprintf("918129%06d", i), time.Minute)
 			}
-			r.config.Accounts[0].Rate, r.config.Accounts[0].Burst = rate, burst
-			r.engine.Configure(r.config)
+			r.setRate(rate, burst)
 			time.Sleep(time.Minute)
 			for i := range backlog {
 				r.submit(fmt.Sprintf("918128%06d", i), 0)
@@ -159,8 +165,7 @@ func TestVisitorsAndPauses(t *testing.T) {
 			return busy(time.Minute)
 		}}
 		inBubble(t, crm, func(r *rig) {
-			r.config.Accounts[0].Rate, r.config.Accounts[0].Burst = 1, 2
-			r.engine.Configure(r.config)
+			r.setRate(1, 2)
 			r.visit(phoneA, 3*time.Second)
 			r.visit(phoneB, 3*time.Second)
 			r.submit("918123456700", 0) // sent after a second
