@@ -249,6 +249,9 @@ func (a *App) Cleanup() error {
 // Countries lists the countries of phone numbers typed without a country code, each once.
 func (a *App) Countries() []string { return a.phones }
 
+// Forms lists the names of the config's forms, sorted.
+func (a *App) Forms() []string { return slices.Sorted(maps.Keys(a.forms)) }
+
 // know adds the fields of a form. Forms with the same name are counted together.
 func (a *App) know(form string, m *mapping.Mapping) {
 	labels := m.RemarkLabels()

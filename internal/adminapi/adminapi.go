@@ -150,14 +150,20 @@ type Action struct {
 
 // Filter selects leads for a list. Empty fields select all.
 type Filter struct {
-	State   outbox.State
-	Account string
+	State   outbox.State `json:"state,omitempty"`
+	Account string       `json:"account,omitempty"`
+	Form    string       `json:"form,omitempty"`
+	// Identifier is the value of the lead identifier, as in [Erasure]. It is personal data.
+	Identifier string `json:"identifier,omitempty"`
+	// Since and Until limit when the visitor sent the lead: see [ParseSince] and [ParseUntil].
+	Since string `json:"since,omitempty"`
+	Until string `json:"until,omitempty"`
 	// After is the id of the last lead of the previous page.
-	After string
+	After string `json:"after,omitempty"`
 	// Limit is the size of a page: 1 to MaxPage, or 0 for PageSize.
-	Limit int
+	Limit int `json:"limit,omitempty"`
 	// Full asks for the leads' content too.
-	Full bool
+	Full bool `json:"full,omitempty"`
 }
 
 // Page is a part of a list, oldest first.
@@ -165,6 +171,8 @@ type Page struct {
 	Leads []Lead `json:"leads"`
 	// Next is the After of the next page. It is empty on the last page.
 	Next string `json:"next,omitempty"`
+	// Note says why there may be no leads, such as a form that the running config does not have.
+	Note string `json:"note,omitempty"`
 }
 
 // Retried is the result of a bulk retry. One call handles as many leads as it can in a second or

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -51,14 +50,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 
 // List returns a page of leads.
 func (c *Client) List(ctx context.Context, f Filter) (Page, error) {
-	query := choice(f.State, f.Account, f.After)
-	if f.Limit != 0 {
-		query.Set("limit", strconv.Itoa(f.Limit))
-	}
-	if f.Full {
-		query.Set("full", "true")
-	}
-	return call[Page](ctx, c, http.MethodGet, "/leads?"+query.Encode(), nil)
+	return call[Page](ctx, c, http.MethodPost, "/leads/search", f)
 }
 
 func choice(state outbox.State, account, after string) url.Values {

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
-	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
 // Connect returns a client for the admin endpoint at address. If address is empty, it reads the
@@ -144,73 +143,4 @@ func encodeJSON(w io.Writer, value any) error {
 
 func (t *terminal) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, format, args...)
-}
-
-// choice selects the leads for a command.
-type choice struct {
-	state, account string
-}
-
-// addTo adds the flags of the choice, with completion, to cmd.
-func (c *choice) addTo(cmd *cobra.Command, t *terminal) {
-	cmd.Flags().StringVar(&c.state, "state", "", "Only leads in this state: waiting, delivered or parked")
-	cmd.Flags().StringVar(&c.account, "account", "", "Only leads of this account")
-	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(stateNames(), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("account", t.completeAccounts)
-}
-
-func stateNames() []cobra.Completion {
-	names := make([]cobra.Completion, 0, len(outbox.States()))
-	for _, state := range outbox.States() {
-		names = append(names, string(state))
-	}
-	return names
-}
-
-// completionTimeout bounds how long pressing Tab waits for the server.
-const completionTimeout = 2 * time.Second
-
-// completeAccounts completes the names of the server's accounts.
-func (t *terminal) completeAccounts(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	client, err := t.connect(t.address, t.config, t.adapter)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
-	defer cancel()
-	status, err := client.Status(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []cobra.Completion
-	for _, o := range status.Outboxes {
-		for _, account := range o.Accounts {
-			names = append(names, account.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// count returns how many leads the choice selects, for a progress bar.
-func (t *terminal) count(ctx context.Context, c choice) (int, error) {
-	status, err := t.client.Status(ctx)
-	if err != nil {
-		return 0, err
-	}
-	total := 0
-	for _, o := range status.Outboxes {
-		for _, account := range o.Accounts {
-			if c.account != "" && c.account != account.Name {
-				continue
-			}
-			for state, n := range map[outbox.State]int{
-				outbox.Waiting: account.Waiting, outbox.Delivered: account.Delivered, outbox.Parked: account.Parked,
-			} {
-				if c.state == "" || c.state == string(state) {
-					total += n
-				}
-			}
-		}
-	}
-	return total, nil
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,9 @@ type endpoint struct {
 	*httptest.Server
 	status   adminapi.Status
 	leads    []adminapi.Lead
-	lists    int         // number of list requests
+	lists    int // number of list requests
+	filters  []adminapi.Filter
+	note     string      // on each page
 	onList   func(n int) // called before the nth list is answered
 	failAt   int         // number of the list that fails
 	answers  []string    // to the other requests, in order
@@ -56,8 +57,14 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/telecrm/status":
 		_ = json.NewEncoder(w).Encode(e.status)
-	case "/telecrm/leads":
+	case "/telecrm/leads/search":
+		var f adminapi.Filter
+		if err := json.NewDecoder(r.Body).Decode(&f); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 		e.lists++
+		e.filters = append(e.filters, f)
 		if e.onList != nil {
 			e.onList(e.lists)
 		}
@@ -66,12 +73,11 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, `{"error":"the outbox has just been closed; try again"}`)
 			return
 		}
-		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		e.longest = max(e.longest, limit)
-		from := 1 + slices.IndexFunc(e.leads, func(l adminapi.Lead) bool { return l.ID == r.FormValue("after") })
-		page := adminapi.Page{Leads: e.leads[from:min(from+limit, len(e.leads))]}
-		if len(page.Leads) == limit {
-			page.Next = page.Leads[limit-1].ID
+		e.longest = max(e.longest, f.Limit)
+		from := 1 + slices.IndexFunc(e.leads, func(l adminapi.Lead) bool { return l.ID == f.After })
+		page := adminapi.Page{Leads: e.leads[from:min(from+f.Limit, len(e.leads))], Note: e.note}
+		if len(page.Leads) == f.Limit {
+			page.Next = page.Leads[f.Limit-1].ID
 		}
 		_ = json.NewEncoder(w).Encode(page)
 	default:
@@ -144,6 +150,69 @@ func TestListPagesThroughEverything(t *testing.T) {
 	}
 	if stdout, _, err := newEndpoint(t).run(t, "leads", "list"); err != nil || stdout != "No leads found.\n" {
 		t.Errorf("without leads: %q, error %v", stdout, err)
+	}
+}
+
+// The flags of a list choose leads by more than their state. Times are those of the shell.
+func TestListSearches(t *testing.T) {
+	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.Local)
+	for _, test := range []struct {
+		stdin string
+		args  []string
+		want  adminapi.Filter
+	}{
+		{"", []string{"--form", "/enquire", "--state", "parked"}, adminapi.Filter{Form: "/enquire", State: outbox.Parked}},
+		{"", []string{"--identifier", " 81234 56789"}, adminapi.Filter{Identifier: "81234 56789"}},
+		{"81234 56789\nmore", []string{"--identifier", "-"}, adminapi.Filter{Identifier: "81234 56789"}},
+		{"", []string{"--since", "2026-11-24", "--until", "2026-11-24", "--account", "north"}, adminapi.Filter{
+			Account: "north", Since: midnight.Format(time.RFC3339), Until: midnight.AddDate(0, 0, 1).Format(time.RFC3339),
+		}},
+	} {
+		for command, more := range map[string][]string{"list": nil, "export": {"--format", "ndjson"}} {
+			e := newEndpoint(t, someLeads(1)...)
+			_, stderr, err := run(t, e.URL, test.stdin, slices.Concat([]string{"leads", command}, test.args, more)...)
+			if err != nil || stderr != "" || len(e.filters) != 1 {
+				t.Fatalf("%s %q: %d lists, printed %q, error %v", command, test.args, len(e.filters), stderr, err)
+			}
+			got := e.filters[0]
+			got.Limit, got.Full = 0, false
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s %q (-want +got):\n%s", command, test.args, diff)
+			}
+		}
+	}
+
+	// A duration is resolved once, so that all pages have the same beginning.
+	e := newEndpoint(t, someLeads(250)...)
+	if _, _, err := e.run(t, "leads", "list", "--since", "24h"); err != nil || len(e.filters) != 3 {
+		t.Fatalf("%d lists, error %v", len(e.filters), err)
+	}
+	for _, f := range e.filters {
+		since, err := time.Parse(time.RFC3339, f.Since)
+		if age := time.Since(since); err != nil || age < 24*time.Hour || age > 25*time.Hour || f.Since != e.filters[0].Since {
+			t.Errorf("since %q, error %v", f.Since, err)
+		}
+	}
+}
+
+// The server's note does not mix with the output.
+func TestListPrintsTheNote(t *testing.T) {
+	e := newEndpoint(t)
+	e.note = `the running config does not have the form "/enquir"`
+	for _, test := range []struct {
+		args   []string
+		stdout string
+	}{
+		{[]string{"leads", "list", "--form", "/enquir"}, "No leads found.\n"},
+		{[]string{"leads", "list", "--form", "/enquir", "--json"}, ""},
+		{[]string{"leads", "export", "--form", "/enquir", "--format", "ndjson"}, ""},
+		{[]string{"leads", "export", "--form", "/enquir", "--format", "csv"},
+			"id,state,account,form,received,settled,due,attempts,reason,telecrm_id,identifier,actions,more_fields\n"},
+	} {
+		stdout, stderr, err := e.run(t, test.args...)
+		if err != nil || stdout != test.stdout || stderr != "Note: "+e.note+"\n" {
+			t.Errorf("%q printed %q and %q, error %v", test.args, stdout, stderr, err)
+		}
 	}
 }
 
@@ -292,8 +361,8 @@ func TestErase(t *testing.T) {
 		t.Errorf("printed %q, error %v", stdout, err)
 	}
 	want := []string{
-		`{"identifier":"+91 81234 56789\n"}`,
-		`{"identifier":"+91 81234 56789\n","after":"01900000-0000-7000-8000-000000000001"}`,
+		`{"identifier":"+91 81234 56789"}`,
+		`{"identifier":"+91 81234 56789","after":"01900000-0000-7000-8000-000000000001"}`,
 	}
 	if diff := cmp.Diff(want, e.bodies); diff != "" {
 		t.Errorf("bodies (-want +got):\n%s", diff)
@@ -531,6 +600,13 @@ func TestMistakes(t *testing.T) {
 		{[]string{"stats"}, `unknown command "stats"`},
 		{[]string{"leads", "lits"}, `unknown command "lits"`},
 		{[]string{"leads", "list", "--limit", "-1"}, "must be 0 or more, got -1"},
+		{[]string{"leads", "list", "--since", "yesterday"}, "--since: must be a date such as "},
+		{[]string{"leads", "list", "--until", "25/11/2026"}, "or how long ago, such as 24h or 7d, got \"25/11/2026\""},
+		{[]string{"leads", "list", "--since", "1h", "--until", "2h"}, "--since: must be before --until"},
+		{[]string{"leads", "list", "--since", "2026-11-24", "--until", "2026-11-23"}, "--since: must be before --until"},
+		{[]string{"leads", "list", "--identifier", ""}, "--identifier: is blank"},
+		{[]string{"leads", "list", "--identifier", "-"}, "reading the identifier"},
+		{[]string{"leads", "export", "--format", "csv", "--since", "-1h"}, "--since: must be"},
 		{[]string{"leads", "retry"}, "leads missing"},
 		{[]string{"leads", "retry", "--all"}, "--all: state missing"},
 		{[]string{"leads", "retry", "--all", "--state", "parked", "a"}, "but not both"},
@@ -538,6 +614,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"leads", "retry", "a", "--suspected-spam"}, "but not both"},
 		{[]string{"leads", "retry", "--state", "waiting", "--suspected-spam"}, "suspected spam is parked"},
 		{[]string{"leads", "erase"}, "identifier"},
+		{[]string{"leads", "erase", "--identifier", " "}, "--identifier: is blank"},
 		{[]string{"leads", "export"}, "format"},
 		{[]string{"leads", "show"}, "accepts 1 arg"},
 		{[]string{"accounts", "resume"}, "accepts 1 arg"},
@@ -590,6 +667,7 @@ func TestCompletion(t *testing.T) {
 	}{
 		{[]string{"leads", "list", "--state", ""}, "waiting\ndelivered\nparked\n:4\n"},
 		{[]string{"leads", "list", "--account", ""}, "default\n:4\n"},
+		{[]string{"leads", "list", "--since", ""}, ":4\n"},
 		{[]string{"leads", "export", "--format", ""}, "csv\nndjson\n:4\n"},
 		{[]string{"accounts", "resume", ""}, "default\n:4\n"},
 	} {

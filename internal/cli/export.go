@@ -29,7 +29,7 @@ const (
 )
 
 func (t *terminal) exportCommand() *cobra.Command {
-	var c choice
+	var q query
 	var format, output string
 	cmd := &cobra.Command{
 		Use:   "export --format csv|ndjson",
@@ -49,7 +49,7 @@ formula gets an apostrophe in front, even after a comma, a semicolon, a bar or
 a line break inside a cell. Control characters are escaped, such as \u001b.`,
 		Args: cobra.NoArgs,
 	}
-	c.addTo(cmd, t)
+	q.addTo(cmd, t)
 	cmd.Flags().StringVar(&format, "format", "", "csv or ndjson")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "File to write; must not exist yet")
 	_ = cmd.MarkFlagRequired("format")
@@ -58,8 +58,12 @@ a line break inside a cell. Control characters are escaped, such as \u001b.`,
 		if format != formatCSV && format != formatNDJSON {
 			return fmt.Errorf("format: must be %[2]s or %[3]s, got %[1]q", format, formatCSV, formatNDJSON)
 		}
+		f, err := q.filter(cmd.InOrStdin(), t.now())
+		if err != nil {
+			return err
+		}
 		return t.exportTo(ctx, output, func(w io.Writer) (int, error) {
-			return t.export(ctx, c, format, w)
+			return t.export(ctx, f, format, w)
 		})
 	})
 	return cmd
@@ -94,16 +98,18 @@ func (t *terminal) exportTo(ctx context.Context, path string, write func(io.Writ
 }
 
 // export writes the leads and returns their number.
-func (t *terminal) export(ctx context.Context, c choice, format string, w io.Writer) (int, error) {
-	total, err := t.count(ctx, c)
+func (t *terminal) export(ctx context.Context, f adminapi.Filter, format string, w io.Writer) (int, error) {
+	total, err := t.count(ctx, choice{state: string(f.State), account: f.Account})
 	if err != nil {
 		return 0, err
 	}
 	if format == formatNDJSON {
-		return t.eachLead(ctx, c, "Exporting", total, func(lead adminapi.Lead) error { return encodeJSON(w, lead) })
+		n, note, err := t.eachLead(ctx, f, "Exporting", total, func(lead adminapi.Lead) error { return encodeJSON(w, lead) })
+		t.hint(note)
+		return n, err
 	}
 	names := make(map[string]bool)
-	_, err = t.eachLead(ctx, c, "Looking for fields", total, func(lead adminapi.Lead) error {
+	_, note, err := t.eachLead(ctx, f, "Looking for fields", total, func(lead adminapi.Lead) error {
 		if lead.Content != nil {
 			for name := range lead.Content.Fields {
 				names[name] = true
@@ -114,17 +120,19 @@ func (t *terminal) export(ctx context.Context, c choice, format string, w io.Wri
 	if err != nil {
 		return 0, err
 	}
+	t.hint(note)
 	sheet := newSheet(w, slices.Sorted(maps.Keys(names)))
-	n, err := t.eachLead(ctx, c, "Exporting", total, sheet.write)
+	n, _, err := t.eachLead(ctx, f, "Exporting", total, sheet.write)
 	return n, errors.Join(err, sheet.end())
 }
 
-// eachLead calls use with each lead and its content, and returns the number of leads.
-func (t *terminal) eachLead(ctx context.Context, c choice, what string, total int, use func(adminapi.Lead) error) (int, error) {
+// eachLead calls use with each lead and its content, and returns the number of leads and the
+// server's note.
+func (t *terminal) eachLead(ctx context.Context, f adminapi.Filter, what string, total int, use func(adminapi.Lead) error) (n int, note string, err error) {
 	bar := t.progress(what, total)
 	defer bar.end()
-	n := 0
-	err := t.eachPage(ctx, c, adminapi.Filter{Limit: exportPage, Full: true}, func(leads []adminapi.Lead) (bool, error) {
+	f.Limit, f.Full = exportPage, true
+	note, err = t.eachPage(ctx, f, func(leads []adminapi.Lead) (bool, error) {
 		for _, lead := range leads {
 			if err := use(lead); err != nil {
 				return false, fmt.Errorf("writing the leads: %w", err)
@@ -134,7 +142,7 @@ func (t *terminal) eachLead(ctx context.Context, c choice, what string, total in
 		bar.at(n)
 		return true, nil
 	})
-	return n, err
+	return n, note, err
 }
 
 // sheet writes leads as CSV.

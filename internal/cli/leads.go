@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -19,29 +18,47 @@ import (
 )
 
 func (t *terminal) listCommand() *cobra.Command {
-	var c choice
+	var q query
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Lists the leads, oldest first",
 		Long: `
 Lists the leads, oldest first. It does not show what visitors sent; use
-"leads show" or "leads export" for that.`,
+"leads show" or "leads export" for that.
+
+--identifier finds the leads of a person. A phone number may be written as it
+is typed into the form; spaces and punctuation are ignored. With "-" it is read
+from the standard input, which keeps it out of the shell's history.
+
+--since and --until take a date such as 2026-11-25, a time such as
+2026-11-25T05:26:09+05:30 or "2026-11-25 05:26", or how long ago, such as 24h
+or 7d. Dates and times without a zone are in the time zone of your shell.`,
+		Example: `  caddy telecrm leads list --state parked --since 24h
+  caddy telecrm leads list --form /enquire --since 2026-11-24 --until 2026-11-24
+  caddy telecrm leads list --identifier "81234 56789"`,
 		Args: cobra.NoArgs,
 	}
-	c.addTo(cmd, t)
+	q.addTo(cmd, t)
 	cmd.Flags().IntVar(&limit, "limit", 0, "List at most this many leads (0: all)")
-	cmd.RunE = t.does(func(ctx context.Context, _ []string) error { return t.list(ctx, c, limit) })
+	cmd.RunE = t.does(func(ctx context.Context, _ []string) error {
+		f, err := q.filter(cmd.InOrStdin(), t.now())
+		if err != nil {
+			return err
+		}
+		return t.list(ctx, f, limit)
+	})
 	return cmd
 }
 
-func (t *terminal) list(ctx context.Context, c choice, limit int) error {
+func (t *terminal) list(ctx context.Context, f adminapi.Filter, limit int) error {
 	if limit < 0 {
 		return fmt.Errorf("--limit: must be 0 or more, got %d", limit)
 	}
 	columns := &table{t: t}
 	listed := 0
-	err := t.eachPage(ctx, c, adminapi.Filter{Limit: adminapi.PageSize}, func(leads []adminapi.Lead) (more bool, err error) {
+	f.Limit = adminapi.PageSize
+	note, err := t.eachPage(ctx, f, func(leads []adminapi.Lead) (more bool, err error) {
 		if limit > 0 {
 			leads = leads[:min(len(leads), limit-listed)]
 		}
@@ -67,20 +84,29 @@ func (t *terminal) list(ctx context.Context, c choice, limit int) error {
 	if err == nil && listed == 0 && !t.json {
 		t.printf("No leads found.\n")
 	}
+	t.hint(note)
 	return err
 }
 
-// eachPage calls use with each page of leads, until there are no more or use returns false.
-func (t *terminal) eachPage(ctx context.Context, c choice, f adminapi.Filter, use func([]adminapi.Lead) (more bool, err error)) error {
-	f.State, f.Account = outbox.State(c.state), c.account
+// hint prints a note of the server, beside the output.
+func (t *terminal) hint(note string) {
+	if note != "" {
+		_, _ = fmt.Fprintf(t.err, "Note: %s\n", onOneLine(note))
+	}
+}
+
+// eachPage calls use with each page of leads, until there are no more or use returns false. It
+// returns the server's note on the first page.
+func (t *terminal) eachPage(ctx context.Context, f adminapi.Filter, use func([]adminapi.Lead) (more bool, err error)) (note string, err error) {
 	for {
 		page, err := t.client.List(ctx, f)
 		if err != nil {
-			return err
+			return note, err
 		}
+		note = cmp.Or(note, page.Note)
 		more, err := use(page.Leads)
 		if err != nil || !more || page.Next == "" {
-			return err
+			return note, err
 		}
 		f.After = page.Next
 	}
@@ -351,14 +377,11 @@ with 1. Run it again a little later.`,
 	cmd.Flags().StringVar(&identifier, "identifier", "", "Phone number, or other lead identifier, of the person (- reads the standard input)")
 	_ = cmd.MarkFlagRequired("identifier")
 	cmd.RunE = t.does(func(ctx context.Context, _ []string) error {
-		if identifier == "-" {
-			line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-			if err != nil && line == "" {
-				return fmt.Errorf("reading the identifier: %w", err)
-			}
-			identifier = line
+		read, err := readIdentifier(cmd.InOrStdin(), identifier)
+		if err != nil {
+			return err
 		}
-		return t.erase(ctx, identifier)
+		return t.erase(ctx, read)
 	})
 	return cmd
 }

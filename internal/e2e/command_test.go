@@ -71,6 +71,23 @@ func TestOperatorHandlesParkedLeads(t *testing.T) {
 	if output := s.telecrm(t, "leads", "list"); strings.Contains(output, "Zenobia") || strings.Contains(output, "81234") {
 		t.Errorf("the list shows personal data:\n%s", output)
 	}
+	for _, test := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"--identifier", "081234-56789"}, 3},
+		{[]string{"--identifier", "+91 81234 56789", "--state", "parked"}, 2},
+		{[]string{"--identifier", "81234 56780"}, 0},
+		{[]string{"--form", "/contact", "--since", "1h"}, 3},
+		{[]string{"--until", "1h"}, 0},
+	} {
+		if found := s.listed(t, test.args...); len(found) != test.want {
+			t.Errorf("%q found %d leads, want %d", test.args, len(found), test.want)
+		}
+	}
+	if output := s.telecrm(t, "leads", "list", "--form", "/contacts"); !strings.Contains(output, "its forms are: /contact") {
+		t.Errorf("an unknown form: %s", output)
+	}
 	if output := s.telecrm(t, "leads", "show", parked[0].ID); !strings.Contains(output, "Zenobia Quartermaine") {
 		t.Errorf("show printed\n%s", output)
 	}

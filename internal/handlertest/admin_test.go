@@ -102,6 +102,12 @@ func quietOutbox(t testing.TB) quiet {
 // keep adds a lead with that phone number to the outbox.
 func (a quiet) keep(t testing.TB, account string, state outbox.State, phone string) (id string) {
 	t.Helper()
+	return a.keepOf(t, "enquiry", account, state, phone)
+}
+
+// keepOf adds a lead from that form.
+func (a quiet) keepOf(t testing.TB, form, account string, state outbox.State, phone string) (id string) {
+	t.Helper()
 	store := a.Store
 	payload, err := delivery.EncodeJob(delivery.Job{
 		Lead: telecrm.Lead{
@@ -115,7 +121,7 @@ func (a quiet) keep(t testing.TB, account string, state outbox.State, phone stri
 	}
 	now := time.Now()
 	entry := outbox.Entry{
-		ID: uuid.Must(uuid.NewV7()).String(), Account: account, Form: "enquiry",
+		ID: uuid.Must(uuid.NewV7()).String(), Account: account, Form: form,
 		Identifier: phone, Payload: payload, CreatedAt: now, DueAt: now.Add(time.Hour),
 	}
 	settlement := outbox.Settlement{State: state, At: now}
@@ -222,6 +228,61 @@ func TestAdminListAndLead(t *testing.T) {
 	}
 }
 
+// A search finds a person's leads from all outboxes, however the identifier is written, and says
+// when the form that it looks for may be misspelt.
+func TestAdminSearch(t *testing.T) {
+	first, second := quietOutbox(t), quietOutbox(t)
+	c := adminEndpoint(t)
+	var ids []string
+	for i := range 8 {
+		app := []quiet{first, second}[i%2]
+		ids = append(ids, app.keepOf(t, []string{"/enquire", "/visit"}[i/2%2], "default", outbox.States()[i%3], []string{phoneOfMeera, "+91 81234 56789"}[i/4]))
+		app.keepOf(t, "/enquire", "north", outbox.Parked, phoneOfRavi)
+	}
+	all := func(f adminapi.Filter) (got []string, note string) {
+		for {
+			page, err := c.List(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, lead := range page.Leads {
+				got = append(got, lead.ID)
+			}
+			if f.After = page.Next; f.After == "" {
+				return got, page.Note
+			}
+		}
+	}
+	for _, test := range []struct {
+		filter adminapi.Filter
+		want   []string
+		note   string
+	}{
+		{adminapi.Filter{Identifier: "+91 81234 56789"}, ids, ""},
+		{adminapi.Filter{Identifier: "+91 81234 56789", Limit: 3}, ids, ""},
+		{adminapi.Filter{Identifier: "+91 81234 56789", Form: "/visit", Limit: 1}, []string{ids[2], ids[3], ids[6], ids[7]}, ""},
+		{adminapi.Filter{Identifier: "+91 81234 56789", State: outbox.Parked}, []string{ids[2], ids[5]}, ""},
+		{adminapi.Filter{Identifier: "918123456789"}, ids[:4], ""},
+		{adminapi.Filter{Account: "default", Since: "1h", Limit: 5}, ids, ""},
+		{adminapi.Filter{Account: "default", Until: "1h"}, nil, ""},
+		{adminapi.Filter{Account: "default", Since: time.Now().Format(time.DateOnly), Until: time.Now().AddDate(0, 0, 1).Format(time.DateOnly)}, ids, ""},
+		{adminapi.Filter{Form: "/enquir"}, nil, `does not have the form "/enquir"`},
+		{adminapi.Filter{Form: "/visit", Identifier: phoneOfRavi}, nil, `does not have the form "/visit"`},
+	} {
+		got, note := all(test.filter)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.filter, diff)
+		}
+		if !strings.Contains(note, test.note) || (note == "") != (test.note == "") {
+			t.Errorf("%+v: note %q, want %q", test.filter, note, test.note)
+		}
+	}
+	query := url.Values{"form": {"/visit"}, "since": {"1h"}, "until": {"0s"}}
+	if _, _, answer := ask(t, c, http.MethodGet, "/telecrm/leads?"+query.Encode(), ""); strings.Count(answer, `"form":"/visit"`) != 4 || strings.Contains(answer, "/enquire") || strings.Contains(answer, "81234") {
+		t.Errorf("the list of a form is %s", answer)
+	}
+}
+
 func TestAdminStatus(t *testing.T) {
 	crm := newCRM(t)
 	h := newHandler(t, crm.url, simpleBlock)
@@ -307,6 +368,24 @@ func TestAdminRefuses(t *testing.T) {
 		{"GET", "/telecrm/leads?after=x", "", 400, "after: must be the id"},
 		{"GET", "/telecrm/leads?full=perhaps", "", 400, "true or false"},
 		{"GET", "/telecrm/leads?state=%zz", "", 400, "malformed"},
+		{"GET", "/telecrm/leads?identifier=%2B918123456789", "", 400, "use POST /telecrm/leads/search"},
+		{"GET", "/telecrm/leads?since=yesterday", "", 400, "since: must be a date such as "},
+		{"GET", "/telecrm/leads?until=25/11/2026", "", 400, "or how long ago, such as 24h"},
+		{"GET", "/telecrm/leads?since=1h&until=2h", "", 400, "since: must be before until"},
+		{"GET", "/telecrm/leads/search", "", 405, "use POST"},
+		{"POST", "/telecrm/leads/search", "", 400, "body: must be JSON with state, account, form, identifier, since, until, after, limit, full"},
+		{"POST", "/telecrm/leads/search", `{"phone":"1"}`, 400, "body: must be JSON"},
+		{"POST", "/telecrm/leads/search", `{"form":1}`, 400, "body: must be JSON"},
+		{"POST", "/telecrm/leads/search", `{} {}`, 400, "body: must be JSON"},
+		{"POST", "/telecrm/leads/search?form=a", `{}`, 400, "unknown parameter"},
+		{"POST", "/telecrm/leads/search", `{"identifier":" "}`, 400, "identifier: is missing"},
+		{"POST", "/telecrm/leads/search", `{"state":"lost"}`, 400, "known states are: waiting, delivered, parked"},
+		{"POST", "/telecrm/leads/search", `{"account":"south"}`, 400, "known accounts are: default"},
+		{"POST", "/telecrm/leads/search", `{"after":"x"}`, 400, "after: must be the id"},
+		{"POST", "/telecrm/leads/search", `{"limit":1001}`, 400, "1 to 1000"},
+		{"POST", "/telecrm/leads/search", `{"limit":-1}`, 400, "1 to 1000"},
+		{"POST", "/telecrm/leads/search", `{"since":"24"}`, 400, "since: must be a date such as "},
+		{"POST", "/telecrm/leads/search", `{"since":"2026-11-24T00:00:00Z","until":"2026-11-24T00:00:00Z"}`, 400, "since: must be before until"},
 		{"GET", "/telecrm/status?verbose=1", "", 400, "unknown parameter"},
 		{"POST", "/telecrm/leads/" + delivered + "/retry", "", 409, "is delivered and cannot be retried"},
 		{"POST", "/telecrm/leads/" + attempted + "/retry", "", 409, "is in flight"},
@@ -318,7 +397,7 @@ func TestAdminRefuses(t *testing.T) {
 		{"POST", "/telecrm/leads/retry?state=parked&account=south", "", 400, "known accounts are"},
 		{"POST", "/telecrm/leads/erase", "", 400, "JSON"},
 		{"POST", "/telecrm/leads/erase", `{"phone":"1"}`, 400, "JSON"},
-		{"POST", "/telecrm/leads/erase", `{"identifier":"  "}`, 400, "identifier is missing"},
+		{"POST", "/telecrm/leads/erase", `{"identifier":"  "}`, 400, "identifier: is missing"},
 		{"POST", "/telecrm/leads/erase", `{"identifier":"a","after":"b"}`, 400, "after: must be the id"},
 		{"POST", "/telecrm/leads/erase?identifier=a", `{"identifier":"a"}`, 400, "unknown parameter"},
 		{"POST", "/telecrm/accounts/south/resume", "", 400, "known accounts are: default"},
@@ -540,7 +619,7 @@ func TestAdminPage(t *testing.T) {
 	}
 	eventually(t, "the counts", func() bool {
 		c := app.Tally.Counted()
-		return c.Hours[len(c.Hours)-1].Delivered == 2
+		return c.Hours[len(c.Hours)-1].Delivered == 2 && len(c.Remarks) == 2
 	})
 	_, _, body := ask(t, c, http.MethodGet, "/telecrm/", "")
 	if !strings.Contains(body, "<code>phone</code>") || !strings.Contains(body, "<code>other</code>") || strings.Contains(body, "High Street") {

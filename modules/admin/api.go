@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ func (API) Routes() []caddy.AdminRoute {
 	routes := map[string]methods{
 		"/status":                 {http.MethodGet: serveStatus},
 		"/leads":                  {http.MethodGet: serveList},
+		"/leads/search":           {http.MethodPost: serveSearch},
 		"/leads/retry":            {http.MethodPost: serveRetryAll},
 		"/leads/erase":            {http.MethodPost: serveErase},
 		"/leads/{id}":             {http.MethodGet: serveLead, http.MethodDelete: serveDiscard},
@@ -143,6 +145,32 @@ func readQuery(r *http.Request, known ...string) (url.Values, error) {
 		}
 	}
 	return query, nil
+}
+
+// longestBody bounds the body of a request.
+const longestBody = 64 << 10
+
+// readJSON decodes the body of a request. Its error names the fields and gives the example.
+func readJSON[T any](r *http.Request, example string) (value T, err error) {
+	decoder := json.NewDecoder(io.LimitReader(r.Body, longestBody))
+	decoder.DisallowUnknownFields()
+	if err = decoder.Decode(&value); err == nil && decoder.More() {
+		err = errors.New("more than one value")
+	}
+	if err != nil {
+		return value, refuse(http.StatusBadRequest, "body: must be JSON with %s, such as %s", fieldsOf[T](), example)
+	}
+	return value, nil
+}
+
+// fieldsOf lists the JSON names of T's fields.
+func fieldsOf[T any]() string {
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // answerJSON responds with the value as JSON. It ignores write errors because the client has left.

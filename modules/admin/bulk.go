@@ -2,21 +2,14 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
-	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -29,8 +22,6 @@ const (
 	// bulkWriters is how many leads are written at once. They share durable writes with each other
 	// and with visitors' posts.
 	bulkWriters = 64
-	// longestErasure bounds the body of a request to erase.
-	longestErasure = 64 << 10
 )
 
 // serveRetryAll retries leads in a given state at once.
@@ -140,18 +131,13 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
 	}
-	var erasure adminapi.Erasure
-	decoder := json.NewDecoder(io.LimitReader(r.Body, longestErasure))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&erasure); err != nil {
-		return refuse(http.StatusBadRequest, `body: must be JSON such as {"identifier": "+91 81234 56789"}`)
-	}
-	spellings, err := identifierSpellings(erasure.Identifier, countries())
+	erasure, err := readJSON[adminapi.Erasure](r, `{"identifier": "+91 81234 56789"}`)
 	if err != nil {
 		return err
 	}
-	if len(spellings) == 0 {
-		return refuse(http.StatusBadRequest, "identifier is missing")
+	all, err := spellings(erasure.Identifier, countries())
+	if err != nil {
+		return err
 	}
 	if err := checkAfter(erasure.After); err != nil {
 		return err
@@ -160,56 +146,11 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	erased, err := erase(r.Context(), open, spellings, erasure.After)
+	erased, err := erase(r.Context(), open, all, erasure.After)
 	if err != nil {
 		return outboxFailed(err, "")
 	}
 	return answerJSON(w, erased)
-}
-
-// countries returns the countries of the running config's phone numbers.
-func countries() []string {
-	app, err := caddy.ActiveContext().AppIfConfigured("telecrm")
-	if err != nil {
-		return nil
-	}
-	return app.(interface{ Countries() []string }).Countries()
-}
-
-// identifierSpellings returns the forms in which an outbox may keep the identifier: lower-cased, the
-// digits of a phone number, and, if it is typed without a country code, the number in one of the
-// countries. It returns an error if that could be several people.
-func identifierSpellings(text string, countries []string) ([]string, error) {
-	text = strings.ToLower(strings.TrimSpace(text))
-	if text == "" {
-		return nil, nil
-	}
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, text)
-	isNotPhone := func(r rune) bool {
-		return (r < '0' || r > '9') && !unicode.IsSpace(r) && !strings.ContainsRune("+-‐‑–().,/", r)
-	}
-	spellings := []string{text}
-	if digits == "" || strings.ContainsFunc(text, isNotPhone) {
-		return spellings, nil
-	}
-	var numbers []string
-	for _, country := range countries {
-		number, err := fieldtype.Rules{Type: fieldtype.Phone, Country: country}.Convert([]string{text})
-		if full, ok := number.JSON.(string); err == nil && ok && !slices.Contains(numbers, full) {
-			numbers = append(numbers, full)
-		}
-	}
-	if len(numbers) > 1 {
-		return nil, refuse(http.StatusBadRequest, "the number may be +%s; write it with the country code", strings.Join(numbers, " or +"))
-	}
-	spellings = append(append(spellings, digits), numbers...)
-	slices.Sort(spellings)
-	return slices.Compact(spellings), nil
 }
 
 // erase searches the leads page by page and removes those of the person until there are no more or

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -15,50 +14,6 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
-
-// serveList responds with a page of leads.
-func serveList(w http.ResponseWriter, r *http.Request) error {
-	query, err := readQuery(r, "state", "account", "limit", "after", "full")
-	if err != nil {
-		return err
-	}
-	limit := adminapi.PageSize
-	if text := query.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > adminapi.MaxPage {
-			return refuse(http.StatusBadRequest, "limit: must be from 1 to %d, got %q", adminapi.MaxPage, text)
-		}
-	}
-	full := query.Get("full")
-	if !slices.Contains([]string{"", "true", "false"}, full) {
-		return refuse(http.StatusBadRequest, "full: must be true or false, got %q", full)
-	}
-	open, err := someOutbox()
-	if err != nil {
-		return err
-	}
-	filter := outbox.Filter{
-		State:   outbox.State(query.Get("state")),
-		Account: query.Get("account"),
-		After:   query.Get("after"),
-		Limit:   limit,
-	}
-	if err := checkFilter(r.Context(), open, filter); err != nil {
-		return err
-	}
-	leads, err := listLeads(r.Context(), open, filter)
-	if err != nil {
-		return outboxFailed(err, "")
-	}
-	page := adminapi.Page{Leads: make([]adminapi.Lead, 0, len(leads)), Next: nextAfter(leads, limit)}
-	for _, l := range leads {
-		described := describe(l.Entry)
-		if full == "true" {
-			described.Content = contentOf(l.Entry)
-		}
-		page.Leads = append(page.Leads, described)
-	}
-	return answerJSON(w, page)
-}
 
 // checkFilter returns an error if a value in the filter is not valid.
 func checkFilter(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) error {
@@ -88,20 +43,23 @@ type keptLead struct {
 	in *dispatch.Dispatcher
 }
 
-// listLeads returns a page of leads from all outboxes, oldest first.
-func listLeads(ctx context.Context, open []*dispatch.Dispatcher, f outbox.Filter) ([]keptLead, error) {
+// listLeads returns a page of the leads that any of the filters selects, from all outboxes, oldest
+// first. The filters differ in the identifier only.
+func listLeads(ctx context.Context, open []*dispatch.Dispatcher, filters ...outbox.Filter) ([]keptLead, error) {
 	var page []keptLead
 	for _, o := range open {
-		entries, err := o.Store.List(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			page = append(page, keptLead{e, o})
+		for _, f := range filters {
+			entries, err := o.Store.List(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries {
+				page = append(page, keptLead{e, o})
+			}
 		}
 	}
 	slices.SortStableFunc(page, func(a, b keptLead) int { return strings.Compare(a.ID, b.ID) })
-	return page[:min(len(page), f.Limit)], nil
+	return page[:min(len(page), filters[0].Limit)], nil
 }
 
 // nextAfter returns the id to list the next page after. It is empty after the last page.
