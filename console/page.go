@@ -108,17 +108,19 @@ func (p Page) address(after string, still bool) string {
 }
 
 // Ago returns how long ago at was, in words.
-func (p Page) Ago(at time.Time) string {
-	if age := p.Age(at); age != "now" {
+func (p Page) Ago(at time.Time) string { return ago(at, p.Now) }
+
+// Age returns the time between at and now, in words.
+func (p Page) Age(at time.Time) string { return age(at, p.Now) }
+
+func ago(at, now time.Time) string {
+	if age := age(at, now); age != "now" {
 		return age + " ago"
 	}
 	return "just now"
 }
 
-// Age returns the time between at and now, in words.
-func (p Page) Age(at time.Time) string {
-	return strings.TrimSpace(humanize.RelTime(at, p.Now, "", ""))
-}
+func age(at, now time.Time) string { return strings.TrimSpace(humanize.RelTime(at, now, "", "")) }
 
 // TotalParked counts the parked leads of all accounts.
 func (p Page) TotalParked() int {
@@ -143,12 +145,16 @@ func RenderProblem(w io.Writer, message string) error { return render(w, "proble
 //go:embed page.html
 var pageText string
 
+//go:embed leads.html
+var leadsText string
+
 //go:embed page.css
 var pageStyle string
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":   func() template.CSS { return template.CSS(pageStyle) },
 	"moment":  func(at time.Time) string { return at.Local().Format("2 Jan 2006 15:04:05 MST") },
+	"day":     func(at time.Time) string { return at.Local().Format(time.DateOnly) },
 	"clock":   func(at time.Time) string { return at.Local().Format("15:04") },
 	"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 	"number":  func(n int) string { return humanize.Comma(int64(n)) },
@@ -156,7 +162,9 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"segment": url.PathEscape,
 	"capital": func(c delivery.Condition) string { return capital(string(c)) },
 	"prefix":  func() string { return adminapi.Prefix },
-}).Parse(pageText))
+
+	"leadsPath": func() string { return LeadsPath },
+}).Parse(pageText + leadsText))
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(pageStyle))

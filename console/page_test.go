@@ -177,6 +177,72 @@ func TestRender(t *testing.T) {
 	}
 }
 
+func TestRenderLeads(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	lead := func(state outbox.State) adminapi.Lead {
+		return adminapi.Lead{ID: "01900000-0000-7000-8000-000000000001", Form: "/enquire", Account: "north", State: state, CreatedAt: now.Add(-3 * time.Hour)}
+	}
+	waiting := lead(outbox.Waiting)
+	waiting.DueAt, waiting.Reason = now.Add(10*time.Minute), "HTTP 503"
+	search := adminapi.Filter{State: outbox.Parked, Account: "north", Form: `/en"quire`, Identifier: "81234 56789", Since: "24h", Until: "2026-11-24"}
+	for _, test := range []struct {
+		name            string
+		page            Leads
+		has             []string
+		markup, without []string
+	}{
+		{
+			"just opened", Leads{Search: adminapi.Filter{Since: "24h"}, Fresh: true}, []string{"Received in the last 24 hours None."},
+			[]string{"autofocus", `name="since" value=""`, `<form method="post" action="/telecrm/page/leads" role="search"`},
+			[]string{"http-equiv", "The next", "/retry"},
+		},
+		{
+			"found", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{waiting}}},
+			[]string{"3 hours ago waiting /enquire north due in 10 minutes : HTTP 503 " + waiting.ID},
+			[]string{`action="/telecrm/page/leads/` + waiting.ID + `/retry"`, `<form method="get" action="/telecrm/page/leads/` + waiting.ID + `/discard"`},
+			[]string{"autofocus", "The next"},
+		},
+		{"delivered", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Delivered)}}}, []string{"delivered"}, []string{"/discard"}, []string{"/retry"}},
+		{
+			"searched, with more pages", Leads{Search: search, Accounts: []string{"default", "north"}, Forms: []string{"/enquire"}, Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Parked)}, Next: waiting.ID}},
+			[]string{"The next"},
+			[]string{
+				`name="identifier" value="81234 56789"`, `<option selected>parked</option>`, `<option>default</option><option selected>north</option>`,
+				`name="form" value="/en&#34;quire"`, `<option value="/enquire">`, `name="until" value="2026-11-24"`,
+				`<input type="hidden" name="identifier" value="81234 56789">`, `<button class="quiet-button" name="after" value="` + waiting.ID + `">The next`,
+			}, []string{"The oldest", "?"},
+		},
+		{"a form that is gone", Leads{Found: adminapi.Page{Note: `the running config does not have the form "/a"`}}, []string{`None. Note: the running config does not have the form "/a".`}, nil, nil},
+		{"after the last page", Leads{Search: adminapi.Filter{After: waiting.ID}}, []string{"There are no more.", "The oldest"}, nil, nil},
+		{"a mistake", Leads{Search: search, Problem: "since: must be before until"}, []string{"since: must be before until."}, []string{`role="alert"`, `value="81234 56789"`}, []string{"Leads found"}},
+		{"done", Leads{Done: "retried"}, []string{"The lead is being retried."}, []string{`role="status"`}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.page.Now = now
+			var b bytes.Buffer
+			if err := RenderLeads(&b, test.page); err != nil {
+				t.Fatal(err)
+			}
+			words, source := wordsOf(t, b.String()), strings.ReplaceAll(b.String(), pageStyle, "")
+			for _, want := range test.has {
+				if !strings.Contains(words, want) {
+					t.Errorf("%q is not on the page: %s", want, words)
+				}
+			}
+			for _, want := range test.markup {
+				if !strings.Contains(source, want) {
+					t.Errorf("%s is missing in %s", want, source)
+				}
+			}
+			for _, other := range test.without {
+				if strings.Contains(source, other) {
+					t.Errorf("%s is in %s", other, source)
+				}
+			}
+		})
+	}
+}
+
 // The pages use nothing that the policy forbids: scripts, other styles, other origins.
 func TestPagesKeepToThePolicy(t *testing.T) {
 	counted := NewTally(time.Now)
@@ -185,14 +251,18 @@ func TestPagesKeepToThePolicy(t *testing.T) {
 	_, page := text(t, Page{Now: time.Now(), Outboxes: []Outbox{{
 		Outbox: adminapi.Outbox{Accounts: []adminapi.Account{{Name: "a", Configured: true, Held: true}}}, Counted: counted.Counted(),
 	}}})
-	var discard, problem bytes.Buffer
+	var discard, problem, leads bytes.Buffer
+	search := Leads{Search: adminapi.Filter{Form: "<script>"}, Found: adminapi.Page{Leads: []adminapi.Lead{{ID: "a", Reason: "<script>"}}, Next: "a"}}
+	if err := RenderLeads(&leads, search); err != nil {
+		t.Fatal(err)
+	}
 	if err := RenderDiscard(&discard, adminapi.Lead{ID: "a", Reason: "<script>"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := RenderProblem(&problem, "<script>"); err != nil {
 		t.Fatal(err)
 	}
-	for name, source := range map[string]string{"page": page, "discard": discard.String(), "problem": problem.String()} {
+	for name, source := range map[string]string{"page": page, "discard": discard.String(), "leads": leads.String(), "problem": problem.String()} {
 		root, err := html.Parse(strings.NewReader(source))
 		if err != nil {
 			t.Fatal(err)

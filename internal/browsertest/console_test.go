@@ -139,6 +139,64 @@ func TestConsole(t *testing.T) {
 	checkLayout(b, "console-problem")
 }
 
+// An operator finds a person's leads in all states with the keyboard alone, and retries one. The
+// number that they look for is not in the address.
+func TestConsoleFindsLeads(t *testing.T) {
+	s, page := startConsole(t)
+	s.keepOut("81234", "onerror")
+	b := openTab(t)
+	b.withoutScripts()
+	for range 3 {
+		s.postCallback(t, "+91 81234 56789")
+	}
+	for n := range 25 {
+		s.postCallback(t, fmt.Sprintf("+91 81234 568%02d", n))
+	}
+	b.open(page)
+	if status := b.press(`nav a[href$="/page/leads"]`); status != http.StatusOK || b.path() != "/telecrm/page/leads" {
+		t.Fatalf("the link: path %s, status %d", b.path(), status)
+	}
+	checkLayout(b, "console-leads")
+	checkAccessible(b)
+	if focus := evaluate[string](b, "document.activeElement.id"); focus != "identifier" {
+		t.Errorf("the focus is on %q", focus)
+	}
+	if status := b.load(chromedp.KeyEvent("81234 56789\r")); status != http.StatusOK || strings.Contains(evaluate[string](b, "location.href"), "81234") {
+		t.Errorf("the search: address %s, status %d", evaluate[string](b, "location.href"), status)
+	}
+	found := func() int { return evaluate[int](b, `document.querySelectorAll("tbody tr").length`) }
+	if n, states := found(), evaluate[[]string](b, `[...document.querySelectorAll("td .state")].map(s => s.textContent)`); n != 3 || strings.Join(states, " ") != "delivered parked parked" {
+		t.Errorf("found %d leads: %q", n, states)
+	}
+	checkLayout(b, "console-leads-found")
+	checkAccessible(b)
+
+	if status := b.press(`form[action$="/retry"] button`); status != http.StatusOK || found() != 3 {
+		t.Errorf("after the retry: status %d, %d leads", status, found())
+	}
+	if got := evaluate[string](b, `document.querySelector("[role=status]").textContent`); !strings.Contains(got, "retried") {
+		t.Errorf("the page says %q", got)
+	}
+
+	// A mistake is explained above the form, which keeps what was typed.
+	b.witness.expect(strings.TrimSuffix(page, "/")+"/page/leads", http.StatusBadRequest)
+	b.set("#since", "yesterday")
+	if status := b.press(`.search button`); status != http.StatusBadRequest || evaluate[string](b, `document.querySelector("#identifier").value`) != "81234 56789" {
+		t.Errorf("a mistake: status %d", status)
+	}
+	checkLayout(b, "console-leads-mistake")
+	checkAccessible(b)
+
+	b.set("#since", "1h")
+	b.set("#identifier", "")
+	if status := b.press(`.search button`); status != http.StatusOK || found() != 20 {
+		t.Errorf("all leads: status %d, %d on the first page", status, found())
+	}
+	if status := b.press(`button[name="after"].quiet-button`); status != http.StatusOK || found() != 8 {
+		t.Errorf("the next page: status %d, %d leads", status, found())
+	}
+}
+
 // Another site cannot make an operator's browser retry a lead.
 func TestConsoleRefusesOtherSites(t *testing.T) {
 	s, page := startConsole(t)

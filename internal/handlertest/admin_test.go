@@ -639,9 +639,86 @@ func TestAdminPage(t *testing.T) {
 	}
 }
 
+// The page that finds leads shows leads in all states. What is searched for is not in any address.
+func TestAdminLeadsPage(t *testing.T) {
+	app := quietOutbox(t)
+	c := adminEndpoint(t)
+	delivered := app.keep(t, "default", outbox.Delivered, phoneOfMeera)
+	parked := app.keep(t, "default", outbox.Parked, phoneOfMeera)
+	waiting := app.keep(t, "north", outbox.Waiting, phoneOfRavi)
+	other := []string{delivered, parked, waiting}
+	for range 21 {
+		app.keepOf(t, "/busy", "north", outbox.Delivered, phoneOfRavi)
+	}
+	send := func(path string, form url.Values) (int, string) {
+		resp, err := c.HTTP.PostForm(c.Origin+path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for _, test := range []struct {
+		form   url.Values
+		status int
+		has    []string
+		finds  []string
+	}{
+		{url.Values{"identifier": {"+91 81234 56789"}}, 200, []string{`value="&#43;91 81234 56789"`}, []string{delivered, parked}},
+		{url.Values{"identifier": {"+91 81234 56789"}, "state": {"parked"}}, 200, []string{"<option selected>parked"}, []string{parked}},
+		{url.Values{"identifier": {" "}, "form": {"enquiry"}, "account": {"north"}, "since": {"1h"}}, 200, nil, []string{waiting}},
+		{url.Values{"since": {"1h"}}, 200, []string{"The next"}, other},
+		{url.Values{"since": {"1h"}, "after": {waiting}}, 200, []string{"The oldest", "/busy"}, nil},
+		{url.Values{"form": {"/gone"}}, 200, []string{"does not have the form &#34;/gone&#34;"}, nil},
+		{url.Values{"since": {"lately"}, "identifier": {phoneOfMeera}}, 400, []string{"since: must be a date", `value="lately"`, `value="` + phoneOfMeera}, nil},
+		{url.Values{"since": {"1h"}, "until": {"2h"}}, 400, []string{"since: must be before until"}, nil},
+		{url.Values{"account": {"south"}}, 400, []string{"known accounts are: default, north"}, nil},
+		{url.Values{"phone": {"1"}}, 400, []string{"known fields are: identifier"}, nil},
+	} {
+		status, body := send("/telecrm/page/leads", test.form)
+		if status != test.status {
+			t.Errorf("%v: status %d, want %d", test.form, status, test.status)
+		}
+		for _, want := range test.has {
+			if !strings.Contains(body, want) {
+				t.Errorf("%v: %q is missing in\n%s", test.form, want, body)
+			}
+		}
+		for _, id := range other {
+			if strings.Contains(body, "<code>"+id) != slices.Contains(test.finds, id) {
+				t.Errorf("%v: lead %s is found or missing", test.form, id)
+			}
+		}
+		if strings.Contains(body, "Meera") {
+			t.Errorf("%v: the page shows what visitors sent", test.form)
+		}
+	}
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/page/leads", ""); status != http.StatusOK || !strings.Contains(body, delivered) || !strings.Contains(body, "autofocus") {
+		t.Errorf("the page opens with status %d:\n%s", status, body)
+	}
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/page/leads?identifier=1", ""); status != http.StatusBadRequest || !strings.Contains(body, "unknown parameter") {
+		t.Errorf("a search by the address: status %d:\n%s", status, body)
+	}
+
+	// The search is still there after a retry.
+	again := url.Values{"state": {""}, "identifier": {phoneOfRavi}, "form": {"enquiry"}}
+	status, body := send("/telecrm/page/leads/"+waiting+"/retry", again)
+	if status != http.StatusOK || !strings.Contains(body, "The lead is being retried.") ||
+		!strings.Contains(body, "<code>"+waiting) || strings.Contains(body, "<code>"+parked) {
+		t.Errorf("retried with status %d:\n%s", status, body)
+	}
+}
+
 func TestAdminPageWithoutAnOutbox(t *testing.T) {
 	c := adminEndpoint(t)
 	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/", ""); status != http.StatusOK || !strings.Contains(body, "does not use telecrm") {
+		t.Errorf("status %d: %s", status, body)
+	}
+	if status, _, body := ask(t, c, http.MethodGet, "/telecrm/page/leads", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "does not use telecrm") {
 		t.Errorf("status %d: %s", status, body)
 	}
 	if status, _, body := ask(t, c, http.MethodPost, "/telecrm/page/accounts/default/resume", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "<h1>Not done</h1>") {

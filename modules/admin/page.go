@@ -26,6 +26,7 @@ func pageRoutes() map[string]methods {
 	return map[string]methods{
 		"":                             {http.MethodGet: redirectToPage},
 		"/{$}":                         {http.MethodGet: inHTML(servePage)},
+		"/page/leads":                  {http.MethodGet: inHTML(serveLeadsPage), http.MethodPost: inHTML(serveLeadsFound)},
 		"/page/leads/{id}/retry":       {http.MethodPost: inHTML(serveRetryButton)},
 		"/page/leads/{id}/discard":     {http.MethodGet: inHTML(serveDiscardPage), http.MethodPost: inHTML(serveDiscardButton)},
 		"/page/accounts/{name}/resume": {http.MethodPost: inHTML(serveResumeButton)},
@@ -112,9 +113,17 @@ func backToPage(w http.ResponseWriter, r *http.Request, done string) error {
 	return nil
 }
 
+// serveRetryButton retries a lead. If the button was among found leads, it shows them again.
 func serveRetryButton(w http.ResponseWriter, r *http.Request) error {
+	f, among, err := readSearch(w, r)
+	if err != nil {
+		return err
+	}
 	if err := retryLead(r.Context(), r.PathValue("id")); err != nil {
 		return err
+	}
+	if among {
+		return answerFound(w, r, console.Leads{Search: f, Done: "retried"})
 	}
 	return backToPage(w, r, "retried")
 }

@@ -62,15 +62,15 @@ func serveSearch(w http.ResponseWriter, r *http.Request) error {
 }
 
 func answerList(w http.ResponseWriter, r *http.Request, f adminapi.Filter) error {
-	page, err := search(r.Context(), f)
+	page, err := searchLeads(r.Context(), f)
 	if err != nil {
 		return err
 	}
 	return answerJSON(w, page)
 }
 
-// search returns the page of leads that f selects. Its errors are for the client.
-func search(ctx context.Context, f adminapi.Filter) (adminapi.Page, error) {
+// searchLeads returns the page of leads that f selects. Its errors are for the client.
+func searchLeads(ctx context.Context, f adminapi.Filter) (adminapi.Page, error) {
 	open, err := someOutbox()
 	if err != nil {
 		return adminapi.Page{}, err
