@@ -212,13 +212,20 @@ func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (
 	if !f.Until.IsZero() {
 		until = millis(f.Until.Add(time.Millisecond - 1))
 	}
+	state, also := rowState(f.State), rowState(f.State) // zero for all
+	switch f.State {
+	case outbox.Waiting:
+		also = stateTaken
+	case outbox.Parked:
+		also = stateDamaged
+	}
 	for len(found) < f.Limit {
-		rows, err := queryRows(ctx, h.reads[qSearch], after[:], since, until, f.Account, f.Form, f.Identifier, f.Limit)
+		rows, err := queryRows(ctx, h.reads[qSearch], after[:], since, until, state, state, also, f.Account, f.Form, f.Identifier, f.Limit)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
-			// A damaged row is parked, although another state may be stored.
+			// Damage that is not known yet makes a row parked, although another state is stored.
 			if after = r.id; len(found) < f.Limit && (f.State == "" || r.entry.State == f.State) {
 				found = append(found, r)
 			}

@@ -91,7 +91,7 @@ const (
 	qList    query = `SELECT ` + columns + ` FROM entries WHERE id > ? ORDER BY id LIMIT ?`
 	qListIDs query = `SELECT id FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
 	qSearch  query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
-		AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
+		AND (? = 0 OR state IN (?, ?)) AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
 	qClock       query = `SELECT clock_seen_at, clock_steady_since FROM ledger WHERE one = 1`
 	qCounts      query = `SELECT account, state, count(*) FROM entries GROUP BY account, state`
 	qGetLedger   query = `SELECT store, secret, commits, appended, removed, missing FROM ledger WHERE one = 1`
