@@ -149,6 +149,11 @@ type Count struct {
 	Entries int
 }
 
+// Activity has the numbers of entries that were appended, delivered and parked in a time.
+type Activity struct {
+	Appended, Delivered, Parked int
+}
+
 // Clock records when the machine's clock was right, which decides whether entries may expire. A
 // machine may start with a wrong clock.
 type Clock struct {
@@ -233,6 +238,12 @@ type Store interface {
 	// Counts returns the number of entries by account and state, without reading them. It omits
 	// zeros.
 	Counts(ctx context.Context) ([]Count, error)
+
+	// Activity counts the entries in the store that were appended, delivered or parked from the time
+	// from on and before the time to. The time of an id of version 7 is when its entry was appended.
+	// It does not count entries that were removed since, and only the last settlement of an entry
+	// that is delivered or parked now. It does not read the entries.
+	Activity(ctx context.Context, from, to time.Time) (Activity, error)
 
 	// Erase removes an entry in any state. It returns an error wrapping ErrState if the entry is
 	// taken.

@@ -44,6 +44,7 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 		"Clock":       testClock,
 		"List":        testList,
 		"Search":      testSearch,
+		"Activity":    testActivity,
 		"Recover":     testRecover,
 		"Context":     testContext,
 		"Close":       testClose,

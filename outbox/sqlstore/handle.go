@@ -63,7 +63,7 @@ var (
 		qInsert, qUpdate, qSetAside, qPostpone, qRetryFailed, qDelete, qDue, qSettled, qRemember, qForget, qForgetOld, qLedger, qSetClock,
 		qInState, qByID, qInsertKnown,
 	}
-	readerQueries = []query{qByID, qNextDue, qAhead, qRecall, qList, qListIDs, qSearch, qClock}
+	readerQueries = []query{qByID, qNextDue, qAhead, qRecall, qList, qListIDs, qSearch, qClock, qCountIDs, qCountSettled}
 )
 
 // openHandle opens the database at path, and creates it if the file is empty. [isDamage] reports

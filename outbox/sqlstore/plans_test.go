@@ -28,6 +28,7 @@ func TestQueryPlans(t *testing.T) {
 		qInState: "entries_list", qSettled: "entries_settled", qRecall: "known_1", qForget: "known_1", qForgetOld: "known_at",
 		qUpdate: "PRIMARY KEY", qSetAside: "PRIMARY KEY", qPostpone: "PRIMARY KEY", qRetryFailed: "entries_due", qDelete: "PRIMARY KEY",
 		qLedger: "PRIMARY KEY", qSetClock: "PRIMARY KEY", qClock: "PRIMARY KEY",
+		qCountIDs: "COVERING INDEX entries_id", qCountSettled: "COVERING INDEX entries_settled",
 		qInsert: "", qRemember: "", qInsertKnown: "",
 	}
 	for _, q := range append(writerQueries, readerQueries...) {
