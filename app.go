@@ -315,7 +315,7 @@ func (a *App) park(ctx context.Context, s delivery.Submission, reason string) er
 	if err := d.Engine.Park(ctx, s, reason); err != nil {
 		return err
 	}
-	d.Tally.Accepted()
+	d.Tally.Accepted(s.ID)
 	d.Tally.Settled(outbox.Parked)
 	return nil
 }
@@ -351,7 +351,7 @@ func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Su
 		if d, err := a.dispatcher(ctx); err == nil {
 			settled, answer, err := d.Engine.SendOnce(ctx, described, s, sentAhead)
 			if kept = errors.Is(err, delivery.ErrKept); kept {
-				d.Tally.Accepted()
+				d.Tally.Accepted(s.ID)
 			}
 			if kept || err == nil {
 				return settled, answer, kept

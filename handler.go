@@ -470,7 +470,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	if err != nil {
 		return "", err
 	}
-	d.Tally.Accepted()
+	d.Tally.Accepted(s.ID)
 	s.attempts = result.Attempts
 	switch {
 	case result.Answer.Verdict == telecrm.Duplicate:

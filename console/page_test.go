@@ -246,7 +246,7 @@ func TestRenderLeads(t *testing.T) {
 // The pages use nothing that the policy forbids: scripts, other styles, other origins.
 func TestPagesKeepToThePolicy(t *testing.T) {
 	counted := NewTally(time.Now)
-	counted.Accepted()
+	counted.Accepted("")
 	counted.Remarked("enquiry", "fields.city")
 	_, page := text(t, Page{Now: time.Now(), Outboxes: []Outbox{{
 		Outbox: adminapi.Outbox{Accounts: []adminapi.Account{{Name: "a", Configured: true, Held: true}}}, Counted: counted.Counted(),

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -15,8 +17,8 @@ func TestTallyCountsByTheHour(t *testing.T) {
 	start := time.Date(2026, 11, 24, 23, 15, 0, 0, time.UTC)
 	now := start
 	tally := NewTally(func() time.Time { return now })
-	tally.Accepted()
-	tally.Accepted()
+	tally.Accepted("")
+	tally.Accepted("")
 	tally.Settled(outbox.Delivered)
 	tally.Settled(outbox.Waiting)
 	now = start.Add(time.Hour)
@@ -47,9 +49,86 @@ func TestTallyCountsByTheHour(t *testing.T) {
 	}
 	// An hour replaces the same hour of the day before.
 	now = start.Add(24 * time.Hour)
-	tally.Accepted()
+	tally.Accepted("")
 	if got := tally.Counted().Hours[hours-1].Counts; got != (Counts{Accepted: 1}) {
 		t.Errorf("counts %+v", got)
+	}
+}
+
+// The hours before a tally began are asked for once, and added to what was counted since.
+func TestTallyRecalls(t *testing.T) {
+	start := time.Date(2026, 11, 24, 23, 15, 0, 0, time.UTC)
+	now := start
+	tally := NewTally(func() time.Time { return now })
+	now = start.Add(3 * time.Hour)
+	tally.Accepted("")
+	now = start.Add(time.Minute)
+	tally.Accepted("")
+	now = start.Add(4 * time.Hour)
+
+	broken := errors.New("the disk does not answer")
+	if err := tally.Recall(func(time.Time, time.Time) (Counts, error) { return Counts{Accepted: 9}, broken }); !errors.Is(err, broken) || tally.Counted().Recalled {
+		t.Errorf("a recall that fails: error %v, counted %+v", err, tally.Counted())
+	}
+	var until time.Time
+	calls := 0
+	for range 2 {
+		err := tally.Recall(func(from, to time.Time) (Counts, error) {
+			if calls++; calls > 1 && !from.Equal(until) || to.Sub(from) > time.Hour {
+				t.Errorf("asked for %v to %v after %v", from, to, until)
+			}
+			until = to
+			return Counts{Accepted: 1, Delivered: 2, Parked: 3}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls != 20 || !until.Equal(start) {
+		t.Errorf("%d hours until %v; want 20 until %v", calls, until, start)
+	}
+	c := tally.Counted()
+	if !c.Recalled {
+		t.Error("not recalled")
+	}
+	for i, h := range c.Hours {
+		want := Counts{Accepted: 1, Delivered: 2, Parked: 3}
+		switch ago := hours - 1 - i; {
+		case ago == 4:
+			want.Accepted++ // in the hour in which counting began
+		case ago == 1:
+			want = Counts{Accepted: 1}
+		case ago < 4:
+			want = Counts{}
+		}
+		if h.Counts != want {
+			t.Errorf("the hour from %v has %+v, want %+v", h.Start, h.Counts, want)
+		}
+	}
+}
+
+// A post that arrived while the outbox was opened is counted once.
+func TestTallyBeginsWithTheFirstPost(t *testing.T) {
+	id := uuid.Must(uuid.NewV7())
+	arrived := time.Unix(id.Time().UnixTime())
+	tally := NewTally(func() time.Time { return arrived.Add(time.Second) })
+	tally.Accepted(id.String())
+	var until time.Time
+	if err := tally.Recall(func(_, to time.Time) (Counts, error) { until = to; return Counts{}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if until.After(arrived) || until.Before(arrived.Add(-time.Millisecond)) {
+		t.Errorf("recalled until %v; the post arrived at %v", until, arrived)
+	}
+}
+
+// A tally that began long ago does not ask for anything.
+func TestTallyRecallsNothing(t *testing.T) {
+	now := time.Date(2026, 11, 24, 23, 15, 0, 0, time.UTC)
+	tally := NewTally(func() time.Time { return now })
+	now = now.Add(25 * time.Hour)
+	if err := tally.Recall(func(time.Time, time.Time) (Counts, error) { return Counts{}, errors.New("asked") }); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -78,7 +157,7 @@ func TestTallyFromManySides(t *testing.T) {
 	for range 20 {
 		all.Go(func() {
 			for range 100 {
-				tally.Accepted()
+				tally.Accepted("")
 				tally.Settled(outbox.Delivered)
 				tally.Remarked("a", "b")
 				tally.Counted()

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,44 @@ func TestOperatorHandlesParkedLeads(t *testing.T) {
 		}
 	}
 }
+
+// The chart of the last 24 hours goes on after a restart. The leads before it are counted once,
+// however often the page is looked at.
+func TestChartSurvivesRestarts(t *testing.T) {
+	s := serve(t, parkingEnquiry)
+	var sum [3]int
+	await := func(want [3]int) {
+		t.Helper()
+		t.Logf("awaiting %d, the chart had %d", want, sum)
+		eventuallyTrue(t, "the chart to have them", func() bool {
+			sum = [3]int{}
+			for _, hour := range chartHour.FindAllStringSubmatch(get(t, "http://"+s.admin+"/telecrm/"), -1) {
+				for i := range sum {
+					n, err := strconv.Atoi(hour[i+1])
+					if err != nil {
+						t.Fatal(err)
+					}
+					sum[i] += n
+				}
+			}
+			return sum == want
+		})
+	}
+	for range 3 {
+		s.post(t, "/contact", ravi)
+	}
+	await([3]int{3, 1, 2})
+	for n := range 2 {
+		s.Stop(t)
+		s.start(t)
+		await([3]int{3 + n, 1, 2 + n})
+		s.post(t, "/contact", ravi)
+		await([3]int{4 + n, 1, 3 + n})
+	}
+}
+
+// chartHour matches an hour of the chart.
+var chartHour = regexp.MustCompile(`(\d+) accepted, (\d+) delivered, (\d+) parked`)
 
 // After a rejected reload, the rejected config's router serves the admin API. It must answer for
 // the running config.

@@ -73,10 +73,6 @@ type server struct {
 func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
 	caddyproc.LeaveOutIfShort(t)
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	crm, err := sandbox.New(sandbox.Config{Token: secretToken, EnterpriseID: enterpriseID})
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +105,18 @@ func serve(t *testing.T, site string, option ...string) *server {
 }
 `, s.admin, enterpriseID, strings.TrimPrefix(listener.URL, "http://"), strings.Join(option, "\n"))
 	s.write(t, site)
-	s.Process = caddyproc.Start(t, path, s.config, dir, s.site+"/", "TELECRM_TEST_TOKEN="+secretToken)
+	s.start(t)
 	return s
+}
+
+// start starts Caddy, or starts it again.
+func (s *server) start(t *testing.T) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Process = caddyproc.Start(t, path, s.config, filepath.Dir(s.config), s.site+"/", "TELECRM_TEST_TOKEN="+secretToken)
 }
 
 // write rewrites the Caddyfile for a reload.

@@ -94,6 +94,7 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 	}
 	page.Note, page.Direct = status.Note, status.Direct
 	for i, o := range status.Outboxes {
+		recall(ctx, open[i])
 		page.Outboxes = append(page.Outboxes, console.Outbox{Outbox: o, Counted: open[i].Tally.Counted()})
 	}
 	parked, err := listLeads(ctx, open, outbox.Filter{State: outbox.Parked, After: after, Limit: parkedOnPage})
@@ -105,6 +106,20 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 		page.Parked.Leads = append(page.Parked.Leads, describe(l.Entry))
 	}
 	return page, nil
+}
+
+// recall adds the hours before this process to the chart. An outbox that fails or takes long is
+// asked again by the next page, which says from when the chart counts.
+func recall(ctx context.Context, o *dispatch.Dispatcher) {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	err := o.Tally.Recall(func(from, to time.Time) (console.Counts, error) {
+		a, err := o.Store.Activity(ctx, from, to)
+		return console.Counts{Accepted: a.Appended, Delivered: a.Delivered, Parked: a.Parked}, err
+	})
+	if err != nil && ctx.Err() == nil {
+		o.WarnUnread("the hours before the start of Caddy on the operators' page", err)
+	}
 }
 
 // backToPage makes the browser reload the page, which then says what was done.
