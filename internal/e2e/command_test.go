@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -271,6 +272,24 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 	}
 }
 
+// queryOutbox reads the file of the running server's outbox, as the sqlite3 command does.
+func (s *server) queryOutbox(t *testing.T, query string) (answer string) {
+	t.Helper()
+	var status adminapi.Status
+	if err := json.Unmarshal([]byte(s.telecrm(t, "status", "--json")), &status); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", status.Outboxes[0].Resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(t.Context(), query).Scan(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
 // The outbox of a running server can be checked and copied. The copy is an outbox by itself.
 func TestOperatorChecksAndCopiesTheOutbox(t *testing.T) {
 	s := serve(t, strings.Replace(enquiry, "thank_you", "deliver later\n\t\tthank_you", 1))
@@ -283,6 +302,9 @@ func TestOperatorChecksAndCopiesTheOutbox(t *testing.T) {
 	if output := s.telecrm(t, "outbox", "check"); !strings.Contains(output, "3 leads checked") {
 		t.Errorf("the check says %q", output)
 	}
+	eventuallyTrue(t, "the file to have the delivered leads", func() bool {
+		return s.queryOutbox(t, "select state || count(*) from leads group by state order by state") == "delivered3"
+	})
 	file := filepath.Join(t.TempDir(), "copy.db")
 	if output := s.telecrm(t, "outbox", "backup", file); !strings.Contains(output, file) {
 		t.Errorf("the backup says %q", output)
