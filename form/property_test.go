@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,7 +137,10 @@ func marshal(t *rapid.T, value any) string {
 	return string(encoded)
 }
 
-// TestReadJSONKeepsLiterals checks that a number keeps all of its digits, more than a float has.
+var threeDecimals = regexp.MustCompile(`^[^.eE]*\.[0-9]{3}$`)
+
+// TestReadJSONKeepsLiterals checks that a number keeps all of its digits, more than a float has. One
+// with three decimals gets a fourth, so that they are not taken for a group.
 func TestReadJSONKeepsLiterals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		literal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,5})?|true|false`).Draw(t, "literal")
@@ -144,7 +148,11 @@ func TestReadJSONKeepsLiterals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(entries("a", literal), got.Entries); diff != "" {
+		want := literal
+		if threeDecimals.MatchString(literal) {
+			want += "0"
+		}
+		if diff := cmp.Diff(entries("a", want), got.Entries); diff != "" {
 			t.Fatalf("entries (-want +got):\n%s", diff)
 		}
 	})
