@@ -304,6 +304,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	if posted != nil {
 		h.noteCharset(posted)
 		s.seal = h.protector.TakeSeal(r, posted)
+		h.noteSecrets(posted)
 	}
 	if err != nil {
 		if errors.Is(err, form.ErrTooLarge) {
@@ -324,6 +325,18 @@ func (h *Handler) noteCharset(posted *form.Form) {
 	h.charsetNoted.Do(func() {
 		h.logger.Warn("the form is not sent in UTF-8; serve its page as UTF-8, or some characters may be lost",
 			zap.String("form", h.Form), zap.String("charset", posted.Charset))
+	})
+}
+
+// noteSecrets warns the operator once that "unmapped" leaves out passwords and the like.
+func (h *Handler) noteSecrets(posted *form.Form) {
+	withheld := form.LoggableNames(h.mapping.Withheld(posted))
+	if len(withheld) == 0 {
+		return
+	}
+	h.secretsNoted.Do(func() {
+		h.logger.Warn("unmapped never forwards passwords, payment cards and one-time codes; an enquiry does not need them, so remove them from the form, or add a field for an input that is something else",
+			zap.String("form", h.Form), zap.Strings("inputs", withheld))
 	})
 }
 

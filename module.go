@@ -205,6 +205,7 @@ type Handler struct {
 	memoryKey string
 
 	charsetNoted *sync.Once // for the warning about an encoding other than UTF-8
+	secretsNoted *sync.Once // for the warning about passwords and the like
 	now          func() time.Time
 	bodyPatience time.Duration
 }
@@ -221,7 +222,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.fillDefaults()
 	h.logger = ctx.Logger()
-	h.charsetNoted = new(sync.Once)
+	h.charsetNoted, h.secretsNoted = new(sync.Once), new(sync.Once)
 	replaced := seam.Of(ctx)
 	h.now, h.bodyPatience = replaced.Now, replaced.BodyPatience
 

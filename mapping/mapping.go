@@ -345,6 +345,15 @@ func (m *Mapping) Dropped(posted *form.Form) []string {
 	})
 }
 
+// Withheld lists the inputs that "unmapped" would forward if their names did not say that they are
+// secret.
+func (m *Mapping) Withheld(posted *form.Form) []string {
+	if m.unmapped == "" {
+		return nil
+	}
+	return slices.DeleteFunc(m.Dropped(posted), func(input string) bool { return !form.IsSecret(input) })
+}
+
 // unmappedInputs lists the inputs that no field or setting uses, each once, in the order sent.
 func (m *Mapping) unmappedInputs(posted *form.Form) []string {
 	var inputs []string

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap/zapcore"
 )
 
 // secretsTyped returns secret inputs. All except one password are unmapped.
@@ -29,6 +31,41 @@ func TestSecretsAreNotSent(t *testing.T) {
 	}
 	if names := fmt.Sprint(h.submission(t)["unmapped_inputs"]); !strings.Contains(names, "password") || strings.Contains(names, "company") {
 		t.Errorf("logged unmapped_inputs %s, want the secrets only", names)
+	}
+}
+
+// The log names the secret inputs once a form, and never their values.
+func TestSecretsAreNamedOnce(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, secretsBlock)
+	for _, name := range []string{"Asha", "Ravi"} {
+		typed := secretsTyped()
+		typed.Set("name", name)
+		if _, _, err := h.serve(postForm(typed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var warnings []string
+	for _, entry := range h.log.All() {
+		text := fmt.Sprint(entry.Message, entry.ContextMap())
+		if strings.Contains(text, "-secret") {
+			t.Errorf("the log has a value: %s", text)
+		}
+		if entry.Level == zapcore.WarnLevel && strings.Contains(text, "card_number") {
+			warnings = append(warnings, text)
+		}
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "user[passwd]") || !strings.Contains(warnings[0], "cvv") || strings.Contains(warnings[0], "pincode") {
+		t.Errorf("warnings: %q", warnings)
+	}
+
+	h = newHandler(t, newCRM(t).url, strings.ReplaceAll(secretsBlock, "unmapped more\n", ""))
+	if _, _, err := h.serve(postForm(secretsTyped())); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range h.log.All() {
+		if entry.Level == zapcore.WarnLevel && strings.Contains(fmt.Sprint(entry.ContextMap()), "card_number") {
+			t.Errorf("without unmapped: %s %v", entry.Message, entry.ContextMap())
+		}
 	}
 }
 
