@@ -159,6 +159,8 @@ func TestDatesAsWritten(t *testing.T) {
 		{"5//2027", fieldtype.TypeDate},
 		{"/3/2027", fieldtype.TypeDate},
 		{"31/03/2027 to 05/04/2027", fieldtype.TypeDate},
+		{"31.03.2027 - 05.04", fieldtype.TypeDate},
+		{"31/03/2027 - 05/04/2027", fieldtype.TypeDate},
 		{"31/03/2027 (call me)", fieldtype.TypeDate},
 		{"Wed Mar 31 2027 10:30:45 (India Standard Time)", fieldtype.TypeDate},
 		{"Invalid Date", fieldtype.TypeDate},

@@ -52,7 +52,9 @@ const (
 )
 
 var (
-	dateThenClock = regexp.MustCompile(`^` + datePart + `(?:,? at |, ?| - |t| )` + clockPart + zonePart + `$`)
+	dateThenClock = regexp.MustCompile(`^` + datePart + `(?:,? at |, ?|t| )` + clockPart + zonePart + `$`)
+	// dashThenClock does not match the end of a range, as in "31.03.2027 - 05.04".
+	dashThenClock = regexp.MustCompile(` - (\d{1,2}:\d{2})`)
 	clockThenDate = regexp.MustCompile(`^` + clockPart + `(?:, ?| )` + datePart + `$`)
 	weekdayFirst  = regexp.MustCompile(`^` + weekdayPart + `(?:[.,] ?| )` + datePart + `$`)
 
@@ -90,6 +92,7 @@ func isBlankDate(text string) bool { return strings.Trim(text, "_/-.,: ") == "" 
 // date, perhaps with a weekday, and perhaps with a time and the offset of its zone. Names of zones
 // are ambiguous.
 func readText(s string, loc *time.Location, order DateOrder) (time.Time, bool) {
+	s = dashThenClock.ReplaceAllString(s, " $1")
 	date, clock, zone := s, []string(nil), []string(nil)
 	if m := dateThenClock.FindStringSubmatch(s); m != nil && isClock(m[2:7]) {
 		date, clock, zone = m[1], m[2:7], m[7:]
