@@ -18,6 +18,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	_ "github.com/leadwire/caddy-telecrm/modules/admin"          // the admin API
@@ -76,6 +77,7 @@ type App struct {
 	outbox   dispatch.Guest
 	resource string
 	started  chan struct{}
+	missed   *route.Missed
 	opened   *dispatch.Dispatcher // set once started is closed; nil if the outbox is off
 }
 
@@ -102,6 +104,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.fillDefaults()
 	a.grace = graceOf(ctx)
 	a.forms = make(map[string]metrics.FieldLabels)
+	a.missed = route.NewMissed()
 	if err := metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}

@@ -109,7 +109,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	if !ours {
-		return next.ServeHTTP(w, r)
+		err := next.ServeHTTP(w, r)
+		h.app.missed.Note(h.logger, r, h.Form, err)
+		return err
 	}
 	if httpx.ValidationOf(r) != httpx.NoValidation {
 		return h.check(w, r)

@@ -76,9 +76,9 @@ const off = "off"
 //
 // None of them contains anything that the visitor typed.
 type Handler struct {
-	// Which POSTs to handle, as in a route's own `match`. If an earlier handler rewrote the URI,
-	// each set is also tried on the original URI, so a form that posts to its own clean URL works
-	// with `try_files {path}.html`. Default: all
+	// Which POSTs to handle, as in a route's own `match`. If earlier handlers rewrote the URI, each
+	// set is also tried on the original URI and on each one in between, so a form that posts to its
+	// own clean URL works with `try_files {path}.html`, also in `handle_path`. Default: all
 	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	// The name of the account in the `telecrm` app that the leads go to. Default: `default`

@@ -101,13 +101,13 @@ func TestHoneypotOff(t *testing.T) {
 // A per cent sign that is not part of an escape is text, in the body and in the query.
 func TestPerCentSignsAreText(t *testing.T) {
 	for sent, want := range map[string]string{
-		"50% off":           "50% off",
-		"100%":              "100%",
-		"%zz+%4":            "%zz %4",
-		"%u0041":            "%u0041",
-		"5%25%20%":          "5% %",
-		"a;b=50%":           "a;b=50%",
-		"caf%E9+5%":         "café 5%",
+		"50% off":   "50% off",
+		"100%":      "100%",
+		"%zz+%4":    "%zz %4",
+		"%u0041":    "%u0041",
+		"5%25%20%":  "5% %",
+		"a;b=50%":   "a;b=50%",
+		"caf%E9+5%": "café 5%",
 	} {
 		t.Run(sent, func(t *testing.T) {
 			crm := newCRM(t)

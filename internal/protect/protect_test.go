@@ -3,7 +3,6 @@ package protect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -133,37 +132,6 @@ func TestProtectedForms(t *testing.T) {
 			page := w.Body.String()
 			if got := put.MatchString(page); got != test.want || put.ReplaceAllString(page, "") != test.source {
 				t.Errorf("protected is %v, want %v:\n%s", got, test.want, page)
-			}
-		})
-	}
-}
-
-// Handlers before this one may have rewritten the path, as they will that of the post.
-func TestProtectedFormsOfRewrittenPages(t *testing.T) {
-	for _, test := range []struct {
-		matched, asked, rewritten, action string
-		want                              bool
-	}{
-		{"/contact", "/contact", "/contact.html", "", true},
-		{"/contact", "/contact", "/contact.html", "/contact", true},
-		{"/contact.html", "/contact", "/contact.html", "", true},
-		{"/contact.html", "/contact", "/contact.html", "/contact", true},
-		{"/contact.html", "/about", "/about.html", "/contact", false},
-		{"/contact", "/forms/", "/", "/forms/contact", true},
-		{"/contact", "/forms/about", "/about", "contact", true},
-		{"/contact", "/forms/about", "/about", "/contact", true}, // another handler may have it, but that is its way
-		{"/contact", "/forms/about", "/about", "/else/contact", false},
-	} {
-		t.Run(fmt.Sprint(test), func(t *testing.T) {
-			h := newProtected(t, "", test.matched)
-			w := httptest.NewRecorder()
-			r := caddyhttp.PrepareRequest(getRequest("http://example.com"+test.asked), caddy.NewReplacer(), w, nil)
-			r.URL.Path = test.rewritten
-			if err := h.ServeHTTP(w, r, writing(asHTML, `<form method=post action="`+test.action+`">`)); err != nil {
-				t.Fatal(err)
-			}
-			if got := put.MatchString(w.Body.String()); got != test.want {
-				t.Errorf("protected is %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -22,8 +22,8 @@ type Matcher struct {
 	Site *Site
 }
 
-// Matches reports whether the request matches as it is, or as the visitor asked for it before an
-// earlier handler rewrote the URI.
+// Matches reports whether the request matches as it is, as the visitor asked for it, or as earlier
+// handlers rewrote it on the way.
 func (m Matcher) Matches(r *http.Request) (bool, error) {
 	if len(m.Sets) == 0 {
 		return true, nil
@@ -38,7 +38,16 @@ func (m Matcher) Matches(r *http.Request) (bool, error) {
 	}
 	asked := r.WithContext(r.Context())
 	asked.URL, asked.RequestURI = original, original.RequestURI()
-	return m.Sets.AnyMatchWithError(asked)
+	if matched, err = m.Sets.AnyMatchWithError(asked); matched || err != nil {
+		return matched, err
+	}
+	for _, at := range m.Site.urlsOnWay(asked) {
+		asked.URL, asked.RequestURI = at, at.RequestURI()
+		if matched, err = m.Sets.AnyMatchWithError(asked); matched || err != nil {
+			return matched, err
+		}
+	}
+	return false, nil
 }
 
 // WouldTake reports whether a post of the form would match, where the form is on a page that
@@ -52,13 +61,10 @@ func (m Matcher) WouldTake(r *http.Request, f page.PostForm) bool {
 	if len(m.Sets) == 0 || m.matchesPost(r, target) {
 		return true
 	}
-	// Earlier handlers would rewrite the post as they rewrote r.
-	if target.Path == shown.Path {
-		return r.URL.Path != shown.Path && m.matchesPost(r, r.URL)
-	}
-	stripped, wasStripped := strings.CutSuffix(shown.Path, r.URL.Path)
-	path, isBelow := strings.CutPrefix(target.Path, stripped)
-	return wasStripped && stripped != "" && isBelow && m.matchesPost(r, &url.URL{Host: target.Host, Path: path, RawQuery: target.RawQuery})
+	// Earlier handlers would rewrite the post, as they may have rewritten r.
+	return slices.ContainsFunc(m.Site.urlsOnWay(postOf(r, target)), func(at *url.URL) bool {
+		return m.matchesPost(r, &url.URL{Host: target.Host, Path: at.Path, RawPath: at.RawPath, RawQuery: at.RawQuery})
+	})
 }
 
 // targetOf returns the address that the form on the page at posts to. It reports false if that is
@@ -93,6 +99,13 @@ func (m Matcher) targetOf(r *http.Request, f page.PostForm, at *url.URL) (*url.U
 // matchesPost reports whether a post to target matches, sent by the visitor who asked for r. It
 // gives the matchers a request of their own to write variables to.
 func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	matched, err := m.Sets.AnyMatchWithError(prepared(postOf(r, target), caddy.NewReplacer(), server))
+	return matched && err == nil
+}
+
+// postOf returns a post to target by the visitor who asked for r.
+func postOf(r *http.Request, target *url.URL) *http.Request {
 	post := r.WithContext(r.Context())
 	post.Method = http.MethodPost
 	if target.Host != "" {
@@ -102,15 +115,7 @@ func (m Matcher) matchesPost(r *http.Request, target *url.URL) bool {
 	post.RequestURI = post.URL.RequestURI()
 	post.Header = r.Header.Clone()
 	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	post = caddyhttp.PrepareRequest(post, caddy.NewReplacer(), httpx.NewRecorder(), server)
-	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
-		for name, value := range vars {
-			caddyhttp.SetVar(post.Context(), name, value)
-		}
-	}
-	matched, err := m.Sets.AnyMatchWithError(post)
-	return matched && err == nil
+	return post
 }
 
 // Path returns the first path that the configured matchers name; empty if there is none. It can

@@ -1,0 +1,56 @@
+package route
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/httpx"
+)
+
+const (
+	// mostMissed bounds the paths that are logged. Programs try many.
+	mostMissed = 64
+	// maxMissedPath bounds a logged path, in bytes.
+	maxMissedPath = 100
+)
+
+// Missed logs posts that no form takes and no other handler either. The forms of a config share it,
+// so that each path is logged once. A nil Missed logs nothing.
+type Missed struct {
+	mu    sync.Mutex
+	paths map[string]bool
+}
+
+// NewMissed returns an empty Missed.
+func NewMissed() *Missed { return &Missed{paths: make(map[string]bool)} }
+
+// Note logs the post if err is what file_server returns for a POST: 405, or 404 if there is no such
+// file. Programs cause many of the latter, so they count only if a page of this site posts.
+func (m *Missed) Note(logger *zap.Logger, r *http.Request, form string, err error) {
+	var refused caddyhttp.HandlerError
+	if m == nil || !errors.As(err, &refused) || r.Method != http.MethodPost {
+		return
+	}
+	isFromPage := refused.StatusCode == http.StatusNotFound && guard.SenderOf(r).NamesPage
+	if refused.StatusCode != http.StatusMethodNotAllowed && !isFromPage {
+		return
+	}
+	path := httpx.OriginalURL(r).Path
+	path = path[:min(len(path), maxMissedPath)]
+	m.mu.Lock()
+	isNew := !m.paths[path] && len(m.paths) < mostMissed
+	if isNew {
+		m.paths[path] = true
+	}
+	m.mu.Unlock()
+	if isNew {
+		logger.Warn("no form takes a POST to this path, and no other handler does; compare the action of the HTML form with the matcher of telecrm",
+			zap.String("path", path), zap.Int("status", refused.StatusCode), zap.String("form", form))
+	}
+}
