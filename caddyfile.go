@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -156,7 +157,9 @@ func appOf(option any) (*App, error) {
 //	    form_page  <path>
 //	    fallback   <text>
 //	    honeypot   <input>... | off
-//	    rate_limit <n> <window> | off
+//	    rate_limit <n> <window> | off {
+//	        except <address or network>...
+//	    }
 //	    origins    <origin>...
 //	    dedupe     <window> | off
 //	    protect
@@ -203,7 +206,7 @@ func (p *parser) read(d *caddyfile.Dispenser) error {
 		grammar.Text("form_page", &p.FormPage, checkFormPage),
 		grammar.Text("fallback", &p.Fallback),
 		{Name: "honeypot", Read: p.readHoneypot},
-		grammar.Joined("rate_limit", &p.RateLimit, func(text string) error { _, err := parseLimit(text); return err }),
+		{Name: "rate_limit", Read: p.readRateLimit},
 		{Name: "origins", Many: true, Read: p.readOrigins},
 		grammar.Text("dedupe", &p.Dedupe, func(text string) error { _, err := parseDedupe(text); return err }),
 		grammar.Flag("protect", &p.Protect),
@@ -286,6 +289,45 @@ func (h *Handler) readHoneypot(d *caddyfile.Dispenser) error {
 		return d.Errf("honeypot takes the names of one or more inputs, or off")
 	}
 	return nil
+}
+
+func (h *Handler) readRateLimit(d *caddyfile.Dispenser) error {
+	check := func(text string) error { _, err := parseLimit(text); return err }
+	if err := grammar.Joined("rate_limit", &h.RateLimit, check).Read(d); err != nil {
+		return err
+	}
+	return grammar.Block(d, "rate_limit", []grammar.Word{{Name: "except", Many: true, Read: func(d *caddyfile.Dispenser) error {
+		networks := d.RemainingArgs()
+		if len(networks) == 0 {
+			return d.Errf("except takes one or more addresses or networks, such as 203.0.113.0/24")
+		}
+		for _, network := range networks {
+			if h.RateLimit == off {
+				return d.Errf("except: needs a rate_limit, which is off")
+			}
+			if network == "private_ranges" {
+				h.RateLimitExcept = append(h.RateLimitExcept, caddyhttp.PrivateRangesCIDR()...)
+				continue
+			}
+			if _, err := parseNetwork(network); err != nil && !strings.Contains(network, "{") {
+				return d.Errf("except: %v", err)
+			}
+			h.RateLimitExcept = append(h.RateLimitExcept, network)
+		}
+		return nil
+	}}})
+}
+
+// parseNetwork parses an address, or a network such as 203.0.113.0/24.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := caddyhttp.CIDRExpressionToPrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("must be an address or a network, got %q; write one such as 203.0.113.7 or 203.0.113.0/24", text)
+	}
+	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 {
+		network = netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
+	}
+	return network.Masked(), nil
 }
 
 func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {

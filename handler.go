@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -271,13 +273,15 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	return v
 }
 
-// countPost counts the post toward its address's limit. The pass says how long the visitor must
+// countPost counts the post toward its address's limit, if there is one. The pass says how long the visitor must
 // wait if it is over the limit.
 func (h *Handler) countPost(r *http.Request) guard.Pass {
-	if h.memory.Rate == nil {
+	client := httpx.ClientAddress(r).Unmap().WithZone("")
+	isUnlimited := slices.ContainsFunc(h.unlimited, func(network netip.Prefix) bool { return network.Contains(client) })
+	if h.memory.Rate == nil || isUnlimited {
 		return guard.Pass{}
 	}
-	return h.memory.Rate.Take(httpx.ClientAddress(r))
+	return h.memory.Rate.Take(client)
 }
 
 // limit asks the visitor to wait. It reads the form to return their page filled in, unless they

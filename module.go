@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -158,6 +159,10 @@ type Handler struct {
 	// Caddy under `trusted_proxies`. Default: `10 1m`
 	RateLimit string `json:"rate_limit,omitempty"`
 
+	// The addresses and networks that `rate_limit` does not apply to, such as `203.0.113.0/24`: a
+	// tablet at a shop's counter, or an office whose visitors and staff share one address.
+	RateLimitExcept []string `json:"rate_limit_except,omitempty"`
+
 	// The origins of other sites whose pages may post here, such as `https://www.example.com`.
 	// Their scripts may read the answers. Hosts that one host matcher of a route lists, as the
 	// addresses of a site block do, are the same site, and need not be listed.
@@ -201,6 +206,7 @@ type Handler struct {
 	challenge *challenges.Verifier // nil without Challenge
 	screen    *screen.Screen
 	traps     []string
+	unlimited []netip.Prefix // that the rate limit does not apply to
 	memory    *guard.Memory
 	memoryKey string
 
@@ -360,6 +366,9 @@ func (h *Handler) provisionGuards() error {
 	if err != nil {
 		return fmt.Errorf("rate_limit: %w", err)
 	}
+	if err := h.provisionUnlimited(); err != nil {
+		return fmt.Errorf("rate_limit_except: %w", err)
+	}
 	window, err := parseDedupe(h.Dedupe)
 	if err != nil {
 		return fmt.Errorf("dedupe: %w", err)
@@ -383,6 +392,23 @@ func (h *Handler) provisionGuards() error {
 		return err
 	}
 	h.memory = pooled.(memory).Memory
+	return nil
+}
+
+// provisionUnlimited reads the networks without a rate limit.
+func (h *Handler) provisionUnlimited() error {
+	if h.RateLimit == off && len(h.RateLimitExcept) > 0 {
+		return errors.New("needs a rate_limit, which is off")
+	}
+	repl := caddy.NewReplacer()
+	h.unlimited = nil
+	for _, text := range h.RateLimitExcept {
+		network, err := parseNetwork(repl.ReplaceAll(text, ""))
+		if err != nil {
+			return err
+		}
+		h.unlimited = append(h.unlimited, network)
+	}
 	return nil
 }
 

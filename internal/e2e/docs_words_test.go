@@ -39,6 +39,7 @@ var wordBlocks = map[string]wordBlock{
 	"the directive":           {"telecrm", "{\n" + globalOption + "}\n:80 {\ntelecrm {\n%s\n}\n}\n", []string{"field phone", "thank_you /"}},
 	"a field":                 {"telecrm field", fmt.Sprintf(aForm, "field town {\n%s\n}"), nil},
 	"an action":               {"telecrm action", fmt.Sprintf(aForm, "action 1042 {\n%s\n}"), nil},
+	"the rate limit":          {"telecrm rate_limit", fmt.Sprintf(aForm, "rate_limit 10 1m {\n%s\n}"), nil},
 	"the challenge altcha":    {"telecrm challenge", fmt.Sprintf(aForm, "challenge altcha {\n%s\n}"), nil},
 	"the challenge recaptcha": {"telecrm challenge", fmt.Sprintf(aForm, "challenge recaptcha {\n%s\n}"), []string{"secret {env.TURNSTILE_SECRET}"}},
 	"the stand-in":            {"telecrm_sandbox", ":80 {\ntelecrm_sandbox {\n%s\n}\n}\n", []string{"token {env.TELECRM_TOKEN}", "enterprise_id x"}},

@@ -144,3 +144,42 @@ func TestProgramsThatPostOften(t *testing.T) {
 		}
 	}
 }
+
+// The rate limit is lifted for the addresses that the operator names, and for no others.
+func TestRateLimitExceptions(t *testing.T) {
+	t.Setenv("TELECRM_TEST_OFFICE", "198.51.100.7")
+	h := newHandler(t, newCRM(t).url, guardedBlock+`dedupe off
+	rate_limit 2 1m {
+		except 203.0.113.0/24 2001:db8::/32
+		except {env.TELECRM_TEST_OFFICE} ::ffff:192.0.2.64/122 private_ranges
+	}`)
+	for client, isUnlimited := range map[string]bool{
+		"203.0.113.9": true, "203.0.113.255": true, "::ffff:203.0.113.10": true, "2001:db8:ffff::1": true, "198.51.100.7": true, "192.0.2.65": true, "10.1.2.3": true, "fd00::1": true,
+		"203.0.114.9": false, "2001:db9::1": false, "198.51.100.8": false, "192.0.2.1": false, "8.8.8.8": false,
+	} {
+		limited := 0
+		for range 5 {
+			if w := h.serveFrom(t, client, postForm(meera)); w.Code == http.StatusTooManyRequests {
+				limited++
+			}
+		}
+		if (limited == 0) != isUnlimited {
+			t.Errorf("%s: %d of 5 posts limited, want unlimited %v", client, limited, isUnlimited)
+		}
+	}
+}
+
+// What the Caddyfile's parser cannot know is checked with the config, as it is for JSON.
+func TestInvalidRateLimitExceptions(t *testing.T) {
+	t.Setenv("TELECRM_TEST_OFFICE", "the office")
+	for _, except := range []string{"{env.TELECRM_TEST_OFFICE}", "{env.TELECRM_TEST_NOT_SET}"} {
+		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), "rate_limit_except: must be an address or a network, got ") {
+			t.Errorf("%s: error %v", except, err)
+		}
+	}
+	for _, except := range []string{"10.0.0.0/33", "10.0.0", "localhost", "10.0.0.1-10.0.0.9", "*"} {
+		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), "except: must be an address or a network, got \""+except) {
+			t.Errorf("%s: error %v", except, err)
+		}
+	}
+}
