@@ -125,3 +125,27 @@ func TestPerCentSignsAreText(t *testing.T) {
 		})
 	}
 }
+
+// People send links to what they ask about, and words that programs use. They are not asked again.
+func TestLinksThatPeopleSend(t *testing.T) {
+	for name, message := range map[string]string{
+		"three listings":        "Is this flat still free? https://a.example/flat/12 https://b.example/listing?id=9 https://www.c.example/p/77",
+		"three listings, lines": "https://a.example/1\nhttps://b.example/2\nhttps://c.example/3",
+		"without a scheme":      "www.a.example/flat and www.b.example/flat, also www.c.example/flat",
+		"five":                  strings.Repeat("https://www.example.com/flat ", 5),
+		"the word url":          "The price is on [url], can you check?",
+		"the word twice":        "I could not paste the [URL] and the second [url]",
+		"an unfilled template":  "Hello, see [link] or [url=] for my shop [/url]",
+		"words about a link":    "The [link] on your page https://www.example.com does not work",
+		"HTML in words":         "Our <a> element has no href",
+		"a map and a page":      "We are here: https://maps.example/x?q=1,2 and www.shop.example",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHandler(t, newCRM(t).url, "field name\nfield phone\nfield message\nthank_you /thanks\n")
+			w := h.mustServe(t, postTo("https://www.example.com/enquire", with(meera, "message", message), "Sec-Fetch-Site: same-origin"))
+			if logged := h.submission(t); w.Code != http.StatusSeeOther || logged["spam_signals"] != nil {
+				t.Errorf("status %d, signals %v", w.Code, logged["spam_signals"])
+			}
+		})
+	}
+}
