@@ -157,6 +157,7 @@ func (w *worker) observe(answer telecrm.Answer, begun time.Time, took time.Durat
 // canceled says nothing, and neither does one that is the lead's fault.
 func (w *worker) judge(answer telecrm.Answer, took time.Duration, now time.Time) {
 	l := w.lane
+	before := l.state(now).condition
 	switch {
 	case answer.Verdict == telecrm.Retry && l.engine.sending.Err() != nil:
 		return
@@ -165,7 +166,8 @@ func (w *worker) judge(answer telecrm.Answer, took time.Duration, now time.Time)
 	default:
 		l.health.observe(answer, took, now)
 	}
-	if answer.Verdict != telecrm.Retry && l.incident.announced != "" && !w.recovers {
+	ended := before != Sending && l.state(now).condition == Sending
+	if ended && l.incident.announced != "" && !w.recovers {
 		w.recovers = true
 		l.recovering++
 	}
