@@ -354,6 +354,10 @@ func (m *memory) List(context.Context, outbox.Filter) ([]outbox.Entry, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func (m *memory) Activity(context.Context, time.Time, time.Time) (outbox.Activity, error) {
+	return outbox.Activity{}, errors.ErrUnsupported
+}
+
 // fakeCRM gives scripted answers and records the requests.
 type fakeCRM struct {
 	create func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer
