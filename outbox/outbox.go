@@ -29,6 +29,9 @@ var (
 	// ErrFull means that the store's disk is full. The store accepts no entries until there is
 	// room, but its entries can still be delivered.
 	ErrFull = errors.New("the outbox's disk is full")
+	// ErrAway means that the store cannot be opened at present, so its entries cannot be reached.
+	// Beside [ErrNotFound] it means that the entry may be there.
+	ErrAway = errors.New("the outbox cannot be opened at present")
 )
 
 // State is the state of an entry.
@@ -116,6 +119,13 @@ type Progress struct {
 	Reason string
 }
 
+// Adoption is an entry that moves from one store to another.
+type Adoption struct {
+	Entry
+	// Recalled means that the first store recalls the entry's LeadID for its identifier.
+	Recalled bool
+}
+
 // Filter selects entries of a list. Empty fields select all.
 type Filter struct {
 	State   State
@@ -182,6 +192,13 @@ type Store interface {
 	// ErrExists if the id is known, and one wrapping ErrState for an entry that is Delivered, or
 	// Parked and taken.
 	Append(ctx context.Context, entry Entry) error
+
+	// Adopt adds entries of another store as they are, all or none. None of them may be taken there. If
+	// Recalled is true, Recall returns the entry's LeadID from then on, unless the store remembers a
+	// later one. If an id is known already, the later version of the entry remains: the one whose
+	// BegunAt is later, or of the same attempt the settled one. So adopting entries again does no
+	// harm. Of two equal versions the store's own remains, unless it is taken.
+	Adopt(ctx context.Context, entries []Adoption) error
 
 	// Take takes up to limit entries of the account that are due at the time due, the longest due
 	// first, and records an attempt that begins at now. It skips entries whose identifier busy

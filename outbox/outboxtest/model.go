@@ -50,6 +50,7 @@ func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backe
 		defer func() { _ = m.store.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"append":       m.append,
+			"adopt":        m.adopt,
 			"take":         m.take,
 			"advance":      m.advance,
 			"settle":       m.settle,

@@ -32,6 +32,7 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"Append":      testAppend,
 		"Errors":      testErrors,
+		"Adopt":       testAdopt,
 		"Take":        testTake,
 		"Busy":        testBusy,
 		"Settle":      testSettle,

@@ -509,6 +509,7 @@ func everyMethod(ctx context.Context, f *fixture, id string) map[string]func() e
 		"List":        func() error { _, err := f.store.List(ctx, outbox.Filter{}); return err },
 		"Counts":      func() error { _, err := f.store.Counts(ctx); return err },
 		"Activity":    func() error { _, err := f.store.Activity(ctx, now, now); return err },
+		"Adopt":       func() error { return f.store.Adopt(ctx, []outbox.Adoption{{Entry: outbox.Entry{ID: newID()}}}) },
 		"Erase":       func() error { return f.store.Erase(ctx, id) },
 		"Expire":      func() error { _, err := f.store.Expire(ctx, outbox.Parked, now, 1); return err },
 		"Compact":     func() error { return f.store.Compact(ctx) },

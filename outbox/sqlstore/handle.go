@@ -61,7 +61,7 @@ const maxReaders = 4
 var (
 	writerQueries = []query{
 		qInsert, qUpdate, qSetAside, qPostpone, qRetryFailed, qDelete, qDue, qSettled, qRemember, qForget, qForgetOld, qLedger, qSetClock,
-		qInState, qByID, qInsertKnown,
+		qInState, qByID, qInsertKnown, qRememberLater,
 	}
 	readerQueries = []query{qByID, qNextDue, qAhead, qRecall, qList, qListIDs, qSearch, qClock, qCountIDs, qCountSettled}
 )

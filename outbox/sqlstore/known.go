@@ -37,13 +37,16 @@ func knownSum(hash []byte, at int64, leadID string) int64 {
 }
 
 // remember stores the lead's id of a delivered row.
-func (c *change) remember(r *row) error {
+func (c *change) remember(r *row) error { return c.rememberBy(qRemember, r) }
+
+// rememberBy stores the lead's id of a delivered row with the given query.
+func (c *change) rememberBy(q query, r *row) error {
 	e := &r.entry
 	if r.state != stateDelivered || e.LeadID == "" || e.Identifier == "" {
 		return nil
 	}
 	hash, at := c.hash(e.Account, e.Identifier), millis(e.SettledAt)
-	_, err := c.exec(qRemember, hash, at, e.LeadID, knownSum(hash, at, e.LeadID))
+	_, err := c.exec(q, hash, at, e.LeadID, knownSum(hash, at, e.LeadID))
 	return err
 }
 

@@ -53,6 +53,9 @@ func tryAcquire(path string) (*fileLock, error) {
 	if err = lockFile(file); err == nil {
 		l.info, err = file.Stat()
 	}
+	if err == nil && !l.isInPlace() {
+		err = errLocked // its last holder removed it
+	}
 	if err != nil {
 		_ = file.Close()
 		return nil, err
@@ -63,8 +66,7 @@ func tryAcquire(path string) (*fileLock, error) {
 // confirm acquires a new lock if the lock file was removed. It returns [outbox.ErrInUse] if another
 // process has acquired a new one.
 func (l *fileLock) confirm() error {
-	info, err := os.Stat(l.path)
-	if err == nil && os.SameFile(info, l.info) {
+	if l.isInPlace() {
 		return nil
 	}
 	next, err := tryAcquire(l.path)
@@ -77,6 +79,12 @@ func (l *fileLock) confirm() error {
 	l.release()
 	*l = *next
 	return nil
+}
+
+// isInPlace reports whether the locked file is still the one at its path.
+func (l *fileLock) isInPlace() bool {
+	info, err := os.Stat(l.path)
+	return err == nil && os.SameFile(info, l.info)
 }
 
 func (l *fileLock) release() { _ = l.file.Close() }

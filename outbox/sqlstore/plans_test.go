@@ -29,7 +29,7 @@ func TestQueryPlans(t *testing.T) {
 		qUpdate: "PRIMARY KEY", qSetAside: "PRIMARY KEY", qPostpone: "PRIMARY KEY", qRetryFailed: "entries_due", qDelete: "PRIMARY KEY",
 		qLedger: "PRIMARY KEY", qSetClock: "PRIMARY KEY", qClock: "PRIMARY KEY",
 		qCountIDs: "COVERING INDEX entries_id", qCountSettled: "COVERING INDEX entries_settled",
-		qInsert: "", qRemember: "", qInsertKnown: "",
+		qInsert: "", qRemember: "", qRememberLater: "", qInsertKnown: "",
 	}
 	for _, q := range append(writerQueries, readerQueries...) {
 		index, ok := want[q]

@@ -70,16 +70,18 @@ const (
 	qPostpone    query = `UPDATE entries SET due_at = ? WHERE seq = ?`
 	qRetryFailed query = `UPDATE entries SET due_at = ? WHERE seq IN (SELECT seq FROM entries
 		WHERE account = ? AND state = 1 AND due_at > ? AND failing_since <> 0 ORDER BY due_at, id LIMIT ?)`
-	qDelete      query = `DELETE FROM entries WHERE seq = ?`
-	qDue         query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = 1 AND due_at <= ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`
-	qSettled     query = `SELECT seq, account, length(payload) FROM entries WHERE state = ? AND settled_at <> 0 AND settled_at < ? ORDER BY settled_at, id LIMIT ?`
-	qRemember    query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at, lead_id = excluded.lead_id, crc = excluded.crc`
-	qForget      query = `DELETE FROM known WHERE hash = ?`
-	qForgetOld   query = `DELETE FROM known WHERE hash IN (SELECT hash FROM known WHERE at < ? ORDER BY at, hash LIMIT ?)`
-	qLedger      query = `UPDATE ledger SET commits = ?, appended = ?, removed = ?, missing = ? WHERE one = 1`
-	qSetClock    query = `UPDATE ledger SET clock_seen_at = ?, clock_steady_since = ? WHERE one = 1`
-	qInState     query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
-	qInsertKnown query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
+	qDelete   query = `DELETE FROM entries WHERE seq = ?`
+	qDue      query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = 1 AND due_at <= ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`
+	qSettled  query = `SELECT seq, account, length(payload) FROM entries WHERE state = ? AND settled_at <> 0 AND settled_at < ? ORDER BY settled_at, id LIMIT ?`
+	qRemember query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at, lead_id = excluded.lead_id, crc = excluded.crc`
+	// qRememberLater keeps an id that was remembered later.
+	qRememberLater query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at, lead_id = excluded.lead_id, crc = excluded.crc WHERE known.at <= excluded.at`
+	qForget        query = `DELETE FROM known WHERE hash = ?`
+	qForgetOld     query = `DELETE FROM known WHERE hash IN (SELECT hash FROM known WHERE at < ? ORDER BY at, hash LIMIT ?)`
+	qLedger        query = `UPDATE ledger SET commits = ?, appended = ?, removed = ?, missing = ? WHERE one = 1`
+	qSetClock      query = `UPDATE ledger SET clock_seen_at = ?, clock_steady_since = ? WHERE one = 1`
+	qInState       query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
+	qInsertKnown   query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
 )
 
 // The statements of the readers. The writer uses qByID too.

@@ -109,6 +109,7 @@ type Store struct {
 	operations chan *operation
 	closing    chan struct{}
 	close      sync.Once
+	removing   atomic.Bool   // the store removes its files when it is closed
 	done       chan struct{} // closed when the writer has ended
 	// deferred is the number of settlements that are not committed yet.
 	deferred atomic.Int64

@@ -359,6 +359,9 @@ func (w *writer) shut() {
 		}
 	}
 	w.drop()
+	if w.removing.Load() {
+		w.removeFiles()
+	}
 	w.lock.release()
 }
 
