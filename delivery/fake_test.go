@@ -63,6 +63,15 @@ func (m *memory) SetClock(_ context.Context, c outbox.Clock) error {
 	return nil
 }
 
+func (m *memory) Adopt(_ context.Context, entries []outbox.Adoption) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range entries {
+		m.entries[e.ID] = e.Entry
+	}
+	return m.err
+}
+
 func (m *memory) Health() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

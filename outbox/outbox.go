@@ -88,6 +88,15 @@ type Entry struct {
 	SettledAt time.Time `json:"settled_at,omitzero"`
 }
 
+// IsLater reports whether e is a later version of an entry than other: its last attempt began later,
+// or it is the same attempt and only e is settled.
+func (e Entry) IsLater(other Entry) bool {
+	if order := e.BegunAt.Truncate(time.Millisecond).Compare(other.BegunAt.Truncate(time.Millisecond)); order != 0 {
+		return order > 0
+	}
+	return e.State != Waiting && other.State == Waiting
+}
+
 // Settlement is the outcome of an attempt, or of an entry without one.
 type Settlement struct {
 	// State is the entry's new state. Waiting means a retry at DueAt.
@@ -195,9 +204,8 @@ type Store interface {
 
 	// Adopt adds entries of another store as they are, all or none. None of them may be taken there. If
 	// Recalled is true, Recall returns the entry's LeadID from then on, unless the store remembers a
-	// later one. If an id is known already, the later version of the entry remains: the one whose
-	// BegunAt is later, or of the same attempt the settled one. So adopting entries again does no
-	// harm. Of two equal versions the store's own remains, unless it is taken.
+	// later one. If an id is known already, the later version of the entry remains. So adopting
+	// entries again does no harm. Of two equal versions the store's own remains, unless it is taken.
 	Adopt(ctx context.Context, entries []Adoption) error
 
 	// Take takes up to limit entries of the account that are due at the time due, the longest due

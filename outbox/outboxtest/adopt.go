@@ -108,19 +108,18 @@ func (m *model) adopt(rt *rapid.T) {
 	}
 	recalled := e.State == outbox.Delivered && rapid.Bool().Draw(rt, "recalled")
 	m.must(rt, m.store.Adopt(m.t.Context(), []outbox.Adoption{{Entry: e, Recalled: recalled}}))
-	if !known || isLater(e, own) {
+	adopted := !known || isLater(e, own)
+	if adopted {
+		m.remove(e.ID)
 		m.entries[e.ID] = &modelEntry{Entry: e}
 	}
 	key := knownKey{e.Account, e.Identifier}
 	if recalled && e.LeadID != "" && e.Identifier != "" && !m.known[key].at.After(e.SettledAt) {
-		m.known[key] = knownID{e.LeadID, e.SettledAt}
+		m.known[key] = knownID{leadID: e.LeadID, at: e.SettledAt, entry: e.ID, gone: !adopted}
 	}
 }
 
 // isLater reports whether e is a later version than the store's own.
 func isLater(e outbox.Entry, own *modelEntry) bool {
-	if !e.BegunAt.Equal(own.BegunAt) {
-		return e.BegunAt.After(own.BegunAt)
-	}
-	return own.State == outbox.Waiting && (own.taken || e.State != outbox.Waiting)
+	return e.IsLater(own.Entry) || own.taken && e.BegunAt.Equal(own.BegunAt)
 }

@@ -25,6 +25,13 @@ type Backend interface {
 	Crash() error
 }
 
+// Flapper is a [Backend] in which a part of the store comes and goes.
+type Flapper interface {
+	// Flap changes which part of the open store can be used. If it reports true, the store may since
+	// have forgotten the ids of leads whose entries were removed before.
+	Flap() (forgot bool, err error)
+}
+
 // Run tests an implementation. newBackend returns an empty backend whose stores read the time from
 // now. The test cleans it up.
 func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
@@ -60,6 +67,12 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 		t.Parallel()
 		testModel(t, newBackend)
 	})
+}
+
+// RunModel runs only random operations.
+func RunModel(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
+	t.Helper()
+	testModel(t, newBackend)
 }
 
 // start is the initial time of a test's clock. Stores may drop what is finer than a millisecond.

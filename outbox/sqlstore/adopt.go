@@ -69,7 +69,7 @@ func (s *Store) adoptedRow(entry outbox.Entry) (row, error) {
 func (c *change) adopt(r row, recalled bool) error {
 	found, err := c.find(r.id)
 	switch {
-	case err == nil && !c.isLater(&r, found):
+	case err == nil && !r.replaces(found):
 	case err == nil:
 		if err := c.remove(found); err != nil {
 			return err
@@ -88,21 +88,15 @@ func (c *change) adopt(r row, recalled bool) error {
 	return c.rememberBy(qRememberLater, &r)
 }
 
-// isLater reports whether a row of another store is a later version than the store's own.
-func (c *change) isLater(r, own *row) bool {
-	if r.state == stateDamaged || !own.whole {
-		return r.state != stateDamaged
+// replaces reports whether a row of another store replaces the store's own.
+func (r *row) replaces(own *row) bool {
+	switch {
+	case r.state == stateDamaged:
+		return false
+	case !own.whole, r.entry.IsLater(own.entry):
+		return true
 	}
-	settled := func(r *row) int {
-		switch r.state {
-		case stateTaken:
-			return 0
-		case stateWaiting:
-			return 1
-		}
-		return 2
-	}
-	return cmp.Or(cmp.Compare(millis(r.entry.BegunAt), millis(own.entry.BegunAt)), cmp.Compare(settled(r), settled(own))) > 0
+	return own.state == stateTaken && !own.entry.IsLater(r.entry)
 }
 
 // Remove closes the store and removes its files while it still holds the lock.

@@ -1,0 +1,286 @@
+package spool
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// Limits of the entries that move at once, while other operations wait.
+const (
+	maxBatch      = 200
+	maxBatchBytes = 1 << 20
+)
+
+// adoptSpools moves the entries of spools until ctx ends.
+func (s *Store) adoptSpools(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	delay := s.opts.Retry
+	var failed error
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+			if failed != nil {
+				continue // the timer says when to try again
+			}
+		case <-timer.C:
+		}
+		s.claim(ctx)
+		err := s.adoptAll(ctx)
+		if err != nil && ctx.Err() == nil && (failed == nil || err.Error() != failed.Error()) {
+			s.opts.Logger.Warn("leads in a spool cannot move to the outbox yet; they are delivered from the spool, and tried again",
+				zap.String("outbox", s.opts.Name), zap.Error(err))
+		}
+		if failed = err; failed == nil {
+			delay = s.opts.MaxRetry
+		} else if delay = min(2*delay, s.opts.MaxRetry); delay == 0 {
+			delay = s.opts.Retry
+		}
+		timer.Reset(delay)
+	}
+}
+
+// adoptAll moves the entries of all spools to the primary, or to the first spool if the primary is
+// not open.
+func (s *Store) adoptAll(ctx context.Context) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.compareAll(ctx, v)
+	leave() // the members stay until this goroutine removes them
+	if err != nil {
+		return err
+	}
+	to := v.primary
+	if to == nil && len(v.spools) > 0 {
+		to = v.spools[0]
+	}
+	var errs []error
+	for _, from := range v.spools {
+		if from == to {
+			continue
+		}
+		if err := s.drain(ctx, from, to); err != nil {
+			errs = append(errs, fmt.Errorf("spool %s: %w", from.file, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil || !v.refused {
+		return err
+	}
+	return s.probe(ctx, v.primary)
+}
+
+// probe finds out whether a primary that has refused entries accepts them again.
+func (s *Store) probe(ctx context.Context, primary *member) error {
+	clock, err := primary.Clock(ctx)
+	if err == nil {
+		err = primary.SetClock(ctx, clock)
+	}
+	if err = cmp.Or(err, primary.Health()); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.refused, s.trouble, s.since = false, nil, time.Time{}
+	s.mu.Unlock()
+	s.opts.Logger.Info("outbox accepts leads again", zap.String("outbox", s.opts.Name))
+	return nil
+}
+
+// compareAll removes one of two copies of an entry in a spool and the primary. Then entries may be
+// taken from the primary.
+func (s *Store) compareAll(ctx context.Context, v view) error {
+	if v.primary == nil || !v.hidden {
+		return nil
+	}
+	s.mu.Lock()
+	doubtful := maps.Clone(s.doubtful)
+	s.mu.Unlock()
+	for _, m := range v.spools {
+		if err := compare(ctx, m, v.primary, doubtful); err != nil {
+			return fmt.Errorf("comparing spool %s with the outbox: %w", m.file, err)
+		}
+	}
+	s.mu.Lock()
+	for id, inSpool := range doubtful {
+		if inSpool {
+			delete(s.doubtful, id)
+		}
+	}
+	// Otherwise there is more to compare.
+	s.hidden = len(s.doubtful) > 0 || len(s.spools) > len(v.spools)
+	shown := !s.hidden
+	s.mu.Unlock()
+	if !shown {
+		s.signal()
+		return nil
+	}
+	s.hasChanged()
+	return nil
+}
+
+// compare compares the entries of a spool with the primary.
+func compare(ctx context.Context, spool, primary *member, doubtful map[string]bool) error {
+	for after := ""; ; {
+		page, err := spool.List(ctx, outbox.Filter{After: after})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, e := range page {
+			after = e.ID
+			other, err := primary.Get(ctx, e.ID)
+			if errors.Is(err, outbox.ErrNotFound) || spool.hasMoved(e.ID) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if doubtful[e.ID] || e.IsLater(other) {
+				err = eraseTaken(ctx, primary, e.ID)
+			} else {
+				err = spool.Erase(ctx, e.ID)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// eraseTaken erases an entry of the primary that this process may have appended as taken. No attempt
+// at it is in flight.
+func eraseTaken(ctx context.Context, primary *member, id string) error {
+	err := primary.Erase(ctx, id)
+	if !errors.Is(err, outbox.ErrState) {
+		return err
+	}
+	// The state Parked keeps the entry from being taken in between.
+	if err := primary.Settle(ctx, id, outbox.Settlement{State: outbox.Parked, Reason: "is in a spool"}); err != nil {
+		return err
+	}
+	return primary.Erase(ctx, id)
+}
+
+// drain moves the entries of a spool that are not in flight, and removes the spool if it is empty
+// then.
+func (s *Store) drain(ctx context.Context, from, to *member) error {
+	if len(from.movedIDs()) > 0 {
+		if err := eraseMoved(ctx, from); err != nil {
+			return err
+		}
+		s.hasChanged() // its entries may be taken again
+	}
+	total := 0
+	for after, more := "", true; more; {
+		var n int
+		var err error
+		n, after, more, err = s.moveBatch(ctx, from, to, after)
+		if total += n; err != nil {
+			return err
+		}
+	}
+	if total > 0 {
+		s.opts.Logger.Info("leads have moved from a spool to the outbox",
+			zap.String("outbox", s.opts.Name), zap.String("spool", from.file), zap.Int("leads", total))
+	}
+	return s.removeIfEmpty(ctx, from)
+}
+
+// moveBatch moves some entries after the given id. It returns the id of the last one that it looked
+// at.
+func (s *Store) moveBatch(ctx context.Context, from, to *member, after string) (n int, last string, more bool, err error) {
+	leave, err := s.enterAlone(ctx)
+	if err != nil {
+		return 0, after, false, err
+	}
+	defer leave()
+	page, err := from.List(ctx, outbox.Filter{After: after, Limit: maxBatch})
+	if err != nil || len(page) == 0 {
+		return 0, after, false, err
+	}
+	var batch []outbox.Adoption
+	bytes := 0
+	for _, e := range page {
+		if len(batch) > 0 && bytes+len(e.Payload) > maxBatchBytes {
+			break
+		}
+		last = e.ID
+		if from.isTaken(e.ID) {
+			continue
+		}
+		adoption := outbox.Adoption{Entry: e}
+		if e.State == outbox.Delivered && e.LeadID != "" && e.Identifier != "" {
+			recalled, _, err := from.Recall(ctx, e.Account, e.Identifier)
+			if err != nil {
+				return 0, after, false, err
+			}
+			adoption.Recalled = recalled == e.LeadID
+		}
+		batch = append(batch, adoption)
+		bytes += len(e.Payload)
+	}
+	if len(batch) == 0 {
+		return 0, last, true, nil
+	}
+	if err := to.Adopt(ctx, batch); err != nil {
+		return 0, after, false, err
+	}
+	for _, e := range batch {
+		from.setMoved(e.ID, true)
+	}
+	return len(batch), last, true, eraseMoved(ctx, from)
+}
+
+// eraseMoved erases the entries that were adopted elsewhere. It does so at once, so that they share
+// a commit.
+func eraseMoved(ctx context.Context, from *member) error {
+	ids := from.movedIDs()
+	errs := make([]error, len(ids))
+	var work sync.WaitGroup
+	for i, id := range ids {
+		work.Go(func() {
+			// Once adopted, an entry must not stay because the process ends.
+			err := from.Erase(context.WithoutCancel(ctx), id)
+			if err == nil || errors.Is(err, outbox.ErrNotFound) {
+				from.setMoved(id, false)
+				return
+			}
+			errs[i] = err
+		})
+	}
+	work.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err // the others are like it
+		}
+	}
+	return nil
+}
+
+// removeIfEmpty removes a spool without entries.
+func (s *Store) removeIfEmpty(ctx context.Context, m *member) error {
+	leave, err := s.enterAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if n, err := size(ctx, m); err != nil || n > 0 || m.inFlight() > 0 {
+		return err
+	}
+	s.mu.Lock()
+	s.spools = slices.DeleteFunc(s.spools, func(other *member) bool { return other == m })
+	s.mu.Unlock()
+	return m.spool.Remove()
+}

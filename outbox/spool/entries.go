@@ -1,0 +1,288 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// Append implements [outbox.Store]. If the primary does not accept the entry, it goes to a spool.
+func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := s.checkNew(ctx, v, entry.ID); err != nil {
+		return err
+	}
+	if v.primary == nil {
+		return s.appendToSpool(ctx, v, entry)
+	}
+	if v.refused && s.appendToSpool(ctx, v, entry) == nil {
+		return nil
+	}
+	err = v.primary.Append(ctx, entry)
+	if err == nil || !refuses(v.primary, err) {
+		return err
+	}
+	return s.appendRefused(ctx, v, entry, err)
+}
+
+// checkNew returns an error wrapping [outbox.ErrExists] if a spool contains the entry.
+func (s *Store) checkNew(ctx context.Context, v view, id string) error {
+	others := v.spools
+	if v.primary == nil && len(others) > 0 {
+		others = others[1:] // the first looks when the entry is appended
+	}
+	for _, m := range others {
+		if _, err := m.Get(ctx, id); err == nil {
+			return fmt.Errorf("appending entry %s: %w", id, outbox.ErrExists)
+		}
+	}
+	return nil
+}
+
+// refuses reports whether a store that returned the error for an entry does not accept others
+// either.
+func refuses(m *member, err error) bool {
+	for _, answer := range []error{context.Canceled, context.DeadlineExceeded, outbox.ErrExists, outbox.ErrState, outbox.ErrClosed} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return m.Health() != nil || errors.Is(err, outbox.ErrInUse) || errors.Is(err, outbox.ErrFull)
+}
+
+// appendRefused appends an entry to a spool because the primary has refused it. A commit that failed
+// may have stored the entry nevertheless, which only reading it can tell. If that fails too, nothing
+// is taken from the primary until the spool has been compared with it.
+func (s *Store) appendRefused(ctx context.Context, v view, entry outbox.Entry, refusal error) error {
+	_, err := v.primary.Get(ctx, entry.ID)
+	if err == nil {
+		return nil
+	}
+	doubtful := !errors.Is(err, outbox.ErrNotFound)
+	if doubtful {
+		s.doubt(entry.ID)
+	}
+	err = s.appendToSpool(ctx, v, entry)
+	s.mu.Lock()
+	switch {
+	case err != nil:
+		delete(s.doubtful, key(entry.ID))
+	case doubtful:
+		s.doubtful[key(entry.ID)] = true
+		fallthrough
+	default:
+		s.refused = true
+	}
+	s.mu.Unlock()
+	s.signal()
+	if err != nil {
+		s.opts.Logger.Debug("there is no spool for a lead", zap.Error(err))
+		return refusal
+	}
+	s.setTrouble(refusal)
+	return nil
+}
+
+// doubt records that an entry of a spool may be in the primary too.
+func (s *Store) doubt(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubtful[key(id)] = false
+	s.hidden = true
+}
+
+// appendToSpool appends an entry to the first spool that accepts it. If none does, it creates one.
+func (s *Store) appendToSpool(ctx context.Context, v view, entry outbox.Entry) error {
+	var tried []*member
+	for _, m := range v.spools {
+		if !s.accepts(m.place) || len(m.movedIDs()) > 0 {
+			continue
+		}
+		if final, err := s.tryAppend(ctx, m, entry); final {
+			return err
+		}
+		tried = append(tried, m)
+	}
+	for {
+		m, err := s.newSpool(ctx, tried)
+		if err != nil {
+			return fmt.Errorf("appending entry %s: %w", entry.ID, errors.Join(err, s.cause()))
+		}
+		if final, err := s.tryAppend(ctx, m, entry); final {
+			return err
+		}
+		tried = append(tried, m)
+	}
+}
+
+// tryAppend appends an entry to a spool. The result is final unless the spool refuses the entry and
+// certainly did not store it.
+func (s *Store) tryAppend(ctx context.Context, m *member, entry outbox.Entry) (final bool, err error) {
+	err = m.Append(ctx, entry)
+	if err != nil && refuses(m, err) {
+		_, reading := m.Get(ctx, entry.ID)
+		if reading == nil {
+			err = nil
+		} else if errors.Is(reading, outbox.ErrNotFound) {
+			s.opts.Logger.Debug("a spool does not accept a lead", zap.String("spool", m.file), zap.Error(err))
+			return false, err
+		}
+	}
+	if err == nil && !entry.BegunAt.IsZero() {
+		m.begun(entry)
+	}
+	return true, err
+}
+
+// cause returns why the primary is not used.
+func (s *Store) cause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.primary == nil && s.trouble != nil {
+		return fmt.Errorf("%w: %w", outbox.ErrAway, s.trouble)
+	}
+	return s.trouble
+}
+
+// Adopt implements [outbox.Store].
+func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	to := v.primary
+	if to == nil && len(v.spools) > 0 {
+		to = v.spools[0]
+	}
+	if to == nil {
+		return fmt.Errorf("adopting entries: %w", s.cause())
+	}
+	parts := make(map[*member][]outbox.Adoption)
+	for _, e := range entries {
+		home := to
+		for _, m := range v.spools {
+			if _, err := m.Get(ctx, e.ID); err == nil {
+				home = m
+			}
+		}
+		parts[home] = append(parts[home], e)
+	}
+	for m, part := range parts {
+		if err := m.Adopt(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onEntry calls f with the members until one has the entry.
+func (s *Store) onEntry(ctx context.Context, id string, f func(view, *member) error) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var failure error
+	for _, m := range v.members() {
+		if m.hasMoved(id) {
+			continue
+		}
+		err := f(v, m)
+		switch {
+		case err == nil, errors.Is(err, outbox.ErrState), ctx.Err() != nil:
+			return err
+		case !errors.Is(err, outbox.ErrNotFound):
+			failure = errors.Join(failure, err) // another member may have the entry
+		}
+	}
+	if failure != nil {
+		return failure
+	}
+	if v.primary == nil {
+		return fmt.Errorf("entry %s: %w; it may be in the outbox: %w", id, outbox.ErrNotFound, s.cause())
+	}
+	return fmt.Errorf("entry %s: %w", id, outbox.ErrNotFound)
+}
+
+// Advance implements [outbox.Store].
+func (s *Store) Advance(ctx context.Context, id string, p outbox.Progress) error {
+	return s.onEntry(ctx, id, func(_ view, m *member) error { return m.Advance(ctx, id, p) })
+}
+
+// Settle implements [outbox.Store].
+func (s *Store) Settle(ctx context.Context, id string, settlement outbox.Settlement) error {
+	return s.onEntry(ctx, id, func(v view, m *member) error {
+		if err := m.Settle(ctx, id, settlement); err != nil {
+			return err
+		}
+		if settlement.State == outbox.Delivered && settlement.LeadID != "" {
+			s.forgetElsewhere(ctx, v, m, id)
+		}
+		if m.spool != nil {
+			m.ended(id)
+			s.signal()
+		}
+		return nil
+	})
+}
+
+// forgetElsewhere makes the members other than m forget older ids of a delivered lead.
+func (s *Store) forgetElsewhere(ctx context.Context, v view, m *member, id string) {
+	members := v.members()
+	if len(members) == 1 {
+		return
+	}
+	entry, err := m.Get(ctx, id)
+	if err != nil || entry.Identifier == "" {
+		return
+	}
+	for _, other := range members {
+		if other == m {
+			continue
+		}
+		if err := other.Forget(ctx, entry.Account, entry.Identifier); err != nil {
+			s.opts.Logger.Debug("an older id of a lead is still remembered", zap.String("id", id), zap.Error(err))
+		}
+	}
+}
+
+// Retry implements [outbox.Store].
+func (s *Store) Retry(ctx context.Context, id string, at time.Time) error {
+	return s.onEntry(ctx, id, func(_ view, m *member) error { return m.Retry(ctx, id, at) })
+}
+
+// Get implements [outbox.Store].
+func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err error) {
+	err = s.onEntry(ctx, id, func(_ view, m *member) (err error) {
+		entry, err = m.Get(ctx, id)
+		return err
+	})
+	return entry, err
+}
+
+// Erase implements [outbox.Store]. It removes the entry from every member that has it.
+func (s *Store) Erase(ctx context.Context, id string) error {
+	erased := false
+	err := s.onEntry(ctx, id, func(_ view, m *member) error {
+		err := m.Erase(ctx, id)
+		if err == nil {
+			erased = true
+			return outbox.ErrNotFound // look at the other members too
+		}
+		return err
+	})
+	if erased && errors.Is(err, outbox.ErrNotFound) {
+		return nil
+	}
+	return err
+}

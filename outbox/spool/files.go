@@ -1,0 +1,213 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// idSize is the length of the unique part of a spool's name.
+const idSize = 36
+
+// find lists the files of spools with the given prefix.
+func find(prefix string) (files []string, err error) {
+	entries, err := os.ReadDir(filepath.Dir(prefix))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		id, isSpool := strings.CutPrefix(e.Name(), filepath.Base(prefix))
+		if !isSpool {
+			continue
+		}
+		// A crash may leave only the log of a database.
+		id = strings.TrimSuffix(id, "-wal")
+		if _, err := uuid.Parse(id); err != nil || len(id) != idSize {
+			continue
+		}
+		files = append(files, prefix+id)
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// claim takes over the spools that no process has open.
+func (s *Store) claim(ctx context.Context) {
+	if s.claimAll(ctx) {
+		s.hasChanged()
+		s.signal()
+	}
+}
+
+func (s *Store) claimAll(ctx context.Context) (claimed bool) {
+	if s.opening.Acquire(ctx, 1) != nil {
+		return false
+	}
+	defer s.opening.Release(1)
+	for _, prefix := range s.opts.Prefixes {
+		files, _ := find(prefix) // without a folder there are none
+		for _, file := range files {
+			if s.isOpen(file) {
+				continue
+			}
+			spool, err := s.openSpool(ctx, file)
+			if ctx.Err() != nil && err == nil {
+				_ = spool.Close()
+			}
+			if errors.Is(err, outbox.ErrInUse) || ctx.Err() != nil {
+				continue
+			}
+			if s.note(file, err); err != nil {
+				continue
+			}
+			s.opts.Logger.Info("a spool of an earlier process is taken over", zap.String("outbox", s.opts.Name), zap.String("spool", file))
+			s.add(prefix, file, spool, true)
+			claimed = true
+		}
+	}
+	return claimed
+}
+
+// note records the result of opening a spool, and logs an error once.
+func (s *Store) note(file string, err error) {
+	s.mu.Lock()
+	was := s.failed[file]
+	if err == nil {
+		delete(s.failed, file)
+	} else {
+		s.failed[file], s.failedAt[file] = err, s.opts.Now()
+	}
+	s.mu.Unlock()
+	if err != nil && (was == nil || was.Error() != err.Error()) {
+		s.opts.Logger.Error("spool cannot be opened; leads in it wait until it can", zap.String("spool", file), zap.Error(err))
+	}
+}
+
+func (s *Store) isOpen(file string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.spools, func(m *member) bool { return m.file == file })
+}
+
+// add adds an open spool. One that an earlier process has used may contain entries that are in the
+// primary too.
+func (s *Store) add(place, file string, spool Spool, used bool) *member {
+	m := newMember(file, spool)
+	m.place, m.spool = place, spool
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spools = append(s.spools, m)
+	s.hidden = s.hidden || used && s.primary != nil
+	return m
+}
+
+// errNoPlace means that no place for a spool is left to try at present.
+var errNoPlace = errors.New("there is no other place for a spool")
+
+// newSpool creates a spool in the first place that works and accepts reports true for. It returns
+// one that another caller has created meanwhile, unless it is among tried.
+func (s *Store) newSpool(ctx context.Context, tried []*member) (*member, error) {
+	if err := s.opening.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer s.opening.Release(1)
+	failure := errNoPlace
+	for _, prefix := range s.opts.Prefixes {
+		m, wait := s.inPlace(prefix)
+		if m != nil && !slices.Contains(tried, m) {
+			return m, nil
+		}
+		if m != nil || wait || !s.accepts(prefix) {
+			continue
+		}
+		file := prefix + uuid.Must(uuid.NewV7()).String()
+		spool, err := s.openSpool(ctx, file)
+		s.mu.Lock()
+		s.failed[prefix], s.failedAt[prefix] = err, s.opts.Now()
+		s.mu.Unlock()
+		if err == nil {
+			return s.add(prefix, file, spool, false), nil
+		}
+		failure = fmt.Errorf("creating spool %s: %w", file, err)
+	}
+	return nil, failure
+}
+
+// inPlace returns the spool in a place. If there is none, it reports whether creating one failed a
+// moment ago.
+func (s *Store) inPlace(prefix string) (m *member, wait bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.spools {
+		if m.place == prefix {
+			return m, false
+		}
+	}
+	return nil, s.failed[prefix] != nil && s.opts.Now().Sub(s.failedAt[prefix]).Abs() < s.opts.MaxRetry
+}
+
+// accepts reports whether entries may go to spools in the place: while the primary is open, only if
+// that is on another disk.
+func (s *Store) accepts(prefix string) bool {
+	s.mu.Lock()
+	isOpen := s.primary != nil
+	s.mu.Unlock()
+	return !isOpen || s.opts.Folder == "" || !sameDisk(s.opts.Folder, filepath.Dir(prefix))
+}
+
+// spoolError returns why there is no spool.
+func (s *Store) spoolError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, prefix := range s.opts.Prefixes {
+		errs = append(errs, s.failed[prefix])
+	}
+	return errors.Join(errs...)
+}
+
+// openSpool opens a spool within the store's patience. A spool that opens too late is closed again.
+func (s *Store) openSpool(ctx context.Context, file string) (Spool, error) {
+	type opened struct {
+		spool Spool
+		err   error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		spool, err := s.opts.OpenSpool(ctx, file)
+		result <- opened{spool, err}
+	}()
+	timer := time.NewTimer(s.opts.Patience)
+	defer timer.Stop()
+	select {
+	case o := <-result:
+		return o.spool, o.err
+	case <-timer.C:
+	}
+	go func() {
+		if late := <-result; late.err == nil {
+			_ = late.spool.Close()
+		}
+	}()
+	return nil, errors.New("the disk does not answer; check the disk")
+}
+
+// nearest returns the folder, or the nearest one above it that exists.
+func nearest(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}

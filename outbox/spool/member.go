@@ -1,0 +1,171 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// everything is the weight of the gate.
+const everything = math.MaxInt64
+
+// member is the primary or a spool.
+type member struct {
+	outbox.Store
+
+	file  string // of a spool
+	place string // the prefix of the spool's file
+	spool Spool  // nil for the primary
+
+	mu    sync.Mutex
+	taken map[string]struct{} // entries of a spool with an attempt in flight
+	moved map[string]struct{} // entries that were adopted elsewhere, but could not be erased here
+}
+
+func newMember(file string, store outbox.Store) *member {
+	return &member{Store: store, file: file, taken: make(map[string]struct{}), moved: make(map[string]struct{})}
+}
+
+// key returns an id as stores write it.
+func key(id string) string {
+	if parsed, err := uuid.Parse(id); err == nil {
+		return parsed.String()
+	}
+	return id
+}
+
+// begun records attempts in flight.
+func (m *member) begun(entries ...outbox.Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range entries {
+		m.taken[key(e.ID)] = struct{}{}
+	}
+}
+
+func (m *member) ended(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.taken, key(id))
+}
+
+// inFlight counts the attempts in flight.
+func (m *member) inFlight() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.taken)
+}
+
+func (m *member) isTaken(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, taken := m.taken[key(id)]
+	return taken
+}
+
+func (m *member) hasMoved(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, moved := m.moved[key(id)]
+	return moved
+}
+
+// setMoved records whether an entry that was adopted elsewhere is still here.
+func (m *member) setMoved(id string, here bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if here {
+		m.moved[key(id)] = struct{}{}
+	} else {
+		delete(m.moved, key(id))
+	}
+}
+
+// movedIDs lists the entries that were adopted elsewhere, but could not be erased here.
+func (m *member) movedIDs() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := make([]string, 0, len(m.moved))
+	for id := range m.moved {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// view is the state of a store during one operation.
+type view struct {
+	primary *member // nil if it is not open
+	spools  []*member
+	refused bool
+	hidden  bool
+}
+
+// members returns the spools and then the primary, which is the order in which to look for an
+// entry.
+func (v view) members() []*member {
+	if v.primary == nil {
+		return v.spools
+	}
+	return append(slices.Clone(v.spools), v.primary)
+}
+
+// serving returns the members from which entries may be taken.
+func (v view) serving() []*member {
+	serving := make([]*member, 0, len(v.spools)+1)
+	for _, m := range v.spools {
+		if len(m.movedIDs()) == 0 {
+			serving = append(serving, m)
+		}
+	}
+	if v.primary != nil && !v.hidden {
+		serving = append(serving, v.primary)
+	}
+	return serving
+}
+
+// enter begins an operation. No entry moves until the caller calls leave.
+func (s *Store) enter(ctx context.Context) (v view, leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return view{}, nil, err
+	}
+	if err := s.gate.Acquire(ctx, 1); err != nil {
+		return view{}, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		s.gate.Release(1)
+		return view{}, nil, outbox.ErrClosed
+	}
+	return view{s.primary, slices.Clone(s.spools), s.refused, s.hidden}, func() { s.gate.Release(1) }, nil
+}
+
+// aloneWithin limits how long enterAlone keeps new operations waiting.
+const aloneWithin = 250 * time.Millisecond
+
+// errBusy means that entries cannot move at present.
+var errBusy = errors.New("operations that are slow, such as a backup, have not ended yet")
+
+// enterAlone waits until no operation runs, so that entries can move. It does not wait long, because
+// an operation on a disk that hangs must not stop the others.
+func (s *Store) enterAlone(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, aloneWithin, errBusy)
+	defer cancel()
+	if s.gate.Acquire(ctx, everything) != nil {
+		return nil, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pins > 0 {
+		s.gate.Release(everything)
+		return nil, errBusy
+	}
+	return func() { s.gate.Release(everything) }, nil
+}
