@@ -305,7 +305,7 @@ func (a *App) isRemoved(ctx context.Context, id string) bool {
 		return false
 	}
 	_, err = d.Store.Get(ctx, id)
-	return errors.Is(err, outbox.ErrNotFound)
+	return errors.Is(err, outbox.ErrNotFound) && !errors.Is(err, outbox.ErrAway)
 }
 
 // park keeps a lead in the outbox without sending it.

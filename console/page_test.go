@@ -79,6 +79,12 @@ func TestRender(t *testing.T) {
 			markup: []string{`<form method="post" action="/telecrm/page/accounts/north/resume">`},
 		},
 		{
+			name: "outbox away", page: Page{Outboxes: []Outbox{{Outbox: adminapi.Outbox{
+				Resource: "/srv/outbox.db", Trouble: "the outbox has not been usable since noon",
+			}}}},
+			has: []string{"Trouble the outbox has not been usable since noon.", "No accounts."},
+		},
+		{
 			name: "paused", page: account(func(a *adminapi.Account) {
 				a.State, a.StateSince, a.StateReason = delivery.Paused, now.Add(-2*time.Hour), "HTTP 429"
 				a.PausedUntil = now.Add(10 * time.Minute)

@@ -45,8 +45,21 @@ type Outbox struct {
 	// Resource names the open resource, such as the path of a file.
 	Resource string `json:"resource"`
 	// Trouble says what is wrong with the outbox itself. It is empty if it works.
-	Trouble  string    `json:"trouble,omitempty"`
+	Trouble string `json:"trouble,omitempty"`
+	// Spool says where leads are kept meanwhile. It is nil if there is no spool.
+	Spool    *Spool    `json:"spool,omitempty"`
 	Accounts []Account `json:"accounts"`
+}
+
+// Spool is where leads are kept while the outbox cannot be used.
+type Spool struct {
+	// Since is when the outbox stopped being usable. It is zero if the outbox can be used again and
+	// leads still move to it.
+	Since time.Time `json:"since,omitzero"`
+	// Files are the files of the spools.
+	Files []string `json:"files"`
+	// Leads is the number of leads in them.
+	Leads int `json:"leads"`
 }
 
 // Account is the state of an account.
@@ -250,8 +263,10 @@ type Checked struct {
 
 // CheckedOutbox is the result for one outbox.
 type CheckedOutbox struct {
-	// Resource names the outbox.
+	// Resource names the outbox, or the file of one of its spools.
 	Resource string `json:"resource"`
+	// Unchecked says why the outbox could not be checked. It is empty if it was checked.
+	Unchecked string `json:"unchecked,omitempty"`
 	// Entries counts the leads that were checked.
 	Entries int `json:"entries"`
 	// Damaged lists the ids of leads whose checksum does not match.
@@ -260,6 +275,12 @@ type CheckedOutbox struct {
 	Missing int `json:"missing,omitempty"`
 	// Problems lists faults of the file's structure.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// BackedUp is the result of a backup.
+type BackedUp struct {
+	// Files are the new files: the outbox, and each of its spools.
+	Files []string `json:"files"`
 }
 
 // Backup says where to write a backup of the outbox.

@@ -100,10 +100,9 @@ func (c *Client) Check(ctx context.Context) (Checked, error) {
 	return call[Checked](ctx, c, http.MethodPost, "/outbox/check", nil)
 }
 
-// Backup writes the outbox to a new file.
-func (c *Client) Backup(ctx context.Context, b Backup) error {
-	_, err := call[struct{}](ctx, c, http.MethodPost, "/outbox/backup", b)
-	return err
+// Backup writes the outbox to a new file, and each of its spools to another one.
+func (c *Client) Backup(ctx context.Context, b Backup) (BackedUp, error) {
+	return call[BackedUp](ctx, c, http.MethodPost, "/outbox/backup", b)
 }
 
 // Resume retries an account at once.

@@ -16,8 +16,9 @@ func (t *terminal) outboxCheckCommand() *cobra.Command {
 		Short: "Looks for damage in the outbox",
 		Long: `
 Reads the whole outbox of a running Caddy and looks for damage: in the structure
-of the file, in its indices, and in the checksum of each lead. It changes
-nothing. It exits with 1 if it finds damage.`,
+of the file, in its indices, and in the checksum of each lead. It checks spools
+too. It changes nothing. It exits with 1 if it finds damage, or if the outbox
+cannot be used.`,
 		Args: cobra.NoArgs,
 		RunE: t.does(t.checkOutbox),
 	}
@@ -30,8 +31,9 @@ func (t *terminal) checkOutbox(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	damaged := false
+	damaged, unchecked := false, false
 	for _, o := range checked.Outboxes {
+		unchecked = unchecked || o.Unchecked != ""
 		damaged = damaged || o.Missing > 0 || len(o.Damaged) > 0 || len(o.Problems) > 0
 	}
 	if t.json {
@@ -41,13 +43,24 @@ func (t *terminal) checkOutbox(ctx context.Context, _ []string) error {
 			t.printChecked(o)
 		}
 	}
-	if err == nil && damaged {
-		err = errDamaged
+	switch {
+	case err != nil:
+		return err
+	case damaged:
+		return errDamaged
+	case unchecked:
+		return errUnchecked
 	}
-	return err
+	return nil
 }
 
+var errUnchecked = errors.New("the outbox cannot be used, so it was not checked; caddy telecrm status says why")
+
 func (t *terminal) printChecked(o adminapi.CheckedOutbox) {
+	if o.Unchecked != "" {
+		t.printf("Outbox %s: %s\n", onOneLine(o.Resource), t.paint(bad, "not checked: "+onOneLine(o.Unchecked)))
+		return
+	}
 	t.printf("Outbox %s: %s checked\n", onOneLine(o.Resource), plural(o.Entries, "lead", "leads"))
 	for _, problem := range o.Problems {
 		t.printf("%s\n", t.paint(bad, onOneLine(problem)))
@@ -67,17 +80,25 @@ func (t *terminal) outboxBackupCommand() *cobra.Command {
 		Long: `
 Writes the outbox of a running Caddy, with all its leads, to a new file on the
 machine that Caddy runs on. Caddy keeps running. The file is a complete outbox
-that only Caddy's user can read.`,
+that only Caddy's user can read. If there are leads in a spool, each spool is
+written to a file beside it, <file>.spool-<id>.`,
 		Args: cobra.ExactArgs(1),
 		RunE: t.does(func(ctx context.Context, args []string) error {
 			file, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
-			if err := t.client.Backup(ctx, adminapi.Backup{File: file}); err != nil {
+			written, err := t.client.Backup(ctx, adminapi.Backup{File: file})
+			if err != nil {
 				return err
 			}
+			if t.json {
+				return t.printJSON(written)
+			}
 			t.printf("the outbox is in %s\n", onOneLine(file))
+			for _, spool := range written.Files[min(1, len(written.Files)):] {
+				t.printf("leads that have not moved to the outbox yet are in %s\n", onOneLine(spool))
+			}
 			return nil
 		}),
 	}

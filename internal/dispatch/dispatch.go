@@ -19,6 +19,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/tracing"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
 )
 
 // Guest is a guest module in the namespace `telecrm.outbox`. It stores leads until TeleCRM has
@@ -97,12 +98,29 @@ func Open(resource string, guest Guest, logger *zap.Logger) (*Dispatcher, error)
 			logger: logger, patience: LastAttempts,
 		}
 		d.events = newEventQueue(d.outlet, logger)
+		if changing, ok := store.(interface{ OnChange(f func()) }); ok {
+			changing.OnChange(d.reconfigure)
+		}
 		return d, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return value.(*Dispatcher), nil
+}
+
+// Spooling is a store that keeps entries in spools while its outbox cannot be used.
+type Spooling interface {
+	outbox.Store
+	Status() spool.Status
+	Spooled(ctx context.Context) (entries int, err error)
+	Members(ctx context.Context, f func([]spool.Member) error) error
+}
+
+// Spooling returns the store if it may keep entries in spools.
+func (d *Dispatcher) Spooling() (Spooling, bool) {
+	store, ok := d.Store.(Spooling)
+	return store, ok
 }
 
 // All returns the open outboxes, sorted by resource. There are two while a reload replaces one with
@@ -191,6 +209,15 @@ func (d *Dispatcher) Release(owner any) {
 // WarnUnread logs that the subject is incomplete because the outbox cannot be read.
 func (d *Dispatcher) WarnUnread(subject string, err error) {
 	d.logger.Warn(subject+" are incomplete because the outbox cannot be read", zap.Error(err))
+}
+
+// reconfigure looks at the outbox again, because it may contain other entries.
+func (d *Dispatcher) reconfigure() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.owned) > 0 {
+		d.configure()
+	}
 }
 
 func (d *Dispatcher) configure() {

@@ -21,12 +21,12 @@ const mostPosts = 100_000
 // crowd is the visitors of one test. Each posts the form once, with a unique name and message and,
 // unless people is set, a unique phone number.
 type crowd struct {
-	form    string // URL
 	client  *http.Client
 	people  int // number of different phone numbers; 0: one for each post
 	padding int // bytes of padding in each message
 
 	mu    sync.Mutex
+	form  string // URL
 	posts []*post
 }
 
@@ -55,6 +55,15 @@ func newCrowd(form string) *crowd {
 		},
 	}
 }
+
+// goTo sends the next visitors to another site.
+func (c *crowd) goTo(site string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.form = formAt(site)
+}
+
+func formAt(site string) string { return "http://" + site + "/enquire" }
 
 func (p *post) phone() string   { return fmt.Sprintf("+9180%08d", p.person) }
 func (p *post) message() string { return "A question of " + p.name + strings.Repeat("?", p.padding) }
@@ -129,9 +138,12 @@ func (c *crowd) visit(p *post) {
 }
 
 func (c *crowd) send(p *post) (status int, err error) {
+	c.mu.Lock()
+	form := c.form
+	c.mu.Unlock()
 	values := url.Values{"name": {p.name}, "phone": {p.phone()}, "message": {p.message()}}
 	// The test's own context ends before the last visitors are served.
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.form, strings.NewReader(values.Encode()))
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, form, strings.NewReader(values.Encode()))
 	if err != nil {
 		return 0, err
 	}

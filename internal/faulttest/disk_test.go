@@ -3,7 +3,6 @@
 package faulttest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,13 +18,13 @@ import (
 
 // With a full disk, no visitor is thanked for a lead that is not safe: the lead is sent directly
 // while the CRM is up, otherwise the visitor gets a 503. When there is room again, everything works
-// without a restart.
+// without a restart. Caddy's data directory is on the same disk.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	for _, disk := range disks(t) {
 		t.Run(disk.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, settings{outbox: filepath.Join(disk.dir, "outbox.db"), launcher: disk.launcher})
+			r := newRig(t, settings{outbox: filepath.Join(disk.dir, "outbox.db"), home: disk.dir, launcher: disk.launcher})
 			r.during(t, sized(50, 100), func() {
 				pass(t, 500*time.Millisecond)
 				r.crm.close()
@@ -59,6 +58,35 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// With a full disk and room in Caddy's data directory, every visitor is thanked: leads go to a spool
+// there, and move to the outbox when its disk has room again.
+func TestDiskFullWithRoomElsewhere(t *testing.T) {
+	t.Parallel()
+	dir, err := mountSmall(t, "16m")
+	if err != nil {
+		t.Skip(err)
+	}
+	disk := smallFileSystem(dir)
+	r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db")})
+	r.during(t, 50, func() {
+		pass(t, 500*time.Millisecond)
+		r.crm.close()
+		disk.fill(t)
+		await(t, "spool", 6*patience, func() bool { return len(r.spools(t)) > 0 })
+		pass(t, time.Second)
+		r.wantDiskNamed(t)
+		r.crm.listen(t)
+		pass(t, time.Second)
+		disk.free(t)
+		await(t, "return", patience, func() bool { return len(r.logged("info", "accepts leads again")) > 0 })
+	})
+	l := r.drain(t, 40*time.Second)
+	allThanked(t, l.posts)
+	r.verify(t, l, false)
+	await(t, "end of the spool", patience, func() bool { return len(r.spools(t)) == 0 })
+	l.report(t, "disk full, room in Caddy's data directory")
+}
+
 // An outbox that filled its own disk while the CRM was down delivers its leads when the CRM is
 // back, although the disk is still full. So does a Caddy that was started on the full disk.
 // Meanwhile `status` and the log report the full disk.
@@ -81,7 +109,7 @@ func TestDiskFilledByOutbox(t *testing.T) {
 			if err != nil {
 				t.Skip(err)
 			}
-			r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db")})
+			r := newRig(t, settings{outbox: filepath.Join(dir, "outbox.db"), home: dir})
 			r.padding = 1500
 			r.crm.close()
 			r.during(t, 100, func() {
@@ -107,11 +135,8 @@ func (r *rig) wantDiskNamed(t *testing.T) {
 	if len(r.logged("error", "disk is full")) == 0 {
 		t.Errorf("the log does not say that the disk is full:\n%s", tail(r.earlier+r.Log()))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	status, err := r.Run(ctx, "telecrm", "status", "--address", r.admin)
-	if err != nil || !strings.Contains(status, "disk is full") {
-		t.Errorf("status does not say that the disk is full (%v):\n%s", err, status)
+	if status := r.status(t); !strings.Contains(status, "disk is full") {
+		t.Errorf("status does not say that the disk is full:\n%s", status)
 	}
 }
 

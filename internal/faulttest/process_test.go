@@ -7,17 +7,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-// A second Caddy on the same outbox file exits with an error that says so, even if it uses another
-// path. Commands that only read the config work while the first Caddy runs, and the first is not
-// disturbed.
+// A second Caddy on the same outbox file starts, says that the file is in use, even if it uses
+// another path, and keeps its leads in a spool. Commands that only read the config do not. The first
+// Caddy takes over what the second one leaves behind.
 func TestSecondProcessOnOneFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{})
@@ -25,29 +23,30 @@ func TestSecondProcessOnOneFile(t *testing.T) {
 	if err := os.Symlink(filepath.Dir(r.outbox), alias); err != nil {
 		t.Fatal(err)
 	}
-	second := strings.NewReplacer(
-		r.site, "127.0.0.1:"+caddyproc.FreePort(t),
-		r.admin, "127.0.0.1:"+caddyproc.FreePort(t)).Replace(r.caddyfile())
 	for name, file := range map[string]string{"same path": r.outbox, "symbolic link": filepath.Join(alias, filepath.Base(r.outbox))} {
-		path := filepath.Join(t.TempDir(), "Caddyfile")
-		write(t, path, strings.Replace(second, r.outbox, file, 1))
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		output, err := r.Run(ctx, "run", "--config", path)
-		if err == nil || ctx.Err() != nil {
-			t.Errorf("%s: second process on one file: error %v\n%s", name, err, output)
-		}
-		for _, word := range []string{file, "outbox sqlite <file>", "in use by another process"} {
-			if !strings.Contains(output, word) {
-				t.Errorf("%s: the second process does not say %q:\n%s", name, word, output)
-			}
-		}
+		second := r.twin(t)
+		second.outbox = file
+		write(t, second.config, second.caddyfile())
 		for _, command := range []string{"validate", "adapt"} {
-			if output, err := r.Run(ctx, command, "--config", path); err != nil {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			if output, err := r.Run(ctx, command, "--config", second.config); err != nil {
 				t.Errorf("%s: %s while Caddy runs: %v\n%s", name, command, err, output)
 			}
+			cancel()
 		}
+		if found := r.spools(t); len(found) > 0 {
+			t.Errorf("%s: a command that only reads the config has made a spool: %v", name, found)
+		}
+		second.start(t)
+		second.wantAway(t, file, "outbox sqlite <file>", "in use by another process")
+		r.goTo(second.site)
+		if p := r.one(t); !p.thanked() {
+			t.Errorf("%s: the second process answered with status %d", name, p.status)
+		}
+		second.Stop(t)
+		await(t, "takeover", patience, func() bool { return len(r.spools(t)) == 0 })
 	}
+	r.goTo(r.site)
 	if p := r.one(t); !p.thanked() {
 		t.Errorf("the first process answered with status %d", p.status)
 	}

@@ -61,7 +61,6 @@ func (r *rig) loadMistake(t *testing.T, nth int, occupied string) {
 		{"country IN", "country Atlantis"},
 		{r.token, r.token + ".gone"},
 		{"http://" + r.site, "http://" + occupied}, // port in use
-		{"outbox sqlite " + r.outbox, "outbox sqlite /proc/none/outbox.db"},
 	}
 	m := mistakes[nth%len(mistakes)]
 	if status := r.load(t, strings.Replace(r.caddyfile(), m.old, m.wrong, 1)); status < 400 {

@@ -28,6 +28,8 @@ type settings struct {
 	kind     string        // of the outbox; "sqlite" unless set
 	outbox   string        // the file; in the test's folder unless set
 	launcher string        // runs in place of the binary
+	home     string        // contains Caddy's data directory; in the test's folder unless set
+	before   func()        // runs before Caddy starts for the first time
 }
 
 // rig is a Caddy under test, its visitors and its CRM.
@@ -37,9 +39,9 @@ type rig struct {
 	crm *crm
 
 	settings
-	home, config, token string // paths
-	site, admin         string // addresses
-	earlier             string // log of the previous processes
+	config, token string // paths
+	site, admin   string // addresses
+	earlier       string // log of the previous processes
 }
 
 func newRig(t *testing.T, s settings) *rig {
@@ -60,23 +62,52 @@ func newRig(t *testing.T, s settings) *rig {
 	if s.outbox == "" {
 		s.outbox = filepath.Join(dir, "telecrm", "outbox.db")
 	}
+	if s.home == "" {
+		s.home = dir
+	}
 	if s.launcher == "" {
 		s.launcher = binary
 	}
 	r := &rig{
 		settings: s,
 		crm:      newCRM(t, s.latency),
-		home:     dir,
 		config:   filepath.Join(dir, "Caddyfile"),
 		token:    filepath.Join(dir, "token"),
 		site:     "127.0.0.1:" + caddyproc.FreePort(t),
 		admin:    "127.0.0.1:" + caddyproc.FreePort(t),
 	}
-	r.crowd = newCrowd("http://" + r.site + "/enquire")
+	r.crowd = newCrowd(formAt(r.site))
 	write(t, r.token, firstToken)
 	write(t, r.config, r.caddyfile())
+	if s.before != nil {
+		s.before()
+	}
 	r.start(t)
 	return r
+}
+
+// twin returns another Caddy with the same outbox, data directory, visitors and CRM, at other
+// addresses. It is not running yet.
+func (r *rig) twin(t *testing.T) *rig {
+	t.Helper()
+	other := *r
+	other.Process, other.earlier = nil, ""
+	other.config = filepath.Join(t.TempDir(), "Caddyfile")
+	other.site, other.admin = "127.0.0.1:"+caddyproc.FreePort(t), "127.0.0.1:"+caddyproc.FreePort(t)
+	write(t, other.config, other.caddyfile())
+	return &other
+}
+
+// status returns the output of caddy telecrm status.
+func (r *rig) status(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	status, err := r.Run(ctx, "telecrm", "status", "--address", r.admin)
+	if err != nil {
+		t.Errorf("status: %v\n%s", err, status)
+	}
+	return status
 }
 
 func write(t *testing.T, path, content string) {

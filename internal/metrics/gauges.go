@@ -25,9 +25,9 @@ const (
 
 // outboxGauges reports the contents of the open outboxes at each scrape.
 type outboxGauges struct {
-	entries, oldest *prometheus.Desc
-	open            func() []*dispatch.Dispatcher
-	now             func() time.Time
+	entries, oldest, away, spooled *prometheus.Desc
+	open                           func() []*dispatch.Dispatcher
+	now                            func() time.Time
 
 	mu      sync.Mutex
 	last    contents
@@ -40,6 +40,7 @@ type contents struct {
 	of      []*dispatch.Dispatcher // the outboxes
 	entries map[string]map[outbox.State]int
 	oldest  map[string]time.Time // when the oldest waiting entry was submitted; zero if none waits
+	spooled int                  // entries in spools
 }
 
 func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatcher) *outboxGauges {
@@ -47,8 +48,11 @@ func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatche
 		entries: prometheus.NewDesc(name("outbox_entries"), "Leads in the outbox.", []string{"account", "state"}, nil),
 		oldest: prometheus.NewDesc(name("outbox_oldest_waiting_seconds"),
 			"Age of the oldest waiting lead; 0 if none waits.", []string{"account"}, nil),
-		open: open,
-		now:  time.Now,
+		away: prometheus.NewDesc(name("outbox_away"),
+			"1 if leads are kept in a spool, or not kept, because the outbox cannot be used.", nil, nil),
+		spooled: prometheus.NewDesc(name("outbox_spool_entries"), "Leads in spools, which also count as leads in the outbox.", nil, nil),
+		open:    open,
+		now:     time.Now,
 	}
 }
 
@@ -56,6 +60,8 @@ func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatche
 func (g *outboxGauges) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- g.entries
 	descriptions <- g.oldest
+	descriptions <- g.away
+	descriptions <- g.spooled
 }
 
 // Collect implements [prometheus.Collector]. It leaves out an outbox that does not answer in time.
@@ -63,7 +69,14 @@ func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
+	away, spooling := g.isAway()
+	if spooling {
+		gauge(g.away, away)
+	}
 	read := g.read()
+	if spooling && read.entries != nil {
+		gauge(g.spooled, float64(read.spooled))
+	}
 	for account, counts := range read.entries {
 		for state, n := range counts {
 			gauge(g.entries, float64(n), account, string(state))
@@ -76,6 +89,18 @@ func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
 		}
 		gauge(g.oldest, age.Seconds(), account)
 	}
+}
+
+// isAway returns 1 if an open outbox cannot be used. spooling is false if none has spools.
+func (g *outboxGauges) isAway() (away float64, spooling bool) {
+	for _, d := range g.open() {
+		store, ok := d.Spooling()
+		spooling = spooling || ok
+		if ok && store.Status().Trouble != nil {
+			away = 1
+		}
+	}
+	return away, spooling
 }
 
 // read returns the contents of the outboxes, at most a second old. Concurrent scrapes share one
@@ -130,7 +155,8 @@ func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) 
 }
 
 // add adds the contents of another outbox. Two are open while a reload changes the file.
-func (c contents) add(other contents) {
+func (c *contents) add(other contents) {
+	c.spooled += other.spooled
 	for account, counts := range other.entries {
 		if c.entries[account] == nil {
 			c.entries[account] = make(map[outbox.State]int)
@@ -181,5 +207,8 @@ func contentsOf(ctx context.Context, d *dispatch.Dispatcher) (contents, error) {
 			c.oldest[name] = oldest[0].CreatedAt
 		}
 	}
-	return c, nil
+	if store, ok := d.Spooling(); ok {
+		c.spooled, err = store.Spooled(ctx)
+	}
+	return c, err
 }

@@ -120,6 +120,10 @@ func whyNoOutbox() string {
 // the client cannot do anything about.
 func outboxFailed(err error, id string) error {
 	switch {
+	case errors.As(err, new(caddy.APIError)):
+		return err
+	case errors.Is(err, outbox.ErrNotFound) && errors.Is(err, outbox.ErrAway):
+		return refuse(http.StatusServiceUnavailable, "lead %s is not in a spool; it may be in the outbox, which cannot be used at present; caddy telecrm status says why", id)
 	case errors.Is(err, outbox.ErrNotFound):
 		return refuse(http.StatusNotFound, "lead %s not found", id)
 	case errors.Is(err, outbox.ErrClosed):

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
@@ -29,12 +33,43 @@ type database interface {
 	Backup(ctx context.Context, file string) error
 }
 
-// databaseOf returns the database of an outbox, or an error if the outbox is not a database file.
-func databaseOf(d *dispatch.Dispatcher) (database, error) {
+// withDatabases calls f with the database of an outbox, which is nil if it cannot be used, and with
+// its spools by file. No lead moves meanwhile.
+func withDatabases(ctx context.Context, d *dispatch.Dispatcher, f func(db database, spools map[string]database) error) error {
 	if db, ok := d.Store.(database); ok {
-		return db, nil
+		return f(db, nil)
 	}
-	return nil, refuse(http.StatusConflict, "outbox %s is not a database file", d.Resource)
+	refusal := refuse(http.StatusConflict, "outbox %s is not a database file", d.Resource)
+	store, ok := d.Spooling()
+	if !ok {
+		return refusal
+	}
+	return store.Members(ctx, func(members []spool.Member) error {
+		var own database
+		spools := make(map[string]database)
+		for _, m := range members {
+			db, ok := m.Store.(database)
+			switch {
+			case !ok:
+				return refusal
+			case m.File == "":
+				own = db
+			default:
+				spools[m.File] = db
+			}
+		}
+		return f(own, spools)
+	})
+}
+
+// whyAway returns why an outbox cannot be used.
+func whyAway(d *dispatch.Dispatcher) string {
+	if store, ok := d.Spooling(); ok {
+		if err := store.Status().Trouble; err != nil {
+			return err.Error()
+		}
+	}
+	return "it is being opened"
 }
 
 // serveCheck checks all entries and indices of the open outboxes for damage.
@@ -50,19 +85,38 @@ func serveCheck(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	checked := adminapi.Checked{Outboxes: make([]adminapi.CheckedOutbox, 0, len(open))}
 	for _, d := range open {
-		db, err := databaseOf(d)
-		if err != nil {
-			return err
-		}
-		report, err := db.Check(ctx, true)
+		outboxes, err := checkOutbox(ctx, d)
 		if err != nil {
 			return outboxFailed(err, "")
 		}
-		checked.Outboxes = append(checked.Outboxes, adminapi.CheckedOutbox{
-			Resource: d.Resource, Entries: report.Entries, Damaged: report.Damaged, Missing: report.Missing, Problems: report.Problems,
-		})
+		checked.Outboxes = append(checked.Outboxes, outboxes...)
 	}
 	return answerJSON(w, checked)
+}
+
+// checkOutbox checks an outbox and its spools.
+func checkOutbox(ctx context.Context, d *dispatch.Dispatcher) (checked []adminapi.CheckedOutbox, err error) {
+	check := func(resource string, db database) error {
+		report, err := db.Check(ctx, true)
+		checked = append(checked, adminapi.CheckedOutbox{
+			Resource: resource, Entries: report.Entries, Damaged: report.Damaged, Missing: report.Missing, Problems: report.Problems,
+		})
+		return err
+	}
+	err = withDatabases(ctx, d, func(db database, spools map[string]database) error {
+		if db == nil {
+			checked = append(checked, adminapi.CheckedOutbox{Resource: d.Resource, Unchecked: whyAway(d)})
+		} else if err := check(d.Resource, db); err != nil {
+			return err
+		}
+		for _, file := range slices.Sorted(maps.Keys(spools)) {
+			if err := check(file, spools[file]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return checked, err
 }
 
 // serveBackup writes the outbox to a new file on the server while the outbox is in use.
@@ -83,13 +137,9 @@ func serveBackup(w http.ResponseWriter, r *http.Request) error {
 	if len(open) > 1 {
 		return refuse(http.StatusConflict, "two outboxes are open during a reload; try again in a moment")
 	}
-	db, err := databaseOf(open[0])
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longPatience)
 	defer cancel()
-	err = db.Backup(ctx, backup.File)
+	written, err := backUp(ctx, open[0], backup.File)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return refuse(http.StatusConflict, "%s exists; a backup never replaces a file", backup.File)
@@ -98,6 +148,35 @@ func serveBackup(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return outboxFailed(err, "")
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return answerJSON(w, written)
 }
+
+// backUp writes an outbox to a new file, and each of its spools to a file with the name that it
+// would have beside that outbox.
+func backUp(ctx context.Context, d *dispatch.Dispatcher, file string) (written adminapi.BackedUp, err error) {
+	write := func(db database, file string) error {
+		if err := db.Backup(ctx, file); err != nil {
+			return err
+		}
+		written.Files = append(written.Files, file)
+		return nil
+	}
+	err = withDatabases(ctx, d, func(db database, spools map[string]database) error {
+		if db == nil {
+			return refuse(http.StatusConflict, "outbox %s cannot be used, so it cannot be backed up: %s", d.Resource, whyAway(d))
+		}
+		if err := write(db, file); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(spools)) {
+			if err := write(spools[name], file+spoolSuffix(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return written, err
+}
+
+// spoolSuffix returns the end of a spool's name, from .spool- on.
+func spoolSuffix(name string) string { return name[strings.LastIndex(name, ".spool-"):] }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -64,7 +65,37 @@ func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox,
 	if err != nil {
 		return adminapi.Outbox{}, err
 	}
-	return adminapi.Outbox{Resource: o.Resource, Trouble: explainTrouble(trouble), Accounts: accounts}, nil
+	status := adminapi.Outbox{Resource: o.Resource, Trouble: explainTrouble(trouble), Accounts: accounts}
+	if store, ok := o.Spooling(); ok {
+		if err := describeSpools(reading, &status, store); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return adminapi.Outbox{}, err
+		}
+	}
+	return status, nil
+}
+
+// describeSpools adds to the status why the outbox cannot be used, and where leads are kept.
+func describeSpools(ctx context.Context, status *adminapi.Outbox, store dispatch.Spooling) error {
+	now := store.Status()
+	if now.Trouble != nil {
+		status.Trouble = fmt.Sprintf("the outbox has not been usable since %s: %v; ", now.Since.UTC().Format(time.RFC3339), now.Trouble)
+		if len(now.Spools) == 0 {
+			status.Trouble += "there is no place for a spool either, so new leads are not kept, and are only sent while their visitors wait"
+		}
+	}
+	if len(now.Spools) == 0 {
+		return nil
+	}
+	leads, err := store.Spooled(ctx)
+	status.Spool = &adminapi.Spool{Since: utcTime(now.Since), Files: now.Spools, Leads: leads}
+	if now.Since.IsZero() {
+		status.Spool.Since = time.Time{}
+	}
+	if now.Trouble != nil {
+		status.Trouble += fmt.Sprintf("leads are kept in %s (%d so far) and delivered from there, and move to the outbox when it can be used",
+			strings.Join(now.Spools, ", "), leads)
+	}
+	return err
 }
 
 var errOutboxHangs = errors.New("the outbox does not answer, so the numbers of leads are missing; check the disk")

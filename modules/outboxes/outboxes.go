@@ -3,9 +3,11 @@ package outboxes
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -15,6 +17,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/disk"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
@@ -24,9 +28,15 @@ func init() {
 }
 
 // SQLite keeps leads in a file on this machine.
+//
+// While the file cannot be used, leads are kept in a spool and delivered from there: another
+// process uses it, its folder is not writable, it is not an outbox, a newer version wrote it, or
+// its disk is gone. The log says so as an error. The spool is a file beside it,
+// `<file>.spool-<id>`, or else in `telecrm/spools` in Caddy's data directory. The leads move to the
+// file when it can be used, in this process or the next one. Nothing is overwritten.
 type SQLite struct {
-	// The file. Its directory is created if necessary. Only one process can use the file. Default:
-	// `telecrm/outbox.db` in Caddy's data directory
+	// The file. Its directory is created if necessary. Only one process at a time uses the file.
+	// Default: `telecrm/outbox.db` in Caddy's data directory
 	File string `json:"file,omitempty"`
 }
 
@@ -56,13 +66,47 @@ func (s *SQLite) Resource() (string, error) {
 	return path, nil
 }
 
-// Open opens the file.
+// Open opens the file, or a spool while the file cannot be used.
 func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
 	path, err := s.Resource()
 	if err != nil {
 		return nil, err
 	}
-	return sqlstore.Open(context.Background(), path, sqlstore.Options{Logger: logger})
+	if warning := disk.Warning(filepath.Dir(path)); warning != "" {
+		logger.Warn(warning, zap.String("file", path))
+	}
+	return spool.Open(context.Background(), spool.Options{
+		Name: path,
+		Open: func(ctx context.Context) (outbox.Store, error) { return openFile(ctx, path, 0, logger) },
+		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
+			return openFile(ctx, file, time.Millisecond, logger)
+		},
+		Prefixes: spoolPrefixes(path),
+		Folder:   filepath.Dir(path),
+		Logger:   logger,
+	}), nil
+}
+
+// openFile opens a database. It exists because a nil pointer must not become an interface.
+func openFile(ctx context.Context, path string, lockTimeout time.Duration, logger *zap.Logger) (spool.Spool, error) {
+	store, err := sqlstore.Open(ctx, path, sqlstore.Options{Logger: logger, LockTimeout: lockTimeout})
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// spoolPrefixes returns the beginnings of the paths of the file's spools. They are the same for all
+// paths of one file.
+func spoolPrefixes(path string) []string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path))
+	}
+	sum := sha256.Sum256([]byte(path))
+	name := fmt.Sprintf("%s-%x.spool-", filepath.Base(path), sum[:4])
+	return []string{path + ".spool-", filepath.Join(caddy.AppDataDir(), "telecrm", "spools", name)}
 }
 
 // UnmarshalCaddyfile sets up the outbox from Caddyfile tokens. Syntax:

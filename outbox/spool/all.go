@@ -274,3 +274,25 @@ func (s *Store) SetClock(ctx context.Context, c outbox.Clock) error {
 func (s *Store) Compact(ctx context.Context) error {
 	return s.each(ctx, func(m *member) error { return m.Compact(ctx) })
 }
+
+// Ahead implements [outbox.Store]. It asks each member alone, because spools are small and soon gone.
+func (s *Store) Ahead(ctx context.Context, entry outbox.Entry, n int) (ahead bool, err error) {
+	err = s.each(ctx, func(m *member) error {
+		is, err := m.Ahead(ctx, entry, n)
+		ahead = ahead || is
+		return err
+	})
+	return ahead, err
+}
+
+// Activity implements [outbox.Store].
+func (s *Store) Activity(ctx context.Context, from, to time.Time) (sum outbox.Activity, err error) {
+	err = s.each(ctx, func(m *member) error {
+		part, err := m.Activity(ctx, from, to)
+		sum.Appended += part.Appended
+		sum.Delivered += part.Delivered
+		sum.Parked += part.Parked
+		return err
+	})
+	return sum, err
+}

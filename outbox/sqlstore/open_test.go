@@ -221,7 +221,7 @@ func wantInUse(t *testing.T, path string, err error) {
 		t.Fatalf("error %v, want one wrapping ErrInUse", err)
 	}
 	want := "opening outbox " + path + ": the outbox is in use by another process; " +
-		`give each Caddy its own file with "outbox sqlite <file>"`
+		`stop that process, or give each Caddy its own file with "outbox sqlite <file>"`
 	if err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}

@@ -170,7 +170,7 @@ func (s *Store) open(ctx context.Context, path string, opts Options) (err error)
 	s.health.log, s.health.file = s.log, s.path
 	lock, err := acquire(ctx, s.path+suffixLock, opts.LockTimeout)
 	if errors.Is(err, outbox.ErrInUse) {
-		return fmt.Errorf(`%w; give each Caddy its own file with "outbox sqlite <file>"`, err)
+		return fmt.Errorf(`%w; stop that process, or give each Caddy its own file with "outbox sqlite <file>"`, err)
 	}
 	if err != nil {
 		return fmt.Errorf("locking it: %w; make its folder writable for Caddy, or name a file in a writable folder", err)
