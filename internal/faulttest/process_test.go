@@ -38,7 +38,7 @@ func TestSecondProcessOnOneFile(t *testing.T) {
 			t.Errorf("%s: a command that only reads the config has made a spool: %v", name, found)
 		}
 		second.start(t)
-		second.wantAway(t, file, "outbox sqlite <file>", "in use by another process")
+		second.wantAway(t, "in use by another process", "outbox sqlite <file>", file)
 		r.goTo(second.site)
 		if p := r.one(t); !p.thanked() {
 			t.Errorf("%s: the second process answered with status %d", name, p.status)

@@ -51,9 +51,7 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 
 func take(ctx context.Context, m *member, account string, due, now time.Time, limit int, busy func(string) bool) ([]outbox.Entry, error) {
 	entries, err := m.Take(ctx, account, due, now, limit, busy)
-	if m.spool != nil {
-		m.begun(entries...)
-	}
+	m.begun(entries...)
 	return entries, err
 }
 

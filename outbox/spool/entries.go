@@ -28,6 +28,9 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 		return nil
 	}
 	err = v.primary.Append(ctx, entry)
+	if err == nil && !entry.BegunAt.IsZero() {
+		v.primary.begun(entry)
+	}
 	if err == nil || !refuses(v.primary, err) {
 		return err
 	}
@@ -225,33 +228,29 @@ func (s *Store) Settle(ctx context.Context, id string, settlement outbox.Settlem
 		if err := m.Settle(ctx, id, settlement); err != nil {
 			return err
 		}
-		if settlement.State == outbox.Delivered && settlement.LeadID != "" {
-			s.forgetElsewhere(ctx, v, m, id)
+		of := m.ended(id)
+		if settlement.State == outbox.Delivered && settlement.LeadID != "" && of.identifier != "" {
+			s.forgetElsewhere(ctx, v, m, of)
 		}
 		if m.spool != nil {
-			m.ended(id)
 			s.signal()
 		}
 		return nil
 	})
 }
 
-// forgetElsewhere makes the members other than m forget older ids of a delivered lead.
-func (s *Store) forgetElsewhere(ctx context.Context, v view, m *member, id string) {
-	members := v.members()
-	if len(members) == 1 {
-		return
-	}
-	entry, err := m.Get(ctx, id)
-	if err != nil || entry.Identifier == "" {
-		return
-	}
-	for _, other := range members {
+// forgetElsewhere makes the members other than m forget older ids of a person's lead.
+func (s *Store) forgetElsewhere(ctx context.Context, v view, m *member, of person) {
+	for _, other := range v.members() {
 		if other == m {
 			continue
 		}
-		if err := other.Forget(ctx, entry.Account, entry.Identifier); err != nil {
-			s.opts.Logger.Debug("an older id of a lead is still remembered", zap.String("id", id), zap.Error(err))
+		_, known, err := other.Recall(ctx, of.account, of.identifier)
+		if known {
+			err = other.Forget(ctx, of.account, of.identifier)
+		}
+		if err != nil {
+			s.opts.Logger.Debug("an older id of a lead may still be remembered", zap.Error(err))
 		}
 	}
 }

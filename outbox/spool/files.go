@@ -138,9 +138,18 @@ func (s *Store) newSpool(ctx context.Context, tried []*member) (*member, error) 
 		if err == nil {
 			return s.add(prefix, file, spool, false), nil
 		}
+		removeRest(file)
 		failure = fmt.Errorf("creating spool %s: %w", file, err)
 	}
 	return nil, failure
+}
+
+// removeRest removes what is left of a spool that could not be created. It never contained an entry.
+func removeRest(file string) {
+	rest, _ := filepath.Glob(file + "*") // its name has a valid pattern
+	for _, name := range rest {
+		_ = os.Remove(name)
+	}
 }
 
 // inPlace returns the spool in a place. If there is none, it reports whether creating one failed a

@@ -25,12 +25,15 @@ type member struct {
 	spool Spool  // nil for the primary
 
 	mu    sync.Mutex
-	taken map[string]struct{} // entries of a spool with an attempt in flight
+	taken map[string]person   // entries with an attempt in flight
 	moved map[string]struct{} // entries that were adopted elsewhere, but could not be erased here
 }
 
+// person identifies the person of an entry.
+type person struct{ account, identifier string }
+
 func newMember(file string, store outbox.Store) *member {
-	return &member{Store: store, file: file, taken: make(map[string]struct{}), moved: make(map[string]struct{})}
+	return &member{Store: store, file: file, taken: make(map[string]person), moved: make(map[string]struct{})}
 }
 
 // key returns an id as stores write it.
@@ -46,14 +49,17 @@ func (m *member) begun(entries ...outbox.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range entries {
-		m.taken[key(e.ID)] = struct{}{}
+		m.taken[key(e.ID)] = person{e.Account, e.Identifier}
 	}
 }
 
-func (m *member) ended(id string) {
+// ended records the end of an attempt and returns its person.
+func (m *member) ended(id string) person {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	of := m.taken[key(id)]
 	delete(m.taken, key(id))
+	return of
 }
 
 // inFlight counts the attempts in flight.
@@ -147,8 +153,12 @@ func (s *Store) enter(ctx context.Context) (v view, leave func(), err error) {
 	return view{s.primary, slices.Clone(s.spools), s.refused, s.hidden}, func() { s.gate.Release(1) }, nil
 }
 
-// aloneWithin limits how long enterAlone keeps new operations waiting.
-const aloneWithin = 250 * time.Millisecond
+// Limits of how long enterAlone keeps new operations waiting. It waits longer after each failure,
+// because the disk may be slow.
+const (
+	minAlone = 250 * time.Millisecond
+	maxAlone = 4 * time.Second
+)
 
 // errBusy means that entries cannot move at present.
 var errBusy = errors.New("operations that are slow, such as a backup, have not ended yet")
@@ -156,16 +166,25 @@ var errBusy = errors.New("operations that are slow, such as a backup, have not e
 // enterAlone waits until no operation runs, so that entries can move. It does not wait long, because
 // an operation on a disk that hangs must not stop the others.
 func (s *Store) enterAlone(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, aloneWithin, errBusy)
-	defer cancel()
-	if s.gate.Acquire(ctx, everything) != nil {
-		return nil, context.Cause(ctx)
+	s.mu.Lock()
+	within, pinned := s.alone, s.pins > 0
+	s.mu.Unlock()
+	if pinned {
+		return nil, errBusy
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errBusy)
+	defer cancel()
+	err = s.gate.Acquire(ctx, everything)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pins > 0 {
+	switch {
+	case err != nil:
+		s.alone = min(2*s.alone, maxAlone)
+		return nil, context.Cause(ctx)
+	case s.pins > 0:
 		s.gate.Release(everything)
 		return nil, errBusy
 	}
+	s.alone = minAlone
 	return func() { s.gate.Release(everything) }, nil
 }

@@ -102,7 +102,8 @@ type Store struct {
 	failed   map[string]error // the last error of each place for spools, and of each spool
 	failedAt map[string]time.Time
 	changed  func()
-	pins     int // entries do not move while there are any
+	pins     int           // entries do not move while there are any
+	alone    time.Duration // how long enterAlone may wait
 	closed   bool
 }
 
@@ -136,6 +137,7 @@ func Open(ctx context.Context, opts Options) *Store {
 		failed:   make(map[string]error),
 		failedAt: make(map[string]time.Time),
 		changed:  func() {},
+		alone:    minAlone,
 	}
 	var running context.Context
 	running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -220,6 +222,10 @@ func (s *Store) setTrouble(err error) {
 	if s.primary != nil && !s.refused {
 		s.mu.Unlock()
 		return // it has been opened meanwhile
+	}
+	if err == errSlow && was != nil { //nolint:errorlint // it is not wrapped
+		s.mu.Unlock()
+		return // the reason is known
 	}
 	s.trouble = err
 	if was == nil {
