@@ -11,12 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
@@ -240,4 +242,49 @@ func counted(t *testing.T, name, value string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// The gauges say that the outbox cannot be used, and how many leads are in spools.
+func TestGaugesOfSpools(t *testing.T) {
+	dir := t.TempDir()
+	var usable atomic.Bool
+	openSpool := func(ctx context.Context, file string) (spool.Spool, error) {
+		return sqlstore.Open(ctx, file, sqlstore.Options{LockTimeout: time.Millisecond})
+	}
+	opened := open(t, func(store outbox.Store) outbox.Store {
+		return spool.Open(t.Context(), spool.Options{
+			Open: func(context.Context) (outbox.Store, error) {
+				if !usable.Load() {
+					return nil, outbox.ErrInUse
+				}
+				return store, nil
+			},
+			OpenSpool: openSpool,
+			Prefixes:  []string{filepath.Join(dir, "outbox.db.spool-")},
+			Retry:     time.Millisecond,
+			MaxRetry:  time.Millisecond,
+		})
+	})
+	gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{opened} })
+	want := func(away, spooled int) {
+		t.Helper()
+		got := gathered(t, gauges)
+		for _, line := range []string{fmt.Sprintf("outbox_away{} %d", away), fmt.Sprintf("outbox_spool_entries{} %d", spooled)} {
+			if !slices.Contains(got, line) {
+				t.Errorf("gathered %q, want %q", got, line)
+			}
+		}
+	}
+	now := time.Now()
+	if err := opened.Store.Append(t.Context(), outbox.Entry{ID: uuid.NewString(), Account: "default", CreatedAt: now, DueAt: now.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	want(1, 1)
+	usable.Store(true)
+	store, _ := opened.Spooling()
+	for deadline := now.Add(20 * time.Second); len(store.Status().Spools) > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	gauges.now = func() time.Time { return time.Now().Add(time.Minute) } // the last reading is old
+	want(0, 0)
 }
