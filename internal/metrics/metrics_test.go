@@ -260,7 +260,7 @@ func TestGaugesOfSpools(t *testing.T) {
 				return store, nil
 			},
 			OpenSpool: openSpool,
-			Prefixes:  []string{filepath.Join(dir, "outbox.db.spool-")},
+			Prefixes:  func() []string { return []string{filepath.Join(dir, "outbox.db.spool-")} },
 			Retry:     time.Millisecond,
 			MaxRetry:  time.Millisecond,
 		})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -72,16 +73,22 @@ func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if warning := disk.Warning(filepath.Dir(path)); warning != "" {
-		logger.Warn(warning, zap.String("file", path))
-	}
+	// The store does not wait long for a disk that hangs, so leave everything that reads the disk to it.
+	warn := sync.OnceFunc(func() {
+		if warning := disk.Warning(filepath.Dir(path)); warning != "" {
+			logger.Warn(warning, zap.String("file", path))
+		}
+	})
 	return spool.Open(context.Background(), spool.Options{
 		Name: path,
-		Open: func(ctx context.Context) (outbox.Store, error) { return openFile(ctx, path, 0, logger) },
+		Open: func(ctx context.Context) (outbox.Store, error) {
+			warn()
+			return openFile(ctx, path, 0, logger)
+		},
 		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
 			return openFile(ctx, file, time.Millisecond, logger)
 		},
-		Prefixes: spoolPrefixes(path),
+		Prefixes: func() []string { return spoolPrefixes(path) },
 		Folder:   filepath.Dir(path),
 		Logger:   logger,
 	}), nil

@@ -54,8 +54,8 @@ func (s *Store) claimAll(ctx context.Context) (claimed bool) {
 		return false
 	}
 	defer s.opening.Release(1)
-	for _, prefix := range s.opts.Prefixes {
-		files, _ := find(prefix) // without a folder there are none
+	for _, prefix := range s.prefixes() {
+		files, _ := within(s.opts.Patience, func() ([]string, error) { return find(prefix) }, nil) // without a folder there are none
 		for _, file := range files {
 			if s.isOpen(file) {
 				continue
@@ -122,7 +122,7 @@ func (s *Store) newSpool(ctx context.Context, tried []*member) (*member, error) 
 	}
 	defer s.opening.Release(1)
 	failure := errNoPlace
-	for _, prefix := range s.opts.Prefixes {
+	for _, prefix := range s.prefixes() {
 		m, wait := s.inPlace(prefix)
 		if m != nil && !slices.Contains(tried, m) {
 			return m, nil
@@ -138,7 +138,9 @@ func (s *Store) newSpool(ctx context.Context, tried []*member) (*member, error) 
 		if err == nil {
 			return s.add(prefix, file, spool, false), nil
 		}
-		removeRest(file)
+		if !errors.Is(err, errHangs) {
+			removeRest(file)
+		}
 		failure = fmt.Errorf("creating spool %s: %w", file, err)
 	}
 	return nil, failure
@@ -179,7 +181,7 @@ func (s *Store) spoolError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, prefix := range s.opts.Prefixes {
+	for _, prefix := range s.places {
 		errs = append(errs, s.failed[prefix])
 	}
 	return errors.Join(errs...)
@@ -187,28 +189,48 @@ func (s *Store) spoolError() error {
 
 // openSpool opens a spool within the store's patience. A spool that opens too late is closed again.
 func (s *Store) openSpool(ctx context.Context, file string) (Spool, error) {
-	type opened struct {
-		spool Spool
-		err   error
+	return within(s.opts.Patience,
+		func() (Spool, error) { return s.opts.OpenSpool(ctx, file) },
+		func(late Spool) { _ = late.Close() })
+}
+
+// prefixes returns the places for spools, or none while their disk hangs.
+func (s *Store) prefixes() []string {
+	s.mu.Lock()
+	places := s.places
+	s.mu.Unlock()
+	if places != nil {
+		return places
 	}
-	result := make(chan opened, 1)
+	places, _ = within(s.opts.Patience, func() ([]string, error) { return s.opts.Prefixes(), nil }, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places = places
+	return places
+}
+
+var errHangs = errors.New("the disk does not answer; check the disk")
+
+// within returns the result of f, or an error if that takes longer than patience. It then passes a
+// later result to late, if that is not nil.
+func within[T any](patience time.Duration, f func() (T, error), late func(T)) (result T, err error) {
+	done := make(chan struct{})
+	var value T
+	var failure error
 	go func() {
-		spool, err := s.opts.OpenSpool(ctx, file)
-		result <- opened{spool, err}
+		defer close(done)
+		value, failure = f()
 	}()
-	timer := time.NewTimer(s.opts.Patience)
-	defer timer.Stop()
-	select {
-	case o := <-result:
-		return o.spool, o.err
-	case <-timer.C:
+	if waits(done, patience) {
+		return value, failure
 	}
 	go func() {
-		if late := <-result; late.err == nil {
-			_ = late.spool.Close()
+		<-done
+		if failure == nil && late != nil {
+			late(value)
 		}
 	}()
-	return nil, errors.New("the disk does not answer; check the disk")
+	return result, errHangs
 }
 
 // nearest returns the folder, or the nearest one above it that exists.

@@ -53,7 +53,7 @@ func (s *site) options() spool.Options {
 			return s.wrap(store), nil
 		},
 		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) { return openFile(ctx, file, s.now) },
-		Prefixes:  s.places,
+		Prefixes:  func() []string { return s.places },
 		Logger:    zap.New(core),
 		Now:       s.now,
 		Retry:     time.Millisecond,

@@ -59,9 +59,9 @@ type Options struct {
 	// OpenSpool opens a spool, and creates it if there is none. If another process has it open, it
 	// returns an error wrapping [outbox.ErrInUse] without waiting.
 	OpenSpool func(ctx context.Context, file string) (Spool, error)
-	// Prefixes are the beginnings of the paths of spools, the best place first. All processes with
+	// Prefixes returns the beginnings of the paths of spools, the best place first. All processes with
 	// the same primary use the same ones.
-	Prefixes []string
+	Prefixes func() []string
 	// Folder is the folder of the primary; empty if it is not in a file. While the primary accepts no
 	// entries, a spool on the same disk would not help.
 	Folder string
@@ -99,6 +99,7 @@ type Store struct {
 	doubtful map[string]bool  // entries of spools that may be in the primary too; false until they are in a spool
 	trouble  error            // why the primary is not used; nil if it is
 	since    time.Time        // of the trouble
+	places   []string         // as opts.Prefixes returned them
 	failed   map[string]error // the last error of each place for spools, and of each spool
 	failedAt map[string]time.Time
 	changed  func()
@@ -149,14 +150,28 @@ func Open(ctx context.Context, opts Options) *Store {
 }
 
 // awaitPrimary waits until the first try to open the primary has ended. If that takes too long,
-// entries go to a spool meanwhile.
+// entries go to a spool meanwhile. It does not wait for a spool on a disk that hangs either.
 func (s *Store) awaitPrimary(ctx context.Context, tried <-chan struct{}) {
-	timer := time.NewTimer(s.opts.Patience)
+	if waits(tried, s.opts.Patience) {
+		return
+	}
+	ready := make(chan struct{})
+	s.work.Go(func() {
+		defer close(ready)
+		s.standIn(ctx, errSlow)
+	})
+	waits(ready, s.opts.Patience)
+}
+
+// waits waits until done is closed, and reports whether that was in time.
+func waits(done <-chan struct{}, patience time.Duration) bool {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-tried:
+	case <-done:
+		return true
 	case <-timer.C:
-		s.standIn(ctx, errSlow)
+		return false
 	}
 }
 
