@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +31,16 @@ func find(prefix string) (files []string, err error) {
 		if !isSpool {
 			continue
 		}
-		// A crash may leave only the log of a database.
-		id = strings.TrimSuffix(id, "-wal")
-		if _, err := uuid.Parse(id); err != nil || len(id) != idSize {
+		// A crash while a spool is removed may leave any of its files. A file that was set aside is for a
+		// person.
+		if len(id) < idSize || strings.HasPrefix(id[idSize:], ".damaged-") || strings.HasPrefix(id[idSize:], ".replaced-") {
+			continue
+		}
+		if runtime.GOOS == "windows" && id[idSize:] == ".lock" {
+			continue // Windows does not remove an open file, so this one stays
+		}
+		id = id[:idSize]
+		if _, err := uuid.Parse(id); err != nil {
 			continue
 		}
 		files = append(files, prefix+id)
@@ -60,7 +68,7 @@ func (s *Store) claimAll(ctx context.Context) (claimed bool) {
 			if s.isOpen(file) {
 				continue
 			}
-			spool, err := s.openSpool(ctx, file)
+			spool, err := s.openSpool(ctx, prefix, file, true)
 			if ctx.Err() != nil && err == nil {
 				_ = spool.Close()
 			}
@@ -71,7 +79,9 @@ func (s *Store) claimAll(ctx context.Context) (claimed bool) {
 				continue
 			}
 			s.opts.Logger.Info("a spool of an earlier process is taken over", zap.String("outbox", s.opts.Name), zap.String("spool", file))
-			s.add(prefix, file, spool, true)
+			if s.add(prefix, file, spool, true) == nil {
+				_ = spool.Close()
+			}
 			claimed = true
 		}
 	}
@@ -100,12 +110,15 @@ func (s *Store) isOpen(file string) bool {
 }
 
 // add adds an open spool. One that an earlier process has used may contain entries that are in the
-// primary too.
+// primary too. It returns nil if the store is closed.
 func (s *Store) add(place, file string, spool Spool, used bool) *member {
 	m := newMember(file, spool)
 	m.place, m.spool = place, spool
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
 	s.spools = append(s.spools, m)
 	s.hidden = s.hidden || used && s.primary != nil
 	return m
@@ -131,12 +144,16 @@ func (s *Store) newSpool(ctx context.Context, tried []*member) (*member, error) 
 			continue
 		}
 		file := prefix + uuid.Must(uuid.NewV7()).String()
-		spool, err := s.openSpool(ctx, file)
+		spool, err := s.openSpool(ctx, prefix, file, false)
 		s.mu.Lock()
 		s.failed[prefix], s.failedAt[prefix] = err, s.opts.Now()
 		s.mu.Unlock()
 		if err == nil {
-			return s.add(prefix, file, spool, false), nil
+			if m := s.add(prefix, file, spool, false); m != nil {
+				return m, nil
+			}
+			_ = spool.Close()
+			return nil, outbox.ErrClosed
 		}
 		if !errors.Is(err, errHangs) {
 			removeRest(file)
@@ -187,11 +204,18 @@ func (s *Store) spoolError() error {
 	return errors.Join(errs...)
 }
 
-// openSpool opens a spool within the store's patience. A spool that opens too late is closed again.
-func (s *Store) openSpool(ctx context.Context, file string) (Spool, error) {
+// openSpool opens a spool within the store's patience. A spool that opens later is added then.
+func (s *Store) openSpool(ctx context.Context, place, file string, used bool) (Spool, error) {
 	return within(s.opts.Patience,
 		func() (Spool, error) { return s.opts.OpenSpool(ctx, file) },
-		func(late Spool) { _ = late.Close() })
+		func(late Spool) {
+			if s.add(place, file, late, used) == nil {
+				_ = late.Close()
+				return
+			}
+			s.hasChanged()
+			s.signal()
+		})
 }
 
 // prefixes returns the places for spools, or none while their disk hangs.

@@ -56,6 +56,7 @@ func (s *site) options() spool.Options {
 		Prefixes:  func() []string { return s.places },
 		Logger:    zap.New(core),
 		Now:       s.now,
+		Patience:  20 * time.Second, // the machine may be busy
 		Retry:     time.Millisecond,
 		MaxRetry:  5 * time.Millisecond,
 	}

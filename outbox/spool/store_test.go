@@ -136,6 +136,22 @@ func TestTakeOver(t *testing.T) {
 	wantCount(t, third, outbox.Waiting, 1)
 }
 
+// What a crash leaves of a spool that was about to be removed is removed. A spool that was set aside
+// as damaged stays.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	place := &site{dir: t.TempDir()}
+	aside := place.file() + ".spool-01920000-0000-7000-8000-000000000009.damaged-20260301-120000"
+	must(t, os.WriteFile(aside, []byte("?"), 0o600))
+	for n, suffix := range []string{".reserve", ".lock", "", "-wal"} {
+		must(t, os.WriteFile(fmt.Sprintf("%s.spool-01920000-0000-7000-8000-%012x%s", place.file(), n, suffix), nil, 0o600))
+	}
+	store := place.open(t)
+	await(t, "removal", func() bool { return len(spools(t, place.file()+".spool-*")) == 1 && len(store.Status().Spools) == 0 })
+	_, err := os.Stat(aside)
+	must(t, err)
+}
+
 // Two processes share a file. One has a spool while the other has the file, and adopts it when the
 // other ends. One of them takes over the spool of a third one that has died.
 func TestOverlap(t *testing.T) {
@@ -343,7 +359,7 @@ func TestOnceWhileFlapping(t *testing.T) {
 		for range 4 {
 			work.Go(func() {
 				for n := range 25 {
-					if n%8 == 0 && primary.Store != nil {
+					if n%8 == 0 {
 						primary.full.Store(!primary.full.Load())
 					}
 					if n == 12 {
