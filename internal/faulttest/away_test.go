@@ -263,13 +263,13 @@ func TestKilledWhileAdopting(t *testing.T) {
 	r.Stop(t)
 	r.crm.close()
 	moved := 0
-	for range sized(4, 40) {
+	for range sized(4, 20) {
 		store, err := sqlstore.Open(context.Background(), r.outbox, sqlstore.Options{LockTimeout: patience})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.start(t)
-		r.during(t, 300, func() { pass(t, 1500*time.Millisecond) })
+		r.during(t, 150, func() { pass(t, 2*time.Second) })
 		open := len(r.logged("info", "outbox is open"))
 		mustDo(t, store.Close())
 		await(t, "return", patience, func() bool { return len(r.logged("info", "outbox is open")) > open })
@@ -281,7 +281,7 @@ func TestKilledWhileAdopting(t *testing.T) {
 	}
 	r.crm.listen(t)
 	r.start(t)
-	l := r.drain(t, 2*time.Minute)
+	l := r.drain(t, sized(2*time.Minute, 10*time.Minute))
 	allThanked(t, l.posts)
 	r.verify(t, l, true)
 	await(t, "end of the spools", patience, func() bool { return len(r.spools(t)) == 0 })
