@@ -265,9 +265,9 @@ func (h *Handler) readDeliver(d *caddyfile.Dispenser) error {
 func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Errf("errors takes one of: page, handle, redirect <path or URL>")
+		return d.Errf("errors takes one of: page, plain, handle, redirect <path or URL>")
 	}
-	if err := grammar.Apply(d, "errors", args[0], grammar.OneOf(answer.Page, answer.Handle, answer.Redirect)); err != nil {
+	if err := grammar.Apply(d, "errors", args[0], grammar.OneOf(errorAnswers()...)); err != nil {
 		return err
 	}
 	h.Errors = args[0]
@@ -383,6 +383,11 @@ var (
 	errNoThankYou   = errors.New("thank_you is required: the path or URL of the page to show when all is well")
 	errAccountTwice = errors.New("name an account or write its settings here, not both; only country, time_zone and date_order may accompany a name")
 )
+
+// errorAnswers returns the words for the ways to tell a visitor about an error.
+func errorAnswers() []string {
+	return []string{answer.Page, answer.Plain, answer.Handle, answer.Redirect}
+}
 
 func checkThankYou(target string) error { return answer.CheckTarget(target, answer.PlaceholderID) }
 

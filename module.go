@@ -131,9 +131,9 @@ type Handler struct {
 	ThankYou string `json:"thank_you,omitempty"`
 
 	// How to tell the visitor about an error: `page` shows the page that they were on again, with
-	// what they typed and what to correct, or a built-in page if that is not possible; `handle`
-	// passes the error to the site's error routes; `redirect` sends them to `errors_redirect`.
-	// Default: `page`
+	// what they typed and what to correct, or a built-in page if that is not possible; `plain`
+	// always shows the built-in page; `handle` passes the error to the site's error routes;
+	// `redirect` sends them to `errors_redirect`. Default: `page`
 	Errors string `json:"errors,omitempty"`
 
 	// The path or URL for `"errors": "redirect"`. It may contain `{telecrm.outcome}`,
@@ -594,7 +594,7 @@ func (h *Handler) validate() error {
 	if err := grammar.OneOf(deliverNow, deliverLater)(h.Deliver); err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
-	if err := grammar.OneOf(answer.Page, answer.Handle, answer.Redirect)(h.Errors); err != nil {
+	if err := grammar.OneOf(errorAnswers()...)(h.Errors); err != nil {
 		return fmt.Errorf("errors: %w", err)
 	}
 	switch {

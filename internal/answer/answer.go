@@ -28,6 +28,7 @@ const Vary = "Accept, X-Requested-With, HX-Request, X-Up-Validate, Precognition"
 // The ways to tell a visitor about an error.
 const (
 	Page     = "page"
+	Plain    = "plain"
 	Handle   = "handle"
 	Redirect = "redirect"
 )
@@ -44,8 +45,8 @@ const (
 type Responder struct {
 	// ThankYou is the target of visitors whose post was accepted.
 	ThankYou string
-	// Errors is the way to tell about errors: [Page], [Handle] or [Redirect], which sends visitors
-	// to ErrorsRedirect.
+	// Errors is the way to tell about errors: [Page], [Plain], which always shows the built-in
+	// page, [Handle] or [Redirect], which sends visitors to ErrorsRedirect.
 	Errors         string
 	ErrorsRedirect string
 	// FormPage is the path and query of the page with the form; empty if the Referer tells.
@@ -147,6 +148,10 @@ func (a *Responder) Fail(w http.ResponseWriter, r *http.Request, p *Post, f Fail
 			PlaceholderConfirm, url.QueryEscape(f.Confirm),
 		).Replace(a.ErrorsRedirect)
 		return redirect(w, r, target)
+	case Plain:
+		a.noteSecrets(r, p)
+		w.Header().Add("Vary", "Accept-Language")
+		return a.writeBuiltin(w, r, p, f, words)
 	}
 	own, err := a.renderOwnPage(r, p, f)
 	if err != nil {
@@ -168,7 +173,9 @@ func redirect(w http.ResponseWriter, r *http.Request, target string) error {
 
 // ShowsPage reports whether a failure is shown on a page that we make, in which a hidden input can
 // carry a confirmation.
-func (a *Responder) ShowsPage(p *Post) bool { return !p.JSON && a.Errors == Page }
+func (a *Responder) ShowsPage(p *Post) bool {
+	return !p.JSON && (a.Errors == Page || a.Errors == Plain)
+}
 
 // wordsFor returns the words for an answer that is not a page of the site: in the language that the
 // visitor's browser asks for. The site's own page has a language of its own.

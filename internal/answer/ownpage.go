@@ -131,6 +131,19 @@ func (a *Responder) into(r *http.Request, address *url.URL) *url.URL {
 	return address
 }
 
+// noteSecrets learns from the page with the form which inputs are secret, so that the built-in page
+// does not repeat them.
+func (a *Responder) noteSecrets(r *http.Request, p *Post) {
+	if p.Typed == nil {
+		return
+	}
+	for _, address := range a.pageAddresses(r, p.Typed) {
+		if found, err := p.pageAt(r, address); err == nil {
+			p.secrets = append(p.secrets, page.SecretInputs(found.Body, found.Header.Get("Content-Type"))...)
+		}
+	}
+}
+
 // describe adds what to tell the visitor, and what the form is to send along the next time.
 func (a *Responder) describe(own *page.Own, f Failure) {
 	own.Code, own.Note = f.Code, f.Note

@@ -30,6 +30,7 @@ func TestOwnPage(t *testing.T) {
 		"contact.html":    fmt.Sprintf(pageWithForm, `host {{.Host}}, cookie {{.Cookie "who"}}, by {{.Req.Method}}`, "/contact"),
 		"about/form.html": fmt.Sprintf(pageWithForm, "about", "/enquire"),
 		"named.html":      fmt.Sprintf(pageWithForm, "named {{.Req.URL.RawQuery}}", "/by-script"),
+		"plain.html":      fmt.Sprintf(pageWithForm, `plain <input form=f autocomplete=cc-number name=number>`, "/plain"),
 		"latin.html":      "<meta charset=iso-8859-1>" + fmt.Sprintf(pageWithForm, "caf\xe9", "/enquire"),
 		"account.html":    fmt.Sprintf(pageWithForm, "account", "/account"),
 		"large.html":      fmt.Sprintf(pageWithForm, strings.Repeat("x", 1<<20), "/enquire"),
@@ -55,6 +56,7 @@ func TestOwnPage(t *testing.T) {
 	telecrm /enquire`+fmt.Sprintf(block, "")+`
 	telecrm /named`+fmt.Sprintf(block, "form_page /named?x=1")+`
 	telecrm /lost`+fmt.Sprintf(block, "form_page /no-such-page")+`
+	telecrm /plain`+fmt.Sprintf(block, "errors plain")+`
 	telecrm /loop`+fmt.Sprintf(block, "form_page /again")+`
 	rewrite /again /loop
 	method /again POST
@@ -76,6 +78,7 @@ func TestOwnPage(t *testing.T) {
 		{"from before the first error", "/enquire", s.site + "/enquire", "<p>about</p>", url.Values{"_form_page": {"/about/form.html"}}},
 		{"form_page", "/named", s.site + "/about/form.html", "<p>named x=1</p>", nil},
 		{"from another handler", "/enquire", s.site + "/answer", "<p>answer</p>", nil},
+		{"errors plain", "/plain", s.site + "/plain", "", url.Values{"number": {"4111 1111"}}},
 		{"legacy encoding", "/enquire", s.site + "/latin", "<p>café</p>", nil},
 		{"form that posts elsewhere", "/enquire", s.site + "/account", "", nil},
 		{"too large", "/enquire", s.site + "/large", "", nil},
@@ -93,6 +96,9 @@ func TestOwnPage(t *testing.T) {
 			}
 			if !strings.Contains(body, `value="&#34;&gt;&lt;img src=x onerror=x&gt;"`) || !strings.Contains(body, `value="12"`) {
 				t.Errorf("the page does not contain what was typed:\n%s", body)
+			}
+			if strings.Contains(body, "4111 1111") {
+				t.Errorf("the page contains the number of a card:\n%s", body)
 			}
 			for name, want := range map[string]string{
 				"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Etag": "", "Last-Modified": "", "Accept-Ranges": "", "X-Posted": "yes",
