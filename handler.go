@@ -232,7 +232,12 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
 	}
 
-	claim, earlier, err := h.claim(r, s)
+	values, err := h.fingerprint(r, s)
+	if err != nil {
+		s.reason = err.Error()
+		return h.verdictOf(outcomeUnavailable)
+	}
+	claim, earlier, err := h.claim(r, values)
 	if err != nil { // usually the visitor left while the first post was in flight
 		s.reason = fmt.Sprintf("looking for an earlier post of the same lead: %v", err)
 		return h.verdictOf(outcomeUnavailable)
@@ -255,9 +260,9 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		return h.parkSpam(r, s, draft.Lead, claim, opinion)
 	}
 	about := h.screen.Enquiry(r, draft.Lead)
-	first, isConfirmed := h.screen.Redeem(post, about, earlier)
+	first, isConfirmed := h.screen.Redeem(post, about, values)
 	if opinion.Verdict() != guard.Welcome && !isConfirmed {
-		return h.askAgain(w, r, s, draft.Lead, about, claim, earlier, opinion)
+		return h.askAgain(w, r, s, asking{draft.Lead, about, values, claim, earlier}, opinion)
 	}
 
 	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
@@ -367,14 +372,10 @@ func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) ve
 // claim reserves the post's lead for this request. If the same lead was posted earlier, it returns
 // the result of that post, and waits for it if that post is still being answered. A result that no
 // longer counts is forgotten, and the lead is claimed anew.
-func (h *Handler) claim(r *http.Request, s *submission) (*guard.Claim, guard.Result, error) {
+func (h *Handler) claim(r *http.Request, fingerprint guard.Fingerprint) (*guard.Claim, guard.Result, error) {
 	repeats := h.memory.Repeats
 	if repeats == nil {
 		return nil, guard.Result{}, nil
-	}
-	fingerprint, err := h.fingerprint(r, s)
-	if err != nil {
-		return nil, guard.Result{}, err
 	}
 	for {
 		claim, earlier, err := repeats.Claim(r.Context(), fingerprint)
@@ -407,25 +408,31 @@ func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, cl
 	return thank(outcomeAside)
 }
 
+// asking is what a visitor is asked to send again.
+type asking struct {
+	lead    telecrm.Lead
+	about   guard.Enquiry
+	values  guard.Fingerprint
+	claim   *guard.Claim
+	earlier guard.Result // of an equal post
+}
+
 // askAgain shows the visitor's page again and asks them to resend it. Programs that only post do
 // not resend. The post is parked in case the visitor does not either.
-func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, lead telecrm.Lead, about guard.Enquiry, claim *guard.Claim, earlier guard.Result, opinion guard.Opinion) verdict {
+func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission, a asking, opinion guard.Opinion) verdict {
 	s.spamSignals = opinion.Reasons()
-	asked := guard.Result{ID: earlier.ID, Kept: earlier.Kept, Asked: true, At: earlier.At, Network: about.Network}
-	if earlier.Network != about.Network {
-		asked.At = time.Time{}
-	}
+	asked := guard.Result{ID: a.earlier.ID, Kept: a.earlier.Kept, Asked: true}
 	if !asked.Kept {
 		asked.ID = s.ID
-		err := h.app.park(r.Context(), h.submission(s, lead), "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
+		err := h.app.park(r.Context(), h.submission(s, a.lead), "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
 		asked.Kept = err == nil
 		if err != nil && h.app.KeepsLeads() {
 			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
 				zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
 		}
 	}
-	claim.End(asked)
-	confirmation := h.screen.Confirmations.For(asked.ID, about)
+	a.claim.End(asked)
+	confirmation := h.screen.Ask(asked.ID, a.about, a.values)
 	if !h.responder.ShowsPage(&s.Post) {
 		answer.SetConfirmation(w, r, confirmation)
 	}

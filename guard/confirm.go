@@ -1,6 +1,9 @@
 package guard
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"net/netip"
 	"strings"
 	"sync"
@@ -104,4 +107,75 @@ func (r *Redeemed) Return(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.used.forget(id)
+}
+
+const (
+	// askedFor is how long a visitor who was asked to send a post again is remembered.
+	askedFor = time.Hour
+	// soonest is how long a person takes to send a post again.
+	soonest = time.Second
+	// mostAsked bounds how many posts are remembered, to about 10 MB.
+	mostAsked = 1 << 15
+)
+
+// Asked remembers visitors who were asked to send a post again, so that nobody is asked twice about
+// the same values. A page's hidden input and a cookie carry a confirmation too, but either may get
+// lost.
+//
+// It keeps keyed hashes for an hour or two, and neither values nor addresses. It is safe for
+// concurrent use.
+type Asked struct {
+	now func() time.Time
+	key []byte // random, so that a hash says nothing without this process
+
+	mu    sync.Mutex
+	posts *recent[Fingerprint, askedPost]
+}
+
+// askedPost is a post that its visitor was asked to send again.
+type askedPost struct {
+	id string
+	at time.Time
+}
+
+// NewAsked returns an empty Asked with the clock now.
+func NewAsked(now func() time.Time) *Asked {
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // it never fails
+	return &Asked{now: now, key: key, posts: newRecent[Fingerprint, askedPost](askedFor, mostAsked)}
+}
+
+// Remember records that the visitor was asked to send the submission's values again. Of several
+// submissions with the same values the first counts, unless isUsed says that its confirmation was
+// used.
+func (a *Asked) Remember(values Fingerprint, of Enquiry, id string, isUsed func(id string) bool) {
+	key := a.keyOf(values, of)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	if earlier, ok := a.posts.get(key, now); ok && now.Sub(earlier.at) < askedFor && !isUsed(earlier.id) {
+		return
+	}
+	a.posts.put(key, askedPost{id, now}, now)
+}
+
+// Again returns the submission whose visitor was asked to send these values again. It reports false
+// if there is none, or if that was less than a second ago: a person takes longer.
+func (a *Asked) Again(values Fingerprint, of Enquiry) (id string, ok bool) {
+	key := a.keyOf(values, of)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	earlier, ok := a.posts.get(key, now)
+	if age := now.Sub(earlier.at); !ok || age < soonest || age >= askedFor {
+		return "", false
+	}
+	return earlier.id, true
+}
+
+func (a *Asked) keyOf(values Fingerprint, of Enquiry) Fingerprint {
+	hash := hmac.New(sha256.New, a.key)
+	hash.Write(values[:])
+	hash.Write([]byte(strings.Join([]string{of.Host, of.Network.String(), of.Identifier}, "\x00")))
+	return Fingerprint(hash.Sum(nil))
 }

@@ -92,3 +92,42 @@ func TestConfirmationsCountOnce(t *testing.T) {
 		t.Error("a returned one does not count")
 	}
 }
+
+// Sending the same values again counts as a confirmation between a second and an hour later.
+func TestAsked(t *testing.T) {
+	c := newClock()
+	asked := guard.NewAsked(c.now)
+	values := guard.FingerprintOf("Meera", "918123456789")
+	used := false
+	remember := func(id string) { asked.Remember(values, enquiry, id, func(string) bool { return used }) }
+	remember("a")
+	expect := func(what string, values guard.Fingerprint, of guard.Enquiry, want string) {
+		t.Helper()
+		if id, ok := asked.Again(values, of); id != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", what, id, ok, want)
+		}
+	}
+	expect("at once", values, enquiry, "")
+	c.at = c.at.Add(900 * time.Millisecond)
+	remember("b") // a program that keeps sending neither gets in sooner, nor keeps a person out
+	expect("too soon", values, enquiry, "")
+	c.at = c.at.Add(100 * time.Millisecond)
+	expect("a second later", values, enquiry, "a")
+	expect("other values", guard.FingerprintOf("Meera", "918123456780"), enquiry, "")
+	for name, change := range map[string]func(*guard.Enquiry){
+		"another host":    func(e *guard.Enquiry) { e.Host = "www.example.org" },
+		"another network": func(e *guard.Enquiry) { e.Network = guard.NetworkOf(netip.MustParseAddr("198.51.100.7")) },
+		"another person":  func(e *guard.Enquiry) { e.Identifier = "918123456780" },
+	} {
+		of := enquiry
+		change(&of)
+		expect(name, values, of, "")
+	}
+	used = true
+	remember("c")
+	expect("asked anew after a confirmation", values, enquiry, "")
+	c.at = c.at.Add(time.Hour - 1)
+	expect("within the hour", values, enquiry, "c")
+	c.at = c.at.Add(1)
+	expect("an hour later", values, enquiry, "")
+}

@@ -9,12 +9,13 @@ type Memory struct {
 	Repeats   *Repeats // nil if repeats are not recognized
 	Constants *Constants
 	Redeemed  *Redeemed
+	Asked     *Asked
 }
 
 // NewMemory returns an empty Memory. Without posts in the limit there is no limit, and with a window
 // of 0 repeats are not recognized. now tells the time.
 func NewMemory(limit Limit, window time.Duration, now func() time.Time) *Memory {
-	m := &Memory{Constants: new(Constants), Redeemed: NewRedeemed(now)}
+	m := &Memory{Constants: new(Constants), Redeemed: NewRedeemed(now), Asked: NewAsked(now)}
 	if limit.Posts > 0 {
 		m.Rate = NewRate(limit, now)
 	}

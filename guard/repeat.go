@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -43,8 +42,6 @@ type Result struct {
 	Asked bool
 	// Kept means that the lead is in the outbox.
 	Kept bool
-	// Network is the visitor's network; set if Asked.
-	Network netip.Prefix
 	// At is the time of the outcome. End sets it if it is zero.
 	At time.Time
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // unprovenBlock is a form that asks visitors who did not pass its challenge to send it again.
@@ -154,6 +157,48 @@ func TestConfirmationsWithoutPage(t *testing.T) {
 			t.Errorf("cookies %v", w.Result().Cookies())
 		}
 	})
+}
+
+// A page may lose its hidden input, as pages that a script rebuilds do. Nobody is asked twice
+// because of that: the same values from the same visitor pass, unless they come at once.
+func TestNobodyIsAskedTwice(t *testing.T) {
+	for _, block := range []string{"", "dedupe off", "dedupe 1s", "errors plain", "errors handle"} {
+		t.Run(block, func(t *testing.T) {
+			crm := newCRM(t)
+			h := newHandler(t, crm.url, unprovenBlock+block)
+			withOutbox(t, h)
+			const at = "192.0.2.7"
+			send := func(address string, r *http.Request, want string) {
+				t.Helper()
+				w := httptest.NewRecorder()
+				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+				caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, address)
+				_ = h.ServeHTTP(w, r, &passed{}) // with errors handle, it returns an error
+				if got := h.submission(t)["outcome"].(string); got != want {
+					t.Errorf("from %s: outcome %s, want %s", address, got, want)
+				}
+			}
+			post := func(address string, values url.Values, want string) {
+				t.Helper()
+				send(address, postForm(values), want)
+			}
+			post(at, unproven, "asked")
+			post(at, unproven, "asked") // a program that sends twice
+			h.clock.turn(2 * time.Second)
+			post("198.51.100.7", unproven, "asked")
+			post(at, with(unproven, "message", "Something else"), "asked")
+			post(at, with(unproven, "phone", "08123456780"), "asked")
+			elsewhere := postForm(unproven)
+			elsewhere.Host = "delhi.example.com"
+			send(at, elsewhere, "asked")
+			if len(crm.Leads()) != 0 {
+				t.Fatalf("%d leads before the visitor sent the form again", len(crm.Leads()))
+			}
+			post(at, unproven, "created")
+			h.clock.turn(2 * time.Hour)
+			post(at, with(unproven, "message", "Something else"), "asked") // too long ago
+		})
+	}
 }
 
 // Sending the same lead again counts as a confirmation only from the network that was asked.

@@ -20,9 +20,6 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// soonest is how long it takes a person to press a button again.
-const soonest = time.Second
-
 // Screen judges the posts of one form.
 type Screen struct {
 	// Traps are the names of inputs that no visitor sees. With TrapsExpected, the form has them.
@@ -109,19 +106,26 @@ func (s *Screen) Enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
 
 // Redeem uses the post's confirmation, if it brings one that is genuine, its own and unused. It
 // returns the submission that the visitor was asked to send again. Not every script knows of
-// confirmations: where the visitor was not shown a page, the same lead from the same network, a
-// second or more after the earlier post, counts as one.
-func (s *Screen) Redeem(p Post, about guard.Enquiry, earlier guard.Result) (id string, ok bool) {
+// confirmations, and a script may rebuild the page that carries one. So the same values from the
+// same visitor, a second or more after the visitor was asked, count as one too.
+func (s *Screen) Redeem(p Post, about guard.Enquiry, values guard.Fingerprint) (id string, ok bool) {
 	for _, confirmation := range answer.Confirmations(p.Request, p.Form) {
 		if id, ok = s.Confirmations.Read(confirmation, about, p.At); ok {
 			break
 		}
 	}
-	if !ok && !s.Responder.ShowsPage(p.Post) && earlier.Asked && earlier.Network == about.Network && p.At.Sub(earlier.At) >= soonest {
-		id, ok = earlier.ID, true
+	if !ok {
+		id, ok = s.Memory.Asked.Again(values, about)
 	}
 	if !ok || !s.Memory.Redeemed.Redeem(id) {
 		return "", false
 	}
 	return id, true
+}
+
+// Ask returns the confirmation with which the visitor's next post passes, and remembers that the
+// visitor was asked to send the values of the submission again.
+func (s *Screen) Ask(id string, about guard.Enquiry, values guard.Fingerprint) (confirmation string) {
+	s.Memory.Asked.Remember(values, about, id, s.Memory.Redeemed.Has)
+	return s.Confirmations.For(id, about)
 }
