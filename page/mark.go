@@ -46,6 +46,7 @@ func (r *rendering) mark() error {
 	if r.titleAt >= 0 {
 		r.markTitle()
 	}
+	r.openDetails()
 	r.putSummary(heading, items.String())
 	return nil
 }
@@ -66,22 +67,41 @@ func plainSpaces(words string) string {
 	return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(words)
 }
 
-// putSummary inserts the summary at the beginning of the main content or, without one, before the
-// form.
-func (r *rendering) putSummary(heading Phrase, items string) {
-	var s strings.Builder
-	at := r.form.tag.start
+// summaryAt returns the position of the summary: at the beginning of the main content, before the
+// form, or at the beginning of the page. It must be visible when the page opens. In doubt it is not.
+func (r *rendering) summaryAt() (at int, isTop bool) {
 	switch {
 	case r.InForm:
-		at = r.form.tag.end
-	case r.main != nil:
-		at = r.main.end
+		return r.form.tag.end, false
+	case r.main != nil && r.mainPlace.isOpen():
+		return r.main.end, false
+	case r.form.around.isOpen() || r.bodyAt < 0:
+		return r.form.tag.start, false
 	}
-	unboosted := ""
+	return r.bodyAt, true
+}
+
+// openDetails opens the details elements that the form is in.
+func (r *rendering) openDetails() {
+	for p := r.form.around; p != nil; p = p.around {
+		if p.details != nil {
+			r.touch(p.details).set("open", "")
+		}
+	}
+}
+
+// putSummary inserts the summary.
+func (r *rendering) putSummary(heading Phrase, items string) {
+	var s strings.Builder
+	at, isTop := r.summaryAt()
+	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus`)
+	if isTop {
+		s.WriteString(" data-top")
+	}
 	if r.Into != nil && r.links != "" {
-		unboosted = ` data-hx-boost="false"` // htmx would load the page anew
+		s.WriteString(` data-hx-boost="false"`) // htmx would load the page anew
 	}
-	s.WriteString(`<div class="telecrm-summary" tabindex="-1" autofocus` + unboosted + `><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
+	s.WriteString(`><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
 	if r.Code != "" {
 		message := r.words.SayForm(r.Code)
 		s.WriteString("<p" + r.langAttributes(message) + ">" + message.html() + "</p>")

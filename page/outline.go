@@ -17,12 +17,14 @@ type outline struct {
 	anchors      []*tag            // links within the page
 	base         *tag
 	main         *tag
+	mainPlace    *place
 	first        map[string]int // position of the first tag with the id
 	metaPolicies []string
 	headings     []heading
 	lang         string // the page's language
 	titleAt      int    // start of the title's text, or -1
 	headAt       int    // position for a first element in the head, or -1
+	bodyAt       int    // beginning of the body's content, or -1
 	styleAt      int    // position for a style sheet before the site's own, or -1
 
 	isLost bool  // the rest of the page is unknown
@@ -37,6 +39,8 @@ type outline struct {
 type form struct {
 	tag *tag
 	id  string
+	// around is the place that the form is in; nil for the page as a whole.
+	around *place
 	// isHidden means that the form is not visible when the page opens.
 	isHidden bool
 	// actions are those of the form and its buttons, also with htmx. "" means the page's own URL.
@@ -73,7 +77,7 @@ type fieldset struct {
 func readOutline(source []byte) (*outline, error) {
 	t := newTags(source)
 	s := scanner{
-		outline: &outline{source: t.source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, styleAt: -1},
+		outline: &outline{source: t.source, slots: make(map[string][]slot), first: make(map[string]int), titleAt: -1, headAt: -1, bodyAt: -1, styleAt: -1},
 		tags:    t,
 	}
 	isSkipped := false

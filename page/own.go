@@ -13,7 +13,7 @@ var (
 	ErrEncoding  = errors.New("page is not in the encoding that it declares, or the encoding is unknown")
 	ErrNesting   = errors.New("page has wrongly nested elements, in or before the form")
 	ErrNoForm    = errors.New("page does not have a form that posts here")
-	ErrHidden    = errors.New("form is hidden when the page opens: it is in a dialog, a modal or a hidden element")
+	ErrHidden    = errors.New("form is hidden when the page opens: it is in a dialog, a popover, a modal or a hidden element")
 	ErrNoControl = errors.New("form does not have a control for the error")
 	ErrNoHead    = errors.New("page has neither a head nor a title; its links need a base element there")
 	ErrBase      = errors.New("page's links need a base element, but its policy forbids one")

@@ -92,6 +92,7 @@ func FuzzOwnPages(f *testing.F) {
 			if err != nil {
 				return document{}, false // too deep for the parser
 			}
+			checkSeen(t, answer)
 			return document{string(answer), root}, true
 		}
 		doc, ok := build(`"'><!--</textarea></select></script><img onerror=x>`)

@@ -219,7 +219,7 @@ func end(tokens []token, from int) int {
 
 func mayChange(name, was string) bool {
 	switch name {
-	case "input", "select", "textarea", "option", "fieldset":
+	case "details", "input", "select", "textarea", "option", "fieldset":
 		return true
 	case "a", "area":
 		return strings.Contains(was, "#")

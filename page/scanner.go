@@ -12,59 +12,52 @@ type scanner struct {
 	tags  *tags
 	room  []tag // allocated in blocks
 	kept  []attribute
+	last  *tag // the tag that was copied last
 	isRaw bool // the text is not part of the page's text
 
-	hiddenName  string // the name of the open hidden element
-	hiddenDepth int    // number of open elements of that name
-	form        *form
-	label       *label
-	fieldsets   []*fieldset
-	legend      *fieldset // the fieldset whose legend is open
-	list        *control  // the open select
-	option      *option
-	textarea    *control
+	openElements []openElement
+	openTables   int
+	places       []place // allocated in blocks
+	lostPlace    *place  // the place of what follows if the open elements are unknown
+	form         *form
+	label        *label
+	fieldsets    []*fieldset
+	legend       *fieldset // the fieldset whose legend is open
+	list         *control  // the open select
+	option       *option
+	textarea     *control
 }
 
 // open processes a start tag. It reports false if the page is nested too deeply.
 func (s *scanner) open(isSkipped bool) bool {
 	if s.tags.nesting.templates == 0 {
 		s.noteID()
+		s.noteBody(s.tags.name)
 	}
 	if isSkipped || s.tags.nesting.isSkipped() {
 		return true
 	}
 	name := s.tags.name
 	s.isRaw = isRaw(name)
-	s.noteHidden(name)
-	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && s.hiddenDepth == 0 {
+	around := s.here()
+	s.enter(name)
+	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && (around == nil || !around.isHidden) {
 		s.headings = append(s.headings, heading{s.tags.at, int(name[1] - '0')})
 	}
 	if isNoted(name) || s.hasNoted() || s.tags.leadsWithin() {
-		s.note(s.keep())
+		s.note(s.keep(), around)
 	}
 	return len(s.fieldsets) <= maxDepth
 }
 
-// noteHidden tracks whether the following content is visible when the page opens. Some ways of
-// hiding are visible in the page: the hidden attribute, a closed dialog, and a Bootstrap modal
-// (https://getbootstrap.com/docs/5.3/components/modal/), which a script opens.
-func (s *scanner) noteHidden(name string) {
-	switch name {
-	case "article", "aside", "dialog", "div", "section":
+// noteBody keeps the beginning of the page's body, whose tags are optional.
+func (s *scanner) noteBody(name string) {
+	switch {
+	case s.bodyAt >= 0 || !endsHead(name):
+	case name == "body":
+		s.bodyAt = s.tags.end
 	default:
-		return
-	}
-	if s.hiddenDepth > 0 {
-		if name == s.hiddenName {
-			s.hiddenDepth++
-		}
-		return
-	}
-	_, isHidden := s.tags.get("hidden")
-	_, isOpen := s.tags.get("open")
-	classes, _ := s.tags.get("class")
-	if isHidden || name == "dialog" && !isOpen || strings.Contains(classes, "modal") && slices.Contains(strings.Fields(classes), "modal") {
-		s.hiddenName, s.hiddenDepth = name, 1
+		s.bodyAt = s.tags.at
 	}
 }
 
@@ -104,19 +97,23 @@ func (s *scanner) keepAttributes(list []attribute) []attribute {
 	return s.kept[begin:len(s.kept):len(s.kept)] // appending must not overwrite the next ones
 }
 
-// keep copies the tag.
+// keep copies the tag, once.
 func (s *scanner) keep() *tag {
 	t := s.tags
+	if s.last != nil && s.last.start == t.at {
+		return s.last
+	}
 	t.decode()
 	if len(s.room) == cap(s.room) {
 		s.room = make([]tag, 0, keptAtOnce)
 	}
 	s.room = append(s.room, tag{start: t.at, end: t.end, name: t.name, selfClosing: t.lexer.selfClosing, attributes: s.keepAttributes(t.attributes)})
-	return &s.room[len(s.room)-1]
+	s.last = &s.room[len(s.room)-1]
+	return s.last
 }
 
-// note records the parts of a tag that matter.
-func (s *scanner) note(t *tag) {
+// note records the parts of a tag that matter. The element is in the place around it.
+func (s *scanner) note(t *tag, around *place) {
 	if t.has("autofocus") {
 		s.focused = append(s.focused, t)
 	}
@@ -127,10 +124,10 @@ func (s *scanner) note(t *tag) {
 	}
 	role, _ := t.get("role")
 	if s.main == nil && (t.name == "main" || role == "main") && !t.has("hidden") {
-		s.main = t
+		s.main, s.mainPlace = t, s.here()
 	}
 	s.noteHead(t)
-	s.noteForm(t)
+	s.noteForm(t, around)
 	if action, has := t.htmxAction(); has && s.form != nil {
 		s.form.actions = append(s.form.actions, action)
 	}
@@ -186,11 +183,11 @@ func (s *scanner) noteHead(t *tag) {
 
 // noteForm records the parts of forms. As in browsers, a form within a form does not count, and an
 // input ends an open select.
-func (s *scanner) noteForm(t *tag) {
+func (s *scanner) noteForm(t *tag, around *place) {
 	switch t.name {
 	case "form":
 		if s.form == nil {
-			f := &form{tag: t, isHidden: s.hiddenDepth > 0}
+			f := &form{tag: t, around: around, isHidden: s.here() != nil && s.here().isHidden}
 			f.id, _ = t.get("id")
 			action, _ := t.get("action")
 			f.actions = append(f.actions, action)
@@ -278,9 +275,7 @@ func (s *scanner) noteControl(t *tag) {
 // close processes an end tag outside of templates, SVG and MathML.
 func (s *scanner) close(name string) {
 	s.isRaw = false
-	if s.hiddenDepth > 0 && name == s.hiddenName {
-		s.hiddenDepth--
-	}
+	s.leave(name)
 	switch name {
 	case "title":
 		if s.styleAt < 0 {
