@@ -351,6 +351,14 @@ func (h *Handler) noteSecrets(posted *form.Form) {
 	})
 }
 
+// noteRebuilt warns the operator once that a script rebuilds the form in the browser.
+func (h *Handler) noteRebuilt(sign string) {
+	h.rebuiltNoted.Do(func() {
+		h.logger.Warn("a script rebuilds the form in the browser and would remove what is added to its page; visitors get the built-in page about errors, and protect leaves the page alone",
+			zap.String("form", h.Form), zap.String("seen", sign))
+	})
+}
+
 // unreadable tells the visitor that the form did not arrive intact, and returns the parts that did.
 func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) verdict {
 	s.reason = err.Error()

@@ -131,7 +131,8 @@ type Handler struct {
 	ThankYou string `json:"thank_you,omitempty"`
 
 	// How to tell the visitor about an error: `page` shows the page that they were on again, with
-	// what they typed and what to correct, or a built-in page if that is not possible; `plain`
+	// what they typed and what to correct, or a built-in page if that is not possible, or if a script
+	// rebuilds the page in the browser (React, Vue, Svelte, Astro islands and the like); `plain`
 	// always shows the built-in page; `handle` passes the error to the site's error routes;
 	// `redirect` sends them to `errors_redirect`. Default: `page`
 	Errors string `json:"errors,omitempty"`
@@ -176,8 +177,9 @@ type Handler struct {
 	// Whether to add two inputs to the forms that post here while their pages are served: a trap,
 	// which people do not see, and a signed stamp with the time when the page was served. A post
 	// that does not come from a browser and lacks both, or one that fills in the trap, probably
-	// comes from a program. Pages stay cacheable, with a weak entity tag. Pages under 64 KiB keep a
-	// Content-Length.
+	// comes from a program. Pages stay cacheable, with a weak entity tag. Pages under 256 KiB keep a
+	// Content-Length. A form that a script rebuilds in the browser is left alone, and its posts need
+	// neither input.
 	Protect bool `json:"protect,omitempty"`
 
 	// A folder with your own message files, named `<language>.json`, such as `hi.json` or
@@ -212,6 +214,7 @@ type Handler struct {
 
 	charsetNoted *sync.Once // for the warning about an encoding other than UTF-8
 	secretsNoted *sync.Once // for the warning about passwords and the like
+	rebuiltNoted *sync.Once // for the warning about a page that a script rebuilds
 	now          func() time.Time
 	bodyPatience time.Duration
 }
@@ -228,7 +231,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.fillDefaults()
 	h.logger = ctx.Logger()
-	h.charsetNoted, h.secretsNoted = new(sync.Once), new(sync.Once)
+	h.charsetNoted, h.secretsNoted, h.rebuiltNoted = new(sync.Once), new(sync.Once), new(sync.Once)
 	replaced := seam.Of(ctx)
 	h.now, h.bodyPatience = replaced.Now, replaced.BodyPatience
 
@@ -473,6 +476,7 @@ func (h *Handler) provisionResponder() error {
 		Mapping:        h.mapping,
 		Traps:          h.traps,
 		Seal:           func() []page.Pair { return h.protector.Hidden() },
+		NoteRebuilt:    h.noteRebuilt,
 		Logger:         h.logger,
 	}
 	return nil
@@ -508,7 +512,7 @@ func (h *Handler) provisionProtection() error {
 	}
 	h.protector, err = protect.New(protect.Config{
 		Form: h.Form, Keys: keys, Catalog: h.responder.Catalog, Now: h.now,
-		Takes: h.matcher.WouldTake, IsInput: h.mapping.Takes,
+		Takes: h.matcher.WouldTake, IsInput: h.mapping.Takes, NoteRebuilt: h.noteRebuilt,
 	})
 	return err
 }

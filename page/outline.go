@@ -27,6 +27,9 @@ type outline struct {
 	bodyAt       int    // beginning of the body's content, or -1
 	styleAt      int    // position for a style sheet before the site's own, or -1
 
+	traces       // of frameworks
+	tail   *form // a form that would begin at the end
+
 	isLost bool  // the rest of the page is unknown
 	lost   *form // the form that is open there, or nil
 
@@ -39,12 +42,20 @@ type outline struct {
 type form struct {
 	tag *tag
 	id  string
-	// around is the place that the form is in; nil for the page as a whole.
-	around *place
+	// around is the place that the form is in; nil for the page as a whole. inside is that of its
+	// content.
+	around, inside *place
 	// isHidden means that the form is not visible when the page opens.
 	isHidden bool
 	// actions are those of the form and its buttons, also with htmx. "" means the page's own URL.
 	actions []string
+
+	// Traces of frameworks:
+	fragment string // the innermost fragment around the form
+	comment  string // the last comment of a framework in it
+	voids    int    // elements without content that are written as React does
+	authored int    // the positions in traces at its end
+	spaced   int
 }
 
 // slot is an author's element for an error.
@@ -98,6 +109,8 @@ func readOutline(source []byte) (*outline, error) {
 	if t.nesting.templates > maxDepth {
 		return nil, ErrTooLarge
 	}
+	s.endForm()
+	s.tail = &form{tag: &tag{start: len(source), end: len(source)}, inside: s.here(), fragment: s.innerFragment(), spaced: s.spaced}
 	s.lost, s.isLost = s.form, t.nesting.isLost
 	if s.textarea != nil {
 		s.textarea.contentEnd = len(source)

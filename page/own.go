@@ -14,11 +14,20 @@ var (
 	ErrNesting   = errors.New("page has wrongly nested elements, in or before the form")
 	ErrNoForm    = errors.New("page does not have a form that posts here")
 	ErrHidden    = errors.New("form is hidden when the page opens: it is in a dialog, a popover, a modal or a hidden element")
+	ErrRebuilt   = errors.New("a script rebuilds the form in the browser, and would remove the errors and the values")
 	ErrNoControl = errors.New("form does not have a control for the error")
 	ErrNoHead    = errors.New("page has neither a head nor a title; its links need a base element there")
 	ErrBase      = errors.New("page's links need a base element, but its policy forbids one")
 	ErrElsewhere = errors.New("page's links need a base element, but a script puts its body into another page")
 )
+
+// RebuiltError is an [ErrRebuilt] with what shows it.
+type RebuiltError struct{ Sign string }
+
+func (e *RebuiltError) Error() string { return ErrRebuilt.Error() + ": the page has " + e.Sign }
+
+// Unwrap returns [ErrRebuilt].
+func (e *RebuiltError) Unwrap() error { return ErrRebuilt }
 
 // MaxSource is the size in bytes of the largest page that [Own] accepts.
 const MaxSource = 1 << 20
@@ -85,6 +94,9 @@ func (o Own) Render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sign := r.rebuilt(r.form); sign != "" {
+		return nil, &RebuiltError{sign}
+	}
 	if r.form.isHidden && !r.IsDraft {
 		return nil, ErrHidden
 	}
@@ -97,6 +109,16 @@ func (o Own) Render() ([]byte, error) {
 		return nil, err
 	}
 	return r.apply(), nil
+}
+
+// Rebuilt returns what shows that a script rebuilds the form in the browser; "" if nothing does, or
+// if the page does not have the form.
+func (o Own) Rebuilt() string {
+	r, err := o.open()
+	if err != nil {
+		return ""
+	}
+	return r.rebuilt(r.form)
 }
 
 // open parses the page and finds the form.

@@ -8,7 +8,9 @@ import (
 // place is an element that matters for what is in it, as far as the page's structure tells.
 type place struct {
 	around *place // the next enclosing one
-	end    int    // end of its start tag
+	id     string
+	isPage bool // it is the html or body element
+	end    int  // end of its start tag
 	// isHidden means that its content is not visible when the page opens.
 	isHidden bool
 	// mayBeClosed means that a style sheet or a script may hide its content. Popups, tabs and
@@ -16,6 +18,8 @@ type place struct {
 	mayBeClosed bool
 	// details is set if the element is one that is closed.
 	details *tag
+	// sign shows that a script rebuilds the element's content; "" if nothing does.
+	sign string
 }
 
 // openElement is an open element, and the place that its content is in.
@@ -195,8 +199,10 @@ func (s *scanner) placeOf(name string) *place {
 	if len(s.places) == cap(s.places) {
 		s.places = make([]place, 0, keptAtOnce)
 	}
-	s.places = append(s.places, place{around: around, end: s.tags.end, isHidden: s.isHidden(name), mayBeClosed: s.mayBeClosed(name)})
+	s.places = append(s.places, place{around: around, end: s.tags.end, isHidden: s.isHidden(name), mayBeClosed: s.mayBeClosed(name), sign: s.rootSign(name)})
 	p := &s.places[len(s.places)-1]
+	p.id, _ = s.tags.get("id")
+	p.isPage = name == "html" || name == "body"
 	if _, isOpen := s.tags.get("open"); name == "details" && !isOpen {
 		p.details = s.keep()
 	}

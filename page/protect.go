@@ -24,6 +24,8 @@ type PostForm struct {
 type Forms struct {
 	insert func(PostForm) string
 
+	at int // the position after what has been read
+
 	lexer   lexer
 	nesting nesting
 	isOver  bool // nothing more to find
@@ -47,6 +49,7 @@ func (f *Forms) Next(piece []byte) (n int, insert string) {
 	for n < len(piece) && !f.isOver {
 		read, isTag := f.lexer.next(piece[n:])
 		n += read
+		f.at += read
 		if !isTag {
 			break
 		}
@@ -56,6 +59,9 @@ func (f *Forms) Next(piece []byte) (n int, insert string) {
 	}
 	return len(piece), ""
 }
+
+// At returns the end of the last tag, which is the form's start tag when insert is called.
+func (f *Forms) At() int { return f.at }
 
 // extendsASCII reports whether ASCII bytes keep their meaning in the encoding that contentType
 // names (https://encoding.spec.whatwg.org/#names-and-labels). In a few encodings, a "<" may be part

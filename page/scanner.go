@@ -41,6 +41,7 @@ func (s *scanner) open(isSkipped bool) bool {
 	s.isRaw = isRaw(name)
 	around := s.here()
 	s.enter(name)
+	s.noteTag(name)
 	if len(name) == len("h1") && name[0] == 'h' && '1' <= name[1] && name[1] <= '6' && (around == nil || !around.isHidden) {
 		s.headings = append(s.headings, heading{s.tags.at, int(name[1] - '0')})
 	}
@@ -187,8 +188,9 @@ func (s *scanner) noteForm(t *tag, around *place) {
 	switch t.name {
 	case "form":
 		if s.form == nil {
-			f := &form{tag: t, around: around, isHidden: s.here() != nil && s.here().isHidden}
+			f := &form{tag: t, around: around, inside: s.here(), isHidden: s.here() != nil && s.here().isHidden}
 			f.id, _ = t.get("id")
+			f.fragment = s.innerFragment()
 			action, _ := t.get("action")
 			f.actions = append(f.actions, action)
 			s.form = f
@@ -274,6 +276,9 @@ func (s *scanner) noteControl(t *tag) {
 
 // close processes an end tag outside of templates, SVG and MathML.
 func (s *scanner) close(name string) {
+	if s.isRaw && name == "script" {
+		s.readScript(s.tags.source[s.tags.textAt:s.tags.at])
+	}
 	s.isRaw = false
 	s.leave(name)
 	switch name {
@@ -286,6 +291,7 @@ func (s *scanner) close(name string) {
 			s.styleAt = s.tags.at
 		}
 	case "form":
+		s.endForm()
 		s.form, s.label = nil, nil
 	case "label":
 		s.label = nil
@@ -322,6 +328,9 @@ const maxWords = 300
 func (s *scanner) read() {
 	if s.isRaw || s.tags.textAt == s.tags.at {
 		return
+	}
+	if s.textarea == nil {
+		s.readBetween(s.tags.source[s.tags.textAt:s.tags.at])
 	}
 	switch {
 	case s.textarea != nil:

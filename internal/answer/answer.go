@@ -58,8 +58,11 @@ type Responder struct {
 	// Traps are not shown again.
 	Traps []string
 	// Seal returns hidden inputs for a page that is shown again.
-	Seal   func() []page.Pair
-	Logger *zap.Logger
+	Seal func() []page.Pair
+	// NoteRebuilt is told what shows that a script rebuilds the form's page in the browser. Visitors
+	// of such a page get the built-in page.
+	NoteRebuilt func(sign string)
+	Logger      *zap.Logger
 }
 
 // Post is a visitor's post, as far as answers need it.

@@ -79,6 +79,9 @@ func (a *Responder) renderOwnPage(r *http.Request, p *Post, f Failure) (*httpx.S
 		if shown.Body, err = own.Render(); err == nil {
 			return &shown, nil
 		}
+		if rebuilt := new(page.RebuiltError); errors.As(err, &rebuilt) {
+			a.NoteRebuilt(rebuilt.Sign)
+		}
 		p.secrets = append(p.secrets, page.SecretInputs(own.Source, own.ContentType)...)
 		reasons = errors.Join(reasons, err)
 	}
@@ -192,6 +195,21 @@ func (a *Responder) PageCharset(r *http.Request, p *Post, posted *form.Form) str
 		}
 	}
 	return ""
+}
+
+// IsRebuilt reports whether a script rebuilds the page with the form in the browser.
+func (a *Responder) IsRebuilt(r *http.Request, p *Post) bool {
+	for _, address := range a.pageAddresses(r, p.Typed) {
+		own, err := a.ownPage(r, p, address)
+		if err != nil {
+			continue
+		}
+		if sign := own.Rebuilt(); sign != "" {
+			a.NoteRebuilt(sign)
+			return true
+		}
+	}
+	return false
 }
 
 // Typed returns those values that the visitor typed, and the page with the form does not fill in by

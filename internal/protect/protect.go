@@ -29,9 +29,9 @@ import (
 // has read it before.
 const timeSinceRead = time.Hour
 
-// maxBuffered is the size up to which a page is buffered, in bytes, so that its length is known
-// before it is sent.
-const maxBuffered = 64 << 10
+// maxBuffered is the size up to which a page is buffered, in bytes, so that its length and the
+// scripts that rebuild its forms are known before it is sent.
+const maxBuffered = 256 << 10
 
 // Config says which forms to protect, and how.
 type Config struct {
@@ -44,6 +44,9 @@ type Config struct {
 	IsInput func(name string) bool
 	Catalog *page.Catalog
 	Now     func() time.Time
+	// NoteRebuilt is told what shows that a script rebuilds a page's form in the browser. Such a
+	// form is left alone: the script would complain, and remove the trap and the stamp.
+	NoteRebuilt func(sign string)
 }
 
 // Protector protects the pages with one form. A nil Protector does nothing.
@@ -53,6 +56,8 @@ type Protector struct {
 	takes     func(*http.Request, page.PostForm) bool
 	catalog   *page.Catalog
 	now       func() time.Time
+
+	noteRebuilt func(sign string)
 }
 
 // New returns a Protector. It returns an error if the form has inputs of all names that a trap can
@@ -64,6 +69,8 @@ func New(c Config) (*Protector, error) {
 		takes:     c.Takes,
 		catalog:   c.Catalog,
 		now:       c.Now,
+
+		noteRebuilt: c.NoteRebuilt,
 	}
 	if len(p.trapNames) == 0 {
 		return nil, errors.New("protect: every name that a trap could have is an input of the form; call one of them by another name")
@@ -191,6 +198,7 @@ type servedPage struct {
 	state    pageState
 	buffered *bytes.Buffer
 	forms    *page.Forms
+	rebuilt  *page.Rebuilt // nil until there is a form
 	trap     string
 	written  int64 // bytes of the page so far
 	declared int64 // its Content-Length, or -1
@@ -451,6 +459,13 @@ func (p *servedPage) sendBuffered() {
 // insert returns what belongs into the form.
 func (p *servedPage) insert(f page.PostForm) string {
 	if !p.isOurs(f) {
+		return ""
+	}
+	if p.rebuilt == nil {
+		p.rebuilt = page.ReadRebuilt(p.buffered.Bytes(), p.state == buffering)
+	}
+	if sign := p.rebuilt.At(p.forms.At()); sign != "" {
+		p.protector.noteRebuilt(sign)
 		return ""
 	}
 	return p.protector.html(p.protector.stampFor(p.r, p.trap), p.trap, f)

@@ -56,8 +56,9 @@ func newProtected(t testing.TB, form string, paths ...string) protected {
 func config(form string, matcher *route.Matcher, inputs ...string) Config {
 	return Config{
 		Form: form, Keys: signing.Key([]byte("a key")), Catalog: page.Shipped(), Now: time.Now,
-		Takes:   func(r *http.Request, f page.PostForm) bool { return matcher.WouldTake(r, f) },
-		IsInput: func(name string) bool { return slices.Contains(inputs, name) },
+		Takes:       func(r *http.Request, f page.PostForm) bool { return matcher.WouldTake(r, f) },
+		IsInput:     func(name string) bool { return slices.Contains(inputs, name) },
+		NoteRebuilt: func(string) {},
 	}
 }
 

@@ -61,11 +61,22 @@ func (s *Screen) Signals(p Post) guard.Opinion {
 	case s.TrapsExpected && len(s.Traps) > 0 && !slices.ContainsFunc(s.Traps, p.Form.Has): // a script that fills in only what it knows
 		signals = append(signals, guard.Signal{Reason: "the post lacks the form's trap", Weight: 2})
 	}
-	signals = append(signals, s.Protector.Signals(p.Seal, p.At)...)
+	signals = append(signals, s.sealSignals(p)...)
 	if !p.JSON {
 		signals = append(signals, guard.SenderOf(p.Request).Signals()...)
 	}
 	return append(signals, s.contentSignals(p)...)
+}
+
+// sealSignals returns the signals of the page's trap and stamp. A page that a script rebuilds has
+// neither.
+func (s *Screen) sealSignals(p Post) guard.Opinion {
+	signals := s.Protector.Signals(p.Seal, p.At)
+	isIncomplete := len(p.Seal.Stamps) == 0 || !p.Seal.TrapSent
+	if len(signals) > 0 && isIncomplete && !p.Seal.TrapFilled && s.Responder.IsRebuilt(p.Request, p.Post) {
+		return nil
+	}
+	return signals
 }
 
 // contentSignals returns the signals of what was typed. Only if a value is suspicious does it read
