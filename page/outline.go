@@ -51,6 +51,7 @@ type form struct {
 	actions []string
 
 	// Traces of frameworks:
+	bound    string // an attribute by which a script sets the value of an input
 	fragment string // the innermost fragment around the form
 	comment  string // the last comment of a framework in it
 	voids    int    // elements without content that are written as React does

@@ -252,7 +252,23 @@ func FuzzProtect(f *testing.F) {
 			t.Fatalf("the output depends on the pieces (-whole +pieces):\n%s", cmp.Diff(got, out))
 		}
 		checkParsed(t, out)
+		checkPositions(t, source)
 	})
+}
+
+// checkPositions checks that the forms are known by the ends of their tags, however the page comes.
+func checkPositions(t *testing.T, source []byte) {
+	t.Helper()
+	rebuilt := page.ReadRebuilt(source, true)
+	var forms *page.Forms
+	forms = page.NewForms("text/html", nil, func(page.PostForm) string {
+		if at := forms.At(); at > len(source) || source[at-1] != '>' {
+			t.Fatalf("a form is said to begin before %d", at)
+		}
+		_ = rebuilt.At(forms.At())
+		return ""
+	})
+	protect(forms, string(source), func() int { return 3 })
 }
 
 // Random pages of fragments that nobody writes by hand.

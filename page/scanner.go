@@ -266,6 +266,9 @@ func (s *scanner) noteControl(t *tag) {
 	if !c.isShown() {
 		return
 	}
+	if f := s.form; f != nil && f.bound == "" && c.belongsTo(f) {
+		f.bound = c.binding()
+	}
 	for _, f := range s.fieldsets {
 		if f.name == "" {
 			f.name = c.name

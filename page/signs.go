@@ -254,10 +254,8 @@ func (s *scanner) endForm() {
 // rebuilt returns what shows that a script rebuilds the form in the browser, or changes its values;
 // "" if nothing does. A form elsewhere on the page does not matter.
 func (o *outline) rebuilt(f *form) string {
-	for _, c := range o.controlsOf(f) {
-		if binding := c.binding(); binding != "" && c.isShown() {
-			return "the attribute " + binding + " of an input"
-		}
+	if f.bound != "" {
+		return "the attribute " + f.bound + " of an input"
 	}
 	if !o.scripted {
 		return ""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -142,5 +143,26 @@ func TestRebuiltFormsAfterTheBeginning(t *testing.T) {
 		if sign := lastSign(beginning, beginning+plainForm); (sign != "") != want {
 			t.Errorf("after %s: %q", beginning, sign)
 		}
+	}
+}
+
+// Pages with many forms and traces do not take longer than others.
+func TestRebuiltFormsOfHostilePages(t *testing.T) {
+	size := page.MaxSource
+	if testing.Short() {
+		size /= 8
+	}
+	for name, piece := range map[string]string{
+		"forms": `<form><input name=q></form>`, "open elements": `<div id=x><form></form>`, "fragments": `<!--[-->`, "separators": `<!-- -->`, "comments": `<!--`,
+		"scripts": `<script>hydrate(`, "roots": `<p data-reactroot>`, "bindings": `<form><input x-model=q name=q></form>`, "end tags": `<b><p></b></div>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := `<section><table>` + strings.Repeat(piece, size/len(piece)-10) + plainForm + bundle
+			start := time.Now()
+			page.ReadRebuilt([]byte(source), true)
+			if took := time.Since(start); took > time.Minute { // it takes a second
+				t.Errorf("it took %v", took)
+			}
+		})
 	}
 }
