@@ -58,6 +58,7 @@ type Protector struct {
 	now       func() time.Time
 
 	noteRebuilt func(sign string)
+	rebuilt     *rebuiltPages
 }
 
 // New returns a Protector. It returns an error if the form has inputs of all names that a trap can
@@ -71,6 +72,7 @@ func New(c Config) (*Protector, error) {
 		now:       c.Now,
 
 		noteRebuilt: c.NoteRebuilt,
+		rebuilt:     newRebuiltPages(),
 	}
 	if len(p.trapNames) == 0 {
 		return nil, errors.New("protect: every name that a trap could have is an input of the form; call one of them by another name")
@@ -328,15 +330,18 @@ func (p *servedPage) Write(piece []byte) (int, error) {
 		return p.ResponseWriter.Write(piece)
 	}
 	p.written += int64(len(piece))
+	rest := piece
 	if p.state == buffering {
-		if p.buffered.Len()+len(piece) <= maxBuffered {
-			return p.buffered.Write(piece)
+		fits := min(len(piece), maxBuffered-p.buffered.Len())
+		p.buffered.Write(piece[:fits])
+		if rest = piece[fits:]; len(rest) == 0 {
+			return len(piece), nil
 		}
 		if err := p.stream(); err != nil {
 			return 0, err
 		}
 	}
-	if err := p.send(piece); err != nil {
+	if err := p.send(rest); err != nil {
 		return 0, err
 	}
 	return len(piece), nil
@@ -462,7 +467,7 @@ func (p *servedPage) insert(f page.PostForm) string {
 		return ""
 	}
 	if p.rebuilt == nil {
-		p.rebuilt = page.ReadRebuilt(p.buffered.Bytes(), p.state == buffering)
+		p.rebuilt = p.protector.rebuilt.read(p.buffered.Bytes(), p.state == buffering)
 	}
 	if sign := p.rebuilt.At(p.forms.At()); sign != "" {
 		p.protector.noteRebuilt(sign)
