@@ -133,6 +133,9 @@ func (s *scanner) readScript(text string) {
 
 // readBetween looks for traces in what is between two tags: comments and line breaks.
 func (s *scanner) readBetween(text string) {
+	if s.tags.name == "html" { // a line break after the doctype
+		return
+	}
 	if leading := text[:len(text)-len(strings.TrimLeft(text, blanks))]; strings.Contains(leading, "\n") {
 		s.spaced = s.tags.at
 	} else if trailing := text[len(strings.TrimRight(text, blanks)):]; strings.Contains(trailing, "\n") {
@@ -260,15 +263,12 @@ func (o *outline) rebuilt(f *form) string {
 	if !o.scripted {
 		return ""
 	}
-	mount := f.inside
 	for p := f.inside; p != nil; p = p.around {
 		switch {
 		case p.sign != "":
 			return p.sign
 		case p.id != "" && o.targets[p.id] != "":
 			return o.targets[p.id]
-		case mount.id == "" && p.id != "":
-			mount = p
 		}
 	}
 	isCompact := f.spaced < f.tag.end
@@ -291,10 +291,10 @@ func (o *outline) mounted(f *form) string {
 	for p := f.inside; p != nil; p = p.around {
 		isReact := f.voids > 0 && f.authored <= p.end && f.spaced <= p.end
 		switch {
-		case isReact && p.id != "" && p.end < f.tag.end:
-			return fmt.Sprintf("markup as React writes it, in the element with id=%.40q", p.id)
+		case isReact && !p.isPage && p.end < f.tag.end:
+			return "markup as React writes it"
 		case f.spaced <= p.end && isMount(p.id, o.module):
-			return fmt.Sprintf("markup without line breaks, in the element with id=%.40q", p.id)
+			return fmt.Sprintf("markup without line breaks, in an element with id=%.40q", p.id)
 		}
 	}
 	if f.voids > 0 && f.authored == 0 && f.spaced == 0 && strings.HasPrefix(o.source, "<!DOCTYPE html>") {

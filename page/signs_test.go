@@ -25,8 +25,9 @@ func TestRebuiltForms(t *testing.T) {
 		name, page string
 		sign       string // a part of it; "" if no script rebuilds the form
 	}{
-		{"React, root", `<div id="root">` + reactForm + `</div>` + bundle, `id="root"`},
-		{"React, any element", `<div id="contact"><section class="x">` + reactForm + `</section></div>` + bundle, `id="contact"`},
+		{"React, root", `<div id="root">` + reactForm + `</div>` + bundle, "React writes"},
+		{"React, any element", `<div id="contact"><section class="x">` + reactForm + `</section></div>` + bundle, "React writes"},
+		{"React, an element without an id", "<main>\n" + `<div class="enquiry">` + reactForm + `</div>` + bundle, "React writes"},
 		{"React, texts", `<div id="x"><h1>Hi <!-- -->Ann</h1>` + vueForm + `</div>` + bundle, "<!-- -->"},
 		{"React, texts in the form", `<div>` + strings.Replace(vueForm, "Phone", "Phone<!-- -->*", 1) + `</div>` + bundle, "<!-- -->"},
 		{"React, texts after the form", `<div id="x">` + plainForm + `<p>Hi <!-- -->Ann</p></div>` + bundle, "<!-- -->"},
