@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -49,20 +50,31 @@ func openAt(tb testing.TB, path string) *sqlstore.Store {
 	return store
 }
 
-func mustAppend(tb testing.TB, store *sqlstore.Store) {
-	if err := store.Append(context.Background(), newEntry()); err != nil {
+func mustAppend(tb testing.TB, store *sqlstore.Store) { mustAppendSized(tb, store, len(payload)) }
+
+// mustAppendSized appends an entry whose payload has the given size.
+func mustAppendSized(tb testing.TB, store *sqlstore.Store, size int) {
+	e := newEntry()
+	e.Payload = bytes.Repeat(payload, size/len(payload)+1)[:size]
+	if err := store.Append(context.Background(), e); err != nil {
 		tb.Error(err)
 	}
 }
 
 func appendMany(tb testing.TB, store *sqlstore.Store, n int) {
 	tb.Helper()
+	appendSized(tb, store, n, len(payload))
+}
+
+// appendSized appends n entries at once, whose payloads have the given size.
+func appendSized(tb testing.TB, store *sqlstore.Store, n, size int) {
+	tb.Helper()
 	const writers = 500
 	var work sync.WaitGroup
 	for w := range writers {
 		work.Go(func() {
 			for i := w; i < n; i += writers {
-				mustAppend(tb, store)
+				mustAppendSized(tb, store, size)
 			}
 		})
 	}

@@ -18,10 +18,8 @@ type room struct {
 	reserve *reserve.Reserve
 	// short means that the disk is full. No entry is added.
 	short bool
-	// within means that entries are added only to free pages of the file, which must not grow.
-	within bool
-	// ample means that the disk has room for one commit that makes the file grow by more than the
-	// reserve covers.
+	// ample means that the disk has room for one transaction that makes the file grow by more than
+	// the reserve covers.
 	ample  bool
 	seenAt time.Time // when the store last looked for room
 }
@@ -47,8 +45,6 @@ func (r *room) allowed(log int64) int64 {
 		return max(r.reserve.Size()-r.reserve.Part()-max(r.transaction()-log, 0), 0)
 	case r.ample:
 		return 1 << 40
-	case r.within:
-		return 0
 	}
 	return r.growth()
 }
@@ -102,60 +98,50 @@ func (w *writer) grown() int64 {
 	return max(w.pragma("page_count")*pageSize-fileSize(w.path), 0)
 }
 
+// raiseLimit prepares the retry of a transaction that failed because the file reached its limit
+// although the disk is not full. It tries to write the log to the file, and lifts the limit for
+// this transaction, which may be long. It reports false if that is not possible.
+func (w *writer) raiseLimit() bool {
+	if w.room.short || w.room.ample || reserve.IsDiskFull(w.room.reserve.Fill()) {
+		return false
+	}
+	if w.awaitCheckpoint(); w.handle == nil {
+		return false
+	}
+	w.room.ample = !isFull(w.emptyLog(), w.room.reserve)
+	return w.room.ample
+}
+
 // makeRoom prepares the retry of a write that failed on a full disk. It first stops adding entries,
 // and then uses more and more of the reserve. It reports false if nothing is left.
 func (w *writer) makeRoom() bool {
-	if !w.room.short {
-		w.room.short, w.room.seenAt = true, time.Now()
-		w.health.worsen(outbox.ErrFull)
-		return true
+	if w.room.short {
+		return w.room.reserve.Yield()
 	}
-	return w.room.reserve.Yield()
-}
-
-// makeRoomWithin prepares the retry of a transaction that failed because the file reached its limit
-// although the disk is not full. It first writes the log to the file, and then lifts the limit for
-// a long transaction. It reports false if neither is possible.
-func (w *writer) makeRoomWithin() bool {
-	switch {
-	case w.room.short:
-		return false
-	case w.shrinkLog():
-		return true
-	case w.room.within || w.room.ample || reserve.IsDiskFull(w.room.reserve.Fill()):
-		return false
-	}
-	w.room.ample = true
+	w.room.short, w.room.seenAt = true, time.Now()
+	w.health.worsen(outbox.ErrFull)
 	return true
-}
-
-// shrinkLog writes the log to the file if that makes the file grow. The file may then grow by the
-// same amount again.
-func (w *writer) shrinkLog() bool {
-	if w.awaitCheckpoint(); w.handle == nil || w.grown() == 0 {
-		return false
-	}
-	_, err := checkpoint(w.ctx, w.handle.conn, "PASSIVE")
-	return err == nil && w.grown() == 0
 }
 
 // lookForRoom checks at intervals whether a disk that was full has room again.
 func (w *writer) lookForRoom() {
-	if (w.room.short || w.room.within) && time.Since(w.room.seenAt) >= roomEvery {
+	if w.room.short && time.Since(w.room.seenAt) >= roomEvery {
 		w.seeRoom()
 	}
 }
 
-// seeRoom fills the reserve and decides whether entries can be added. They can if the reserve is
-// whole. They can also be added within the file if half of the reserve is there, and the reserve
-// and the file's free pages add up to one and a half times the whole reserve.
+// seeRoom fills the reserve, also with free pages of the file. Entries can be added if it is whole.
 func (w *writer) seeRoom() {
 	r := &w.room
-	r.short, r.within = reserve.IsDiskFull(r.reserve.Fill()), false
-	if full := r.reserve.Full(); r.short && r.reserve.Size() >= full/2 && r.reserve.Size()+w.freeBytes() >= full+full/2 {
-		r.short, r.within = false, true
+	full := reserve.IsDiskFull(r.reserve.Fill())
+	for full && w.handle != nil && w.freeBytes() > r.reserve.Full()-r.reserve.Size()+2*r.reserve.Part() {
+		r.short = true
+		if err := w.vacuum(); err != nil {
+			break // a commit reports the same error
+		}
+		full = reserve.IsDiskFull(r.reserve.Fill())
 	}
-	r.seenAt = time.Now()
+	r.short, r.seenAt = full, time.Now()
 	switch {
 	case r.short:
 		w.health.worsen(outbox.ErrFull)

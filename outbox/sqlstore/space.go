@@ -175,33 +175,43 @@ func (w *writer) compact(first bool) (more bool, err error) {
 	if err := w.ready(); err != nil {
 		return false, err
 	}
-	free, step := w.freeBytes(), int64(compactStep)
-	if w.room.short {
-		if err := w.emptyLog(); err != nil {
-			return false, err
-		}
-		step = max(w.room.transaction()/(4*pageSize), 1) // moving a page changes some others
-	}
+	free := w.freeBytes()
 	if first && (free < compactBytes || free < fileSize(w.path)/4) || free == 0 {
 		return false, nil
 	}
-	// Each step of the statement releases one page.
-	rows, err := w.handle.conn.QueryContext(w.ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", step))
-	if err != nil {
-		return false, err
-	}
-	for rows.Next() {
-		continue
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the checkpoint that follows needs it closed
+	if err := w.vacuum(); err != nil {
 		return false, err
 	}
 	w.wal.commits = 7 // so that the next commit checks the log's length
 	w.afterCommit()
-	if more = free > step*pageSize; !more {
+	if more = w.freeBytes() > 0; !more {
 		w.scrub()
 	}
 	return more, nil
+}
+
+// vacuum returns some free pages to the file system. On a full disk it takes only as many as a
+// transaction has room for, and empties the log before and after.
+func (w *writer) vacuum() error {
+	step := int64(compactStep)
+	if w.room.short {
+		if err := w.emptyLog(); err != nil {
+			return err
+		}
+		step = max(w.room.transaction()/(4*pageSize), 1) // moving a page changes some others
+	}
+	// Each step of the statement releases one page.
+	rows, err := w.handle.conn.QueryContext(w.ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", step))
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		continue
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || !w.room.short { //nolint:sqlclosecheck // the checkpoint needs it closed
+		return err
+	}
+	return w.emptyLog()
 }
 
 // Backup writes the whole store to a new file while the store is in use. The new file is a complete

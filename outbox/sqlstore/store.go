@@ -20,9 +20,7 @@
 // the reserve: [DefaultReserve], but never more than a quarter of the disk.
 //
 //   - While entries are added, the reserve is whole, and the file grows by at
-//     most R/2 when the log is written to it. Or else half of the reserve is
-//     there, the reserve and the free pages of the file add up to at least
-//     3/2 R, and the file does not grow.
+//     most R/2 when the log is written to it.
 //   - While the disk is full, a transaction is about R/8 long. The log is
 //     written to the file before the next transaction, which overwrites the
 //     log. The file grows at most by the rest of the reserve, less what the log
@@ -31,7 +29,8 @@
 // So there is always room to write a transaction to the log, and the log to the file. A delivery
 // makes the file grow a little, because the lead's id is remembered. The store refuses a delivery
 // with [outbox.ErrFull] if the file would grow too far. It accepts deliveries again after Expire
-// has removed entries, for which the room of the log is enough.
+// has removed entries, for which the room of the log is enough. Free pages of the file then make the
+// reserve whole again.
 //
 // On a full disk, Open uses the reserve to write the log to the file, empties the log, and fills
 // the reserve again. It then releases the entries whose attempts were in flight. Only then does the

@@ -248,7 +248,7 @@ func (w *writer) carryOut(ops []*operation) (done int, err error) {
 	for done < len(ops) && err == nil {
 		var n int
 		n, err = w.try(ops[done:])
-		for isFull(err, w.room.reserve) && (w.makeRoomWithin() || w.makeRoom()) {
+		for isFull(err, w.room.reserve) && (w.raiseLimit() || w.makeRoom()) {
 			n, err = w.try(ops[done:])
 		}
 		w.room.ample = false
