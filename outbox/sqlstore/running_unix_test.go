@@ -80,16 +80,22 @@ func TestDamagedWhileOpen(t *testing.T) {
 				// SQLite does not read cached pages again until the next start.
 				store, later := openObserved(t, path)
 				after := dump(t, store)
-				if log.FilterLevelExact(zapcore.ErrorLevel).Len()+later.FilterLevelExact(zapcore.ErrorLevel).Len() == 0 && askName != "Close" {
-					t.Error("no error was logged")
-				}
 				if askName != "Close" && len(after) == 0 {
 					t.Error("the entry appended after the damage is lost")
 				}
+				lost := 0
 				for _, e := range before {
-					if _, there := after[e.ID]; harm.keep && !there {
-						t.Fatalf("entry %s is lost", e.ID)
+					if _, there := after[e.ID]; !there {
+						lost++
 					}
+				}
+				if harm.keep && lost > 0 {
+					t.Errorf("%d of %d entries are lost", lost, len(before))
+				}
+				logged := log.FilterLevelExact(zapcore.ErrorLevel).Len() + later.FilterLevelExact(zapcore.ErrorLevel).Len()
+				// A log that is in the file already can be truncated without harm.
+				if harmless := harmName == "log truncated" && lost == 0; logged == 0 && askName != "Close" && !harmless {
+					t.Error("no error was logged")
 				}
 			})
 		}
