@@ -89,6 +89,28 @@ func TestAlteredRow(t *testing.T) {
 	}
 }
 
+// The row of an attempt in flight is removed from the file, or its payload is altered. Settling the
+// attempt does not bring the row back, and does not make the payload look intact.
+func TestAlteredDuringAttempt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	appendMany(t, store, 2)
+	now := time.Now()
+	taken, err := store.Take(t.Context(), "default", now, now, 2, nil)
+	must(t, err)
+	alter(t, path, "DELETE FROM entries WHERE seq = 1")
+	alter(t, path, "UPDATE entries SET payload = 'another' WHERE seq = 2")
+	retry := outbox.Settlement{State: outbox.Waiting, At: now, DueAt: now}
+	if err := store.Settle(t.Context(), taken[0].ID, retry); !errors.Is(err, outbox.ErrNotFound) {
+		t.Errorf("settling a removed entry: error %v, want one wrapping ErrNotFound", err)
+	}
+	must(t, store.Settle(t.Context(), taken[1].ID, retry))
+	if again, err := store.Take(t.Context(), "default", now, now, 2, nil); err != nil || len(again) != 0 {
+		t.Errorf("%d entries taken again, error %v, want none", len(again), err)
+	}
+}
+
 // Missing entries are logged once, with their number.
 func TestMissingEntries(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,14 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
+// attempt is an entry that this process has taken.
+type attempt struct {
+	// row is the entry's row without its payload; nil if it must be read from the database.
+	row *row
+	// settled means that a lazy settlement is waiting for a commit.
+	settled bool
+}
+
 // change is a transaction of the writer. Its commit also updates the handle.
 type change struct {
 	*handle
@@ -24,9 +32,12 @@ type change struct {
 	now    func() time.Time
 	after  ledger // the ledger after the commit
 	deltas map[shard]int64
-	taken  map[uuid.UUID]bool // whether entries became taken, or stopped being taken
-	wrote  bool
-	erased bool
+	// attempts are those of the process. taken has the rows of entries that this transaction took or
+	// changed while they are taken, and nil for those that it settled.
+	attempts map[uuid.UUID]*attempt
+	taken    map[uuid.UUID]*row
+	wrote    bool
+	erased   bool
 	// budget is roughly how many bytes the transaction may write to the log. spent estimates how
 	// many bytes its changes so far will take there.
 	budget, spent int64
@@ -120,13 +131,27 @@ func (c *change) move(r *row, from, to int64) {
 	if to != 0 {
 		c.deltas[shard{r.entry.Account, to}]++
 	}
-	if from == stateTaken || to == stateTaken {
-		c.taken[r.id] = to == stateTaken
+	switch {
+	case to == stateTaken:
+		kept := *r
+		kept.entry.Payload = nil
+		c.taken[r.id] = &kept
+	case from == stateTaken:
+		c.taken[r.id] = nil
 	}
 }
 
-// find returns the row of an entry.
+// find returns the row of an entry. The row of a taken entry may lack its payload, because it is
+// kept in memory.
 func (c *change) find(id uuid.UUID) (*row, error) {
+	kept, changed := c.taken[id]
+	if a := c.attempts[id]; a != nil && !changed {
+		kept = a.row
+	}
+	if kept != nil {
+		r := *kept
+		return &r, nil
+	}
 	found, err := c.query(qByID, id[:])
 	if err != nil {
 		return nil, err
@@ -171,9 +196,12 @@ func (c *change) findWhole(id uuid.UUID, in ...int64) (*row, error) {
 func (c *change) replace(r *row, from int64) error {
 	r.seal()
 	e := &r.entry
-	c.spend(len(e.Payload))
-	_, err := c.exec(qUpdate, r.state, millis(e.DueAt), int64(e.Attempts), e.Step, millis(e.BegunAt), millis(e.AmbiguousSince),
+	c.spend(r.payloadSize)
+	affected, err := c.exec(qUpdate, r.state, millis(e.DueAt), int64(e.Attempts), e.Step, millis(e.BegunAt), millis(e.AmbiguousSince),
 		millis(e.FailingSince), e.Reason, e.LeadID, millis(e.SettledAt), r.crc, r.seq)
+	if err == nil && affected == 0 {
+		return outbox.ErrNotFound // it was in memory, but is no longer in the file
+	}
 	c.move(r, from, r.state)
 	return err
 }
@@ -284,7 +312,7 @@ func (c *change) erase(id uuid.UUID) error {
 }
 
 func (c *change) remove(r *row) error {
-	c.spend(max(len(r.entry.Payload), r.payloadSize))
+	c.spend(r.payloadSize)
 	affected, err := c.exec(qDelete, r.seq)
 	if affected > 0 {
 		c.after.removed++
@@ -384,15 +412,4 @@ func (c *change) each(state int64, f func(*row) error) error {
 		}
 	}
 	return nil
-}
-
-// applyTaken updates the store's set of taken entries.
-func (c *change) applyTaken(to map[uuid.UUID]struct{}) {
-	for id, taken := range c.taken {
-		if taken {
-			to[id] = struct{}{}
-		} else {
-			delete(to, id)
-		}
-	}
 }

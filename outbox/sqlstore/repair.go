@@ -129,6 +129,9 @@ func (w *writer) use(h *handle) {
 	before := w.handle
 	w.handle = h
 	w.swap.Unlock()
+	for _, a := range w.attempts {
+		a.row = nil // the other database may have an older one, or under another number
+	}
 	if before != nil {
 		if err := before.close(); err != nil {
 			w.log.Warn("outbox file was not closed cleanly", zap.String("file", w.path), zap.Error(err))
@@ -143,13 +146,13 @@ func (w *writer) ready() error {
 	if w.handle == nil {
 		return w.reopen()
 	}
-	for _, file := range []struct {
-		path string
-		info os.FileInfo
-	}{{w.path, w.handle.db}, {w.path + suffixWAL, w.handle.wal}} {
-		info, err := os.Stat(file.path)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, file.info) {
-			return w.putBack(filepath.Base(file.path))
+	for suffix, opened := range map[string]*os.FileInfo{"": &w.handle.db, suffixWAL: &w.handle.wal} {
+		info, err := os.Stat(w.path + suffix)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, *opened) {
+			return w.putBack(filepath.Base(w.path + suffix))
+		}
+		if err == nil {
+			*opened = info
 		}
 	}
 	return nil

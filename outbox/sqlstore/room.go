@@ -63,13 +63,15 @@ func (c *change) exhausted() bool { return c.spent >= c.budget }
 // keepRoom limits the size of the file, so that the next transaction leaves enough room to write
 // the log to the file.
 func (w *writer) keepRoom() error {
+	h := w.handle
+	size, log := h.db.Size(), int64(0)
 	if w.room.short {
 		if err := w.emptyLog(); err != nil {
 			return err
 		}
+		size, log = fileSize(w.path), fileSize(w.path+suffixWAL)
 	}
-	h := w.handle
-	pages := (fileSize(w.path) + w.room.allowed(fileSize(w.path+suffixWAL))) / pageSize
+	pages := (size + w.room.allowed(log)) / pageSize
 	if pages == h.maxPages {
 		return nil
 	}

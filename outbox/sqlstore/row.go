@@ -58,7 +58,8 @@ type row struct {
 	entry outbox.Entry
 	// whole means that the checksum matches.
 	whole bool
-	// payloadSize is the length of the payload if the row was read without it.
+	// The payload's checksum and length, even of a row that is kept without the payload.
+	payloadCRC  uint32
 	payloadSize int
 }
 
@@ -109,6 +110,7 @@ func decodeRow(v []any) row {
 	copy(r.id[:], id)
 	payload, ok := v[17].([]byte)
 	r.whole = r.whole && (ok || v[17] == nil)
+	r.measure(payload)
 	r.entry = outbox.Entry{
 		ID: r.id.String(), Account: text(2), Form: text(3), Identifier: text(4), Payload: payload, CreatedAt: moment(5),
 		State: publicState(r.state), DueAt: moment(7), Attempts: int(integer(8)), Step: text(9), BegunAt: moment(10),
@@ -123,8 +125,14 @@ func decodeRow(v []any) row {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum returns the CRC-32C of all fields of an entry except DueAt. Without DueAt, one statement
-// can make many rows due. The index of due entries contains a second copy of it.
+// measure computes the payload's checksum.
+func (r *row) measure(payload []byte) {
+	r.payloadCRC, r.payloadSize = crc32.Checksum(payload, castagnoli), len(payload)
+}
+
+// checksum combines the CRC-32C of the payload with that of all other fields of an entry except
+// DueAt. Without DueAt, one statement can make many rows due. The index of due entries contains a
+// second copy of it.
 func (r *row) checksum() int64 {
 	e := &r.entry
 	var scratch [512]byte
@@ -138,7 +146,7 @@ func (r *row) checksum() int64 {
 	}
 	b = binary.AppendVarint(b, r.state)
 	b = binary.AppendVarint(b, int64(e.Attempts))
-	return int64(crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, e.Payload))
+	return int64(crc32.Checksum(b, castagnoli) ^ r.payloadCRC)
 }
 
 // seal updates the checksum.
@@ -185,7 +193,7 @@ func newRow(entry outbox.Entry) (row, error) {
 		return row{}, err
 	}
 	entry.Attempts = 0
-	r := row{id: id, state: stateWaiting}
+	r := row{id: id, state: stateWaiting, whole: true}
 	switch {
 	case entry.State == outbox.Parked && entry.BegunAt.IsZero():
 		r.state = stateParked
@@ -203,6 +211,7 @@ func newRow(entry outbox.Entry) (row, error) {
 		return row{}, err
 	}
 	r.entry = entry
+	r.measure(entry.Payload)
 	r.seal()
 	return r, nil
 }

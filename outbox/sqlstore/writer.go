@@ -67,11 +67,11 @@ type writer struct {
 	lock   *fileLock
 	room   room
 	change change
-	// taken contains the entries that this process has taken.
-	taken map[uuid.UUID]struct{}
-	batch []*operation
-	queue []*operation // the operations of one commit
-	lazy  []*operation // settlements that are acknowledged but not committed
+	// attempts contains the entries that this process has taken.
+	attempts map[uuid.UUID]*attempt
+	batch    []*operation
+	queue    []*operation // the operations of one commit
+	lazy     []*operation // settlements that are acknowledged but not committed
 	// flush fires when lazy settlements must be committed. quiet fires when the store has been idle
 	// for a while.
 	flush, quiet *time.Timer
@@ -82,11 +82,11 @@ type writer struct {
 
 func newWriter(s *Store, lock *fileLock, r *reserve.Reserve) writer {
 	w := writer{
-		Store: s, lock: lock, room: room{reserve: r}, taken: make(map[uuid.UUID]struct{}),
+		Store: s, lock: lock, room: room{reserve: r}, attempts: make(map[uuid.UUID]*attempt),
 		flush: time.NewTimer(math.MaxInt64), quiet: time.NewTimer(quietAfter),
 		wal: checkpointer{done: make(chan error, 1)},
 	}
-	w.change = change{log: s.log, now: s.now, deltas: make(map[shard]int64), taken: make(map[uuid.UUID]bool)}
+	w.change = change{log: s.log, now: s.now, deltas: make(map[shard]int64), attempts: w.attempts, taken: make(map[uuid.UUID]*row)}
 	return w
 }
 
@@ -162,10 +162,11 @@ func (w *writer) gather(first *operation) (alone *operation) {
 // postpone acknowledges a settlement before it is committed, if the entry is taken. It reports
 // whether it did.
 func (w *writer) postpone(op *operation) bool {
-	if _, taken := w.taken[op.id]; !taken || !op.claim() {
+	a := w.attempts[op.id]
+	if a == nil || a.settled || !op.claim() {
 		return false
 	}
-	delete(w.taken, op.id)
+	a.settled = true
 	if len(w.lazy) == 0 {
 		w.flush.Reset(maxLazy)
 	}
@@ -305,12 +306,23 @@ func (w *writer) transact(ops []*operation) (n int, err error) {
 	if err := w.lock.mark(c.ledger); err != nil {
 		w.log.Debug("outbox could not write the mark to its lock file", zap.Error(err))
 	}
-	c.applyTaken(w.taken)
+	w.noteTaken(c.taken)
 	w.wal.erased = w.wal.erased || c.erased
 	if !w.room.short {
 		w.health.mend()
 	}
 	return n, nil
+}
+
+// noteTaken updates the attempts after a commit.
+func (w *writer) noteTaken(rows map[uuid.UUID]*row) {
+	for id, r := range rows {
+		if r == nil {
+			delete(w.attempts, id)
+		} else {
+			w.attempts[id] = &attempt{row: r}
+		}
+	}
 }
 
 func (w *writer) run(ops []*operation) (n int, err error) {
@@ -325,6 +337,7 @@ func (w *writer) run(ops []*operation) (n int, err error) {
 			op.err = err
 		}
 		if op.deferred && op.err != nil {
+			delete(w.attempts, op.id)
 			w.log.Error("outbox could not record the outcome of an attempt", zap.String("id", op.id.String()), zap.Error(op.err))
 		}
 		n++
