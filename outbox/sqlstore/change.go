@@ -170,7 +170,10 @@ func (c *change) setAside(r *row) error {
 	c.log.Error("an entry is damaged on disk; it is parked and will not be sent; inspect it, then erase it",
 		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.Time("created_at", r.entry.CreatedAt))
 	c.spend(0)
-	_, err := c.exec(qSetAside, millis(c.now()), r.seq)
+	affected, err := c.exec(qSetAside, millis(c.now()), r.seq)
+	if err == nil && affected == 0 {
+		return fmt.Errorf("%w: a row has another number", errDamaged)
+	}
 	c.move(r, r.state, stateDamaged)
 	return err
 }

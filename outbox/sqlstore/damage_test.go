@@ -191,6 +191,8 @@ func TestDamagedIsReported(t *testing.T) {
 		"all pages cleared":              {func(b []byte) []byte { clear(b); return b }, 0},
 		"header corrupt":                 {func(b []byte) []byte { b[18], b[20], b[60] = 99, 99, 99; return b }, int64(len(im.entries))},
 		"format corrupt":                 {func(b []byte) []byte { b[18] = 126; return b }, int64(len(im.entries))},
+		"table definition corrupt":       {replace("seq INTEGER PRIMARY KEY", "seq INTEGER PRYMARY KEY"), int64(len(im.entries))},
+		"index definition corrupt":       {replace("WHERE state = 1", "WHERE state = 3"), int64(len(im.entries))},
 		"truncated in the middle":        {func(b []byte) []byte { return b[:len(b)/2+100] }, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,6 +224,11 @@ func TestDamagedIsReported(t *testing.T) {
 			}
 		})
 	}
+}
+
+// replace returns a function that replaces a text in the definitions of the tables.
+func replace(old, with string) func([]byte) []byte {
+	return func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(with), 1) }
 }
 
 // openOn1March opens an outbox with a fixed clock and returns its log.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -102,8 +103,8 @@ func formatOf(path string) byte {
 	return header[18]
 }
 
-// inspect returns an error if another program or a later version of this one wrote the database. It
-// changes nothing.
+// inspect returns an error if another program or a later version of this one wrote the database, or
+// if its schema is damaged. It changes nothing.
 func inspect(ctx context.Context, path string) error {
 	if fileSize(path) == 0 {
 		return nil
@@ -122,6 +123,9 @@ func inspect(ctx context.Context, path string) error {
 	if err == nil && version > len(migrations) {
 		err = fmt.Errorf("%w: its schema has version %d, this program supports up to version %d; install the newer version, or name another file",
 			outbox.ErrNewer, version, len(migrations))
+	}
+	if err == nil {
+		err = checkDefinitions(ctx, conn, version)
 	}
 	return err
 }
@@ -221,6 +225,19 @@ func (h *handle) migrateWithin(ctx context.Context, exec func(string) error) err
 		}
 	}
 	return exec(fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+}
+
+// checkDefinitions returns an error if the definition of a table or an index is damaged. SQLite would
+// misread the rows, or not find them.
+func checkDefinitions(ctx context.Context, conn *sql.Conn, version int) error {
+	for _, statement := range slices.Concat(migrations[:version]...) {
+		var found int
+		err := conn.QueryRowContext(ctx, string(qDefinitions), sqliteDialect.words.Replace(statement)).Scan(&found)
+		if err != nil || found != 1 {
+			return errors.Join(fmt.Errorf("%w: its tables are not defined as they were", errDamaged), err)
+		}
+	}
+	return nil
 }
 
 // version returns the version of the schema, or zero for an empty database. The version is stored

@@ -95,6 +95,7 @@ const (
 	qSearch  query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
 		AND (? = 0 OR state IN (?, ?)) AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
 	qClock       query = `SELECT clock_seen_at, clock_steady_since FROM ledger WHERE one = 1`
+	qDefinitions query = `SELECT count(*) FROM sqlite_schema WHERE sql = ?`
 	qCounts      query = `SELECT account, state, count(*) FROM entries GROUP BY account, state`
 	qGetLedger   query = `SELECT store, secret, commits, appended, removed, missing FROM ledger WHERE one = 1`
 	qLastPlace   query = `SELECT coalesce(max(seq), 0) FROM entries`
