@@ -41,10 +41,7 @@ func (r *Reserve) Full() int64 { return r.full }
 func (r *Reserve) Size() int64 { return r.size }
 
 // Part returns the size of a part, the unit in which a reserve is filled and released.
-func (r *Reserve) Part() int64 { return r.step() }
-
-// Whole reports whether the reserve is complete.
-func (r *Reserve) Whole() bool { return r.size >= r.full }
+func (r *Reserve) Part() int64 { return max(r.full/steps, 1) }
 
 // Fill completes the reserve, and checks that there is some space beyond it. If there is not, it
 // returns an error and keeps as much of the reserve as it could.
@@ -69,7 +66,7 @@ func (r *Reserve) Probe() error {
 	if err != nil {
 		return fmt.Errorf("probing the disk: %w", err)
 	}
-	err = allocate(file, r.size, r.step())
+	err = allocate(file, r.size, r.Part())
 	if err := errors.Join(err, file.Truncate(r.size), file.Close()); err != nil {
 		return fmt.Errorf("probing the disk: %w", err)
 	}
@@ -78,12 +75,12 @@ func (r *Reserve) Probe() error {
 
 // grow grows the file part by part, to one part more than the reserve keeps.
 func (r *Reserve) grow(file *os.File) error {
-	for r.size < r.full+r.step() {
+	for r.size < r.full+r.Part() {
 		// An incomplete part does not help the reserve; release it to others.
-		if err := allocate(file, r.size, r.step()); err != nil {
+		if err := allocate(file, r.size, r.Part()); err != nil {
 			return errors.Join(err, file.Truncate(r.size))
 		}
-		r.size += r.step()
+		r.size += r.Part()
 	}
 	r.size = r.full
 	return file.Truncate(r.size)
@@ -95,14 +92,12 @@ func writeZeros(file *os.File, at, size int64) error {
 	return err
 }
 
-func (r *Reserve) step() int64 { return max(r.full/steps, 1) }
-
 // Yield releases a part of the reserve. It reports false if nothing is left of it.
 func (r *Reserve) Yield() bool {
 	if r.size == 0 {
 		return false
 	}
-	left := max(r.size-r.step(), 0)
+	left := max(r.size-r.Part(), 0)
 	if err := os.Truncate(r.path, left); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
 // Report is the result of [Store.Check].
@@ -108,7 +110,7 @@ func (h *handle) check(ctx context.Context, thorough bool) (report Report, err e
 func (h *handle) checkEntries(ctx context.Context, report *Report) error {
 	var after uuid.UUID
 	for {
-		found, err := queryRows(ctx, h.reads[qList], after[:], maxPage)
+		found, err := h.search(ctx, outbox.Filter{Limit: maxPage}, after)
 		if err != nil {
 			return err
 		}

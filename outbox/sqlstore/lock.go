@@ -89,39 +89,37 @@ func (l *fileLock) isInPlace() bool {
 
 func (l *fileLock) release() { _ = l.file.Close() }
 
-const (
-	markMagic = "tcrmmark"
-	markSize  = len(markMagic) + storeIDSize + 4*8 + 4
-)
+// mark is the ledger's identity and counts in the lock file. A checksum follows it.
+type mark struct {
+	Magic                               [8]byte
+	Store                               [storeIDSize]byte
+	Commits, Appended, Removed, Missing int64
+}
+
+var markMagic = [8]byte([]byte("tcrmmark"))
 
 // mark writes the ledger to the lock file once the commit is durable. The mark is not synced, so it
 // may be older than the database. If it is newer, the database has lost commits that were
 // acknowledged.
 func (l *fileLock) mark(of ledger) error {
-	b := append(make([]byte, 0, markSize), markMagic...)
-	b = append(b, of.store...)
-	for _, n := range []int64{of.commits, of.appended, of.removed, of.missing} {
-		b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // lastMark converts it back
+	b, err := binary.Append(nil, binary.BigEndian,
+		mark{markMagic, [storeIDSize]byte(of.store), of.commits, of.appended, of.removed, of.missing})
+	if err == nil {
+		_, err = l.file.WriteAt(binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), 0)
 	}
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	_, err := l.file.WriteAt(b, 0)
 	return err
 }
 
 // lastMark returns the ledger that was last written by mark, or false if there is none.
 func (l *fileLock) lastMark() (of ledger, ok bool) {
-	b := make([]byte, markSize)
+	var m mark
+	b := make([]byte, binary.Size(m)+4)
 	if _, err := l.file.ReadAt(b, 0); err != nil {
 		return ledger{}, false
 	}
-	body, sum := b[:markSize-4], binary.BigEndian.Uint32(b[markSize-4:])
-	if crc32.Checksum(body, castagnoli) != sum {
+	n, err := binary.Decode(b, binary.BigEndian, &m)
+	if err != nil || m.Magic != markMagic || crc32.Checksum(b[:n], castagnoli) != binary.BigEndian.Uint32(b[n:]) {
 		return ledger{}, false
 	}
-	of.store = body[len(markMagic):][:storeIDSize]
-	numbers := body[len(markMagic)+storeIDSize:]
-	for i, n := range []*int64{&of.commits, &of.appended, &of.removed, &of.missing} {
-		*n = int64(binary.BigEndian.Uint64(numbers[8*i:])) //nolint:gosec // mark converted it
-	}
-	return of, true
+	return ledger{store: m.Store[:], commits: m.Commits, appended: m.Appended, removed: m.Removed, missing: m.Missing}, true
 }

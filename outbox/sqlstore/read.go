@@ -23,7 +23,7 @@ const maxPage = 1000
 // repaired and calls f again.
 func (s *Store) read(ctx context.Context, f func(*handle) error) error {
 	if s.deferred.Load() > 0 {
-		if err := s.await(ctx, &operation{flush: true}); err != nil {
+		if err := s.await(ctx, &operation{run: func(*change) error { return nil }}); err != nil {
 			return err
 		}
 	}
@@ -184,15 +184,11 @@ func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry,
 }
 
 func (h *handle) list(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]outbox.Entry, error) {
-	var found []row
-	var err error
-	if f.Searches() {
-		found, err = h.search(ctx, f, after)
-	} else if f.Account == "" && f.State == "" {
-		found, err = queryRows(ctx, h.reads[qList], after[:], f.Limit)
-	} else {
-		found, err = h.listShards(ctx, f, after)
+	choose := h.listShards
+	if f.Searches() || f.Account == "" && f.State == "" {
+		choose = h.search
 	}
+	found, err := choose(ctx, f, after)
 	if err != nil {
 		return nil, err
 	}
@@ -237,43 +233,17 @@ func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (
 	return found, nil
 }
 
-// listShards returns the rows with the first ids of several shards. It reads at most a page of ids
-// from each shard.
-func (h *handle) listShards(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]row, error) {
-	var ids [][]byte
+// listShards returns the rows with the first ids of several shards. It reads at most a page of each.
+func (h *handle) listShards(ctx context.Context, f outbox.Filter, after uuid.UUID) (found []row, err error) {
 	for _, s := range h.shards(f.Account, f.State) {
-		of, err := h.listIDs(ctx, s, after, f.Limit)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, of...)
-	}
-	slices.SortFunc(ids, bytes.Compare)
-	ids = slices.CompactFunc(ids, bytes.Equal)
-	var found []row
-	for _, id := range ids[:min(f.Limit, len(ids))] {
-		// The entry may have been changed or removed since its id was read.
-		rows, err := queryRows(ctx, h.reads[qByID], id)
+		rows, err := queryRows(ctx, h.reads[qInState], s.account, s.state, after[:], f.Limit)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, rows...)
 	}
-	return found, nil
-}
-
-func (h *handle) listIDs(ctx context.Context, of shard, after uuid.UUID, limit int) (ids [][]byte, err error) {
-	rows, err := h.reads[qListIDs].QueryContext(ctx, of.account, of.state, after[:], limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
-			return nil, explainScan(err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	slices.SortFunc(found, func(a, b row) int { return bytes.Compare(a.id[:], b.id[:]) })
+	// An entry that changes its state meanwhile can be in two shards.
+	found = slices.CompactFunc(found, func(a, b row) bool { return a.id == b.id })
+	return found[:min(f.Limit, len(found))], nil
 }

@@ -84,14 +84,12 @@ const (
 	qInsertKnown   query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
 )
 
-// The statements of the readers. The writer uses qByID too.
+// The statements of the readers, which also use qInState. The writer uses qByID too.
 const (
 	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
 	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
 	qAhead   query = `SELECT 1 FROM entries WHERE account = ? AND state = 1 AND (due_at, id) < (?, ?) ORDER BY due_at, id LIMIT 1 OFFSET ?`
 	qRecall  query = `SELECT at, lead_id, crc FROM known WHERE hash = ?`
-	qList    query = `SELECT ` + columns + ` FROM entries WHERE id > ? ORDER BY id LIMIT ?`
-	qListIDs query = `SELECT id FROM entries WHERE account = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`
 	qSearch  query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
 		AND (? = 0 OR state IN (?, ?)) AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
 	qClock       query = `SELECT clock_seen_at, clock_steady_since FROM ledger WHERE one = 1`

@@ -37,8 +37,6 @@ type operation struct {
 	id uuid.UUID
 	// lazy means that the operation settles a taken entry and may wait for another commit.
 	lazy bool
-	// flush means that the operation commits lazy settlements and does nothing else.
-	flush bool
 	// grows means that the operation adds an entry. It is refused while the disk is full.
 	grows bool
 	// frees means that the operation removes entries and makes room for others.
@@ -348,7 +346,7 @@ func (w *writer) run(ops []*operation) (n int, err error) {
 // do carries out an operation as part of a transaction.
 func (op *operation) do(c *change, short bool) error {
 	switch {
-	case op.flush || op.ended:
+	case op.ended:
 		return nil
 	case op.grows && short:
 		return outbox.ErrFull
