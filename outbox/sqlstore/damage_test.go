@@ -314,8 +314,10 @@ func TestFlippedBits(t *testing.T) {
 		for _, name := range leftovers {
 			must(t, os.Remove(name))
 		}
+		if done := int(seed) + 1; done%1000 == 0 || done == flips {
+			t.Logf("%d flips: %d entries lost, %d of them without an error in the log", done, gone, silent)
+		}
 	}
-	t.Logf("%d flips: %d entries lost, %d of them without an error in the log", flips, gone, silent)
 }
 
 // The periodic check finds damage that no operation has met, and all intact rows are carried over.
