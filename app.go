@@ -212,9 +212,10 @@ func (a *App) Start() error {
 
 // watch monitors the accounts of a config without an outbox.
 func (a *App) watch() {
-	a.monitors = make(map[string]*delivery.Monitor)
-	var list []*delivery.Monitor
-	for _, acct := range a.accounts.All() {
+	accounts := a.accounts.All()
+	a.monitors = make(map[string]*delivery.Monitor, len(accounts))
+	list := make([]*delivery.Monitor, 0, len(accounts))
+	for _, acct := range accounts {
 		m := delivery.NewMonitor(acct.Name(), a.lost, a.recovered)
 		a.monitors[acct.Name()] = m
 		list = append(list, m)

@@ -198,25 +198,30 @@ func TestRenderLeads(t *testing.T) {
 		markup, without []string
 	}{
 		{
-			"just opened", Leads{Search: adminapi.Filter{Since: "24h"}, Fresh: true}, []string{"Received in the last 24 hours None."},
+			"just opened",
+			Leads{Search: adminapi.Filter{Since: "24h"}, Fresh: true},
+			[]string{"Received in the last 24 hours None."},
 			[]string{"autofocus", `name="since" value=""`, `<form method="post" action="/telecrm/page/leads" role="search"`},
 			[]string{"http-equiv", "The next", "/retry"},
 		},
 		{
-			"found", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{waiting}}},
+			"found",
+			Leads{Found: adminapi.Page{Leads: []adminapi.Lead{waiting}}},
 			[]string{"3 hours ago waiting /enquire north due in 10 minutes : HTTP 503 " + waiting.ID},
 			[]string{`action="/telecrm/page/leads/` + waiting.ID + `/retry"`, `<form method="get" action="/telecrm/page/leads/` + waiting.ID + `/discard"`},
 			[]string{"autofocus", "The next"},
 		},
 		{"delivered", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Delivered)}}}, []string{"delivered"}, []string{"/discard"}, []string{"/retry"}},
 		{
-			"searched, with more pages", Leads{Search: search, Accounts: []string{"default", "north"}, Forms: []string{"/enquire"}, Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Parked)}, Next: waiting.ID}},
+			"searched, with more pages",
+			Leads{Search: search, Accounts: []string{"default", "north"}, Forms: []string{"/enquire"}, Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Parked)}, Next: waiting.ID}},
 			[]string{"The next"},
 			[]string{
 				`name="identifier" value="81234 56789"`, `<option selected>parked</option>`, `<option>default</option><option selected>north</option>`,
 				`name="form" value="/en&#34;quire"`, `<option value="/enquire">`, `name="until" value="2026-11-24"`,
 				`<input type="hidden" name="identifier" value="81234 56789">`, `<button class="quiet-button" name="after" value="` + waiting.ID + `">The next`,
-			}, []string{"The oldest", "?"},
+			},
+			[]string{"The oldest", "?"},
 		},
 		{"a form that is gone", Leads{Found: adminapi.Page{Note: `the running config does not have the form "/a"`}}, []string{`None. Note: the running config does not have the form "/a".`}, nil, nil},
 		{"after the last page", Leads{Search: adminapi.Filter{After: waiting.ID}}, []string{"There are no more.", "The oldest"}, nil, nil},

@@ -79,7 +79,10 @@ func TestCountryCodeOfAList(t *testing.T) {
 		"RU": {{"+7 +7 912 345-67-89", "79123456789"}, {"+7 7 912 345-67-89", "79123456789"}, {"+7 8 912 345-67-89", "79123456789"}},
 		"":   {{"+91 +91 81234 56789", "918123456789"}, {"91 81234 56789", fieldtype.TypePhone}},
 	} {
-		t.Run(country, func(t *testing.T) { checkConversions(t, phoneIn(country), table) })
+		t.Run(country, func(t *testing.T) {
+			t.Parallel()
+			checkConversions(t, phoneIn(country), table)
+		})
 	}
 }
 

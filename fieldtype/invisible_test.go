@@ -18,9 +18,23 @@ import (
 func ignorable() []rune {
 	var runes []rune
 	for _, block := range [][2]rune{
-		{0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x200B, 0x200F},
-		{0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8},
-		{0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+		{0x00AD, 0x00AD},
+		{0x034F, 0x034F},
+		{0x061C, 0x061C},
+		{0x115F, 0x1160},
+		{0x17B4, 0x17B5},
+		{0x180B, 0x180F},
+		{0x200B, 0x200F},
+		{0x202A, 0x202E},
+		{0x2060, 0x206F},
+		{0x3164, 0x3164},
+		{0xFE00, 0xFE0F},
+		{0xFEFF, 0xFEFF},
+		{0xFFA0, 0xFFA0},
+		{0xFFF0, 0xFFF8},
+		{0x1BCA0, 0x1BCA3},
+		{0x1D173, 0x1D17A},
+		{0xE0000, 0xE0FFF},
 	} {
 		for r := block[0]; r <= block[1]; r++ {
 			if r < 0xE0200 || r%97 == 0 || r == block[1] { // the others are not assigned
@@ -106,16 +120,11 @@ func TestInvisibleCharactersOfWords(t *testing.T) {
 		"ന്\u200d", "می\u200cخواهم", "شركة \u0645\u064e\u200dع", "👩\u200d🔧", "❤\ufe0f", "👁\ufe0f\u200d🗨\ufe0f", "🏴\U000E0067\U000E0062\U000E0065\U000E006E\U000E0067\U000E007F",
 		"1\ufe0f\u20e3 Basic", "葛\U000E0100城", "©\ufe0f", "\u1820\u180b",
 	}
-	for _, typ := range fieldtype.Types() {
-		for _, word := range words {
-			switch typ {
-			case fieldtype.Text, fieldtype.Dropdown, fieldtype.Status, fieldtype.LostReason:
-				checkConversions(t, fieldtype.Rules{Type: typ}, []conversion{{word, word}})
-			case fieldtype.Tags:
-				checkConversions(t, fieldtype.Rules{Type: typ}, []conversion{{word, []string{word}}})
-			default:
-			}
+	for _, word := range words {
+		for _, typ := range []fieldtype.Type{fieldtype.Text, fieldtype.Dropdown, fieldtype.Status, fieldtype.LostReason} {
+			checkConversions(t, fieldtype.Rules{Type: typ}, []conversion{{word, word}})
 		}
+		checkConversions(t, fieldtype.Rules{Type: fieldtype.Tags}, []conversion{{word, []string{word}}})
 	}
 	checkConversions(t, fieldtype.Rules{Type: fieldtype.Dropdown, Options: words}, []conversion{
 		{"میخواهم", "می\u200cخواهم"},

@@ -92,8 +92,11 @@ func TestNumbersOfACountry(t *testing.T) {
 			{"1 500", n("1500")},
 		},
 	} {
-		for _, country := range strings.Split(countries, " ") {
-			t.Run(country, func(t *testing.T) { checkConversions(t, numberIn(country), table) })
+		for country := range strings.SplitSeq(countries, " ") {
+			t.Run(country, func(t *testing.T) {
+				t.Parallel()
+				checkConversions(t, numberIn(country), table)
+			})
 		}
 	}
 }
@@ -132,7 +135,10 @@ func TestMoneyOfACountry(t *testing.T) {
 		},
 		"": {{"€ 50.000", fieldtype.TypeNumeric}, {"50.00 €", "50"}, {"€ 50.000,00", "50000"}, {"€ 50.000,-", "50000"}},
 	} {
-		t.Run(country, func(t *testing.T) { checkConversions(t, moneyIn(country), table) })
+		t.Run(country, func(t *testing.T) {
+			t.Parallel()
+			checkConversions(t, moneyIn(country), table)
+		})
 	}
 	for country, text := range map[string]string{"TR": "₺ 500", "DK": "500 kr.", "PL": "500 zł", "ID": "Rp 500", "RU": "500 ₽", "IN": "₹ 500"} {
 		if value, err := moneyIn(country).Convert([]string{text}); err != nil || value.JSON != "500" || value.Note != "" {

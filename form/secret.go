@@ -102,7 +102,7 @@ var (
 	cardDetail   = regexp.MustCompile(`(card(number|num|nbr|no)|^cc(number|num|nr|no)|(card|^cc)(exp|expiry|expires|expiration)(date|month|year|mm|yy|yyyy|mmyy)?)$`)
 )
 
-const aboutPassword = `(user|login|account|admin|member|my|your|new|old|current|confirm|confirmation|repeat|retype|again|verify|re|txt|input|email|wp|db|ftp|hash)*`
+const aboutPassword = `(user|login|account|admin|member|my|your|new|old|current|confirm|confirmation|repeat|retype|again|verify|re|txt|input|email|wp|db|ftp|hash)*` //nolint:gosec // names of inputs
 
 func containsAny(s string, parts []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s, part) })

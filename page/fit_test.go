@@ -136,11 +136,13 @@ func TestOwnFillsTheFormThatWasUsed(t *testing.T) {
 		},
 		"trap": {
 			contact + `<input name="website">`, contact,
-			pairs("name", "Asha", "phone", "12"), []string{"website"},
+			pairs("name", "Asha", "phone", "12"),
+			[]string{"website"},
 		},
 		"file": {
 			contact + `<input type="file" name="plan">`, contact,
-			pairs("name", "Asha", "phone", "12"), []string{"plan"},
+			pairs("name", "Asha", "phone", "12"),
+			[]string{"plan"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,8 +72,14 @@ var dataVariables = []struct {
 	name string
 	framework
 }{
-	{"__next_f", framework{}}, {"__NUXT__", framework{"__nuxt"}}, {"__remixContext", framework{}}, {"__reactRouterContext", framework{}},
-	{"__staticRouterHydrationData", framework{}}, {"__sveltekit_", framework{}}, {"$_TSR", framework{}}, {"_$HY", framework{}},
+	{"__next_f", framework{}},
+	{"__NUXT__", framework{"__nuxt"}},
+	{"__remixContext", framework{}},
+	{"__reactRouterContext", framework{}},
+	{"__staticRouterHydrationData", framework{}},
+	{"__sveltekit_", framework{}},
+	{"$_TSR", framework{}},
+	{"_$HY", framework{}},
 }
 
 func (s *scanner) noteFramework(f framework, sign string) {

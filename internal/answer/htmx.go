@@ -18,12 +18,12 @@ const everything = ":not(* *)"
 // swapBody tells htmx to put the body of an answer in the place of the current one, without a new
 // entry in the history. It returns the status.
 func swapBody(header http.Header, body []byte) int {
-	header.Set("HX-Retarget", "body")
-	header.Set("HX-Reswap", "innerHTML show:none")
-	header.Set("HX-Push-Url", "false")
+	header.Set("Hx-Retarget", "body")
+	header.Set("Hx-Reswap", "innerHTML show:none")
+	header.Set("Hx-Push-Url", "false")
 	// Text outside of all elements is lost when something is selected.
 	if bytes.Contains(body, []byte("hx-select")) {
-		header.Set("HX-Reselect", everything)
+		header.Set("Hx-Reselect", everything)
 	}
 	return http.StatusOK
 }
@@ -32,9 +32,9 @@ func swapBody(header http.Header, body []byte) int {
 // the current page, which keeps what the visitor typed.
 func swapBuiltin(header http.Header, hasForm bool) int {
 	status := swapBody(header, nil)
-	header.Set("HX-Reselect", everything)
+	header.Set("Hx-Reselect", everything)
 	if !hasForm {
-		header.Set("HX-Reswap", "afterbegin show:none")
+		header.Set("Hx-Reswap", "afterbegin show:none")
 	}
 	return status
 }
@@ -42,7 +42,7 @@ func swapBuiltin(header http.Header, hasForm bool) int {
 // redirectHTMX tells htmx to load the target. If the browser followed a redirect instead, htmx
 // would put the target's page into the current one, or not be allowed to read it.
 func redirectHTMX(w http.ResponseWriter, target string) error {
-	w.Header().Set("HX-Redirect", escapeNonASCII(target))
+	w.Header().Set("Hx-Redirect", escapeNonASCII(target))
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil

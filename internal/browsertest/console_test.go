@@ -165,7 +165,7 @@ func TestConsoleFindsLeads(t *testing.T) {
 		t.Errorf("the search: address %s, status %d", evaluate[string](b, "location.href"), status)
 	}
 	found := func() int { return evaluate[int](b, `document.querySelectorAll("tbody tr").length`) }
-	if n, states := found(), evaluate[[]string](b, `[...document.querySelectorAll("td .state")].map(s => s.textContent)`); n != 3 || strings.Join(states, " ") != "delivered parked parked" {
+	if n, states := found(), evaluate[[]string](b, `[...document.querySelectorAll("td .state")].map(s => s.textContent)`); n != 3 || strings.Join(states, ",") != "delivered,parked,parked" {
 		t.Errorf("found %d leads: %q", n, states)
 	}
 	checkLayout(b, "console-leads-found")

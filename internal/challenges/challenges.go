@@ -243,12 +243,12 @@ func (c Config) resolve(repl *caddy.Replacer, logger *zap.Logger) (Config, error
 		logger.Warn("the challenge's secret is written out in the config, which the admin API shows and Caddy saves to disk; use {env.NAME} or {file./path} (with {$NAME} it is written out too)")
 	}
 	c.Hosts = slices.Clone(c.Hosts)
-	settings := []placeholder.Setting{
-		{Name: "path", Value: &c.Path},
-		{Name: "secret", Value: &c.Secret},
-		{Name: "action", Value: &c.Action},
-		{Name: "verify_url", Value: &c.VerifyURL},
-	}
+	settings := make([]placeholder.Setting, 0, 4+len(c.Hosts))
+	settings = append(settings,
+		placeholder.Setting{Name: "path", Value: &c.Path},
+		placeholder.Setting{Name: "secret", Value: &c.Secret},
+		placeholder.Setting{Name: "action", Value: &c.Action},
+		placeholder.Setting{Name: "verify_url", Value: &c.VerifyURL})
 	for i := range c.Hosts {
 		settings = append(settings, placeholder.Setting{Name: "host", Value: &c.Hosts[i]})
 	}

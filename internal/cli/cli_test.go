@@ -206,8 +206,10 @@ func TestListPrintsTheNote(t *testing.T) {
 		{[]string{"leads", "list", "--form", "/enquir"}, "No leads found.\n"},
 		{[]string{"leads", "list", "--form", "/enquir", "--json"}, ""},
 		{[]string{"leads", "export", "--form", "/enquir", "--format", "ndjson"}, ""},
-		{[]string{"leads", "export", "--form", "/enquir", "--format", "csv"},
-			"id,state,account,form,received,settled,due,attempts,reason,telecrm_id,identifier,actions,more_fields\n"},
+		{
+			[]string{"leads", "export", "--form", "/enquir", "--format", "csv"},
+			"id,state,account,form,received,settled,due,attempts,reason,telecrm_id,identifier,actions,more_fields\n",
+		},
 	} {
 		stdout, stderr, err := e.run(t, test.args...)
 		if err != nil || stdout != test.stdout || stderr != "Note: "+e.note+"\n" {

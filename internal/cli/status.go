@@ -89,7 +89,8 @@ func (t *terminal) printStatus(status adminapi.Status) {
 		t.printf("%s\n", onOneLine(status.Note))
 	}
 	if len(status.Direct) > 0 {
-		rows := [][]cell{header("ACCOUNT", "STATE")}
+		rows := make([][]cell, 0, 1+len(status.Direct))
+		rows = append(rows, header("ACCOUNT", "STATE"))
 		for _, a := range status.Direct {
 			rows = append(rows, []cell{{onOneLine(a.Name), plain}, stateOfAccount(a)})
 		}

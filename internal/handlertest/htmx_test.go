@@ -45,14 +45,14 @@ func TestAnswersForHTMX(t *testing.T) {
 			if err != nil || w.Code != test.status {
 				t.Fatalf("error %v, status %d, want %d", err, w.Code, test.status)
 			}
-			if got := w.Header().Get("HX-Redirect"); got != test.redirect {
+			if got := w.Header().Get("Hx-Redirect"); got != test.redirect {
 				t.Errorf("HX-Redirect %q, want %q", got, test.redirect)
 			}
-			if got := w.Header().Get("HX-Reswap"); got != test.reswap {
+			if got := w.Header().Get("Hx-Reswap"); got != test.reswap {
 				t.Errorf("HX-Reswap %q, want %q", got, test.reswap)
 			}
 			isSwapped := test.reswap != ""
-			if target, push := w.Header().Get("HX-Retarget"), w.Header().Get("HX-Push-Url"); (target == "body") != isSwapped || (push == "false") != isSwapped {
+			if target, push := w.Header().Get("Hx-Retarget"), w.Header().Get("Hx-Push-Url"); (target == "body") != isSwapped || (push == "false") != isSwapped {
 				t.Errorf("HX-Retarget %q, HX-Push-Url %q", target, push)
 			}
 			if vary := strings.Join(w.Header().Values("Vary"), ", "); !strings.Contains(vary, "HX-Request") || w.Header().Get("Cache-Control") != "no-store" {

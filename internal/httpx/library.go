@@ -24,7 +24,7 @@ const (
 // LibraryOf returns the library that sent the request.
 func LibraryOf(r *http.Request) Library {
 	switch {
-	case r.Header.Get("HX-Request") == "true":
+	case r.Header.Get("Hx-Request") == "true":
 		return HTMX
 	case r.Header.Get("X-Up-Version") != "":
 		return Unpoly
@@ -70,7 +70,7 @@ const maxAddress = 4 << 10
 // site's Referrer-Policy keeps it out of the Referer.
 func CurrentPage(r *http.Request, isSameSite func(r *http.Request, host string) bool) string {
 	if LibraryOf(r) == HTMX {
-		if local := localPage(r, r.Header.Get("HX-Current-URL"), isSameSite); local != "" {
+		if local := localPage(r, r.Header.Get("Hx-Current-Url"), isSameSite); local != "" {
 			return local
 		}
 	}

@@ -75,13 +75,13 @@ func TestCurrentPage(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, site+"/enquire", nil)
 			r.Header["Referer"] = []string{test.referer}
 			if test.htmx != "" {
-				r.Header.Set("HX-Request", "true")
+				r.Header.Set("Hx-Request", "true")
 				r.Header["Hx-Current-Url"] = []string{test.htmx}
 			}
 			if got := httpx.CurrentPage(r, noOther); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			if r.Header.Del("HX-Request"); test.referer == "" && httpx.CurrentPage(r, noOther) != "" {
+			if r.Header.Del("Hx-Request"); test.referer == "" && httpx.CurrentPage(r, noOther) != "" {
 				t.Error("the header counts without htmx")
 			}
 		})

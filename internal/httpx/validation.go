@@ -35,7 +35,7 @@ const maxValidated = 8 << 10
 // all inputs unless it names some. Names of arrays may be followed by an index or a "*".
 func Validates(r *http.Request) func(input string) bool {
 	var names []string
-	header := ""
+	var header string
 	if ValidationOf(r) == Precognition {
 		header = strings.Join(r.Header.Values("Precognition-Validate-Only"), ",")
 		names = strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })

@@ -32,28 +32,40 @@ func TestPrecognition(t *testing.T) {
 		leads  int
 	}{
 		"all correct": {
-			values{"name": "Asha Rao", "phone": "081234 56789"}, []string{"name", "phone"},
-			checked{Passed: true, Valid: []string{"name", "phone"}, Statuses: []int{204, 200}, Submitted: 200}, 1,
+			values{"name": "Asha Rao", "phone": "081234 56789"},
+			[]string{"name", "phone"},
+			checked{Passed: true, Valid: []string{"name", "phone"}, Statuses: []int{204, 200}, Submitted: 200},
+			1,
 		},
 		"one correct so far": {
-			values{"name": "Asha Rao", "phone": "12"}, []string{"name"},
-			checked{Passed: true, Valid: []string{"name"}, Statuses: []int{204, 422}, Submitted: 422}, 0,
+			values{"name": "Asha Rao", "phone": "12"},
+			[]string{"name"},
+			checked{Passed: true, Valid: []string{"name"}, Statuses: []int{204, 422}, Submitted: 422},
+			0,
 		},
 		"one wrong": {
-			values{"name": "Asha Rao", "phone": "12"}, []string{"name", "phone"},
-			checked{Errors: map[string][]string{"phone": {phone}}, Valid: []string{"name"}, Statuses: []int{422, 422}, Submitted: 422}, 0,
+			values{"name": "Asha Rao", "phone": "12"},
+			[]string{"name", "phone"},
+			checked{Errors: map[string][]string{"phone": {phone}}, Valid: []string{"name"}, Statuses: []int{422, 422}, Submitted: 422},
+			0,
 		},
 		"two wrong": {
-			values{"name": "Asha Rao", "phone": "12", "email": "asha@"}, []string{"phone", "email"},
-			checked{Errors: map[string][]string{"phone": {phone}, "email": {email}}, Statuses: []int{422, 422}, Submitted: 422}, 0,
+			values{"name": "Asha Rao", "phone": "12", "email": "asha@"},
+			[]string{"phone", "email"},
+			checked{Errors: map[string][]string{"phone": {phone}, "email": {email}}, Statuses: []int{422, 422}, Submitted: 422},
+			0,
 		},
 		"missing": {
-			values{"phone": "081234 56789"}, []string{"name"},
-			checked{Errors: map[string][]string{"name": {"Fill in “Name”."}}, Statuses: []int{422, 422}, Submitted: 422}, 0,
+			values{"phone": "081234 56789"},
+			[]string{"name"},
+			checked{Errors: map[string][]string{"name": {"Fill in “Name”."}}, Statuses: []int{422, 422}, Submitted: 422},
+			0,
 		},
 		"all asked about": {
-			values{"name": "", "phone": "081234 56789"}, nil,
-			checked{Errors: map[string][]string{"name": {"Fill in “Name”."}}, Statuses: []int{422, 422}, Submitted: 422}, 0,
+			values{"name": "", "phone": "081234 56789"},
+			nil,
+			checked{Errors: map[string][]string{"name": {"Fill in “Name”."}}, Statuses: []int{422, 422}, Submitted: 422},
+			0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,8 +169,9 @@ func readJSON[T any](r *http.Request, example string) (value T, err error) {
 
 // fieldsOf lists the JSON names of T's fields.
 func fieldsOf[T any]() string {
-	var names []string
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+	fields := reflect.VisibleFields(reflect.TypeFor[T]())
+	names := make([]string, 0, len(fields))
+	for _, field := range fields {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}

@@ -197,7 +197,7 @@ func (s *Store) accepts(prefix string) bool {
 func (s *Store) spoolError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
+	errs := make([]error, 0, len(s.places))
 	for _, prefix := range s.places {
 		errs = append(errs, s.failed[prefix])
 	}

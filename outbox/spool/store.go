@@ -163,7 +163,7 @@ func (s *Store) awaitPrimary(ctx context.Context, tried <-chan struct{}) {
 	waits(ready, s.opts.Patience)
 }
 
-// waits waits until done is closed, and reports whether that was in time.
+// waits until done is closed, and reports whether that was in time.
 func waits(done <-chan struct{}, patience time.Duration) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()

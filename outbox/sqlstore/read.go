@@ -208,12 +208,10 @@ func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (
 	if !f.Until.IsZero() {
 		until = millis(f.Until.Add(time.Millisecond - 1))
 	}
-	state, also := rowState(f.State), rowState(f.State) // zero for all
-	switch f.State {
-	case outbox.Waiting:
-		also = stateTaken
-	case outbox.Parked:
-		also = stateDamaged
+	state := rowState(f.State) // zero for all
+	also, ok := map[outbox.State]int64{outbox.Waiting: stateTaken, outbox.Parked: stateDamaged}[f.State]
+	if !ok {
+		also = state
 	}
 	for len(found) < f.Limit {
 		rows, err := queryRows(ctx, h.reads[qSearch], after[:], since, until, state, state, also, f.Account, f.Form, f.Identifier, f.Limit)
