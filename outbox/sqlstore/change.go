@@ -107,19 +107,27 @@ func queryRows(ctx context.Context, stmt *sql.Stmt, args ...any) (found []row, e
 	return found, rows.Err()
 }
 
-// add inserts a row with the next sequence number.
+// add inserts a row with the next sequence number. A row that it has inserted before may be there
+// already: a commit that failed can turn out to be durable.
 func (c *change) add(r *row) error {
+	before := r.seq
 	r.seq = c.after.appended + 1
 	affected, err := c.exec(qInsert, r.values()...)
 	if err != nil {
 		return err
 	}
-	if affected == 0 {
-		return outbox.ErrExists
+	switch {
+	case affected > 0:
+		r.added = true
+		c.after.appended++
+		c.move(r, 0, r.state)
+		return nil
+	case r.added:
+		r.seq, c.wrote = before, true
+		c.move(r, r.state, r.state) // it has been counted
+		return nil
 	}
-	c.after.appended++
-	c.move(r, 0, r.state)
-	return nil
+	return outbox.ErrExists
 }
 
 // move updates the counts for a row that changes its state. Zero stands for a row that is not in

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"errors"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
 // Checkpoint writes the log to the file.
@@ -22,6 +24,17 @@ func (s *Store) Commits() (n int64) {
 		return nil
 	}})
 	return n
+}
+
+// AppendAgain appends an entry in two commits, as if the first had failed but turned out to be
+// durable.
+func (s *Store) AppendAgain(ctx context.Context, entry outbox.Entry) error {
+	r, err := newRow(entry)
+	if err != nil {
+		return err
+	}
+	add := func(c *change) error { return c.add(&r) }
+	return errors.Join(s.await(ctx, &operation{run: add}), s.await(ctx, &operation{run: add}))
 }
 
 // Inspect runs the periodic check of the file's structure now.

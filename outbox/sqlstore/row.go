@@ -61,6 +61,8 @@ type row struct {
 	// The payload's checksum and length, even of a row that is kept without the payload.
 	payloadCRC  uint32
 	payloadSize int
+	// added means that a transaction inserted the row, which may not have been committed.
+	added bool
 }
 
 // columns are the columns of the entries table, in its order. The payload is last because it may be
