@@ -8,12 +8,14 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // With a full disk, no visitor is thanked for a lead that is not safe: the lead is sent directly
@@ -217,18 +219,21 @@ func fileSizeLimit(t *testing.T) disk {
 	if err := os.WriteFile(launcher, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	limit := func(size string) func(*testing.T) {
+	limit := func(size uint64) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
-			pid, err := os.ReadFile(pidFile)
+			text, err := os.ReadFile(pidFile)
 			if err != nil {
 				t.Fatal(err)
 			}
-			command := exec.CommandContext(t.Context(), "prlimit", "--pid", strings.TrimSpace(string(pid)), "--fsize="+size+":")
-			if output, err := command.CombinedOutput(); err != nil {
-				t.Fatalf("setting the file size limit: %v\n%s", err, output)
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}, nil); err != nil {
+				t.Fatalf("setting the file size limit: %v", err)
 			}
 		}
 	}
-	return disk{name: "file size limit", dir: dir, launcher: launcher, fill: limit("0"), free: limit("unlimited")}
+	return disk{name: "file size limit", dir: dir, launcher: launcher, fill: limit(0), free: limit(unix.RLIM_INFINITY)}
 }
