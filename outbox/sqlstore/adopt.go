@@ -58,6 +58,7 @@ func (s *Store) adoptedRow(entry outbox.Entry) (row, error) {
 			r.entry.SettledAt = s.now() // so that it expires
 		}
 	}
+	r.measure(entry.Payload)
 	r.seal()
 	if r.state == stateDamaged {
 		r.crc = ^r.crc // a damaged entry must not look intact
