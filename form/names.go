@@ -2,6 +2,7 @@ package form
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -19,7 +20,7 @@ func LoggableNames(names []string) []string {
 	kept := make([]string, 0, min(len(names), maxLoggedNames+1))
 	omitted := 0
 	for _, name := range names {
-		if strings.ContainsFunc(name, isUnusual) || len(kept) == maxLoggedNames {
+		if strings.ContainsFunc(name, isUnusual) || longNumber.MatchString(name) || len(kept) == maxLoggedNames {
 			omitted++
 			continue
 		}
@@ -33,6 +34,9 @@ func LoggableNames(names []string) []string {
 	}
 	return kept
 }
+
+// longNumber matches a number that may be a person's, such as that of a phone.
+var longNumber = regexp.MustCompile(`\pN{4}`)
 
 // isUnusual reports whether a rune does not belong into an input's name or into a question.
 func isUnusual(r rune) bool {

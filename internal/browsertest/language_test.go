@@ -125,7 +125,7 @@ func (b *tab) sendWrong(s *site) {
 	b.do(
 		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
 		chromedp.SendKeys(chromedp.CSS(byName("email")), "nobody"),
-		chromedp.SendKeys(chromedp.CSS(byName("visit_date")), "03/04/2026"),
+		chromedp.SendKeys(chromedp.CSS(byName("visit_date")), "31/02/2026"),
 		chromedp.SendKeys(chromedp.CSS(byName("employees")), "-7"),
 	)
 	b.witness.expect(s.pages+"/contact", http.StatusUnprocessableEntity)

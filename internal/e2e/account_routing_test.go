@@ -91,10 +91,7 @@ func inlineForm(path string, settings ...string) string {
 // accounts returns the accounts in the output of the status command, by name.
 func (s *server) accounts(t *testing.T) map[string]adminapi.Account {
 	t.Helper()
-	output, err := s.Run(t.Context(), "telecrm", "status", "--json", "--address", s.admin)
-	if err != nil {
-		t.Fatalf("status: %v\n%s", err, output)
-	}
+	output := s.telecrm(t, "status", "--json")
 	var status adminapi.Status
 	if err := json.Unmarshal([]byte(output), &status); err != nil {
 		t.Fatalf("status: %v\n%s", err, output)

@@ -163,7 +163,7 @@ func watched(t *testing.T) *server {
 		}[step.visitor], 1)
 	}
 	for _, contentType := range []string{"application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"} {
-		body := visitors["broken"].Encode() + "&%zz"
+		body := visitors["broken"].Encode() + "&x=%00"
 		resp, err := http.Post(s.site+"/contact", contentType, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)

@@ -84,7 +84,7 @@ func TestMessagesAreReadWithTheConfig(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "hi.json"), "{env.TELECRM_TEST_NOT_SET}"} {
-		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages "+folder) {
+		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages") || !strings.Contains(err.Error(), folder) {
 			t.Errorf("%s: error %v", folder, err)
 		}
 	}
@@ -201,13 +201,12 @@ func TestBadBodies(t *testing.T) {
 		{"XML", "application/xml", "<name/>", http.StatusUnsupportedMediaType, outcomeNotAForm},
 		{"too long", urlencoded, "message=" + strings.Repeat("x", 64<<10), http.StatusRequestEntityTooLarge, outcomeTooLarge},
 		{"value too long", urlencoded, "message=" + strings.Repeat("x", 10<<10+1), http.StatusRequestEntityTooLarge, outcomeTooLarge},
-		{"too many fields", urlencoded, strings.Repeat("a=1&", 101), http.StatusRequestEntityTooLarge, outcomeTooLarge},
+		{"too many fields", urlencoded, strings.Repeat("name=1&", 1001), http.StatusRequestEntityTooLarge, outcomeTooLarge},
 		{"JSON that is not UTF-8", "application/json", "{\"name\":\"\xff\"}", http.StatusBadRequest, outcomeMalformed},
 		{"NUL", urlencoded, "name=a%00b", http.StatusBadRequest, outcomeMalformed},
-		{"bad escape", urlencoded, "name=%zz", http.StatusBadRequest, outcomeMalformed},
 		{"no boundary", "multipart/form-data", "--x", http.StatusBadRequest, outcomeMalformed},
 		{"another boundary", "multipart/form-data; boundary=y", "--x\r\n\r\n--x--", http.StatusBadRequest, outcomeMalformed},
-		{"part flood", "multipart/form-data; boundary=x", strings.Repeat("--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n", 200) + "--x--", http.StatusRequestEntityTooLarge, outcomeTooLarge},
+		{"part flood", "multipart/form-data; boundary=x", strings.Repeat("--x\r\nContent-Disposition: form-data; name=name\r\n\r\n1\r\n", 1001) + "--x--", http.StatusRequestEntityTooLarge, outcomeTooLarge},
 		{"broken JSON", "application/json", `{"name":`, http.StatusBadRequest, outcomeMalformed},
 		{"nested JSON", "application/json", `{"name":{"first":"x"}}`, http.StatusBadRequest, outcomeMalformed},
 		{"deep JSON", "application/json", strings.Repeat(`{"a":`, 10000), http.StatusBadRequest, outcomeMalformed},

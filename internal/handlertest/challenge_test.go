@@ -374,9 +374,9 @@ func TestChallengeGrammar(t *testing.T) {
 	}
 	for block, words := range map[string]string{
 		"challenge":                                    "challenge takes one of: altcha, hcaptcha, recaptcha, turnstile",
-		"challenge captcha":                            "challenge takes one of",
+		"challenge captcha":                            `challenge: unknown word "captcha"; did you mean hcaptcha?`,
 		"challenge altcha turnstile":                   "challenge takes one of",
-		"challenge altcha {\nhard\n}":                  `unknown word "hard" in challenge`,
+		"challenge altcha {\nhard\n}":                  `challenge: unknown word "hard"`,
 		"challenge altcha {\ncomplexity many\n}":       `must be a whole number above zero, got "many"`,
 		"challenge altcha {\ncomplexity 0\n}":          `must be a whole number above zero, got "0"`,
 		"challenge altcha {\ncomplexity\n}":            "complexity takes one",
