@@ -242,7 +242,7 @@ func TestWaitingLeadsSurviveSettingsChange(t *testing.T) {
 				return held == 2
 			})
 			for _, account := range []string{enterpriseID + " at " + crm.URL + "/autoupdate/v2", enterpriseID + " at " + crm.URL + "/autoupdate/v2 #2"} {
-				if output, err := s.Run(t.Context(), "telecrm", "accounts", "resume", account, "--address", s.admin); err != nil || !strings.Contains(output, "is being tried") {
+				if output, err := s.Run(t.Context(), "telecrm", "accounts", "resume", account, "--address", s.admin); err != nil || !strings.Contains(output, "is tried first") {
 					t.Errorf("resuming %s: %v\n%s", account, err, output)
 				}
 			}
