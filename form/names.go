@@ -35,8 +35,9 @@ func LoggableNames(names []string) []string {
 	return kept
 }
 
-// longNumber matches a number that may be a person's, such as that of a phone.
-var longNumber = regexp.MustCompile(`\pN{4}`)
+// longNumber matches a number that may be a person's, such as that of a phone: a long one, or one
+// among words.
+var longNumber = regexp.MustCompile(`\pN{7}| .*\pN{4}|\pN{4}.* `)
 
 // isUnusual reports whether a rune does not belong into an input's name or into a question.
 func isUnusual(r rune) bool {
