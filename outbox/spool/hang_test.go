@@ -16,13 +16,14 @@ import (
 func TestDisksHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		prefix := t.TempDir() + "/outbox.db.spool-"
 		resumed := make(chan struct{})
 		failed := errors.New("too late")
 		began := time.Now()
 		store := spool.Open(t.Context(), spool.Options{
 			Open:      func(context.Context) (outbox.Store, error) { <-resumed; return nil, failed },
 			OpenSpool: func(context.Context, string) (spool.Spool, error) { <-resumed; return nil, failed },
-			Prefixes:  func() []string { <-resumed; return []string{t.TempDir() + "/outbox.db.spool-"} },
+			Prefixes:  func() []string { <-resumed; return []string{prefix} },
 		})
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("opening took %v", took)
