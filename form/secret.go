@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// IsSecret reports whether an input, by its name, is for something that lets whoever knows it act as
-// the visitor: a password, the PIN of a card or an account, the number, code or expiry of a payment
+// IsSecret reports whether an input, by its name, is for a secret with which somebody else could act
+// as the visitor: a password, the PIN of a card or an account, the number, code or expiry of a payment
 // card, a one-time code, the answer to a security question, a US social security number, or the
 // token or key of a program. Nobody needs these to answer an enquiry. This is the one rule for what
 // "unmapped" leaves out and for what no page repeats.
