@@ -101,7 +101,7 @@ func TestConvertSeveralValues(t *testing.T) {
 		{fieldtype.Dropdown, []string{"yes ", "yes"}, "yes", false},
 		{fieldtype.Rating, []string{"1", "2", ""}, int64(2), true},
 		{fieldtype.Phone, []string{"nonsense", "+12015550123"}, "12015550123", true},
-		{fieldtype.Phone, []string{"+12015550123", "nonsense"}, fieldtype.TypePhone, false},
+		{fieldtype.Phone, []string{"+12015550123", "nonsense"}, fieldtype.PhoneWords, false},
 	} {
 		rules := fieldtype.Rules{Type: tt.typ}
 		if diff := cmp.Diff(tt.want, outcome(t, rules, tt.sent...)); diff != "" {

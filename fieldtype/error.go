@@ -16,8 +16,16 @@ const (
 	RequiredEmpty Code = "REQUIRED_FIELD_EMPTY"
 	// TypeEmail means that the text is not an e-mail address.
 	TypeEmail Code = "TYPE_EMAIL"
-	// TypePhone means that the text is not a phone number, or not one of a possible length.
+	// TypePhone means that the text is not a phone number, or that no country has the number.
 	TypePhone Code = "TYPE_PHONE"
+	// PhoneTooShort means a phone number with too few digits for its country.
+	PhoneTooShort Code = "PHONE_TOO_SHORT"
+	// PhoneTooLong means a phone number with too many digits for its country.
+	PhoneTooLong Code = "PHONE_TOO_LONG"
+	// PhoneSeveral means more than one phone number.
+	PhoneSeveral Code = "PHONE_SEVERAL"
+	// PhoneWords means words in a phone number, or too many beside it.
+	PhoneWords Code = "PHONE_WORDS"
 	// TypeNumeric means that the text is not a number, or is ambiguous.
 	TypeNumeric Code = "TYPE_NUMERIC"
 	// TypeDate means that the text is not a date, or is ambiguous.
@@ -43,7 +51,8 @@ const (
 // Codes returns every field code.
 func Codes() []Code {
 	return []Code{
-		RequiredMissing, RequiredEmpty, TypeEmail, TypePhone, TypeNumeric, TypeDate, TypeURL,
+		RequiredMissing, RequiredEmpty, TypeEmail,
+		TypePhone, PhoneTooShort, PhoneTooLong, PhoneSeveral, PhoneWords, TypeNumeric, TypeDate, TypeURL,
 		NotAnOption, PatternMismatch, TooShort, TooLong, TooSmall, TooLarge, Refused,
 	}
 }
@@ -78,7 +87,15 @@ func (e *Error) problem() string {
 	case TypeEmail:
 		return "not an e-mail address"
 	case TypePhone:
-		return "not a complete phone number"
+		return "not a phone number of any country"
+	case PhoneTooShort:
+		return "too few digits for a phone number"
+	case PhoneTooLong:
+		return "too many digits for a phone number"
+	case PhoneSeveral:
+		return "more than one phone number"
+	case PhoneWords:
+		return "words in or around the phone number"
 	case TypeNumeric:
 		return "not an unambiguous number"
 	case TypeDate:

@@ -1,6 +1,7 @@
 package fieldtype
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,29 +23,41 @@ const (
 // phoneExtension matches an extension: "ext. 12", "x12", "#12", ";ext=12".
 var phoneExtension = regexp.MustCompile(`^(?:;ext=|(?:extension|extn|ext|x|#)[.:]? *)[0-9]{1,7}$`)
 
-// phoneValue parses a phone number and returns its digits with the country code.
-func phoneValue(text, country string) (Value, bool) {
+// phoneValue parses a phone number and returns its digits with the country code, or a code that
+// says what is wrong.
+func phoneValue(text, country string) (Value, Code) {
 	if len(text) > longestPhoneText*utf8.UTFMax || utf8.RuneCountInString(text) > longestPhoneText {
-		return Value{}, false
+		return Value{}, longTextCode(text)
 	}
-	dialled, extension, ok := dialledDigits(text)
+	plain := plainPhoneText(text)
+	number, hasWords := withoutWords(plain)
+	dialled, extension, ok := dialledDigits(number)
 	if !ok {
-		return Value{}, false
+		return Value{}, unreadPhone(plain, country)
 	}
-	digits, ok := internationalDigits(dialled, country)
-	if !ok {
-		return Value{}, false
+	digits, code := internationalDigits(dialled, country)
+	if code != "" {
+		switch {
+		case isSeveral(plain, country):
+			code = PhoneSeveral
+		case hasWords && isSpelled(plain, country):
+			code = PhoneWords
+		}
+		return Value{}, code
+	}
+	value := Value{JSON: digits}
+	if hasWords {
+		value.Note = notePhoneWords
 	}
 	if extension {
-		return Value{JSON: digits, Note: noteExtension}, true
+		value.Note = joinNotes(value.Note, noteExtension)
 	}
-	return Value{JSON: digits}, true
+	return value, ""
 }
 
-// dialledDigits reduces a typed number to its ASCII digits, with a leading "+" if it has one.
+// dialledDigits reduces a plain number to its digits, with a leading "+" if it has one.
 func dialledDigits(text string) (dialled string, extension, ok bool) {
-	text = withoutListedCode(plainPhoneText(text))
-	text = strings.TrimPrefix(text, "tel:")
+	text = strings.TrimPrefix(withoutListedCode(text), "tel:")
 	number, rest := text, ""
 	if at := strings.IndexFunc(text, isAfterPhone); at >= 0 {
 		number, rest = text[:at], strings.TrimLeft(text[at:], ", ")
@@ -94,54 +107,90 @@ func stripPunctuation(number string) (dialled string, ok bool) {
 }
 
 // internationalDigits finds the country code of a dialled number and returns the number in E.164
-// without the plus.
-func internationalDigits(dialled, country string) (digits string, ok bool) {
+// without the plus, or a code that says what is wrong.
+func internationalDigits(dialled, country string) (digits string, code Code) {
 	if rest, found := strings.CutPrefix(dialled, "+00"); found {
 		dialled = "+" + rest
 	}
-	number, ok := completeNumber(dialled, country)
-	if !ok {
+	number, code := completeNumber(dialled, country)
+	if code != "" {
 		// A code from a list may be followed by the number as dialled from that country.
-		number, ok = completeNumber(cutCode(dialled, country))
-	}
-	if !ok {
-		return "", false
+		again, codeAgain := completeNumber(cutCode(dialled, country))
+		if codeAgain != "" {
+			return "", code
+		}
+		number = again
 	}
 	digits = strings.TrimPrefix(phonenumbers.Format(number, phonenumbers.E164), "+")
-	return digits, len(digits) >= shortestPhone && len(digits) <= longestPhone && digits[0] != '0'
+	switch {
+	case len(digits) < shortestPhone:
+		return "", PhoneTooShort
+	case len(digits) > longestPhone:
+		return "", PhoneTooLong
+	}
+	return digits, ""
 }
 
-// completeNumber parses a dialled number. It reports false if the number is not complete.
-func completeNumber(dialled, country string) (number *phonenumbers.PhoneNumber, ok bool) {
+// completeNumber parses a dialled number. The code says why the number is not complete.
+func completeNumber(dialled, country string) (number *phonenumbers.PhoneNumber, code Code) {
 	number, err := phonenumbers.ParseAndKeepRawInput(dialled, country)
 	if err != nil {
-		return nil, false
+		return nil, parseCode(err, dialled)
 	}
 	// Visitors also write 00 for the plus in countries that dial something else. No country's own
 	// numbers begin with 00, so read it as a plus, unless it began the country's own international
 	// prefix.
-	if rest, found := strings.CutPrefix(dialled, "00"); found && !isComplete(number) &&
+	if rest, found := strings.CutPrefix(dialled, "00"); found && !phonenumbers.IsValidNumber(number) &&
 		number.GetCountryCodeSource() != phonenumbers.PhoneNumber_FROM_NUMBER_WITH_IDD {
 		if number, err = phonenumbers.Parse("+"+rest, country); err != nil {
-			return nil, false
+			return nil, parseCode(err, dialled)
 		}
 	}
-	return number, isComplete(number)
+	return number, validityCode(number)
 }
 
-// isComplete reports whether the number has a length that subscriber numbers of its country have.
-// It checks the length and not the range, because numbering plans open new ranges faster than the
-// metadata follows. But the possible lengths of a country include those of rare services (India: 8
-// to 13 digits for toll-free). They would accept a mobile number with an extra digit, or a foreign
-// one without its plus, so they count only for a number in a known range. The same goes for a
-// leading zero: outside a few countries it is the trunk prefix of a number that is too short.
-func isComplete(number *phonenumbers.PhoneNumber) bool {
-	if phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
-		return false
+// parseCode says what is wrong with digits that are not a number of any country.
+func parseCode(err error, dialled string) Code {
+	switch {
+	case errors.Is(err, phonenumbers.ErrNumTooLong):
+		return PhoneTooLong
+	case errors.Is(err, phonenumbers.ErrTooShortNSN), errors.Is(err, phonenumbers.ErrTooShortAfterIDD),
+		errors.Is(err, phonenumbers.ErrNotANumber) && strings.Trim(dialled, "+0") != "": // a single digit
+		return PhoneTooShort
 	}
+	return TypePhone
+}
+
+// validityCode returns "" for a number in a range of its country that libphonenumber knows, or else
+// what is wrong with it. The possible lengths of a country include those of rare services (India: 8
+// to 13 digits for toll-free), so a number of such a length is compared with its subscriber numbers.
+func validityCode(number *phonenumbers.PhoneNumber) Code {
 	national := phonenumbers.GetNationalSignificantNumber(number)
-	usual := slices.Contains(subscriberLengths()[number.GetCountryCode()], len(national))
-	return usual && !strings.HasPrefix(national, "0") || phonenumbers.IsValidNumber(number)
+	switch isValid := phonenumbers.IsValidNumber(number); {
+	case isValid && isCountedUp(number, national):
+		return TypePhone
+	case isValid:
+		return ""
+	}
+	switch phonenumbers.IsPossibleNumberWithReason(number) {
+	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
+		return PhoneTooShort
+	case phonenumbers.TOO_LONG:
+		return PhoneTooLong
+	case phonenumbers.INVALID_COUNTRY_CODE:
+		return TypePhone
+	case phonenumbers.IS_POSSIBLE, phonenumbers.INVALID_LENGTH:
+	}
+	usual := subscriberLengths()[number.GetCountryCode()]
+	switch length := len(national); {
+	case len(usual) == 0 || slices.Contains(usual, length):
+		return TypePhone
+	case length < usual[0]:
+		return PhoneTooShort
+	case length > usual[len(usual)-1]:
+		return PhoneTooLong
+	}
+	return TypePhone
 }
 
 // subscriberLengths returns the lengths of fixed-line and mobile numbers, without the country code,
@@ -150,7 +199,7 @@ var subscriberLengths = sync.OnceValue(func() map[int32][]int {
 	lengths := make(map[int32][]int)
 	metadata, err := phonenumbers.MetadataCollection()
 	if err != nil {
-		// The metadata is compiled in. Without it, only numbers in known ranges would be accepted.
+		// The metadata is compiled in.
 		return lengths
 	}
 	for _, region := range metadata.GetMetadata() {

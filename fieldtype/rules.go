@@ -56,6 +56,7 @@ type Value struct {
 const (
 	noteLastUsed    = "only the last of several values was sent"
 	noteExtension   = "the phone extension was not sent"
+	notePhoneWords  = "the words around the phone number were not sent"
 	noteCurrency    = "the currency was not sent"
 	noteControls    = "control characters were removed"
 	noteInvalidUTF8 = "invalid UTF-8 was replaced"
@@ -216,7 +217,11 @@ func (r Rules) parse(text string) (Value, *Error) {
 	)
 	switch r.Type {
 	case Phone:
-		value, ok = phoneValue(text, strings.ToUpper(r.Country))
+		value, code := phoneValue(text, strings.ToUpper(r.Country))
+		if code != "" {
+			return Value{}, r.fail(code)
+		}
+		return value, nil
 	case Number:
 		return r.number(text)
 	case Money:

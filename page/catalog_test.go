@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/feature/plural"
@@ -73,6 +74,9 @@ func TestShippedFilesAreComplete(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: placeholders (-want +got):\n%s", key, diff)
 				}
+				if n := utf8.RuneCountInString(text); n > longestText(key) {
+					t.Errorf("%s: %q has %d characters, want at most %d", key, text, n, longestText(key))
+				}
 				if strings.TrimSpace(text) != text || strings.Contains(text, "  ") || strings.ContainsAny(text, `"'<>&`) {
 					t.Errorf("%s: %q has wrong spacing or punctuation", key, text)
 				}
@@ -91,6 +95,15 @@ func TestShippedFilesAreComplete(t *testing.T) {
 			}
 		})
 	}
+}
+
+// longestText is how long a text may be, so that people read it.
+func longestText(key string) int {
+	switch {
+	case strings.ToUpper(key[:1]) == key[:1]:
+		return 230
+	}
+	return 60
 }
 
 func without(list []string, s string) []string {
@@ -147,7 +160,7 @@ func TestEachTextIsUsed(t *testing.T) {
 			said[words.FormMessage(code)] = true
 		}
 		for _, code := range []string{
-			"REQUIRED_FIELD_EMPTY", "TYPE_EMAIL", "TYPE_PHONE", "TYPE_NUMERIC", "TYPE_DATE", "TYPE_URL", "NOT_AN_OPTION", "PATTERN",
+			"REQUIRED_FIELD_EMPTY", "TYPE_EMAIL", "TYPE_PHONE", "PHONE_TOO_SHORT", "PHONE_TOO_LONG", "PHONE_SEVERAL", "PHONE_WORDS", "TYPE_NUMERIC", "TYPE_DATE", "TYPE_URL", "NOT_AN_OPTION", "PATTERN",
 			"TOO_SHORT", "TOO_LONG", "TOO_SMALL", "TOO_LARGE", "REFUSED", "UNHEARD_OF",
 		} {
 			for _, f := range []page.Fault{{Code: code}, {Code: code, Choices: true}, {Code: code, Type: "tags"}} {

@@ -55,7 +55,8 @@ func (f Fault) key() Key {
 		if f.Type == "tags" {
 			return "TOO_MANY_CHOICES"
 		}
-	case "TYPE_EMAIL", "TYPE_PHONE", "TYPE_NUMERIC", "TYPE_DATE", "TYPE_URL", "NOT_AN_OPTION", "PATTERN", "TOO_SMALL", "TOO_LARGE", "REFUSED":
+	case "TYPE_EMAIL", "TYPE_PHONE", "PHONE_TOO_SHORT", "PHONE_TOO_LONG", "PHONE_SEVERAL", "PHONE_WORDS", "TYPE_NUMERIC", "TYPE_DATE",
+		"TYPE_URL", "NOT_AN_OPTION", "PATTERN", "TOO_SMALL", "TOO_LARGE", "REFUSED":
 	default:
 		return "OTHER"
 	}

@@ -99,4 +99,4 @@ func (b *tab) checkTyped(name, phone, message string) {
 }
 
 // wrongPhone begins the message about a wrong phone number.
-const wrongPhone = "Enter a phone number in “Phone”."
+const wrongPhone = "The phone number in “Phone” is too short."

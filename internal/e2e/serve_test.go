@@ -220,7 +220,7 @@ func TestErrorsHandleRendersTheSitesPage(t *testing.T) {
 		respond "{err.status_code}: {telecrm.error.summary} ({telecrm.error.fields})"
 	}`)
 	got := s.post(t, "/contact", url.Values{"phone": {"12"}})
-	want := "422: Enter a phone number in “Phone”. If it is from another country, begin with + and the country code. (phone)"
+	want := "422: The phone number in “Phone” is too short. Enter all of its digits. (phone)"
 	if got.status != http.StatusUnprocessableEntity || got.body != want {
 		t.Errorf("status %d, body %q, want %q", got.status, got.body, want)
 	}

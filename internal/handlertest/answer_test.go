@@ -128,14 +128,14 @@ func TestJSONAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		phone := "Enter a phone number in “Tel”. If it is from another country, begin with + and the country code."
+		phone := "The phone number in “Tel” is too short. Enter all of its digits."
 		product := "Choose one of the answers listed for “Product”."
 		all := "Please tell us your name. " + phone + " " + product
 		checkJSON(t, w, http.StatusUnprocessableEntity, map[string]any{
 			"ok": false, "success": false, "code": 422.0, "status": "error", "error": all, "message": all,
 			"errors": []any{
 				map[string]any{"field": "name", "code": "REQUIRED_FIELD_EMPTY", "message": "Please tell us your name."},
-				map[string]any{"field": "tel", "code": "TYPE_PHONE", "message": phone},
+				map[string]any{"field": "tel", "code": "PHONE_TOO_SHORT", "message": phone},
 				map[string]any{"field": "product", "code": "NOT_AN_OPTION", "message": product},
 			},
 		})
@@ -260,7 +260,7 @@ func TestErrorsPageKeepsTypedValues(t *testing.T) {
 	for _, part := range []string{
 		"<title>Error: There is a problem</title>",
 		`<a href="#q1"><bdi>Please tell us your name.</bdi></a>`,
-		`<a href="#q2">Enter a phone number in “<bdi>Tel</bdi>”.`,
+		`<a href="#q2">The phone number in “<bdi>Tel</bdi>” is too short.`,
 		`name="tel" type="tel" value="12" dir="auto" autocomplete="tel" required aria-invalid="true" aria-describedby="q2-error"`,
 		`name="email" type="email" value="ravi@example.org"`,
 		`<option value="Battery" selected>`,
@@ -294,12 +294,12 @@ func TestErrorsHandle(t *testing.T) {
 	if !ok || handlerErr.StatusCode != http.StatusUnprocessableEntity {
 		t.Fatalf("got error %v, want a handler error with status 422", err)
 	}
-	if diff := cmp.Diff([]any{"tel TYPE_PHONE", "email TYPE_EMAIL"}, h.submission(t)["wrong"]); diff != "" {
+	if diff := cmp.Diff([]any{"tel PHONE_TOO_SHORT", "email TYPE_EMAIL"}, h.submission(t)["wrong"]); diff != "" {
 		t.Errorf("logged wrong (-want +got):\n%s", diff)
 	}
 	for placeholder, want := range map[string]string{
 		"telecrm.error.fields": "tel,email",
-		"telecrm.error.summary": "Enter a phone number in “Tel”. If it is from another country, begin with + and the country code. " +
+		"telecrm.error.summary": "The phone number in “Tel” is too short. Enter all of its digits. " +
 			"Enter an email address in “Email”, like name@example.com.",
 		"telecrm.outcome": "invalid",
 		"telecrm.form":    "form",

@@ -75,9 +75,9 @@ func TestFieldTypesRoundTrip(t *testing.T) {
 			{[]string{"+91 81234 56789"}, "918123456789", ""},
 			{[]string{"०८१२३४५६७८९"}, "918123456789", ""},
 			{[]string{"+1 201-555-0123"}, "12015550123", ""},
-			{[]string{"81234 5678"}, nil, "TYPE_PHONE"},
-			{[]string{"call me"}, nil, "TYPE_PHONE"},
-			{[]string{long}, nil, "TYPE_PHONE"},
+			{[]string{"81234 5678"}, nil, "PHONE_TOO_SHORT"},
+			{[]string{"call me"}, nil, "PHONE_WORDS"},
+			{[]string{long}, nil, "PHONE_TOO_LONG"},
 			{[]string{""}, nil, ""},
 		}},
 		{"callback_phone", "country GB", fieldtype.Phone, []sent{
@@ -382,7 +382,7 @@ func TestIdentifierOfTwoInputs(t *testing.T) {
 	if got.Fields["phone"] != "447400123456" {
 		t.Errorf("phone: got %v", got.Fields["phone"])
 	}
-	for number, code := range map[string]string{"12": "TYPE_PHONE", "": "TYPE_PHONE"} {
+	for number, code := range map[string]string{"12": "PHONE_TOO_SHORT", "": "PHONE_TOO_SHORT"} {
 		h := newHandler(t, newCRM(t).url, block)
 		r := postForm(url.Values{"code": {"+44"}, "number": {number}})
 		r.Header.Set("Accept", "application/json")

@@ -39,7 +39,7 @@ func validate(values url.Values, only string) *http.Request {
 
 func TestPrecognition(t *testing.T) {
 	h := newHandler(t, newCRM(t).url, validationBlock)
-	const name, phone = "Please tell us your name.", "Enter a phone number in “Tel”. If it is from another country, begin with + and the country code."
+	const name, phone = "Please tell us your name.", "The phone number in “Tel” is too short. Enter all of its digits."
 	const interests = "Choose one of the answers listed for “Interests”."
 	wrong := url.Values{"name": {""}, "tel": {"12"}, "interests[]": {"Subsidy", "Tea"}}
 	for title, test := range map[string]struct {

@@ -132,7 +132,7 @@ func TestCorrectable(t *testing.T) {
 			"of the wrong type",
 			map[string]string{"name": "Asha Rao", "phone": "12", "email": "asha@", "employees": "a dozen"},
 			[]fieldError{
-				{"phone", "TYPE_PHONE", "UNSPECIFIED"},
+				{"phone", "PHONE_TOO_SHORT", "UNSPECIFIED"},
 				{"email", "TYPE_EMAIL", "TYPE_EMAIL"},
 				{"employees", "TYPE_NUMERIC", "TYPE_NUMERIC"},
 			},

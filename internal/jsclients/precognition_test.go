@@ -22,7 +22,7 @@ func TestPrecognition(t *testing.T) {
 	crm := startCRM(t)
 	base := startCaddy(t, crm.URL)
 
-	const phone = "Enter a phone number in “Phone”. If it is from another country, begin with + and the country code."
+	const phone = "The phone number in “Phone” is too short. Enter all of its digits."
 	const email = "Enter an email address in “Email”, like name@example.com."
 	type values = map[string]any
 	for name, test := range map[string]struct {
