@@ -18,6 +18,7 @@ type Builtin struct {
 	Action   string    // the URL that the form posts to
 	Back     string    // the URL of the form's page; empty if unknown
 	Code     string    // of an error about the whole form; may be empty
+	Detail   Detail    // more about that error
 	Note     string    // the operator's text after the message of Code; may be empty
 	Controls []Control // the visible controls of the form
 	Hidden   []Pair    // other posted values

@@ -120,8 +120,8 @@ func TestBuiltinReferences(t *testing.T) {
 func TestBuiltinErrors(t *testing.T) {
 	eachPage(t, func(t *testing.T, b page.Builtin, doc document) {
 		alert := having(doc.root, "role")[0]
-		if b.Code != "" && text(all(alert, "p")[0]) != english.FormMessage(b.Code) {
-			t.Errorf("the alert does not contain %q", english.FormMessage(b.Code))
+		if b.Code != "" && text(all(alert, "p")[0]) != english.FormMessage(b.Code, page.Detail{}) {
+			t.Errorf("the alert does not contain %q", english.FormMessage(b.Code, page.Detail{}))
 		}
 		links := all(alert, "a")
 		failed := b.Failed()
@@ -306,7 +306,7 @@ func TestBuiltinLanguage(t *testing.T) {
 				want string
 			}{
 				{"h1", words.Text(page.Heading)},
-				{"p", words.FormMessage("UNAVAILABLE")},
+				{"p", words.FormMessage("UNAVAILABLE", page.Detail{})},
 				{"button", words.Text(page.SendAgain)},
 			} {
 				if got := text(all(doc.root, e.name)[0]); got != e.want {

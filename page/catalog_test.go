@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 
@@ -71,8 +71,8 @@ func TestShippedFilesAreComplete(t *testing.T) {
 				if isPlural { // "one" and "two" may spell the number out
 					want, got = without(want, "{limit}"), without(got, "{limit}")
 				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%s: placeholders (-want +got):\n%s", key, diff)
+				if !slices.Equal(want, got) {
+					t.Errorf("%s: has the placeholders %q, want %q", key, got, want)
 				}
 				if n := utf8.RuneCountInString(text); n > longestText(key) {
 					t.Errorf("%s: %q has %d characters, want at most %d", key, text, n, longestText(key))
@@ -157,7 +157,13 @@ func TestEachTextIsUsed(t *testing.T) {
 			said[words.Text(key)] = true
 		}
 		for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "UNAVAILABLE", "TOO_MANY", "CONFIRM", "FOREIGN", "CHALLENGE"} {
-			said[words.FormMessage(code)] = true
+			said[words.FormMessage(code, page.Detail{})] = true
+			for _, unit := range []time.Duration{time.Second, time.Minute, time.Hour} {
+				for _, count := range []time.Duration{2, 3, 11, 60, 90, 100} {
+					said[isolates.Replace(words.FormMessage(code, page.Detail{Wait: count * unit}))] = true
+				}
+				said[words.FormMessage(code, page.Detail{Wait: unit})] = true
+			}
 		}
 		for _, code := range []string{
 			"REQUIRED_FIELD_EMPTY", "TYPE_EMAIL", "TYPE_PHONE", "PHONE_TOO_SHORT", "PHONE_TOO_LONG", "PHONE_SEVERAL", "PHONE_WORDS", "TYPE_NUMERIC", "TYPE_DATE", "TYPE_URL", "NOT_AN_OPTION", "PATTERN",
@@ -174,7 +180,7 @@ func TestEachTextIsUsed(t *testing.T) {
 		for key, text := range readMessages(t, tag) {
 			isSaid := false
 			text = strings.NewReplacer("\u2066", "", "\u2069", "").Replace(text)
-			for _, limit := range []string{"1", "2", "3", "11", "100", "{limit}"} {
+			for _, limit := range []string{"1", "2", "3", "11", "60", "90", "100", "{limit}"} {
 				isSaid = isSaid || said[strings.ReplaceAll(text, "{limit}", limit)]
 			}
 			if !isSaid {

@@ -103,7 +103,7 @@ func (r *rendering) putSummary(heading Phrase, items string) {
 	}
 	s.WriteString(`><div role="alert"><h2` + r.levelAt(at) + r.langAttributes(heading) + ">" + heading.html() + "</h2>")
 	if r.Code != "" {
-		message := r.words.SayForm(r.Code)
+		message := r.words.SayForm(r.Code, r.Detail)
 		s.WriteString("<p" + r.langAttributes(message) + ">" + message.html() + "</p>")
 	}
 	if r.Note != "" {

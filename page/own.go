@@ -67,6 +67,7 @@ type Own struct {
 	Catalog *Catalog
 
 	Code     string    // of an error about the whole form; may be empty
+	Detail   Detail    // more about that error
 	Note     string    // the operator's text after the message of Code; may be empty
 	Problems []Problem // the errors
 	Values   []Pair    // posted values in the order sent

@@ -325,7 +325,7 @@ func TestOwnErrors(t *testing.T) {
 		t.Error("the summary is not the only element with autofocus")
 	}
 	alert := having(doc.root, "role")[0]
-	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(all(alert, "p")[0]) != english.FormMessage(o.Code) || text(all(alert, "p")[1]) != o.Note {
+	if alert.Parent != summary || value(alert, "role") != "alert" || text(only(t, alert, "h2")) != "There is a problem" || text(all(alert, "p")[0]) != english.FormMessage(o.Code, page.Detail{}) || text(all(alert, "p")[1]) != o.Note {
 		t.Errorf("the alert is %s", content(alert))
 	}
 	var words []string
@@ -543,7 +543,7 @@ func TestOwnUsesThePagesLanguage(t *testing.T) {
 		fill = strings.ReplaceAll(fill, "\u2069", "")
 		check(only(t, doc.root, "h2"), words.Text(page.Heading), test.heading)
 		paragraphs := all(doc.root, "p")
-		check(paragraphs[0], words.FormMessage("UNAVAILABLE"), test.heading)
+		check(paragraphs[0], words.FormMessage("UNAVAILABLE", page.Detail{}), test.heading)
 		check(paragraphs[1], o.Note, "")
 		links := all(doc.root, "a")
 		check(links[0], fill, test.words)

@@ -3,6 +3,7 @@ package page
 
 import (
 	"strconv"
+	"time"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
@@ -63,13 +64,35 @@ func (f Fault) key() Key {
 	return Key(f.Code)
 }
 
-// formKey returns the key of the text about the whole form.
-func formKey(code string) Key {
+// Detail is more about an error of the whole form.
+type Detail struct {
+	Wait time.Duration // how long to wait before sending the form again; 0 if unknown
+}
+
+// formKey returns the key of the text about the whole form, and the number in it.
+func formKey(code string, d Detail) (key Key, limit string) {
 	switch code {
-	case "FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "TOO_MANY", codeConfirm, "FOREIGN", "CHALLENGE":
-		return Key(code)
+	case "TOO_MANY":
+		return d.waitKey()
+	case "FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", codeConfirm, "FOREIGN", "CHALLENGE":
+		return Key(code), ""
 	}
-	return "UNAVAILABLE"
+	return "UNAVAILABLE", ""
+}
+
+// waitKey chooses a unit in which the number is small, and rounds up.
+func (d Detail) waitKey() (key Key, limit string) {
+	const mostMinutes = 90
+	in := func(unit time.Duration) string { return strconv.FormatInt(int64((d.Wait+unit-1)/unit), 10) }
+	switch {
+	case d.Wait <= 0:
+		return "TOO_MANY", ""
+	case d.Wait <= time.Minute-time.Second:
+		return "TOO_MANY_SECONDS", in(time.Second)
+	case d.Wait <= mostMinutes*time.Minute:
+		return "TOO_MANY_MINUTES", in(time.Minute)
+	}
+	return "TOO_MANY_HOURS", in(time.Hour)
 }
 
 // Words are the texts of one language. They are immutable and safe for concurrent use.
@@ -95,7 +118,7 @@ func (w *Words) Message(f Fault) string { return w.SayFault(f).String() }
 
 // FormMessage returns what to do about an error of the whole form, by its code in JSON responses.
 // For an unknown code it apologizes.
-func (w *Words) FormMessage(code string) string { return w.SayForm(code).String() }
+func (w *Words) FormMessage(code string, d Detail) string { return w.SayForm(code, d).String() }
 
 // Thanks returns the text after a successful post.
 func (w *Words) Thanks() string { return w.Text(Thanked) }
@@ -104,7 +127,10 @@ func (w *Words) Thanks() string { return w.Text(Thanked) }
 func (w *Words) Say(key Key) Phrase { return w.phrase(w.texts[key], nil) }
 
 // SayForm is [Words.FormMessage] for a page.
-func (w *Words) SayForm(code string) Phrase { return w.Say(formKey(code)) }
+func (w *Words) SayForm(code string, d Detail) Phrase {
+	key, limit := formKey(code, d)
+	return w.phrase(w.counted(key, limit), map[string]string{"limit": limit})
+}
 
 // SayFault is [Words.Message] for a page.
 func (w *Words) SayFault(f Fault) Phrase {

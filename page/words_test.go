@@ -4,12 +4,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/page"
 )
+
+// isolates removes the characters that isolate values in texts of both directions.
+var isolates = strings.NewReplacer("\u2066", "", "\u2068", "", "\u2069", "")
 
 var english = page.Shipped().For("en")
 
@@ -113,19 +117,19 @@ func TestMessageWithoutALabel(t *testing.T) {
 
 // The texts for the whole form say what to do. The text for unknown errors apologizes.
 func TestFormMessage(t *testing.T) {
-	sorry := english.FormMessage("UNAVAILABLE")
+	sorry := english.FormMessage("UNAVAILABLE", page.Detail{})
 	checkPlain(t, sorry)
 	if !strings.HasPrefix(sorry, "Sorry") {
 		t.Errorf("%q does not apologize", sorry)
 	}
 	for _, code := range []string{"", "UNHEARD_OF"} {
-		if got := english.FormMessage(code); got != sorry {
+		if got := english.FormMessage(code, page.Detail{}); got != sorry {
 			t.Errorf("FormMessage(%q) = %q, want %q", code, got, sorry)
 		}
 	}
 	said := map[string]bool{sorry: true}
 	for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "TOO_MANY", "CONFIRM", "FOREIGN", "CHALLENGE"} {
-		words := english.FormMessage(code)
+		words := english.FormMessage(code, page.Detail{})
 		checkPlain(t, words)
 		if said[words] {
 			t.Errorf("FormMessage(%q) has the text of another code: %q", code, words)
@@ -136,4 +140,36 @@ func TestFormMessage(t *testing.T) {
 		said[words] = true
 	}
 	checkPlain(t, english.Thanks())
+}
+
+// Visitors read how long to wait in a unit in which it is a small number, and never too short.
+func TestMessageSaysHowLongToWait(t *testing.T) {
+	for _, test := range []struct {
+		language string
+		wait     time.Duration
+		want     string
+	}{
+		{"en", 0, "Please wait a few minutes,"},
+		{"en", time.Second, "Please wait 1 second,"},
+		{"en", 58500 * time.Millisecond, "Please wait 59 seconds,"},
+		{"en", 59500 * time.Millisecond, "Please wait 1 minute,"},
+		{"en", 61 * time.Second, "Please wait 2 minutes,"},
+		{"en", 10 * time.Minute, "Please wait 10 minutes,"},
+		{"en", 90 * time.Minute, "Please wait 90 minutes,"},
+		{"en", 91 * time.Minute, "Please wait 2 hours,"},
+		{"hi", 5 * time.Minute, "कृपया 5 मिनट रुकें,"},
+		{"ta", time.Second, "1 விநாடி காத்திருந்து,"},
+		{"mr", 5 * time.Minute, "कृपया 5 मिनिटे थांबा"},
+		{"de", 24 * time.Hour, "Bitte warten Sie 24 Stunden und"},
+		{"fr", time.Second, "Veuillez attendre 1 seconde,"},
+		{"ar", time.Minute, "دقيقة واحدة"},
+		{"ar", 2 * time.Minute, "دقيقتين"},
+		{"ar", 3 * time.Minute, "3 دقائق"},
+		{"ar", 11 * time.Minute, "11 دقيقة"},
+	} {
+		got := page.Shipped().For(test.language).FormMessage("TOO_MANY", page.Detail{Wait: test.wait})
+		if !strings.Contains(isolates.Replace(got), test.want) {
+			t.Errorf("%s, %s: %q does not contain %q", test.language, test.wait, got, test.want)
+		}
+	}
 }

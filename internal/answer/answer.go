@@ -85,6 +85,8 @@ type Failure struct {
 	Outcome string
 	// Code is for the form as a whole; empty if the problems say it all.
 	Code string
+	// Detail is more about the form as a whole.
+	Detail page.Detail
 	// Note is the operator's own text after the message of the code; it may be empty.
 	Note     string
 	Problems []*mapping.Problem

@@ -19,7 +19,7 @@ import (
 // writeBuiltin shows the built-in page, with what the visitor typed.
 func (a *Responder) writeBuiltin(w http.ResponseWriter, r *http.Request, p *Post, f Failure, words *page.Words) error {
 	isSwapped := httpx.LibraryOf(r) == httpx.HTMX
-	builtin := page.Builtin{Words: words, Code: f.Code, Note: f.Note, Back: a.FormPage, IsSwapped: isSwapped}
+	builtin := page.Builtin{Words: words, Code: f.Code, Detail: f.Detail, Note: f.Note, Back: a.FormPage, IsSwapped: isSwapped}
 	if builtin.Back == "" {
 		builtin.Back = a.formPage(r, p.Typed)
 	}

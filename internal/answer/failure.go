@@ -54,7 +54,7 @@ func (f Failure) message(words *page.Words) string {
 	if f.Code == "" {
 		return f.Note
 	}
-	return strings.TrimSpace(words.FormMessage(f.Code) + " " + f.Note)
+	return strings.TrimSpace(words.FormMessage(f.Code, f.Detail) + " " + f.Note)
 }
 
 // reason returns the failure in words for the log.

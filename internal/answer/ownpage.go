@@ -149,7 +149,7 @@ func (a *Responder) noteSecrets(r *http.Request, p *Post) {
 
 // describe adds what to tell the visitor, and what the form is to send along the next time.
 func (a *Responder) describe(own *page.Own, f Failure) {
-	own.Code, own.Note = f.Code, f.Note
+	own.Code, own.Detail, own.Note = f.Code, f.Detail, f.Note
 	for _, p := range f.Problems {
 		own.Problems = append(own.Problems, onPage(p))
 	}
