@@ -28,6 +28,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/tracing"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -69,6 +70,7 @@ type submission struct {
 	span    tracing.Submission
 	posted  *form.Form // nil until read
 	seal    guard.Seal // the post's trap and stamp
+	counted guard.Pass // how the post counts toward the rate limit
 	outcome string
 
 	attempts int
@@ -124,6 +126,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer h.conclude(r, s)
 	v := h.process(w, r, s)
+	h.recount(r, s, v)
 	s.settle(v.outcome)
 	switch {
 	case v.failure == nil:
@@ -215,8 +218,8 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		v.unread = true
 		return v
 	}
-	if pass := h.countPost(r); pass.Wait > 0 {
-		return h.limit(w, r, s, pass)
+	if s.counted = h.countPost(r); s.counted.Wait > 0 {
+		return h.limit(w, r, s, s.counted)
 	}
 	if err := h.readForm(w, r, s); err != nil {
 		return h.unreadable(w, s, err)
@@ -289,14 +292,32 @@ func (h *Handler) countPost(r *http.Request) guard.Pass {
 	return h.memory.Rate.Take(client)
 }
 
+// recount does not count mistakes that the visitor has corrected.
+func (h *Handler) recount(r *http.Request, s *submission, v verdict) {
+	if s.counted.At.IsZero() {
+		return
+	}
+	client := httpx.ClientAddress(r)
+	switch v.outcome {
+	case outcomeInvalid, outcomeAsked, outcomeUnproven, outcomeRefused, outcomeTooLarge:
+		h.memory.Rate.Mistaken(client, s.counted)
+	case outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting:
+		h.memory.Rate.Corrected(client)
+	}
+}
+
 // limit asks the visitor to wait. It reads the form to return their page filled in, unless they
 // keep posting.
 func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) verdict {
-	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(pass.Wait.Seconds())))))
+	wait := max(1, int(math.Ceil(pass.Wait.Seconds())))
+	w.Header().Set("Retry-After", strconv.Itoa(wait))
 	if httpx.IsUnlistedProxy(r) {
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
-	v := fail(outcomeLimited, answer.Failure{Status: http.StatusTooManyRequests, Code: answer.CodeTooMany})
+	v := fail(outcomeLimited, answer.Failure{
+		Status: http.StatusTooManyRequests, Code: answer.CodeTooMany,
+		Detail: page.Detail{Wait: time.Duration(wait) * time.Second},
+	})
 	if v.unread = pass.Flood; v.unread {
 		return v
 	}

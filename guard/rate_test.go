@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,4 +152,51 @@ func BenchmarkRate(b *testing.B) {
 	for n := uint32(0); b.Loop(); n++ {
 		rate.Take(numbered(n))
 	}
+}
+
+// Mistakes are given back when a post is accepted, and only then.
+func TestRateGivesMistakesBack(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := newClock()
+		limit := guard.Limit{Posts: rapid.IntRange(2, 6).Draw(rt, "posts"), Window: time.Minute}
+		rate := guard.NewRate(limit, c.now)
+		addr := netip.MustParseAddr("192.0.2.7")
+		var counted, mistakes []time.Time
+		for range rapid.IntRange(1, 60).Draw(rt, "tries") {
+			c.at = c.at.Add(time.Duration(rapid.IntRange(0, 15_000).Draw(rt, "pause")) * time.Millisecond)
+			isOver := func(at time.Time) bool { return c.at.Sub(at) >= limit.Window }
+			counted, mistakes = slices.DeleteFunc(counted, isOver), slices.DeleteFunc(mistakes, isOver)
+			pass := rate.Take(addr)
+			if got, want := pass.Wait > 0, len(counted)+len(mistakes) >= limit.Posts; got != want {
+				rt.Fatalf("told to wait: %v after %d posts and %d mistakes, limit %d", got, len(counted), len(mistakes), limit.Posts)
+			}
+			switch {
+			case pass.Wait > 0:
+			case rapid.Bool().Draw(rt, "has a mistake"):
+				mistakes = append(mistakes, c.at)
+				rate.Mistaken(addr, pass)
+			default:
+				counted, mistakes = append(counted, c.at), nil
+				rate.Corrected(addr)
+			}
+		}
+	})
+}
+
+// A flood of posts with mistakes is limited like any other.
+func TestRateLimitsMistakesAlone(t *testing.T) {
+	rate := guard.NewRate(guard.Limit{Posts: 3, Window: time.Minute}, newClock().now)
+	addr := netip.MustParseAddr("192.0.2.7")
+	passed := 0
+	for range 100 {
+		if pass := rate.Take(addr); pass.Wait == 0 {
+			passed++
+			rate.Mistaken(addr, pass)
+		}
+	}
+	if passed != 3 {
+		t.Errorf("%d posts passed, want 3", passed)
+	}
+	rate.Mistaken(netip.Addr{}, guard.Pass{})
+	rate.Corrected(netip.MustParseAddr("192.0.2.8"))
 }

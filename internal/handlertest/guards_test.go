@@ -53,6 +53,34 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// Visitors who correct mistakes are not limited by them once a post is accepted. They read how long
+// to wait, which is what Retry-After says.
+func TestRateLimitAfterMistakes(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, guardedBlock+"rate_limit 3 10m\ndedupe off")
+	wrong := with(meera, "phone", "12")
+	for n, step := range []struct {
+		values url.Values
+		status int
+	}{
+		{wrong, 422}, {wrong, 422}, {meera, 303}, // two mistakes are given back
+		{wrong, 422}, {meera, 303},
+		{wrong, 422}, {wrong, 429}, {meera, 429}, // a mistake counts until a post is accepted
+	} {
+		w := h.serveFrom(t, "192.0.2.7", postForm(step.values))
+		if w.Code != step.status {
+			t.Fatalf("post %d: status %d, want %d", n+1, w.Code, step.status)
+		}
+		if w.Code == http.StatusTooManyRequests && !strings.Contains(w.Body.String(), "Please wait <bdi>10</bdi> minutes,") {
+			t.Errorf("post %d: Retry-After %q, the page says:\n%s", n+1, w.Header().Get("Retry-After"), w.Body)
+		}
+	}
+	for n := range 5 {
+		if w, limited := h.serveFrom(t, "192.0.2.8", postForm(wrong)), n >= 3; (w.Code == http.StatusTooManyRequests) != limited {
+			t.Errorf("mistake %d alone: status %d", n+1, w.Code)
+		}
+	}
+}
+
 // Posts from other sites are refused unless the site is listed. Scripts of a listed site may read
 // every answer.
 func TestOrigins(t *testing.T) {
