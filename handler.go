@@ -385,12 +385,15 @@ func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) ve
 	s.reason = err.Error()
 	var problems []*mapping.Problem
 	if s.Typed != nil {
-		problems = h.mapping.TooLong(s.Typed, h.limits.Value)
+		problems = h.mapping.TooLong(s.Typed, h.limits.Characters)
 		s.noteWrong(problems)
 	}
 	switch {
 	case errors.Is(err, form.ErrTooLarge):
-		return fail(outcomeTooLarge, answer.Failure{Status: http.StatusRequestEntityTooLarge, Code: answer.CodeTooLarge, Problems: problems})
+		return fail(outcomeTooLarge, answer.Failure{
+			Status: http.StatusRequestEntityTooLarge, Code: answer.CodeTooLarge, Problems: problems,
+			Detail: page.Detail{HasFile: s.Typed != nil && s.Typed.Cut && len(s.Typed.Files) > 0},
+		})
 	case errors.Is(err, form.ErrUnsupported):
 		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
 		return fail(outcomeNotAForm, answer.Failure{Status: http.StatusUnsupportedMediaType, Code: answer.CodeNotAForm, Problems: problems})

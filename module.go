@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -187,7 +188,8 @@ type Handler struct {
 	// stay as shipped, or in English. The files are read when the config is loaded.
 	Messages string `json:"messages,omitempty"`
 
-	// The largest body to read, in bytes, files included. Default: 65536
+	// The largest body to read, in bytes, files included; the escape of one byte in a
+	// URL-encoded body counts as one. Default: 65536
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	// A challenge that distinguishes visitors from programs. Default: none
@@ -266,6 +268,7 @@ func (h *Handler) provision() error {
 	h.meter = metrics.NewForm(h.Form, outcomes())
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody
+	h.limits.Value, h.limits.Characters = form.MostCharacters*utf8.UTFMax, form.MostCharacters
 	h.limits.Name = max(h.limits.Name, h.mapping.LongestInput())
 	h.limits.Needs = h.needs
 	return nil

@@ -162,7 +162,7 @@ func (c *collector) checkDecoded() error {
 	all := c.form.Entries
 	c.form.Entries = all[:0]
 	for i, entry := range all {
-		switch isLong := len(entry.Value) > c.limits.Value; {
+		switch isLong := c.limits.isLong(entry.Value); {
 		case (isLong || len(entry.Name) > c.limits.Name) && !c.needs(entry.Name):
 			if err := c.skip(entry.Name, entry.Value); err != nil {
 				return err
@@ -171,7 +171,7 @@ func (c *collector) checkDecoded() error {
 		case len(entry.Name) > c.limits.Name:
 			c.form.Cut = true
 			return c.nameTooLong()
-		case isLong && len(c.raw[i]) <= c.limits.Value:
+		case isLong && !c.limits.isLong(c.raw[i]):
 			c.form.TooLong = append(c.form.TooLong, entry.Name)
 			c.tooLong = c.valueTooLong()
 		}

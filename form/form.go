@@ -32,10 +32,14 @@ var (
 // Limits bound what [Read] accepts, inclusively. A limit that is zero or less means the one of
 // [DefaultLimits].
 type Limits struct {
-	Body   int64 // bytes of the whole body, as sent
+	Body   int64 // bytes of the whole body, as sent; the escape of a byte in a URL-encoded one counts as one
 	Fields int   // number of values, counting repeated names and files
 	Name   int   // bytes of one name, decoded
 	Value  int   // bytes of one value, decoded
+
+	// Characters bounds one value in Unicode code points, in addition to Value, so that the limit is
+	// the same in every script. 0 means that only Value counts.
+	Characters int
 
 	// Needs reports whether the form has a use for an input. Without it, every input is needed. An
 	// input that is not needed is skipped if it exceeds a limit, because its visitor may not even
@@ -43,10 +47,21 @@ type Limits struct {
 	Needs func(input string) bool
 }
 
+// MostCharacters is how many characters a value of an ordinary contact form has at most, in any
+// script.
+const MostCharacters = 10_000
+
 // DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 1000 fields,
 // names of 1 KiB and values of 10 KiB.
 func DefaultLimits() Limits {
 	return Limits{Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: 10 << 10}
+}
+
+// isLong reports whether a value exceeds the limits. The characters of text that is not UTF-8 are
+// counted when it has been decoded.
+func (l Limits) isLong(value string) bool {
+	return len(value) > l.Value ||
+		l.Characters > 0 && len(value) > l.Characters && utf8.ValidString(value) && utf8.RuneCountInString(value) > l.Characters
 }
 
 func (l Limits) withDefaults() Limits {
@@ -133,7 +148,8 @@ func (f *Form) SkippedNames() []string {
 }
 
 // Read reads body in the encoding of contentType, the request's Content-Type header. It reads at
-// most limits.Body bytes from body, and one more to detect a longer one. A part of a multipart body
+// most limits.Body bytes from body, and one more to detect a longer one; of a URL-encoded body, at most
+// three times as many, because of its escapes. A part of a multipart body
 // is skipped if its disposition has more than 8 KiB. The caller must undo any Content-Encoding.
 //
 // A form is in UTF-8 unless its Content-Type, its input _charset_ or one of its parts declares
@@ -150,8 +166,8 @@ func (f *Form) SkippedNames() []string {
 // With ErrTooLarge, and with no other error, Read also returns an incomplete form, to show the
 // visitor again. It must not be submitted. The form includes values that are too long, up to
 // [MaxKept] bytes of them in total. It ends before the first value that exceeds MaxKept or the
-// number of fields, or whose name is too long. If the body is too large, it lacks the value that
-// the limit falls in and everything after it; a JSON object then has no values at all.
+// number of fields, or whose name is too long. If the body is too large, it ends with what was read
+// of the value that the limit falls in; a JSON object then does not have any values.
 func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*Form) string) (*Form, error) {
 	mediaType, params, err := parseMediaType(contentType)
 	if err != nil {
@@ -166,6 +182,9 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 	}
 	limits = limits.withDefaults()
 	src := &source{r: http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)}
+	if mediaType == "application/x-www-form-urlencoded" {
+		src.r = &escapedBody{r: body, limit: limits.Body}
+	}
 	c := &collector{limits: limits, declared: declared, spare: MaxKept}
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
@@ -332,13 +351,13 @@ func (c *collector) keep(name, value string, own charset) error {
 	if err != nil {
 		return err
 	}
-	if !isNeeded && (!hasRoom || len(name) > c.limits.Name || len(value) > c.limits.Value) {
+	if !isNeeded && (!hasRoom || len(name) > c.limits.Name || c.limits.isLong(value)) {
 		return c.skip(name, value)
 	}
 	if err := c.checkName(name); err != nil {
 		return err
 	}
-	if len(value) > c.limits.Value {
+	if c.limits.isLong(value) {
 		c.tooLong = c.valueTooLong()
 		c.form.TooLong = append(c.form.TooLong, name)
 		if c.kept += len(value); c.kept > MaxKept {
@@ -346,7 +365,7 @@ func (c *collector) keep(name, value string, own charset) error {
 		}
 	}
 	if err := checkText(value); err != nil {
-		if len(value) > c.limits.Value {
+		if c.limits.isLong(value) {
 			return nil
 		}
 		return err
@@ -358,6 +377,9 @@ func (c *collector) keep(name, value string, own charset) error {
 }
 
 func (c *collector) valueTooLong() error {
+	if c.limits.Characters > 0 {
+		return fmt.Errorf("%w: a value has more than %d characters", ErrTooLarge, c.limits.Characters)
+	}
 	return fmt.Errorf("%w: a value has more than %d bytes", ErrTooLarge, c.limits.Value)
 }
 

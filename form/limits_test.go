@@ -2,6 +2,7 @@ package form_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -206,10 +207,15 @@ func TestReadKeepsWhatIsWithinTheLimits(t *testing.T) {
 		{"too many", urlencoded, "a=1&a=2&a=3&a=4&a=5", limits, entries("a", "1", "a", "2", "a", "3", "a", "4"), nil, nil, true},
 		{"long name", urlencoded, "a=1&" + long + "=2&b=3", limits, entries("a", "1"), nil, nil, true},
 		{"body", urlencoded, "a=1&b=2&" + strings.Repeat("&", 290) + "c=34", limits, entries("a", "1", "b", "2"), nil, nil, true},
-		{"body of one pair", urlencoded, "a=" + strings.Repeat("v", 300), limits, nil, nil, nil, true},
+		{"body of one pair", urlencoded, "a=" + strings.Repeat("v", 300), limits, entries("a", strings.Repeat("v", 298)), []string{"a"}, nil, true},
+		{"body that ends within a value", urlencoded, "a=1&b=" + strings.Repeat("v", 300), limits, entries("a", "1", "b", strings.Repeat("v", 294)), []string{"b"}, nil, true},
+		{"body that ends within a name", urlencoded, "a=1&" + strings.Repeat("n", 300), limits, entries("a", "1"), nil, nil, true},
+		{"body that ends within a character", urlencoded, "a=" + strings.Repeat("%E0%A4%A8", 100), limits, entries("a", strings.Repeat("न", 99)), []string{"a"}, nil, true},
+		{"body that ends within an escape", urlencoded, "a=v" + strings.Repeat("%20", 300), limits, entries("a", "v"+strings.Repeat(" ", 297)), []string{"a"}, nil, true},
+		{"body that ends within a character", formData, part(`name="a"`, strings.Repeat("न", 200)) + end, limits, entries("a", strings.Repeat("न", 83)), []string{"a"}, nil, true},
 		{"photo", formData, part(`name="a"`, "1") + part(`name="b"`, "2") + photo + part(`name="c"`, "3") + end, limits, entries("a", "1", "b", "2"), nil, []string{"photo"}, true},
 		{"photo first", formData, photo + part(`name="c"`, "3") + end, limits, nil, nil, []string{"photo"}, true},
-		{"body that ends within a value", formData, part(`name="a"`, "1") + part(`name="b"`, strings.Repeat("v", 300)) + end, limits, entries("a", "1"), nil, nil, true},
+		{"body that ends within a value", formData, part(`name="a"`, "1") + part(`name="b"`, strings.Repeat("v", 300)) + end, limits, entries("a", "1", "b", strings.Repeat("v", 199)), []string{"b"}, nil, true},
 		{"body", jsonObject, `{"a":1,"b":` + strings.Repeat(" ", 300) + `2}`, limits, nil, nil, nil, true},
 	} {
 		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
@@ -354,5 +360,31 @@ func TestReadSkipsWhatBecomesTooLong(t *testing.T) {
 	want := &form.Form{Entries: entries("a", "1", "b", "3"), Skipped: entries("x", "ééééé", "éééé", "2"), Charset: "windows-1252"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("form (-want +got):\n%s", diff)
+	}
+}
+
+// A limit in characters is the same for every script and encoding.
+func TestReadCountsCharacters(t *testing.T) {
+	limits := form.Limits{Value: 400, Characters: 100}
+	for _, letter := range []string{"a", "é", "न", "😀"} {
+		for _, n := range []int{100, 101} {
+			text := strings.Repeat(letter, n)
+			for contentType, body := range map[string]string{
+				urlencoded: "a=" + url.QueryEscape(text), formData: part(`name="a"`, text) + end, jsonObject: `{"a":"` + text + `"}`,
+			} {
+				got, err := form.Read(strings.NewReader(body), contentType, limits, nil)
+				if isLong := errors.Is(err, form.ErrTooLarge); isLong != (n > 100) || err != nil && !isLong {
+					t.Errorf("%s: %d times %q: error %v", contentType, n, letter, err)
+				}
+				wantEntries(t, got, entries("a", text))
+			}
+		}
+	}
+	// Shift JIS has two bytes for a character.
+	for n, want := range map[int]error{100: nil, 101: form.ErrTooLarge} {
+		body := "a=" + strings.Repeat("%93%FA", n)
+		if _, err := form.Read(strings.NewReader(body), urlencoded+"; charset=shift_jis", limits, nil); !errors.Is(err, want) {
+			t.Errorf("%d characters in Shift JIS: error %v, want %v", n, err, want)
+		}
 	}
 }

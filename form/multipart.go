@@ -23,7 +23,7 @@ func (c *collector) readMultipart(src *source, boundary string) error {
 	if boundary == "" {
 		return fmt.Errorf("%w: the multipart boundary is missing", ErrMalformed)
 	}
-	parts := partReader{src: src, Reader: multipart.NewReader(untilFinalBoundary(src), boundary)}
+	parts := partReader{src: src, boundary: boundary, Reader: multipart.NewReader(untilFinalBoundary(src), boundary)}
 	for {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
@@ -53,8 +53,19 @@ func (cutShort) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // partReader is a multipart reader with its source.
 type partReader struct {
 	*multipart.Reader
-	src   *source
-	value bytes.Buffer
+	src      *source
+	boundary string
+	value    bytes.Buffer
+}
+
+// beginning returns what was read of a value before the body ended, without half a character or
+// the beginning of a boundary.
+func (r *partReader) beginning() string {
+	value := r.value.String()
+	if at := strings.LastIndex(value, "\r\n--"); at >= 0 && strings.HasPrefix("\r\n--"+r.boundary, value[at:]) {
+		value = value[:at]
+	}
+	return withoutHalf(value)
 }
 
 // readEpilogue reads everything after the final boundary, so that a body that is too large or cut
@@ -91,10 +102,10 @@ func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
 		return err
 	}
 	value, err := c.readValue(parts, part)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return err
 	}
-	return c.keep(input.name, value, own)
+	return cmp.Or(c.keep(input.name, value, own), err)
 }
 
 // longDisposition reports whether a part's disposition is too long to be parsed. No input that a
@@ -134,7 +145,7 @@ func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, 
 	most := max(int64(c.limits.Value), int64(MaxKept-c.kept))
 	_, err := parts.value.ReadFrom(io.LimitReader(part, most+min(1, math.MaxInt64-most)))
 	if err != nil {
-		return "", parts.failure()
+		return parts.beginning(), parts.failure()
 	}
 	return parts.value.String(), nil
 }

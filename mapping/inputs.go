@@ -3,7 +3,6 @@ package mapping
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -28,7 +27,7 @@ func (m *Mapping) IdentifierRefused() *Problem {
 	return nil
 }
 
-// TooLong returns a problem for each field with a value longer than limit bytes.
+// TooLong returns a problem for each field with a value of more than limit characters.
 func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 	var problems []*Problem
 	for _, f := range m.AllFields() {
@@ -36,10 +35,8 @@ func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 			continue
 		}
 		for _, value := range typed.Values(f.Input) {
-			if len(value) > limit {
-				// The limit is in bytes, but visitors count characters.
-				characters := utf8.RuneCountInString(strings.ToValidUTF8(value[:limit], ""))
-				problems = append(problems, f.problem(&fieldtype.Error{Code: fieldtype.TooLong, Type: fieldtype.Text, Limit: float64(characters)}))
+			if utf8.RuneCountInString(value) > limit {
+				problems = append(problems, f.problem(&fieldtype.Error{Code: fieldtype.TooLong, Type: fieldtype.Text, Limit: float64(limit)}))
 				break
 			}
 		}

@@ -295,16 +295,16 @@ func completePayment(fields map[string]any) bool {
 }
 
 // mostOfLong is how much of an unmapped value is forwarded if the value exceeds the form's limit, in
-// bytes.
-const mostOfLong = 10 << 10
+// characters.
+const mostOfLong = form.MostCharacters
 
 // addRest adds the unmapped inputs. Of a value that is too long it adds the beginning, with a
 // remark: nobody knows whether the visitor typed it.
 func (m *Mapping) addRest(d *Draft, posted *form.Form) {
 	whole := &form.Form{Entries: posted.Entries}
 	for _, entry := range posted.Skipped {
-		if len(entry.Value) > mostOfLong && len(entry.Name) < mostOfLong {
-			entry.Value = strings.ToValidUTF8(entry.Value[:mostOfLong], "")
+		if value := []rune(entry.Value); len(value) > mostOfLong && len(entry.Name) < mostOfLong {
+			entry.Value = string(value[:mostOfLong])
 			whole.Entries = append(slices.Clip(whole.Entries), entry)
 		}
 	}

@@ -66,7 +66,8 @@ func (f Fault) key() Key {
 
 // Detail is more about an error of the whole form.
 type Detail struct {
-	Wait time.Duration // how long to wait before sending the form again; 0 if unknown
+	Wait    time.Duration // how long to wait before sending the form again; 0 if unknown
+	HasFile bool          // a file was sent, which may be why the form is too large
 }
 
 // formKey returns the key of the text about the whole form, and the number in it.
@@ -74,7 +75,12 @@ func formKey(code string, d Detail) (key Key, limit string) {
 	switch code {
 	case "TOO_MANY":
 		return d.waitKey()
-	case "FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", codeConfirm, "FOREIGN", "CHALLENGE":
+	case "FORM_TOO_LARGE":
+		if d.HasFile {
+			return "FORM_TOO_LARGE_FILE", ""
+		}
+		return "FORM_TOO_LARGE", ""
+	case "NOT_A_FORM", "MALFORMED", codeConfirm, "FOREIGN", "CHALLENGE":
 		return Key(code), ""
 	}
 	return "UNAVAILABLE", ""

@@ -173,3 +173,12 @@ func TestMessageSaysHowLongToWait(t *testing.T) {
 		}
 	}
 }
+
+// A file is mentioned only where one was sent.
+func TestMessageMentionsAFile(t *testing.T) {
+	without := english.FormMessage("FORM_TOO_LARGE", page.Detail{})
+	with := english.FormMessage("FORM_TOO_LARGE", page.Detail{HasFile: true})
+	if strings.Contains(without, "file") || !strings.Contains(with, "leave the file out") {
+		t.Errorf("without a file: %q; with one: %q", without, with)
+	}
+}

@@ -175,14 +175,14 @@ func TestOwnPageForTooLargeForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, "root "+dir+"\nlog\ntelecrm /contact {\nfield name\nfield phone\nfield message\nfield note message\nthank_you /thanks\n}\ntry_files {path}.html\nfile_server")
-	long := strings.Repeat("नमस्ते ", 1000)
+	long := strings.Repeat("नमस्ते ", 2000)
 	for _, test := range []struct {
 		name                  string
 		name2, message, photo string // in the order of the form
 		want, wantNot         []string
 	}{
-		{"photo", "Asha", "Hello", strings.Repeat("x", 3<<20), []string{`name="name" value="Asha"`, ">\nHello</textarea>", `value=yes checked`, `value=Pune`}, []string{"aria-invalid"}},
-		{"long text", "Asha", long, "", []string{`name="name" value="Asha"`, ">\n" + long + "</textarea>", `aria-invalid="true"`, "Give at most <bdi>3772</bdi> characters for “<bdi>Message</bdi>”."}, []string{"checked"}},
+		{"photo", "Asha", "Hello", strings.Repeat("x", 3<<20), []string{`name="name" value="Asha"`, ">\nHello</textarea>", `value=yes checked`, `value=Pune`, "leave the file out"}, []string{"aria-invalid"}},
+		{"long text", "Asha", long, "", []string{`name="name" value="Asha"`, ">\n" + long + "</textarea>", `aria-invalid="true"`, "Give at most <bdi>10000</bdi> characters for “<bdi>Message</bdi>”."}, []string{"checked", "the file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var body bytes.Buffer

@@ -166,6 +166,44 @@ func TestPartsWithLargeHeaders(t *testing.T) {
 	}
 }
 
+// The limit of a value is the same for every script and encoding.
+func TestLongestValueInEveryScript(t *testing.T) {
+	for _, letter := range []string{"a", "é", "न", "😀"} {
+		for encoding, encode := range encodings {
+			for n, status := range map[int]int{form.MostCharacters: http.StatusSeeOther, form.MostCharacters + 1: http.StatusRequestEntityTooLarge} {
+				h := newHandler(t, newCRM(t).url, "field name\nfield phone\nfield message\nthank_you /thanks\n")
+				text := strings.Repeat(letter, n)
+				r := encode(t, []form.Entry{{Name: "name", Value: "Asha Rao"}, {Name: "phone", Value: "081234 56789"}, {Name: "message", Value: text}})
+				r.Header.Set("Accept", "text/html")
+				w := h.mustServe(t, r)
+				if w.Code != status {
+					t.Errorf("%s, %d times %q: status %d, want %d: %v", encoding, n, letter, w.Code, status, h.submission(t)["reason"])
+				}
+				if body := w.Body.String(); status != http.StatusSeeOther && (!strings.Contains(body, text) || !strings.Contains(body, "at most <bdi>10000</bdi> characters") || strings.Contains(body, "file")) {
+					t.Errorf("%s, %d times %q: the page is %.500s", encoding, n, letter, body)
+				}
+			}
+		}
+	}
+}
+
+// What was read of a message that is far too long comes back.
+func TestFarTooLongMessageComesBack(t *testing.T) {
+	long := strings.Repeat("Please call. ", 80_000/13)
+	for encoding, encode := range encodings {
+		if encoding == "JSON" { // its script keeps what was typed
+			continue
+		}
+		h := newHandler(t, newCRM(t).url, "field name\nfield phone\nfield message\nthank_you /thanks\n")
+		r := encode(t, []form.Entry{{Name: "name", Value: "Asha Rao"}, {Name: "phone", Value: "081234 56789"}, {Name: "message", Value: long}})
+		r.Header.Set("Accept", "text/html")
+		w := h.mustServe(t, r)
+		if body := w.Body.String(); w.Code != http.StatusRequestEntityTooLarge || !strings.Contains(body, "Asha Rao") || !strings.Contains(body, long[:64_000]) || strings.Contains(body, "file") {
+			t.Errorf("%s: status %d, %d bytes: %.300s", encoding, w.Code, len(body), body)
+		}
+	}
+}
+
 // A visitor who typed too much is asked to shorten it. What was skipped is on the page that they
 // get back, whatever they have to correct.
 func TestWhatWasTypedBeyondALimitComesBack(t *testing.T) {
