@@ -255,7 +255,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	if opinion.Verdict() != guard.Unwanted {
 		passed := h.challenge.Verify(r.Context(), h.origins.PageHost(r), s.posted)
 		if passed.Refuse {
-			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge})
+			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge, Note: h.Fallback})
 		}
 		opinion = append(opinion, passed.Signals...)
 	}

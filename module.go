@@ -146,8 +146,8 @@ type Handler struct {
 	// the Referer header, if it is on the same site
 	FormPage string `json:"form_page,omitempty"`
 
-	// What visitors can do if their lead cannot be kept, such as a number to call. The error page
-	// shows this text.
+	// What visitors can do if their lead cannot be kept, or if they cannot solve a challenge that is
+	// required, such as a number to call. The error page shows this text.
 	Fallback string `json:"fallback,omitempty"`
 
 	// The names of inputs that visitors do not see, or `off`. A post that fills one in is suspected

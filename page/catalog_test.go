@@ -44,7 +44,7 @@ var (
 		"bn": unicode.Bengali, "gu": unicode.Gujarati, "de": unicode.Latin, "fr": unicode.Latin, "es": unicode.Latin, "ar": unicode.Arabic,
 	}
 	// examples are texts in Latin letters in every language.
-	examples = regexp.MustCompile(`name@example\.com|https://www\.example\.com|\{[a-z]+\}`)
+	examples = regexp.MustCompile(`name@example\.com|https://www\.example\.com|JavaScript|\{[a-z]+\}`)
 )
 
 func TestShippedFilesAreComplete(t *testing.T) {
@@ -88,6 +88,9 @@ func TestShippedFilesAreComplete(t *testing.T) {
 						t.Errorf("%s: %q contains %q", key, text, letter)
 					}
 				}
+			}
+			if !strings.Contains(texts["CHALLENGE"], "JavaScript") {
+				t.Errorf("%q does not say what the check needs", texts["CHALLENGE"])
 			}
 			// Dates in a format that our parser accepts.
 			if !strings.Contains(texts["TYPE_DATE"], "2026-03-31") {
