@@ -161,8 +161,11 @@ func (w *Words) check(key Key, pieces []Piece) error {
 		return fmt.Errorf("unknown key; known keys are: %s", strings.Join(w.keys(), ", "))
 	}
 	allowed := placeholdersOf(model.pieces)
+	if isPlural && form == shortForm && slices.Contains(allowed, "label") {
+		isPlural = false
+	}
 	if isPlural && (!slices.Contains(slices.Collect(maps.Values(pluralForms)), form) || !slices.Contains(allowed, "limit")) {
-		return errors.New("unknown key; only zero, one, two, few or many may follow the dot, and only in keys of texts with {limit}")
+		return errors.New("unknown key; only zero, one, two, few or many may follow the dot, and only in keys of texts with {limit}; short only in those of texts with {label}")
 	}
 	for _, piece := range pieces {
 		switch {

@@ -57,7 +57,8 @@ func TestShippedFilesAreComplete(t *testing.T) {
 		t.Run(tag, func(t *testing.T) {
 			texts := readMessages(t, tag)
 			for key := range english {
-				if base, _, isPlural := strings.Cut(key, "."); !isPlural && texts[base] == "" {
+				base, form, isPlural := strings.Cut(key, ".")
+				if !isPlural && texts[base] == "" || form == "short" && texts[key] == "" {
 					t.Errorf("%s is missing", key)
 				}
 			}
@@ -68,11 +69,19 @@ func TestShippedFilesAreComplete(t *testing.T) {
 					t.Errorf("%s is not a key", key)
 				}
 				want, got := slices.Sorted(slices.Values(placeholders.FindAllString(model, -1))), slices.Sorted(slices.Values(placeholders.FindAllString(text, -1)))
-				if isPlural { // "one" and "two" may spell the number out
+				if strings.HasSuffix(key, ".short") {
+					want = nil
+					if n := utf8.RuneCountInString(text); n > longestShortText {
+						t.Errorf("%s: %q has %d characters, want at most %d beside an input", key, text, n, longestShortText)
+					}
+				} else if isPlural { // "one" and "two" may spell the number out
 					want, got = without(want, "{limit}"), without(got, "{limit}")
 				}
 				if !slices.Equal(want, got) {
 					t.Errorf("%s: has the placeholders %q, want %q", key, got, want)
+				}
+				if n, isFault := utf8.RuneCountInString(text), slices.Contains(placeholders.FindAllString(model, -1), "{label}"); isFault && n > 80 && texts[base+".short"] == "" && !isPlural {
+					t.Errorf("%s: %q has %d characters and does not have a short text", key, text, n)
 				}
 				if n := utf8.RuneCountInString(text); n > longestText(key) {
 					t.Errorf("%s: %q has %d characters, want at most %d", key, text, n, longestText(key))
@@ -100,6 +109,9 @@ func TestShippedFilesAreComplete(t *testing.T) {
 	}
 }
 
+// longestShortText fits into a column beside an input in two lines or three.
+const longestShortText = 42
+
 // longestText is how long a text may be, so that people read it.
 func longestText(key string) int {
 	switch {
@@ -125,6 +137,9 @@ func TestPluralFormsAreComplete(t *testing.T) {
 		given := make(map[string]bool)
 		for key := range texts {
 			_, form, isPlural := strings.Cut(key, ".")
+			if form == "short" {
+				continue
+			}
 			if isPlural && !needed[form] {
 				t.Errorf("%s: %s is never used", tag, key)
 			}
@@ -175,6 +190,7 @@ func TestEachTextIsUsed(t *testing.T) {
 		} {
 			for _, f := range []page.Fault{{Code: code}, {Code: code, Choices: true}, {Code: code, Type: "tags"}} {
 				said[words.Message(f)] = true
+				said[isolates.Replace(words.SayShort(page.Fault{Code: code, Label: "City"}).String())] = true
 				for _, limit := range []string{"1", "2", "3", "11", "100"} {
 					f.Label, f.Limit = "{label}", limit
 					said[strings.NewReplacer("\u2066", "", "\u2068", "", "\u2069", "").Replace(words.Message(f))] = true

@@ -22,7 +22,7 @@ func (r *rendering) mark() error {
 	seen := make(map[string]bool)
 	for _, p := range r.Problems {
 		if p.Input == "" {
-			said := r.say(p, "")
+			said := r.say(p, "", r.words.SayFault)
 			items.WriteString("<li" + r.langAttributes(said) + ">" + said.html() + "</li>")
 			continue
 		}
@@ -34,9 +34,12 @@ func (r *rendering) mark() error {
 		if g == nil {
 			return ErrNoControl
 		}
-		said := r.say(p, r.nameOf(g))
+		said := r.say(p, r.nameOf(g), r.words.SayFault)
 		r.giveName(g, p.Fallback)
 		items.WriteString(`<li><a href="` + escape(r.linkTo(r.idOf(g.controls[0].tag, "field"))) + `"` + r.langAttributes(said) + `>` + said.html() + "</a></li>")
+		if !r.IsDraft { // a draft does not have a summary with the whole text
+			said = r.say(p, r.nameOf(g), r.words.SayShort)
+		}
 		r.markGroup(g, said)
 	}
 	if r.IsDraft {
@@ -259,8 +262,9 @@ func (r *rendering) idOf(t *tag, kind string) string {
 	return id
 }
 
-// say returns the message about p; name is the page's name for the control.
-func (r *rendering) say(p Problem, name string) Phrase {
+// say returns the message about p in the words that say finds; name is the page's name for the
+// control.
+func (r *rendering) say(p Problem, name string, say func(Fault) Phrase) Phrase {
 	if p.Message != "" {
 		return Said(p.Message)
 	}
@@ -271,7 +275,7 @@ func (r *rendering) say(p Problem, name string) Phrase {
 	if f.Label == "" {
 		f.Label = p.Fallback
 	}
-	return r.words.SayFault(f)
+	return say(f)
 }
 
 // nameOf returns the page's name for the controls: the legend of a group, or the label of a

@@ -767,3 +767,18 @@ func TestOwnRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Beside its input, a long sentence is short. The summary has all of it, and so does a draft, which
+// does not have a summary.
+func TestOwnIsShortBesideTheInput(t *testing.T) {
+	o := own(t, `<form method=post action=/contact><label for=p>Phone</label><input id=p name=p></form>`)
+	o.Problems = []page.Problem{{Input: "p", Fault: page.Fault{Code: "TYPE_PHONE"}}}
+	const long, short = "Enter a phone number in “<bdi>Phone</bdi>”. If it is", "<span>Enter a phone number.</span>"
+	if got := render(t, o).source; strings.Count(got, long) != 1 || strings.Count(got, short) != 1 {
+		t.Errorf("the page is %s", got)
+	}
+	o.IsDraft = true
+	if got := render(t, o).source; strings.Count(got, long) != 1 || strings.Contains(got, short) {
+		t.Errorf("the draft is %s", got)
+	}
+}

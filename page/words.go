@@ -138,6 +138,19 @@ func (w *Words) SayForm(code string, d Detail) Phrase {
 	return w.phrase(w.counted(key, limit), map[string]string{"limit": limit})
 }
 
+// shortForm ends the keys of texts that stand beside their input, which names the field.
+const shortForm = "short"
+
+// SayShort is [Words.SayFault] for a place beside the input, where a long sentence may have to fit
+// into a narrow column. The summary has the whole text.
+func (w *Words) SayShort(f Fault) Phrase {
+	short, has := w.texts[f.key()+"."+shortForm]
+	if !has {
+		return w.SayFault(f)
+	}
+	return w.phrase(short, map[string]string{"label": f.Label, "limit": f.Limit})
+}
+
 // SayFault is [Words.Message] for a page.
 func (w *Words) SayFault(f Fault) Phrase {
 	return w.phrase(w.counted(f.key(), f.Limit), map[string]string{"label": f.Label, "limit": f.Limit})
