@@ -94,7 +94,7 @@ func TestEnhancedFormSpeaksThePagesLanguage(t *testing.T) {
 		if got := evaluate[string](b, "document.title"); got != "त्रुटि: संपर्क करें" {
 			t.Errorf("the title is %q", got)
 		}
-		want := "त्रुटि: " + page.Shipped().For("hi").SayShort(page.Fault{Code: "PHONE_TOO_SHORT", Label: "Phone"}).String()
+		want := "त्रुटि: " + page.Shipped().For("hi").Message(page.Fault{Code: "PHONE_TOO_SHORT", Label: "Phone"})
 		if got := evaluate[string](b, `document.querySelector("[data-fs-error]").textContent`); got != want {
 			t.Errorf("the author's element for the message has %q, want %q", got, want)
 		}

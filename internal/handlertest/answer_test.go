@@ -56,7 +56,7 @@ func TestAnswersInTheVisitorsLanguage(t *testing.T) {
 	if h.ServeHTTP(w, caddyhttp.PrepareRequest(r, repl, w, nil), &passed{}) == nil {
 		t.Fatal("got no error")
 	}
-	want := "Escriba en «Tel» un número de teléfono. Si es de otro país, empiece con + y el código del país. " +
+	want := "El número de teléfono de «Tel» es demasiado corto. Escriba todas sus cifras. " +
 		"Escriba en «Email» una dirección de correo electrónico, por ejemplo, name@example.com."
 	if got, _ := repl.GetString("telecrm.error.summary"); got != want {
 		t.Errorf("summary: got %q, want %q", got, want)

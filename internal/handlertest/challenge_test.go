@@ -162,9 +162,9 @@ func TestFailClosedRefuses(t *testing.T) {
 
 // Visitors without JavaScript are told what they need, and what they can do instead.
 func TestFailClosedIsNotADeadEnd(t *testing.T) {
-	h := challengeHandler(t, simpleBlock+"\nfallback \"Please call +91 81234 56789.\"\nchallenge altcha {\ncomplexity 1000\nfail closed\n}")
+	h := challengeHandler(t, simpleBlock+"\nfallback \"Please call 081234 56789.\"\nchallenge altcha {\ncomplexity 1000\nfail closed\n}")
 	w := h.mustServe(t, postForm(meera))
-	for _, want := range []string{"The check needs JavaScript.", "Please call +91 81234 56789."} {
+	for _, want := range []string{"The check needs JavaScript.", "Please call 081234 56789."} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("status %d: the page does not contain %q:\n%s", w.Code, want, w.Body)
 		}
