@@ -176,7 +176,7 @@ func (c *change) setAside(r *row) error {
 		return nil
 	}
 	c.log.Error("an entry is damaged on disk; it is parked and will not be sent; inspect it, then erase it",
-		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.Time("created_at", r.entry.CreatedAt))
+		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.String("created_at", r.entry.CreatedAt.Format(time.RFC3339)))
 	c.spend(0)
 	affected, err := c.exec(qSetAside, millis(c.now()), r.seq)
 	if err == nil && affected == 0 {
