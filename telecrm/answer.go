@@ -119,21 +119,23 @@ type Remark struct {
 // Confirmed reports whether TeleCRM named the lead that it created.
 func (a Answer) Confirmed() bool { return a.Verdict == Created && a.LeadID != "" }
 
-// Reason returns the verdict, status, code and error for logs. It never contains values of the lead
-// or the API's text.
+// Reason returns the status, code and error for logs, or the verdict if there is none of them. It
+// never contains values of the lead or the API's text.
 func (a Answer) Reason() string {
-	var b strings.Builder
-	b.WriteString(a.Verdict.String())
+	var status, cause string
 	if a.Status != 0 {
-		fmt.Fprintf(&b, ", HTTP %d", a.Status)
-	}
-	if a.Code != "" {
-		fmt.Fprintf(&b, " %s", a.Code)
+		status = strings.TrimSpace(fmt.Sprintf("HTTP %d %s", a.Status, a.Code))
 	}
 	if a.Err != nil {
-		fmt.Fprintf(&b, ": %v", a.Err)
+		cause = a.Err.Error()
 	}
-	return b.String()
+	switch {
+	case status != "" && cause != "":
+		return status + ": " + cause
+	case status != "" || cause != "":
+		return status + cause
+	}
+	return a.Verdict.String()
 }
 
 // Format writes [Answer.Reason] for every verb, because the other parts may quote the lead.

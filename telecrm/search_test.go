@@ -287,7 +287,7 @@ func TestFoundFormatsAsItsReason(t *testing.T) {
 		{telecrm.Found{}, "leads found: 0"},
 		{telecrm.Found{Leads: []telecrm.FoundLead{found}}, "leads found: 1"},
 		{telecrm.Found{Leads: []telecrm.FoundLead{found, found}, More: true}, "leads found: at least 2"},
-		{telecrm.Found{Failure: failure}, "retry, HTTP 500"},
+		{telecrm.Found{Failure: failure}, "HTTP 500"},
 	} {
 		if got := tc.found.Reason(); got != tc.want {
 			t.Errorf("Reason() = %q, want %q", got, tc.want)

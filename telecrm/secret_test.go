@@ -208,13 +208,13 @@ func TestAnswerFormatsAsItsReason(t *testing.T) {
 		want   string
 	}{
 		{telecrm.Answer{}, "retry"},
-		{telecrm.Answer{Verdict: telecrm.Created, Status: 201, LeadID: leadID}, "created, HTTP 201"},
+		{telecrm.Answer{Verdict: telecrm.Created, Status: 201, LeadID: leadID}, "HTTP 201"},
 		{
 			telecrm.Answer{
 				Verdict: telecrm.Duplicate, Status: 409, Code: telecrm.CodeLeadAlreadyExists,
 				Message: "Lead with phone 918123456789 already exists.",
 			},
-			"duplicate, HTTP 409 LEAD_ALREADY_EXISTS",
+			"HTTP 409 LEAD_ALREADY_EXISTS",
 		},
 		{
 			telecrm.Answer{
@@ -222,9 +222,9 @@ func TestAnswerFormatsAsItsReason(t *testing.T) {
 				Remarks: []telecrm.Remark{{Field: "fields.name", Status: "IGNORED", Text: "Ravi Menon is not a name"}},
 				Actions: []telecrm.ActionResult{{ID: "7", Status: "918123456789"}},
 			},
-			"created, HTTP 201",
+			"HTTP 201",
 		},
-		{telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New("no route")}, "retry: no route"},
+		{telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New("no route")}, "no route"},
 	} {
 		if got := tc.answer.Reason(); got != tc.want {
 			t.Errorf("Reason() = %q, want %q", got, tc.want)

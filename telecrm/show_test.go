@@ -145,7 +145,7 @@ func TestShownFormatsAsItsReason(t *testing.T) {
 		{telecrm.Shown{}, "lead shown, actions: 0"},
 		{telecrm.Shown{Fields: fields, Actions: []telecrm.ShownAction{action}}, "lead shown, actions: 1"},
 		{telecrm.Shown{Fields: fields, MoreActions: true}, "lead shown, actions: at least 0"},
-		{telecrm.Shown{Failure: failure}, "missing, HTTP 404 LEAD_NOT_FOUND"},
+		{telecrm.Shown{Failure: failure}, "HTTP 404 LEAD_NOT_FOUND"},
 	} {
 		if got := tc.shown.Reason(); got != tc.want {
 			t.Errorf("Reason() = %q, want %q", got, tc.want)

@@ -153,12 +153,12 @@ func TestEvents(t *testing.T) {
 	p.crm.Inject(faults[sandbox.FaultInvalidLead])
 	p.post(t, "/contact", url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56780"}})
 	checkEvent(t, recorded.await(t, "telecrm_lead_parked", 0), map[string]any{
-		"id": "", "account": "default", "form": "/contact", "reason": "rejected, HTTP 400 INVALID_LEAD", "attempts": 1,
+		"id": "", "account": "default", "form": "/contact", "reason": "HTTP 400 INVALID_LEAD", "attempts": 1,
 	})
 	p.crm.Inject(faults[sandbox.FaultUnauthorizedToken])
 	p.post(t, "/contact", url.Values{"name": {"Zenobia Quartermaine"}, "phone": {"081234 56781"}})
 	checkEvent(t, recorded.await(t, "telecrm_account_held", 0), map[string]any{
-		"account": "default", "reason": "hold, HTTP 401 NOT_AUTHORIZED",
+		"account": "default", "reason": "HTTP 401 NOT_AUTHORIZED",
 	})
 
 	// A changed CRM address is tried at once, and the new config gets the events.
