@@ -44,8 +44,11 @@ func (o *option) value() string {
 	if value, has := o.tag.get("value"); has {
 		return value
 	}
-	return strings.Join(strings.Fields(o.words.String()), " ")
+	return o.text()
 }
+
+// text returns the option's words.
+func (o *option) text() string { return strings.Join(strings.Fields(o.words.String()), " ") }
 
 func newControl(t *tag) *control {
 	c := &control{tag: t}

@@ -337,7 +337,7 @@ func (s *scanner) read() {
 	}
 	switch {
 	case s.textarea != nil:
-	case s.option != nil && s.option.tag.has("value"):
+	case s.option != nil && s.option.tag.has("value") && s.option.words.Len() >= maxWords:
 	case s.option != nil:
 		s.option.words.WriteString(s.tags.text())
 	case s.list != nil:
