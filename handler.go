@@ -3,7 +3,6 @@ package caddytelecrm
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -68,9 +67,10 @@ type submission struct {
 	query   string // of the URL, as sent
 	body    *httpx.BodyClock
 	span    tracing.Submission
-	posted  *form.Form // nil until read
-	seal    guard.Seal // the post's trap and stamp
-	counted guard.Pass // how the post counts toward the rate limit
+	posted  *form.Form     // nil until read
+	offers  mapping.Offers // of the page, if something was wrong
+	seal    guard.Seal     // the post's trap and stamp
+	counted guard.Pass     // how the post counts toward the rate limit
 	outcome string
 
 	attempts int
@@ -201,8 +201,11 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request) error {
 	if err := h.readForm(w, r, s); err != nil {
 		return h.responder.Checked(w, r, &s.Post, *h.unreadable(w, s, err).failure)
 	}
-	draft := h.draft(s)
-	if len(draft.Problems) == 0 || h.screen.IsTrapped(s.screened(r)) { // a correction would teach spammers
+	if h.screen.IsTrapped(s.screened(r)) { // a correction would teach spammers
+		return h.responder.Checked(w, r, &s.Post, answer.Failure{})
+	}
+	draft := h.draft(r, s)
+	if len(draft.Problems) == 0 {
 		return h.responder.Checked(w, r, &s.Post, answer.Failure{})
 	}
 	return h.responder.Checked(w, r, &s.Post, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
@@ -224,15 +227,19 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	if err := h.readForm(w, r, s); err != nil {
 		return h.unreadable(w, s, err)
 	}
-	draft := h.draft(s)
 	post := s.screened(r)
-	switch {
-	case h.screen.IsTrapped(post) && h.app.KeepsLeads():
+	var draft mapping.Draft
+	if h.screen.IsTrapped(post) && h.app.KeepsLeads() {
 		// It will be parked as it is. A correction would teach spammers.
+		draft = h.lead(s)
 		h.mapping.AddRaw(&draft, s.posted)
-	case len(draft.Problems) > 0:
-		s.noteWrong(draft.Problems)
-		return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
+	} else {
+		draft = h.draft(r, s)
+		h.notes.Judged(draft.Problems)
+		if len(draft.Problems) > 0 {
+			s.noteWrong(draft.Problems)
+			return fail(outcomeInvalid, answer.Failure{Status: http.StatusUnprocessableEntity, Problems: draft.Problems})
+		}
 	}
 
 	values, err := h.fingerprint(r, s)
@@ -325,80 +332,6 @@ func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, p
 		s.reason = cmp.Or(s.reason, err.Error())
 	}
 	return v
-}
-
-// readForm reads the body and removes the page's trap and stamp from it.
-func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
-	posted, err := form.Read(s.body, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
-		return h.responder.PageCharset(r, &s.Post, posted)
-	})
-	s.Typed = posted
-	if posted != nil {
-		h.noteCharset(posted)
-		s.seal = h.protector.TakeSeal(r, posted)
-		h.noteSecrets(posted)
-	}
-	if err != nil {
-		if errors.Is(err, form.ErrTooLarge) {
-			httpx.DiscardRest(w, r, h.MaxBody)
-		}
-		return fmt.Errorf("reading form: %w", err)
-	}
-	s.body.Stop()
-	s.posted = posted
-	return nil
-}
-
-// noteCharset warns the operator once that a page's forms are not sent in UTF-8.
-func (h *Handler) noteCharset(posted *form.Form) {
-	if posted.Charset == "" {
-		return
-	}
-	h.charsetNoted.Do(func() {
-		h.logger.Warn("the form is not sent in UTF-8; serve its page as UTF-8, or some characters may be lost",
-			zap.String("form", h.Form), zap.String("charset", posted.Charset))
-	})
-}
-
-// noteSecrets warns the operator once that "unmapped" leaves out passwords and the like.
-func (h *Handler) noteSecrets(posted *form.Form) {
-	withheld := form.LoggableNames(h.mapping.Withheld(posted))
-	if len(withheld) == 0 {
-		return
-	}
-	h.secretsNoted.Do(func() {
-		h.logger.Warn("unmapped never forwards passwords, payment cards and one-time codes; an enquiry does not need them, so remove them from the form, or add a field for an input that is something else",
-			zap.String("form", h.Form), zap.Strings("inputs", withheld))
-	})
-}
-
-// noteRebuilt warns the operator once that a script rebuilds the form in the browser.
-func (h *Handler) noteRebuilt(sign string) {
-	h.rebuiltNoted.Do(func() {
-		h.logger.Warn("a script rebuilds the form in the browser and would remove what is added to its page; visitors get the built-in page about errors, and protect leaves the page alone",
-			zap.String("form", h.Form), zap.String("seen", sign))
-	})
-}
-
-// unreadable tells the visitor that the form did not arrive intact, and returns the parts that did.
-func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) verdict {
-	s.reason = err.Error()
-	var problems []*mapping.Problem
-	if s.Typed != nil {
-		problems = h.mapping.TooLong(s.Typed, h.limits.Characters)
-		s.noteWrong(problems)
-	}
-	switch {
-	case errors.Is(err, form.ErrTooLarge):
-		return fail(outcomeTooLarge, answer.Failure{
-			Status: http.StatusRequestEntityTooLarge, Code: answer.CodeTooLarge, Problems: problems,
-			Detail: page.Detail{HasFile: s.Typed != nil && s.Typed.Cut && len(s.Typed.Files) > 0},
-		})
-	case errors.Is(err, form.ErrUnsupported):
-		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
-		return fail(outcomeNotAForm, answer.Failure{Status: http.StatusUnsupportedMediaType, Code: answer.CodeNotAForm, Problems: problems})
-	}
-	return fail(outcomeMalformed, answer.Failure{Status: http.StatusBadRequest, Code: answer.CodeMalformed, Problems: problems})
 }
 
 // claim reserves the post's lead for this request. If the same lead was posted earlier, it returns

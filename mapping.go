@@ -2,6 +2,7 @@ package caddytelecrm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,14 +13,78 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/internal/hostname"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/notes"
 	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// draft makes a lead from the post.
-func (h *Handler) draft(s *submission) mapping.Draft {
-	return h.mapping.Lead(s.posted, s.expander(s.posted, func(string, string) bool { return false }))
+// readForm reads the body and removes the page's trap and stamp from it.
+func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission) error {
+	posted, err := form.Read(s.body, r.Header.Get("Content-Type"), h.limits, func(posted *form.Form) string {
+		return h.responder.PageCharset(r, &s.Post, posted)
+	})
+	s.Typed = posted
+	if posted != nil {
+		h.notes.Charset(posted.Charset)
+		s.seal = h.protector.TakeSeal(r, posted)
+		h.notes.Secrets(form.LoggableNames(h.mapping.Withheld(posted)))
+	}
+	if err != nil {
+		if errors.Is(err, form.ErrTooLarge) {
+			httpx.DiscardRest(w, r, h.MaxBody)
+		}
+		return fmt.Errorf("reading form: %w", err)
+	}
+	s.body.Stop()
+	s.posted = posted
+	return nil
+}
+
+// unreadable tells the visitor that the form did not arrive intact, and returns the parts that did.
+func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) verdict {
+	s.reason = err.Error()
+	var problems []*mapping.Problem
+	if s.Typed != nil {
+		problems = h.mapping.TooLong(s.Typed, h.limits.Characters)
+		s.noteWrong(problems)
+	}
+	switch {
+	case errors.Is(err, form.ErrTooLarge):
+		return fail(outcomeTooLarge, answer.Failure{
+			Status: http.StatusRequestEntityTooLarge, Code: answer.CodeTooLarge, Problems: problems,
+			Detail: page.Detail{HasFile: s.Typed != nil && s.Typed.Cut && len(s.Typed.Files) > 0},
+		})
+	case errors.Is(err, form.ErrUnsupported):
+		w.Header().Set("Accept-Post", "application/x-www-form-urlencoded, multipart/form-data, application/json")
+		return fail(outcomeNotAForm, answer.Failure{Status: http.StatusUnsupportedMediaType, Code: answer.CodeNotAForm, Problems: problems})
+	}
+	return fail(outcomeMalformed, answer.Failure{Status: http.StatusBadRequest, Code: answer.CodeMalformed, Problems: problems})
+}
+
+// lead makes a lead from the post.
+func (h *Handler) lead(s *submission) mapping.Draft {
+	return h.mapping.Lead(s.posted, s.expander(s.posted, func(string, string) bool { return false }), s.offers)
+}
+
+// draft makes a lead from the post. If something is wrong with it, draft reads the page with the
+// form: an answer that the page offers is not the visitor's mistake but the config's.
+func (h *Handler) draft(r *http.Request, s *submission) mapping.Draft {
+	draft := h.lead(s)
+	if len(draft.Problems) == 0 {
+		return draft
+	}
+	inputs := h.responder.Inputs(r, &s.Post)
+	if len(inputs) == 0 {
+		return draft
+	}
+	h.notes.Compare(notes.Comparison{Mapping: h.mapping, Inputs: inputs, Posted: s.posted, IsOther: func(input string) bool {
+		return h.needs(input) || slices.Contains(h.traps, input)
+	}})
+	s.offers = notes.Offers(inputs)
+	return h.lead(s)
 }
 
 // expander returns a function that expands an operator's template. Placeholders for which blank
@@ -58,7 +123,7 @@ func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint
 	draft := h.mapping.Lead(posted, s.expander(posted, func(key, value string) bool {
 		isTyped := strings.HasPrefix(key, mapping.FormPlaceholder)
 		return httpx.IsVolatile(key) || !isTyped && guard.IsMoment(value, s.start)
-	}))
+	}), s.offers)
 	texts := []string{hostname.Canonical(r.Host)}
 	if h.screen.IsTrapped(s.screened(r)) { // the same post without the trap is not a repeat
 		h.mapping.AddRaw(&draft, posted)

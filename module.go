@@ -14,7 +14,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -31,6 +30,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/challenges"
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/notes"
 	"github.com/leadwire/caddy-telecrm/internal/protect"
 	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/screen"
@@ -214,9 +214,7 @@ type Handler struct {
 	memory    *guard.Memory
 	memoryKey string
 
-	charsetNoted *sync.Once // for the warning about an encoding other than UTF-8
-	secretsNoted *sync.Once // for the warning about passwords and the like
-	rebuiltNoted *sync.Once // for the warning about a page that a script rebuilds
+	notes        *notes.Notes
 	now          func() time.Time
 	bodyPatience time.Duration
 }
@@ -233,7 +231,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.fillDefaults()
 	h.logger = ctx.Logger()
-	h.charsetNoted, h.secretsNoted, h.rebuiltNoted = new(sync.Once), new(sync.Once), new(sync.Once)
+	h.notes = notes.New(h.Form, h.logger)
 	replaced := seam.Of(ctx)
 	h.now, h.bodyPatience = replaced.Now, replaced.BodyPatience
 
@@ -479,7 +477,7 @@ func (h *Handler) provisionResponder() error {
 		Mapping:        h.mapping,
 		Traps:          h.traps,
 		Seal:           func() []page.Pair { return h.protector.Hidden() },
-		NoteRebuilt:    h.noteRebuilt,
+		NoteRebuilt:    h.notes.Rebuilt,
 		Logger:         h.logger,
 	}
 	return nil
@@ -515,7 +513,7 @@ func (h *Handler) provisionProtection() error {
 	}
 	h.protector, err = protect.New(protect.Config{
 		Form: h.Form, Keys: keys, Catalog: h.responder.Catalog, Now: h.now,
-		Takes: h.matcher.WouldTake, IsInput: h.mapping.Takes, NoteRebuilt: h.noteRebuilt,
+		Takes: h.matcher.WouldTake, IsInput: h.mapping.Takes, NoteRebuilt: h.notes.Rebuilt,
 	})
 	return err
 }

@@ -78,8 +78,9 @@ type BoundField struct {
 	// Kind is the field's type.
 	Kind fieldtype.Type
 
-	rules      fieldtype.Rules
-	isLabelled bool // by the operator
+	rules        fieldtype.Rules
+	isLabelled   bool // by the operator
+	isIdentifier bool // a lead needs it
 }
 
 // bind checks the field and fills in its defaults. With standard set, API names that exist in every

@@ -77,7 +77,7 @@ func New(c Config) (*Mapping, error) {
 		if err := once(names, f.Name); err != nil {
 			return nil, err
 		}
-		if f.Name == c.Identifier {
+		if field.isIdentifier = f.Name == c.Identifier; field.isIdentifier {
 			m.IdentifierType = field.Kind
 		}
 		m.fields = append(m.fields, field)
@@ -184,12 +184,17 @@ type Draft struct {
 	Problems []*Problem
 	// Remarks list the parts of the post that the lead does not contain as typed.
 	Remarks []telecrm.Remark
+
+	offers   Offers
+	unlisted []unlisted
+	note     *target // of the first action that has one
 }
 
 // Lead makes a lead from the posted form. expand replaces the placeholders of the operator's
-// templates.
-func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) Draft {
-	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}}
+// templates. An answer that is among the offers of the form's page is not a problem, even if its
+// field does not take it: the lead goes without the field, and has the answer as text.
+func (m *Mapping) Lead(posted *form.Form, expand func(template string) string, offers Offers) Draft {
+	d := Draft{Lead: telecrm.Lead{Fields: make(map[string]any)}, offers: offers}
 	d.addFields(m.fields, posted, "fields.", d.Lead.Fields)
 	m.addSettings(&d, posted, expand)
 	if m.unmapped != "" {
@@ -198,6 +203,7 @@ func (m *Mapping) Lead(posted *form.Form, expand func(template string) string) D
 	for _, a := range m.actions {
 		d.addAction(a, posted, expand)
 	}
+	m.placeUnlisted(&d)
 	return d
 }
 
@@ -215,12 +221,26 @@ func (m *Mapping) AddRaw(d *Draft, posted *form.Form) {
 func (d *Draft) addFields(fields []*BoundField, posted *form.Form, path string, into map[string]any) {
 	for _, f := range fields {
 		value, problem := f.convert(posted)
+		if problem != nil && !f.isIdentifier {
+			value, problem = d.takeOffered(f, posted, path, problem)
+		}
 		if problem != nil {
 			d.Problems = append(d.Problems, problem)
 			continue
 		}
 		d.put(into, path, f.Name, value)
 	}
+}
+
+// takeOffered returns the value without the answers that only the page offers, and keeps these. If
+// there are none, the problem remains.
+func (d *Draft) takeOffered(f *BoundField, posted *form.Form, path string, problem *Problem) (fieldtype.Value, *Problem) {
+	value, answers, ok := f.takeOffered(posted.Values(f.Input), d.offers[f.Input])
+	if !ok {
+		return fieldtype.Value{}, problem
+	}
+	d.unlisted = append(d.unlisted, unlisted{path + f.Name, f.Label + ": " + strings.Join(answers, ", ")})
+	return value, nil
 }
 
 // addSettings adds the values that do not come from a single input. A value that cannot be sent is
@@ -280,6 +300,9 @@ func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string)
 	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {
 		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "action " + a.code, Status: remarkNotSent, Text: "status, currency or amount is empty, or the amount is 0"})
 		return
+	}
+	if name := a.note(); name != "" && d.note == nil {
+		d.note = &target{action.Fields, path, name}
 	}
 	d.Lead.Actions = append(d.Lead.Actions, action)
 }

@@ -16,6 +16,12 @@ import (
 // lead maps a form of names and values, as the handler does.
 func lead(t *testing.T, config mapping.Config, pairs ...string) mapping.Draft {
 	t.Helper()
+	return leadOffered(t, config, nil, pairs...)
+}
+
+// leadOffered maps a form whose page offers values.
+func leadOffered(t *testing.T, config mapping.Config, offers mapping.Offers, pairs ...string) mapping.Draft {
+	t.Helper()
 	if config.Identifier == "" {
 		config.Identifier = "id"
 		config.Set = append([]mapping.Setting{{Name: "id", Value: "1"}}, config.Set...)
@@ -33,7 +39,7 @@ func lead(t *testing.T, config mapping.Config, pairs ...string) mapping.Draft {
 			template = strings.ReplaceAll(template, "{form."+entry.Name+"}", strings.Join(posted.Values(entry.Name), ", "))
 		}
 		return unknownInput.ReplaceAllString(template, "")
-	})
+	}, offers)
 }
 
 var unknownInput = regexp.MustCompile(`\{form\.\w+\}`)

@@ -226,3 +226,18 @@ func (a *Responder) Typed(r *http.Request, p *Post, values []page.Pair) []page.P
 	}
 	return values
 }
+
+// Inputs returns the inputs of the form on the page that the visitor filled in; none if the page
+// cannot be read.
+func (a *Responder) Inputs(r *http.Request, p *Post) []page.Input {
+	for _, address := range a.pageAddresses(r, p.Typed) {
+		own, err := a.ownPage(r, p, address)
+		if err != nil {
+			continue
+		}
+		if inputs, err := own.Inputs(); err == nil {
+			return inputs
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+// Package notes warns the operator about a form: once a reload for each kind of trouble, however
+// many visitors meet it. Warnings name inputs and the site's own texts, and never what a visitor
+// typed.
+package notes
+
+import (
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// Notes writes the warnings about one form.
+type Notes struct {
+	form   string
+	logger *zap.Logger
+
+	mu      sync.Mutex
+	noted   map[string]bool
+	refused tally
+}
+
+// New returns the notes about the form.
+func New(form string, logger *zap.Logger) *Notes {
+	return &Notes{form: form, logger: logger, noted: make(map[string]bool)}
+}
+
+// mostNoted bounds the memory of a form's warnings.
+const mostNoted = 200
+
+// warn logs the message unless a warning about the subject was logged before.
+func (n *Notes) warn(subject, message string, fields ...zap.Field) {
+	n.mu.Lock()
+	isNew := !n.noted[subject] && len(n.noted) < mostNoted
+	if isNew {
+		n.noted[subject] = true
+	}
+	n.mu.Unlock()
+	if isNew {
+		n.logger.Warn(message, append([]zap.Field{zap.String("form", n.form)}, fields...)...)
+	}
+}
+
+// Charset warns that the form is sent in another encoding than UTF-8.
+func (n *Notes) Charset(charset string) {
+	if charset != "" {
+		n.warn("charset", "the form is not sent in UTF-8; serve its page as UTF-8, or some characters may be lost",
+			zap.String("charset", charset))
+	}
+}
+
+// Secrets warns that "unmapped" leaves out inputs for passwords and the like.
+func (n *Notes) Secrets(inputs []string) {
+	if len(inputs) > 0 {
+		n.warn("secrets", "unmapped never forwards passwords, payment cards and one-time codes; an enquiry does not need them, so remove them from the form, or add a field for an input that is something else",
+			zap.Strings("inputs", inputs))
+	}
+}
+
+// Rebuilt warns that a script rebuilds the form in the browser, as the sign shows.
+func (n *Notes) Rebuilt(sign string) {
+	n.warn("rebuilt", "a script rebuilds the form in the browser and would remove what is added to its page; visitors get the built-in page about errors, and protect leaves the page alone",
+		zap.String("seen", sign))
+}
