@@ -69,6 +69,7 @@ type App struct {
 	forms    map[string]metrics.FieldLabels // the config's forms by name
 	phones   []string                       // countries of the forms' phone numbers
 	secret   *secret.Secret                 // of the guards of all forms
+	servers  func() map[string]*caddyhttp.Server
 	grace    func() time.Duration
 	outlet   *dispatch.Outlet
 	monitors map[string]*delivery.Monitor // of the accounts, if the outbox is off; set once started is closed
@@ -102,6 +103,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.fillDefaults()
+	a.servers = serversOf(ctx)
 	a.grace = graceOf(ctx)
 	a.forms = make(map[string]metrics.FieldLabels)
 	a.missed = route.NewMissed()
@@ -169,6 +171,17 @@ func (a *App) fillDefaults() {
 	}
 }
 
+// serversOf returns the HTTP servers, which are known once all apps are provisioned.
+func serversOf(ctx caddy.Context) func() map[string]*caddyhttp.Server {
+	return func() map[string]*caddyhttp.Server {
+		app, err := ctx.AppIfConfigured("http")
+		if err != nil {
+			return nil
+		}
+		return app.(*caddyhttp.App).Servers
+	}
+}
+
 // graceOf returns the HTTP servers' grace period. When the process exits, attempts in flight get as
 // long.
 func graceOf(ctx caddy.Context) func() time.Duration {
@@ -197,6 +210,7 @@ func (a *App) KeepsLeads() bool { return a.resource != "" }
 func (a *App) Start() error {
 	defer close(a.started)
 	metrics.Expect(a.forms, a.accounts.Names())
+	a.warnOfOverlaps()
 	if !a.KeepsLeads() {
 		a.watch()
 		return nil
@@ -208,6 +222,22 @@ func (a *App) Start() error {
 	a.opened = d
 	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.outlet})
 	return nil
+}
+
+// warnOfOverlaps warns about forms that get every post of their site, and those that get none.
+func (a *App) warnOfOverlaps() {
+	servers := a.servers()
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		for _, o := range route.Overlaps(servers[name]) {
+			if o.Before == "" {
+				a.logger.Warn("the form does not have a matcher, so it takes every POST of its site; name the path that it posts to, such as telecrm /contact",
+					zap.String("form", o.Form))
+				continue
+			}
+			a.logger.Warn("the form never gets a post, because another one before it in the same site takes them all; give each form its own matcher, and put the narrower one first",
+				zap.String("form", o.Form), zap.String("before", o.Before))
+		}
+	}
 }
 
 // watch monitors the accounts of a config without an outbox.

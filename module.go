@@ -198,6 +198,7 @@ type Handler struct {
 	app        *App
 	account    *account.Account
 	matcher    route.Matcher
+	match      caddyhttp.RawMatcherSets // as configured; Caddy clears MatchRaw
 	mapping    *mapping.Mapping
 	duplicates delivery.OnDuplicate
 	responder  *answer.Responder
@@ -235,6 +236,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	replaced := seam.Of(ctx)
 	h.now, h.bodyPatience = replaced.Now, replaced.BodyPatience
 
+	h.match = h.MatchRaw
 	matchers, err := ctx.LoadModule(h, "MatchRaw")
 	if err != nil {
 		return fmt.Errorf("loading match: %w", err)
@@ -384,7 +386,7 @@ func (h *Handler) provisionGuards() error {
 	if h.origins, err = guard.NewOrigins(h.Origins, h.matcher.Site.Has); err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	match, err := json.Marshal(h.MatchRaw)
+	match, err := json.Marshal(h.match)
 	if err != nil {
 		return err
 	}
@@ -577,6 +579,9 @@ func (h *Handler) fillDefaults() {
 	}
 }
 
+// Posts returns the form's name, and its matchers as configured.
+func (h *Handler) Posts() (form string, sets caddyhttp.RawMatcherSets) { return h.Form, h.match }
+
 // Cleanup releases what the form shares with other configs.
 func (h *Handler) Cleanup() error {
 	err := h.challenge.Close()
@@ -636,4 +641,5 @@ var (
 	_ caddy.Validator             = (*Handler)(nil)
 	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ route.Form                  = (*Handler)(nil)
 )

@@ -28,6 +28,7 @@ import (
 type site struct {
 	server *caddyhttp.Server
 	log    *observer.ObservedLogs // of the handlers
+	app    *observer.ObservedLogs
 }
 
 // newSite provisions the site blocks of a Caddyfile, all with one listener address. The global
@@ -92,7 +93,7 @@ func startSite(t *testing.T, adapted []byte) *site {
 	if len(servers) != 1 {
 		t.Fatalf("the config has %d servers, want 1", len(servers))
 	}
-	s := &site{log: logs.handler}
+	s := &site{log: logs.handler, app: logs.app}
 	for _, s.server = range servers {
 	}
 	return s
