@@ -48,7 +48,8 @@ type Field struct {
 	DateOrder string `json:"date_order,omitempty"`
 
 	// The only values accepted. A dropdown must list them, because TeleCRM creates a new option for
-	// any text that it does not know.
+	// any text that it does not know. Others that the form's own page offers do not stop the lead: it
+	// goes without the field, and has them as text in `unmapped`, or else in a text field of an action.
 	Options []string `json:"options,omitempty"`
 
 	// Values that count as left empty, in addition to what lists usually have as their first option,
