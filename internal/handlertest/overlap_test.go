@@ -2,6 +2,8 @@ package handlertest
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -78,5 +80,34 @@ func TestFormsThatOverlap(t *testing.T) {
 				t.Errorf("warnings %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// Forms of one name and other matchers each have their own rate limit.
+func TestFormsOfOneNameAreLimitedAlone(t *testing.T) {
+	r := newRig(newCRM(t).url, "form contact\nfield phone\nrate_limit 1 1m\nthank_you /thanks")
+	r.paths = []string{"/enquire"}
+	first := r.handler(t)
+	r.paths = []string{"/enquire", "/callback"}
+	second, err := r.provisionIn(t, r.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		h     testHandler
+		phone string
+		want  int
+	}{
+		{first, "08123456789", http.StatusSeeOther},
+		{second, "08123456780", http.StatusSeeOther},
+		{first, "08123456781", http.StatusTooManyRequests},
+		{second, "08123456782", http.StatusTooManyRequests},
+	} {
+		if w := test.h.serveFrom(t, "192.0.2.7", postForm(url.Values{"phone": {test.phone}})); w.Code != test.want {
+			t.Errorf("%s: status %d, want %d", test.phone, w.Code, test.want)
+		}
 	}
 }
