@@ -1,4 +1,4 @@
-// Package secret manages the key that signs stamps, confirmations and challenges.
+// Package secret manages the key that signs stamps, confirmations, challenges and cookies.
 package secret
 
 import (
@@ -97,9 +97,9 @@ func (s *Secret) Release() error {
 	return err
 }
 
-// get returns the secret, or nil if the storage does not answer in time. It starts a read if
-// necessary.
-func (s *Secret) get() []byte {
+// get returns the secret, or nil if the storage does not answer within the patience. It starts a
+// read if necessary.
+func (s *Secret) get(patience time.Duration) []byte {
 	s.mu.Lock()
 	if s.key != nil || !s.isReading() && time.Since(s.begun) < secretPause {
 		defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *Secret) get() []byte {
 		s.reading, s.begun = make(chan struct{}), time.Now()
 		go s.read(s.reading)
 	}
-	reading, left := s.reading, secretPatience-time.Since(s.begun)
+	reading, left := s.reading, patience-time.Since(s.begun)
 	s.mu.Unlock()
 	late := time.NewTimer(left)
 	defer late.Stop()
@@ -185,7 +185,7 @@ func loadSecret(ctx context.Context, from Storage) ([]byte, error) {
 // changes, and ofToken, which machines share even without a common storage.
 func (s *Secret) Keys(purpose string, ofToken []byte) signing.Keys {
 	return func() [][]byte {
-		secret := s.get()
+		secret := s.get(secretPatience)
 		if secret == nil {
 			return [][]byte{ofToken}
 		}
@@ -194,6 +194,22 @@ func (s *Secret) Keys(purpose string, ofToken []byte) signing.Keys {
 			return [][]byte{ofToken}
 		}
 		return [][]byte{ofSecret, ofToken}
+	}
+}
+
+// OwnKeys returns the signing keys for one purpose that only the secret gives. There is none while
+// the secret is not known, for which a caller waits no longer than the patience.
+func (s *Secret) OwnKeys(purpose string, patience time.Duration) signing.Keys {
+	return func() [][]byte {
+		secret := s.get(patience)
+		if secret == nil {
+			return nil
+		}
+		key, err := signing.Derive(secret, purpose)
+		if err != nil {
+			return nil
+		}
+		return [][]byte{key}
 	}
 }
 

@@ -81,7 +81,7 @@ func TestSecretIsCreatedOnce(t *testing.T) {
 		machines.Go(func() {
 			s := newSecret(shared, zap.NewNop())
 			defer func() { _ = s.Destruct() }()
-			key := string(s.get())
+			key := string(s.get(secretPatience))
 			mu.Lock()
 			defer mu.Unlock()
 			keys[key]++
@@ -110,7 +110,7 @@ func TestSecretWithFailingStorage(t *testing.T) {
 				defer func() { _ = s.Destruct() }()
 				began := time.Now()
 				for range 5 {
-					if s.get() != nil {
+					if s.get(secretPatience) != nil {
 						t.Fatal("got a key from a broken storage")
 					}
 				}
@@ -122,7 +122,7 @@ func TestSecretWithFailingStorage(t *testing.T) {
 				from.hangs, from.broken = false, nil
 				delete(from.values, secretFile)
 				from.mu.Unlock()
-				if s.get() == nil {
+				if s.get(secretPatience) == nil {
 					t.Error("got no key after the storage recovered")
 				}
 			})
@@ -173,4 +173,37 @@ func TestSecretIsShared(t *testing.T) {
 	if first.ctx.Err() == nil {
 		t.Error("the secret has not ended after its last release")
 	}
+}
+
+// Without a secret there are no keys of its own, and nobody waits for them longer than they want to.
+func TestOwnKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := newFakeStorage()
+		shared.hangs = true
+		s := newSecret(shared, zap.NewNop())
+		defer func() { _ = s.Destruct() }()
+		const patience = 100 * time.Millisecond
+		keys, began := s.OwnKeys("cookies", patience), time.Now()
+		for range 3 {
+			if got := keys(); len(got) != 0 {
+				t.Errorf("got %d keys from a storage that hangs", len(got))
+			}
+		}
+		if took := time.Since(began); took > patience {
+			t.Errorf("three requests waited %s", took)
+		}
+		time.Sleep(secretTime + secretPause) // virtual
+		shared.mu.Lock()
+		shared.hangs = false
+		shared.mu.Unlock()
+		signed := keys.Sign("a text", 16)
+		other := newSecret(shared, zap.NewNop())
+		defer func() { _ = other.Destruct() }()
+		if !other.OwnKeys("cookies", time.Second).Verify("a text", signed, 16) {
+			t.Error("another machine with the same storage does not know the signature")
+		}
+		if other.OwnKeys("stamps", time.Second).Verify("a text", signed, 16) {
+			t.Error("the signature is valid for another purpose")
+		}
+	})
 }
