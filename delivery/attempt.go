@@ -79,9 +79,17 @@ func (a *attempt) run(ctx context.Context) result {
 	if s, bypassed := a.runner.bypassed(ctx, a.entry); bypassed {
 		return bypassResult(s)
 	}
-	r := a.proceed(ctx)
+	r := a.fitted(ctx)
 	r.answer.Remarks = slices.Concat(a.remarks, r.answer.Remarks)
 	return r
+}
+
+// fitted fits the lead to the workspace before it is sent.
+func (a *attempt) fitted(ctx context.Context) result {
+	if ended := a.fitFields(ctx); ended != nil {
+		return *ended
+	}
+	return a.proceed(ctx)
 }
 
 // proceed continues from the recorded step.

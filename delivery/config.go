@@ -38,6 +38,8 @@ type Account struct {
 	// Updates is true if a form of the account uses [UpdateFields]. The lane then asks TeleCRM
 	// which fields are locked.
 	Updates bool
+	// Fields caches the workspace's fields. Without it, optional values are not sent.
+	Fields *WorkspaceFields
 	// Key identifies the settings that reach the workspace. When it changes, an account on hold is
 	// tried again at once. It must not contain the token itself.
 	Key string

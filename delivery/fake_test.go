@@ -377,6 +377,9 @@ type fakeCRM struct {
 	sent     map[string]any // the fields of the last create
 	show     *telecrm.Shown // the answer to GetLead; nil: the last create
 	searches []time.Time
+
+	definitions telecrm.Definitions // the zero one: TeleCRM does not answer
+	asked       int                 // requests for them
 }
 
 type call struct {
@@ -421,7 +424,13 @@ func (f *fakeCRM) AppendActions(context.Context, string, []telecrm.Action) telec
 }
 
 func (f *fakeCRM) FieldDefinitions(context.Context) telecrm.Definitions {
-	return telecrm.Definitions{Failure: &down}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	if f.definitions.Fields == nil {
+		return telecrm.Definitions{Failure: &down}
+	}
+	return f.definitions
 }
 
 func (f *fakeCRM) calls() []call {

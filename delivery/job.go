@@ -13,6 +13,8 @@ import (
 type Job struct {
 	telecrm.Lead
 	OnDuplicate OnDuplicate `json:"on_duplicate,omitzero"`
+	// Optional are the names of fields that are sent only if the workspace has them.
+	Optional []string `json:"optional,omitempty"`
 }
 
 // EncodeJob encodes job as the payload of an entry.

@@ -124,7 +124,7 @@ func (w *worker) run(ctx context.Context) result {
 		r.settlement = w.settleRefusal(r.settlement, r.answer)
 	}
 	if r.settlement.State == outbox.Delivered {
-		w.losses = r.answer.Losses(job.Lead)
+		w.losses = r.answer.Losses(a.job.Lead)
 	}
 	if r.settlement.State != outbox.Waiting {
 		w.removeSuspect(w.entry.ID)

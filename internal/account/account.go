@@ -38,6 +38,8 @@ type Account struct {
 	Key string
 	// Refusals distinguishes a lead that TeleCRM refuses from an account that it refuses.
 	Refusals *delivery.RefusalFilter
+	// Fields caches the workspace's fields.
+	Fields *delivery.WorkspaceFields
 
 	called    *accountName
 	workspace workspace
@@ -74,6 +76,7 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 		Pace:       pace,
 		Key:        s.key(),
 		Refusals:   new(delivery.RefusalFilter),
+		Fields:     delivery.NewWorkspaceFields(),
 		called:     &accountName{base: base},
 		workspace:  s.workspace(),
 		identity:   newIdentity(s.Identifier),
@@ -125,6 +128,7 @@ func (acct *Account) Delivery() delivery.Account {
 		Rate:           float64(acct.Pace.Limit()),
 		Burst:          acct.Pace.Burst(),
 		Updates:        acct.updates[acct.Key],
+		Fields:         acct.Fields,
 	}
 	if acct.Client != nil {
 		described.Client = acct.Client

@@ -1,0 +1,116 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// WorkspaceFields caches the fields of a workspace's leads, for jobs with values that not every
+// workspace has a field for. Attempts of one account share it.
+type WorkspaceFields struct {
+	turn   chan struct{} // holds one signal while nobody uses the rest
+	fields map[string]telecrm.FieldDefinition
+	due    time.Time // of the next request; zero: now
+}
+
+// NewWorkspaceFields returns an empty cache.
+func NewWorkspaceFields() *WorkspaceFields {
+	w := &WorkspaceFields{turn: make(chan struct{}, 1)}
+	w.turn <- struct{}{}
+	return w
+}
+
+// get returns the fields by name. It asks TeleCRM when they are due, after throttle has returned
+// without an error. It returns nil while they are unknown.
+func (w *WorkspaceFields) get(ctx context.Context, client Client, now time.Time, throttle func() error) (map[string]telecrm.FieldDefinition, error) {
+	select {
+	case <-w.turn:
+		defer func() { w.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if now.Before(w.due) {
+		return w.fields, nil
+	}
+	if err := throttle(); err != nil {
+		return nil, err
+	}
+	definitions := client.FieldDefinitions(ctx)
+	if definitions.Failure != nil {
+		w.due = now.Add(lockedFieldsRetryDelay)
+		return w.fields, nil
+	}
+	w.fields, w.due = make(map[string]telecrm.FieldDefinition), now.Add(lockedFieldsTTL)
+	for _, field := range definitions.Fields {
+		w.fields[field.APIName] = field
+	}
+	return w.fields, nil
+}
+
+// fitFields removes the optional values that the workspace does not have a field for, and converts
+// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it.
+func (a *attempt) fitFields(ctx context.Context) *result {
+	if len(a.job.Optional) == 0 {
+		return nil
+	}
+	var known map[string]telecrm.FieldDefinition
+	if a.account.Client != nil && a.account.Fields != nil {
+		var reason string
+		var err error
+		known, err = a.account.Fields.get(ctx, a.account.Client, a.now(), func() error {
+			reason, err = a.runner.throttle(ctx, a.entry)
+			return err
+		})
+		if err != nil {
+			return a.postponed(reason, err)
+		}
+	}
+	if known == nil {
+		a.remarks = append(a.remarks, telecrm.Remark{Field: "fields", Status: "NOT_SENT", Text: "the workspace's fields for attribution are not known"})
+	}
+	fields := maps.Clone(a.job.Fields)
+	for _, name := range a.job.Optional {
+		definition, exists := known[name]
+		value, fits := fitValue(fields[name], definition)
+		if !exists || !fits {
+			delete(fields, name)
+			continue
+		}
+		fields[name] = value
+	}
+	a.job.Fields = fields
+	return nil
+}
+
+// fitValue converts a text to the type of its field. It reports false if the field cannot hold it. A
+// dropdown takes only the options that it has: TeleCRM would create one for any other text.
+func fitValue(value any, field telecrm.FieldDefinition) (any, bool) {
+	text, isText := value.(string)
+	if !isText {
+		return value, value != nil
+	}
+	switch field.Type {
+	case "DATE":
+		at, err := time.Parse(time.RFC3339, text)
+		return json.Number(strconv.FormatInt(at.UnixMilli(), 10)), err == nil
+	case "NUMBER":
+		_, err := strconv.ParseInt(text, 10, 64)
+		return json.Number(text), err == nil
+	case "DROPDOWN":
+		return text, slices.Contains(field.Options, text)
+	case "TAGS":
+		return []string{text}, slices.Contains(field.Options, text)
+	case "WEBSITE":
+		return text, strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
+	case "ACTIVEUSERS", "EMAIL", "LOSTREASON", "MEDIALINK", "MONEY", "PHONE", "RATING", "STATUS":
+		return nil, false
+	}
+	return text, true
+}
