@@ -21,10 +21,11 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
 	"github.com/leadwire/caddy-telecrm/mapping"
-	_ "github.com/leadwire/caddy-telecrm/modules/admin"          // the admin API
-	_ "github.com/leadwire/caddy-telecrm/modules/command"        // caddy telecrm
-	"github.com/leadwire/caddy-telecrm/modules/outboxes"         // telecrm.outbox
-	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler" // telecrm_sandbox
+	_ "github.com/leadwire/caddy-telecrm/modules/admin"              // the admin API
+	_ "github.com/leadwire/caddy-telecrm/modules/attributionhandler" // telecrm_attribution
+	_ "github.com/leadwire/caddy-telecrm/modules/command"            // caddy telecrm
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"             // telecrm.outbox
+	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"     // telecrm_sandbox
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )

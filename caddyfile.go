@@ -101,7 +101,7 @@ func (p *parser) check(app *App, at func(error) error) error {
 		return err
 	}
 	identifier := cmp.Or(settings.Identifier, account.DefaultIdentifier)
-	m, err := mapping.New(mapping.Config{Fields: p.Fields, Set: p.Set, Actions: p.Actions, Unmapped: p.Unmapped, Identifier: identifier, Locale: in})
+	m, err := mapping.New(mapping.Config{Fields: p.Fields, Set: p.Set, Actions: p.Actions, Unmapped: p.Unmapped, Attribution: p.Attribution, Identifier: identifier, Locale: in})
 	if err != nil {
 		return at(err)
 	}
@@ -149,6 +149,9 @@ func appOf(option any) (*App, error) {
 //	        set    ...
 //	    }
 //	    unmapped   <api_name>
+//	    attribution [<api_name prefix>] {
+//	        fields <name>...
+//	    }
 //
 //	    on_duplicate actions | update <api_name>... | upsert | ignore | park
 //	    deliver    now [<budget>] | later
@@ -199,6 +202,7 @@ func (p *parser) read(d *caddyfile.Dispenser) error {
 		p.mapping.Set(&p.Set),
 		p.mapping.Action(&p.Actions),
 		grammar.Text("unmapped", &p.Unmapped),
+		{Name: "attribution", Read: func(d *caddyfile.Dispenser) (err error) { p.Attribution, err = grammar.Attribution(d); return err }},
 		{Name: "on_duplicate", Read: p.readOnDuplicate},
 		{Name: "deliver", Read: p.readDeliver},
 		grammar.Text("thank_you", &p.ThankYou, checkThankYou),

@@ -410,7 +410,7 @@ func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submissi
 		ID:      s.ID,
 		Account: h.account.Name(),
 		Form:    h.Form,
-		Job:     delivery.Job{Lead: lead, OnDuplicate: h.duplicates},
+		Job:     delivery.Job{Lead: lead, OnDuplicate: h.duplicates, Optional: h.mapping.Optional(lead)},
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package caddytelecrm turns forms on sites served by Caddy into leads in TeleCRM.
 //
 // It registers the app `telecrm`, which manages the accounts and the outbox, the handler
-// `http.handlers.telecrm`, which handles a form's POST, and the handler
+// `http.handlers.telecrm`, which handles a form's POST, the handler
+// `http.handlers.telecrm_attribution`, which notes where visitors came from, and the handler
 // `http.handlers.telecrm_sandbox`, a stand-in for TeleCRM for trying out forms.
 package caddytelecrm
 
@@ -106,6 +107,10 @@ type Handler struct {
 	// The API name of a text field for everything else that the form sent, one `label: value` per
 	// line.
 	Unmapped string `json:"unmapped,omitempty"`
+
+	// Sets fields that say where the visitor came from, which the `telecrm_attribution` handler
+	// knows. Fields of the same name in `fields` and `set` come first. Default: none
+	Attribution *mapping.Attribution `json:"attribution,omitempty"`
 
 	// What to do with the enquiry of a person whom TeleCRM already knows by the lead identifier:
 	// `actions` appends the form's actions to the existing lead; `update` also sets its fields
@@ -285,11 +290,14 @@ func (h *Handler) provisionMapping() (err error) {
 		return err
 	}
 	h.mapping, err = mapping.New(mapping.Config{
-		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
+		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped, Attribution: h.Attribution,
 		Identifier: h.account.Identifier,
 		Locale:     mapping.Locale{Country: h.account.Country, Location: h.account.Location, DateOrder: h.account.DateOrder},
 	})
 	if err != nil {
+		return err
+	}
+	if err := h.Attribution.Check(h.account.Client != nil); err != nil {
 		return err
 	}
 	if !h.account.Learn(h.mapping.IdentifierType) {

@@ -49,6 +49,9 @@ func CheckParam(pattern string) error {
 	return nil
 }
 
+// UsualParams lists the parameters that a [Record] usually has.
+func UsualParams() []string { return paramNames()[1:] }
+
 func isNotOfName(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
 }

@@ -34,6 +34,8 @@ type Config struct {
 	Set      []Setting
 	Actions  []Action
 	Unmapped string
+	// Attribution is nil if the lead does not say where the visitor came from.
+	Attribution *Attribution
 	// Identifier is the API name of the lead identifier.
 	Identifier string
 	Locale
@@ -100,7 +102,13 @@ func New(c Config) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	if !names[c.Identifier] || c.Unmapped == c.Identifier {
+	identified := names[c.Identifier]
+	attributed, err := c.Attribution.bind(c.Locale, names)
+	if err != nil {
+		return nil, err
+	}
+	m.settings = append(m.settings, attributed...)
+	if !identified || c.Unmapped == c.Identifier {
 		return nil, fmt.Errorf("identifier: no field or set gives %q, which TeleCRM requires in every lead; add one, or name another identifier", c.Identifier)
 	}
 	for _, a := range c.Actions {

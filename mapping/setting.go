@@ -30,6 +30,7 @@ type boundSetting struct {
 	rules    fieldtype.Rules
 	inputs   []string // the inputs that the template uses
 	constant bool
+	optional bool            // sent only if the workspace has the field
 	value    fieldtype.Value // if constant
 }
 

@@ -85,10 +85,11 @@ func read(t *testing.T, file string) string {
 
 // surroundings maps the notes of Caddyfile fragments to the text around them.
 var surroundings = map[string]string{
-	"":                   "%s",
-	"in a site":          "{\n" + globalOption + "}\n:80 {\n%s}\n",
-	"in telecrm":         "{\n" + globalOption + "}\n:80 {\ntelecrm {\nfield phone\nthank_you /\n%s}\n}\n",
-	"in telecrm_sandbox": ":80 {\ntelecrm_sandbox {\ntoken x\nenterprise_id x\n%s}\n}\n",
+	"":                       "%s",
+	"in a site":              "{\n" + globalOption + "}\n:80 {\n%s}\n",
+	"in telecrm":             "{\n" + globalOption + "}\n:80 {\ntelecrm {\nfield phone\nthank_you /\n%s}\n}\n",
+	"in telecrm_attribution": ":80 {\ntelecrm_attribution {\n%s}\n}\n",
+	"in telecrm_sandbox":     ":80 {\ntelecrm_sandbox {\ntoken x\nenterprise_id x\n%s}\n}\n",
 }
 
 const globalOption = "telecrm {\naccount {\ntoken {env.TELECRM_TOKEN}\nenterprise_id x\ncountry IN\n}\n}\n"

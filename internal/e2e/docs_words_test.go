@@ -18,6 +18,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/challenges"
 	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/modules/attributionhandler"
 	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/modules/sandboxhandler"
 )
@@ -39,6 +40,8 @@ var wordBlocks = map[string]wordBlock{
 	"the directive":           {"telecrm", "{\n" + globalOption + "}\n:80 {\ntelecrm {\n%s\n}\n}\n", []string{"field phone", "thank_you /"}},
 	"a field":                 {"telecrm field", fmt.Sprintf(aForm, "field town {\n%s\n}"), nil},
 	"an action":               {"telecrm action", fmt.Sprintf(aForm, "action 1042 {\n%s\n}"), nil},
+	"attribution":             {"telecrm attribution", fmt.Sprintf(aForm, "attribution web_ {\n%s\n}"), nil},
+	"telecrm_attribution":     {"telecrm_attribution", ":80 {\ntelecrm_attribution {\n%s\n}\n}\n", nil},
 	"the rate limit":          {"telecrm rate_limit", fmt.Sprintf(aForm, "rate_limit 10 1m {\n%s\n}"), nil},
 	"the challenge altcha":    {"telecrm challenge", fmt.Sprintf(aForm, "challenge altcha {\n%s\n}"), nil},
 	"the challenge recaptcha": {"telecrm challenge", fmt.Sprintf(aForm, "challenge recaptcha {\n%s\n}"), []string{"secret {env.TURNSTILE_SECRET}"}},
@@ -304,6 +307,9 @@ func TestDocumentedKeys(t *testing.T) {
 		mapping.Action{},
 		challenges.Config{},
 		sandboxhandler.Handler{},
+		attributionhandler.Handler{},
+		attributionhandler.Consent{},
+		mapping.Attribution{},
 		outboxes.SQLite{},
 	} {
 		for _, key := range jsonKeys(reflect.TypeOf(module)) {

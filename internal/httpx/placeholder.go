@@ -4,9 +4,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/attribution"
 )
 
-// IsVolatile reports whether a placeholder's value changes with every request or over time.
+// IsVolatile reports whether a placeholder's value changes with every request or over time. Where a
+// visitor came from does too: they may post again from another page, or after another touch.
 func IsVolatile(key string) bool {
 	if header, ok := strings.CutPrefix(key, "http.request.header."); ok {
 		return slices.Contains(requestIDHeaders(), http.CanonicalHeaderKey(header))
@@ -18,7 +21,7 @@ func IsVolatile(key string) bool {
 		"http.request.body", "http.request.body_base64":
 		return true
 	}
-	return strings.HasPrefix(key, "time.")
+	return strings.HasPrefix(key, "time.") || attribution.IsPlaceholder(key)
 }
 
 // requestIDHeaders lists the headers in which proxies number requests.
