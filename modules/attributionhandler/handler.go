@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -201,19 +201,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	visit := h.tracker.Touch(v.request())
-	v.once.Do(func() { v.record = visit.Record })
+	v.record.Store(&visit.Record)
 	if visit.SetCookie == "" {
 		return next.ServeHTTP(w, r)
 	}
 	return next.ServeHTTP(&touched{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, cookie: visit.SetCookie}, r)
 }
 
-// visitor answers the placeholders of one request.
+// visitor answers the placeholders of one request. It is small, because every request has one.
 type visitor struct {
 	handler *Handler
 	r       *http.Request
-	once    sync.Once
-	record  attribution.Record
+	record  atomic.Pointer[attribution.Record] // nil until a placeholder is needed
 }
 
 func (v *visitor) request() attribution.Request {
@@ -225,8 +224,13 @@ func (v *visitor) value(name string) (any, bool) {
 	if !attribution.IsPlaceholder(name) {
 		return nil, false
 	}
-	v.once.Do(func() { v.record = v.handler.tracker.Known(v.request()) })
-	value, ok := v.record.Value(name)
+	record := v.record.Load()
+	if record == nil {
+		known := v.handler.tracker.Known(v.request())
+		record = &known
+		v.record.Store(record)
+	}
+	value, ok := record.Value(name)
 	return value, ok
 }
 
