@@ -43,8 +43,9 @@ func isPrefetch(header http.Header) bool {
 
 var (
 	browser = regexp.MustCompile(`^(?:Mozilla|Opera)/`)
-	// automated matches programs that pose as browsers and say so. The phones of Cubot do not.
-	automated = regexp.MustCompile(`(?i)(?:^|[^u]|(?:^|[^c])u)bot\b|headless|phantomjs|crawl|spider|slurp|lighthouse|` +
+	// automated matches programs that pose as browsers and say so. The phones of Cubot do not, and
+	// headless browsers may be somebody's tests, whose touches should count.
+	automated = regexp.MustCompile(`(?i)(?:^|[^u]|(?:^|[^c])u)bot\b|phantomjs|crawl|spider|slurp|lighthouse|` +
 		`preview|prerender|monitor|pingdom|facebookexternalhit|facebookcatalog|google-inspectiontool|google-read-aloud|` +
 		`mediapartners|adsbot|bingpreview|archive\.org|python|curl|wget|powershell|\+https?://`)
 )

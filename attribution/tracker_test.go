@@ -122,6 +122,7 @@ func TestWhatIsATouch(t *testing.T) {
 		"an old browser":                  {tagged, map[string]string{"Sec-Fetch-Mode": "", "Sec-Fetch-Dest": ""}, true},
 		"a phone whose name ends in bot":  {tagged, map[string]string{"User-Agent": "Mozilla/5.0 (Linux; Android 9; CUBOT X19) Mobile Safari/537.36"}, true},
 		"Facebook's own browser":          {tagged, map[string]string{"User-Agent": "Mozilla/5.0 (iPhone) AppleWebKit/605 Mobile/15E148 [FBAN/FBIOS;FBAV/400]"}, true},
+		"a headless browser":              {tagged, map[string]string{"User-Agent": strings.Replace(chrome, "Chrome", "HeadlessChrome", 1)}, true},
 		"a referrer":                      {"https://www.example.com/", map[string]string{"Referer": "https://a.example/"}, true},
 		"a referrer of an app":            {"https://www.example.com/", map[string]string{"Referer": "android-app://com.linkedin.android/"}, true},
 		"nothing":                         {"https://www.example.com/", nil, false},
