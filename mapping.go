@@ -31,6 +31,9 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 		h.notes.Charset(posted.Charset)
 		s.seal = h.protector.TakeSeal(r, posted)
 		h.notes.Secrets(form.LoggableNames(h.mapping.Withheld(posted)))
+		if _, known := s.Repl.Get("telecrm.visits"); h.Attribution != nil && !known {
+			h.notes.Unattributed()
+		}
 	}
 	if err != nil {
 		if errors.Is(err, form.ErrTooLarge) {

@@ -216,3 +216,22 @@ func TestAttributionInSet(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A form that sends where visitors came from warns once if nothing can tell.
+func TestAttributionWithoutItsHandler(t *testing.T) {
+	crm := newCRM(t)
+	h := newHandler(t, crm.url, "field phone\nattribution\nthank_you /thanks")
+	for _, phone := range []string{"081234 56789", "081234 56780"} {
+		if _, _, err := h.serve(postForm(url.Values{"phone": {phone}})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(h.logged("do not pass telecrm_attribution")); got != 1 {
+		t.Errorf("got %d warnings, want 1", got)
+	}
+	s := newAttributedSite(t, "", "attribution")
+	s.post(t, "081234 56789", "https://www.example.com/contact")
+	if got := s.logged("do not pass telecrm_attribution"); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+}

@@ -56,6 +56,11 @@ func (n *Notes) Secrets(inputs []string) {
 	}
 }
 
+// Unattributed warns that the form's posts do not pass the handler that keeps where visitors came from.
+func (n *Notes) Unattributed() {
+	n.warn("unattributed", "the form sends where visitors came from, but its posts do not pass telecrm_attribution; add that directive to the site, without a matcher")
+}
+
 // Rebuilt warns that a script rebuilds the form in the browser, as the sign shows.
 func (n *Notes) Rebuilt(sign string) {
 	n.warn("rebuilt", "a script rebuilds the form in the browser and would remove what is added to its page; visitors get the built-in page about errors, and protect leaves the page alone",
