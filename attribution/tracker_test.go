@@ -318,6 +318,34 @@ func TestValuesAreClean(t *testing.T) {
 	})
 }
 
+// The quick look at a navigation never misses a touch, or a cookie to be removed.
+func TestQuickLook(t *testing.T) {
+	oneOf := func(t *rapid.T, name string, list ...string) string { return rapid.SampledFrom(list).Draw(t, name) }
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBrowser(func(tracker *Tracker) {
+			tracker.IgnoreURL = rapid.Bool().Draw(t, "url off")
+			if rapid.Bool().Draw(t, "consent") {
+				tracker.Consent = &Consent{Cookie: "agreed"}
+			}
+		})
+		if rapid.Bool().Draw(t, "known") {
+			b.headers = map[string]string{"Cookie": "agreed=yes"}
+			b.get("https://www.example.com/?utm_source=before", nil)
+		}
+		host := oneOf(t, "host", "www.example.com", "EXAMPLE.com", "example.com:8443")
+		query := oneOf(t, "query", "", "?a=b", "?utm_source=x", "?x&utm_source=&gclid=1&", "?UTM_SOURCE=x", "?utm_source", "?&&=&utm_=1", "?utm_a%5Bb=1")
+		r := b.request(http.MethodGet, "https://"+host+"/"+query, map[string]string{
+			"Referer": oneOf(t, "referer", "", "https://www.example.com/", "https://www.example.com/a?utm_source=y", "https://WWW.EXAMPLE.COM/?gclid=2", "https://example.com/?x=1",
+				"https://www.example.com.evil.example/", "https://a.example/?utm_source=z", "https://www.example.com", "https://www.example.com?utm_source=q", "nonsense"),
+			"Sec-GPC": oneOf(t, "privacy", "", "1"),
+			"Cookie":  oneOf(t, "choice", "", "agreed=yes", "agreed=no"),
+		})
+		if visit := b.Touch(r); visit.SetCookie != "" && !b.MayTouch(r.Request, r.URL.RawQuery) {
+			t.Fatalf("missed: %v", r.Request)
+		}
+	})
+}
+
 func BenchmarkMayTouch(b *testing.B) {
 	browser := newBrowser(func(t *Tracker) { t.Consent = &Consent{Cookie: "agreed", Value: "yes"} })
 	r := browser.request(http.MethodGet, "https://www.example.com/page?page=2&sort=price", map[string]string{"Referer": "https://www.example.com/list?page=1"})

@@ -226,6 +226,28 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// A request that is not a touch costs at most two allocations.
+func TestPassThroughAllocations(t *testing.T) {
+	h := load(t, "consent cookie agreed yes")
+	r := navigation("https://www.example.com/page?page=2&sort=price")
+	r.Header.Set("Referer", "https://www.example.com/list?page=1")
+	r.Header.Set("Cookie", "session=0123456789abcdef; agreed=yes; telecrm_attribution=1.x.y")
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	w := httptest.NewRecorder()
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, w, nil)
+	fresh := *repl
+	got := testing.AllocsPerRun(100, func() {
+		*repl = fresh // each request has its own
+		if err := h.ServeHTTP(w, r, next); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 2 {
+		t.Errorf("got %v allocations", got)
+	}
+}
+
 // BenchmarkPassThrough measures a request that is not a touch.
 func BenchmarkPassThrough(b *testing.B) {
 	for name, block := range map[string]string{"plain": "", "consent": "consent cookie agreed yes"} {
