@@ -49,7 +49,7 @@ func encode(r Record) string {
 		parts |= hasLast
 	}
 	b := []byte{parts}
-	b = binary.AppendUvarint(b, uint64(max(0, r.Visits)))
+	b = binary.AppendUvarint(b, uint64(max(0, r.Visits))) //nolint:gosec // not negative
 	b = appendTime(b, r.Seen)
 	if parts&hasFirst != 0 {
 		b = appendTouch(b, r.First)
@@ -64,10 +64,10 @@ func appendTouch(b []byte, t Touch) []byte {
 	b = appendTime(b, t.At)
 	b = appendText(b, t.Landing)
 	b = appendText(b, t.Referrer)
-	b = append(b, byte(len(t.Params)))
+	b = append(b, byte(len(t.Params))) //nolint:gosec // at most maxParams
 	for _, p := range t.Params {
 		code := codeOf(p.Name)
-		b = append(b, byte(code))
+		b = append(b, byte(code)) //nolint:gosec // the list is short
 		if code == 0 {
 			b = appendText(b, p.Name)
 		}
@@ -77,11 +77,13 @@ func appendTouch(b []byte, t Touch) []byte {
 }
 
 func appendTime(b []byte, at time.Time) []byte {
-	return binary.AppendUvarint(b, uint64(max(0, at.Unix())))
+	return binary.AppendUvarint(b, uint64(max(0, at.Unix()))) //nolint:gosec // not negative
 }
 
+// appendText appends a text of at most 255 bytes.
 func appendText(b []byte, text string) []byte {
-	return append(append(b, byte(len(text))), text...)
+	text = cut(text, math.MaxUint8)
+	return append(append(b, byte(len(text))), text...) //nolint:gosec // was cut
 }
 
 var errMalformed = errors.New("attribution: the record is malformed")
@@ -94,7 +96,7 @@ func decode(text string) (Record, error) {
 	}
 	d := decoder{rest: b}
 	parts := d.byte()
-	r := Record{Visits: int(min(d.number(), maxVisits)), Seen: d.time()}
+	r := Record{Visits: int(min(d.number(), maxVisits)), Seen: d.time()} //nolint:gosec // at most maxVisits
 	if parts&hasFirst != 0 {
 		r.First = d.touch()
 	}
