@@ -378,8 +378,9 @@ type fakeCRM struct {
 	show     *telecrm.Shown // the answer to GetLead; nil: the last create
 	searches []time.Time
 
-	definitions telecrm.Definitions // the zero one: TeleCRM does not answer
-	asked       int                 // requests for them
+	definitions     telecrm.Definitions // the zero one: TeleCRM does not answer
+	definitionsTake time.Duration       // how long the answer takes
+	asked           int                 // requests for them
 }
 
 type call struct {
@@ -423,7 +424,12 @@ func (f *fakeCRM) AppendActions(context.Context, string, []telecrm.Action) telec
 	return down
 }
 
-func (f *fakeCRM) FieldDefinitions(context.Context) telecrm.Definitions {
+func (f *fakeCRM) FieldDefinitions(ctx context.Context) telecrm.Definitions {
+	select {
+	case <-time.After(f.definitionsTake):
+	case <-ctx.Done():
+		return telecrm.Definitions{Failure: &down}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++

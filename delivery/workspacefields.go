@@ -27,14 +27,21 @@ func NewWorkspaceFields() *WorkspaceFields {
 	return w
 }
 
-// get returns the fields by name. It asks TeleCRM when they are due, after throttle has returned
-// without an error. It returns nil while they are unknown.
+const (
+	// fieldsTimeout bounds a request for the fields, for which leads wait.
+	fieldsTimeout = 3 * time.Second
+	// fieldsRetryDelay is the delay after a request that failed.
+	fieldsRetryDelay = time.Minute
+)
+
+// get returns the fields by name, or nil while they are unknown. It asks TeleCRM when they are due,
+// after throttle has returned without an error.
 func (w *WorkspaceFields) get(ctx context.Context, client Client, now time.Time, throttle func() error) (map[string]telecrm.FieldDefinition, error) {
 	select {
 	case <-w.turn:
 		defer func() { w.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil
 	}
 	if now.Before(w.due) {
 		return w.fields, nil
@@ -42,9 +49,11 @@ func (w *WorkspaceFields) get(ctx context.Context, client Client, now time.Time,
 	if err := throttle(); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, fieldsTimeout)
+	defer cancel()
 	definitions := client.FieldDefinitions(ctx)
 	if definitions.Failure != nil {
-		w.due = now.Add(lockedFieldsRetryDelay)
+		w.due = now.Add(fieldsRetryDelay)
 		return w.fields, nil
 	}
 	w.fields, w.due = make(map[string]telecrm.FieldDefinition), now.Add(lockedFieldsTTL)
@@ -55,22 +64,15 @@ func (w *WorkspaceFields) get(ctx context.Context, client Client, now time.Time,
 }
 
 // fitFields removes the optional values that the workspace does not have a field for, and converts
-// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it.
+// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it,
+// unless the lead exists nowhere else.
 func (a *attempt) fitFields(ctx context.Context) *result {
 	if len(a.job.Optional) == 0 {
 		return nil
 	}
-	var known map[string]telecrm.FieldDefinition
-	if a.account.Client != nil && a.account.Fields != nil {
-		var reason string
-		var err error
-		known, err = a.account.Fields.get(ctx, a.account.Client, a.now(), func() error {
-			reason, err = a.runner.throttle(ctx, a.entry)
-			return err
-		})
-		if err != nil {
-			return a.postponed(reason, err)
-		}
+	known, reason, err := a.workspaceFields(ctx)
+	if _, isOnly := a.runner.(directRunner); err != nil && !isOnly {
+		return a.postponed(reason, err)
 	}
 	if known == nil {
 		a.remarks = append(a.remarks, telecrm.Remark{Field: "fields", Status: "NOT_SENT", Text: "the workspace's fields for attribution are not known"})
@@ -87,6 +89,25 @@ func (a *attempt) fitFields(ctx context.Context) *result {
 	}
 	a.job.Fields = fields
 	return nil
+}
+
+// workspaceFields returns the fields of the workspace, or nil while they are unknown. It leaves most
+// of the time that the attempt has for the lead itself.
+func (a *attempt) workspaceFields(ctx context.Context) (known map[string]telecrm.FieldDefinition, reason string, err error) {
+	if a.account.Client == nil || a.account.Fields == nil {
+		return nil, "", nil
+	}
+	if deadline, bounded := ctx.Deadline(); bounded {
+		const share = 4
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/share)
+		defer cancel()
+	}
+	known, err = a.account.Fields.get(ctx, a.account.Client, a.now(), func() (err error) {
+		reason, err = a.runner.throttle(ctx, a.entry)
+		return err
+	})
+	return known, reason, err
 }
 
 // fitValue converts a text to the type of its field. It reports false if the field cannot hold it. A

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -94,4 +95,67 @@ func TestOptionalValuesOfUnknownWorkspace(t *testing.T) {
 			t.Errorf("asked %d times", crm.asked)
 		}
 	})
+}
+
+// A lead that is not in an outbox is sent within the visitor's budget, however slow TeleCRM is with
+// its fields, and however many requests there have been.
+func TestFieldsDoNotUseUpTheBudget(t *testing.T) {
+	t.Parallel()
+	const budget = 3 * time.Second
+	for name, limiter := range map[string]*rate.Limiter{"slow": rate.NewLimiter(100, 10), "busy": rate.NewLimiter(0.1, 1)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				crm := &fakeCRM{definitions: workspace(), definitionsTake: time.Minute}
+				crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+					if ctx.Err() != nil {
+						return down
+					}
+					return created(ctx, n, lead)
+				}
+				account := Account{Client: crm, Identifier: "phone", Fields: NewWorkspaceFields()}
+				for range 3 {
+					ctx, cancel := context.WithTimeout(t.Context(), budget)
+					settled, answer := SendOnce(ctx, account, limiter, Submission{Job: optionalJob()}, func() {}, nil)
+					cancel()
+					if settled.State != outbox.Delivered {
+						t.Fatalf("got %+v, %+v", settled, answer)
+					}
+					if diff := cmp.Diff(map[string]any{"phone": phoneA, "city": "Pune"}, crm.sent); diff != "" {
+						t.Error(diff)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Leads in the outbox wait for the fields too, at the pace of the account, and not for long.
+func TestFieldsOfLeadsInTheOutbox(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]time.Duration{"fast": time.Second, "slow": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				crm := &fakeCRM{create: created, definitions: workspace(), definitionsTake: take}
+				r := newRig(t, crm)
+				defer r.stop()
+				account := r.account("default", crm)
+				account.Rate, account.Burst, account.Fields = 1.0/30, 1, NewWorkspaceFields()
+				r.config.Accounts = []Account{account}
+				r.engine.Configure(r.config)
+				begun := time.Now()
+				r.submitJob(optionalJob())
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				calls := crm.calls()
+				if len(calls) != 1 || calls[0].at.Sub(begun) > time.Minute {
+					t.Fatalf("got %d requests, %v", len(calls), calls)
+				}
+				if _, isSent := crm.sent["source"]; isSent != (take < fieldsTimeout) {
+					t.Errorf("sent %v", crm.sent)
+				}
+			})
+		})
+	}
 }
