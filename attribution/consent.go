@@ -22,8 +22,10 @@ func (c *Consent) IsGiven(header http.Header) bool {
 		return true
 	}
 	for value := range cookies(header, c.Cookie) {
-		if decoded, err := url.PathUnescape(value); err == nil {
-			value = decoded
+		if strings.Contains(value, "%") {
+			if decoded, err := url.PathUnescape(value); err == nil {
+				value = decoded
+			}
 		}
 		if c.Value == "" && !isRefusal(value) || c.Value != "" && fits(c.Value, value) {
 			return true
@@ -42,6 +44,9 @@ func isRefusal(value string) bool {
 
 // fits reports whether text equals a pattern in which each * stands for any text.
 func fits(pattern, text string) bool {
+	if pattern == text {
+		return true
+	}
 	beginning, rest, isOpen := strings.Cut(pattern, "*")
 	text, ok := strings.CutPrefix(text, beginning)
 	if !isOpen || !ok {
