@@ -3,7 +3,6 @@ package attribution
 import (
 	"net/http"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -94,13 +93,4 @@ func isSameSite(host, other string) bool {
 // isWithin reports whether a name is the domain or a subdomain of it.
 func isWithin(name, domain string) bool {
 	return name == domain || strings.HasSuffix(name, "."+domain)
-}
-
-// pageOf parses the address of a page.
-func pageOf(address string) *url.URL {
-	u, err := url.Parse(address)
-	if err != nil {
-		return new(url.URL)
-	}
-	return u
 }

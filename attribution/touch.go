@@ -187,9 +187,10 @@ func isNotOfHost(r rune) bool {
 // pathOf returns the path of a URL.
 func pathOf(u *url.URL) string { return cutPath(orRoot(u.EscapedPath()), maxLanding) }
 
+// orRoot returns the path with the slash that begins it.
 func orRoot(path string) string {
-	if path == "" {
-		return "/"
+	if !strings.HasPrefix(path, "/") {
+		return "/" + path
 	}
 	return path
 }

@@ -31,6 +31,34 @@ type Request struct {
 	// URL is the one that the visitor asked for.
 	URL      *url.URL
 	IsSecure bool
+	// FormPage is the page with the form that was posted. If it is nil, the Referer says which it is.
+	FormPage *url.URL
+}
+
+// page returns the page of this site that the request was made from, or nil.
+func (r Request) page() *url.URL {
+	if r.FormPage != nil {
+		return r.FormPage
+	}
+	referer := first(r.Header, "Referer")
+	if referer == "" || len(referer) > maxReferer || !r.isFromHere(authorityOf(referer)) {
+		return nil
+	}
+	page, err := url.Parse(referer)
+	if err != nil {
+		return nil
+	}
+	return page
+}
+
+// isFromHere reports whether the host of the page that the request was made from is of this site.
+// The browser knows it even if a proxy has changed the request's own host.
+func (r Request) isFromHere(host string) bool {
+	switch first(r.Header, "Sec-Fetch-Site") {
+	case "same-origin", "same-site":
+		return host != ""
+	}
+	return isSameSite(r.Host, host)
 }
 
 // Visit is what a request tells about its visitor.
@@ -83,7 +111,7 @@ func (t *Tracker) Touch(r Request) Visit {
 	record, isKnown := t.Cookie.read(r.Header, t.Now())
 	touch := t.touchOf(r)
 	if touch.IsZero() && !isKnown && !t.IgnoreURL {
-		touch = t.touchOfReferer(r)
+		touch = t.touchBefore(r)
 	}
 	if touch.IsZero() || isBot(r.Header) {
 		record.IsDirect = !isKnown
@@ -108,7 +136,7 @@ func (t *Tracker) Known(r Request) Record {
 	}
 	touch := t.touchOf(r)
 	if len(touch.Params) == 0 {
-		if before := t.touchOfReferer(r); !before.IsZero() {
+		if before := t.touchBefore(r); !before.IsZero() {
 			touch = before
 		}
 	}
@@ -122,7 +150,7 @@ func (t *Tracker) Known(r Request) Record {
 // touchOf returns the touch that the request is. It is zero if it is not one.
 func (t *Tracker) touchOf(r Request) Touch {
 	touch := Touch{At: t.Now().Truncate(time.Second), Params: t.Params.of(r.URL.RawQuery)}
-	if referer := first(r.Header, "Referer"); referer != "" && t.isElsewhere(r.Host, referer) {
+	if referer := first(r.Header, "Referer"); referer != "" && t.isElsewhere(r, referer) {
 		touch.Referrer = referrerOf(referer)
 	}
 	if touch.IsZero() {
@@ -138,20 +166,19 @@ func (t *Tracker) landingOf(r Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return pathOf(r.URL)
 	}
-	if referer := first(r.Header, "Referer"); isSameSite(r.Host, authorityOf(referer)) {
-		return pathOf(pageOf(referer))
+	if page := r.page(); page != nil {
+		return pathOf(page)
 	}
 	return ""
 }
 
-// touchOfReferer returns the touch that the request for the page before must have been, if that was
+// touchBefore returns the touch that the request for the page before must have been, if that was
 // a page of this site.
-func (t *Tracker) touchOfReferer(r Request) Touch {
-	referer := first(r.Header, "Referer")
-	if referer == "" || len(referer) > maxReferer || !isSameSite(r.Host, authorityOf(referer)) {
+func (t *Tracker) touchBefore(r Request) Touch {
+	page := r.page()
+	if page == nil {
 		return Touch{}
 	}
-	page := pageOf(referer)
 	params := t.Params.of(page.RawQuery)
 	if len(params) == 0 {
 		return Touch{}
@@ -163,8 +190,8 @@ func (t *Tracker) touchOfReferer(r Request) Touch {
 const maxReferer = 4 << 10
 
 // isElsewhere reports whether an address is on another site, from which a link counts.
-func (t *Tracker) isElsewhere(host, address string) bool {
+func (t *Tracker) isElsewhere(r Request, address string) bool {
 	other := authorityOf(address)
-	return other != "" && !isSameSite(host, other) &&
+	return other != "" && !r.isFromHere(other) &&
 		!slices.ContainsFunc(t.IgnoreReferrers, func(domain string) bool { return isWithin(nameOf(other), domain) })
 }

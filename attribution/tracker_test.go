@@ -133,6 +133,9 @@ func TestWhatIsATouch(t *testing.T) {
 		"the site itself":                 {"https://www.example.com/", map[string]string{"Referer": "https://www.example.com/a"}, false},
 		"its apex":                        {"https://www.example.com/", map[string]string{"Referer": "https://example.com/"}, false},
 		"another subdomain":               {"https://www.example.com/", map[string]string{"Referer": "https://blog.example.com/"}, false},
+		"the site, behind a proxy":        {"http://backend:8080/", map[string]string{"Referer": "https://www.example.com/a", "Sec-Fetch-Site": "same-origin"}, false},
+		"its page, behind a proxy":        {"http://backend:8080/", map[string]string{"Referer": "https://www.example.com/?gclid=1", "Sec-Fetch-Site": "same-origin"}, true},
+		"another site, behind a proxy":    {"http://backend:8080/", map[string]string{"Referer": "https://a.example/", "Sec-Fetch-Site": "cross-site"}, true},
 		"another port":                    {"http://localhost:8080/", map[string]string{"Referer": "http://localhost:3000/"}, false},
 		"another user of a shared suffix": {"https://a.github.io/", map[string]string{"Referer": "https://b.github.io/"}, true},
 		"another address":                 {"http://192.0.2.1/", map[string]string{"Referer": "http://198.51.2.1/"}, true},
@@ -283,6 +286,22 @@ func TestWithoutCookie(t *testing.T) {
 			if got != want {
 				t.Errorf("%+v, ignored %v: got %q", test, ignore, got)
 			}
+		}
+	}
+}
+
+// The page with the form may be another one than the Referer's, after a correction.
+func TestFormPage(t *testing.T) {
+	b := newBrowser(nil)
+	r := b.request(http.MethodPost, "https://www.example.com/enquire", map[string]string{"Referer": "https://www.example.com/enquire"})
+	for page, want := range map[string][2]string{"/offer?utm_source=a": {"a", "/offer"}, "offer?utm_source=a": {"a", "/offer"}, "/offer": {"", ""}} {
+		var err error
+		if r.FormPage, err = url.Parse(page); err != nil {
+			t.Fatal(err)
+		}
+		known := b.Known(r)
+		if got := [2]string{value(known, "telecrm.last.utm_source"), value(known, "telecrm.last.landing")}; got != want {
+			t.Errorf("%s: got %q, want %q", page, got, want)
 		}
 	}
 }
