@@ -39,6 +39,9 @@ func TestAttribution(t *testing.T) {
 	if diff := cmp.Diff([]string{"web_first_utm_source", "web_last_utm_source", "web_visits"}, got); diff != "" {
 		t.Errorf("optional: %s", diff)
 	}
+	if labels := m.RemarkLabels(); labels["fields.web_first_utm_source"] != "" || labels["fields.web_last_channel"] == "" {
+		t.Errorf("got labels %v", labels)
+	}
 	m, draft = attributed(t, &Attribution{Fields: []string{"first_ref", "last_channel"}})
 	if diff := cmp.Diff(map[string]any{"phone": "918123456789", "first_ref": "friend", "last_channel": "Paid Search"}, draft.Lead.Fields); diff != "" {
 		t.Error(diff)

@@ -95,11 +95,17 @@ func (m *Mapping) Countries() []string {
 }
 
 // RemarkLabels maps the names that remarks use to the labels that metrics use. The label of a
-// lead's field is its API name; that of an action or its keys is the path.
+// lead's field is its API name; that of an action or its keys is the path. Optional fields do not
+// have one: most workspaces have few of them.
 func (m *Mapping) RemarkLabels() map[string]string {
 	labels := make(map[string]string)
 	for _, name := range m.Names() {
 		labels["fields."+name] = name
+	}
+	for _, s := range m.settings {
+		if s.optional {
+			delete(labels, "fields."+s.Name)
+		}
 	}
 	for i, a := range m.actions {
 		path := fmt.Sprintf("actions[%d]", i)
