@@ -34,7 +34,7 @@ func (c *Consent) IsGiven(header http.Header) bool {
 	return false
 }
 
-// isRefusal reports whether a value does not mean consent, whatever else it means.
+// isRefusal reports whether a value means anything but consent.
 func isRefusal(value string) bool {
 	return slices.Contains([]string{
 		"", "0", "-1", "false", "no", "none", "null", "undefined", "off", "deny", "denied", "decline", "declined", "dismiss", "dismissed",

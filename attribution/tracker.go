@@ -61,7 +61,7 @@ func (r Request) isFromHere(host string) bool {
 	return isSameSite(r.Host, host)
 }
 
-// Visit is what a request tells about its visitor.
+// Visit is the result of looking at a request.
 type Visit struct {
 	Record Record
 	// SetCookie is the value of a Set-Cookie header for the answer, or "".
@@ -98,8 +98,8 @@ func (t *Tracker) mayStore(header http.Header) bool {
 	return !objects(header) && t.Consent.IsGiven(header)
 }
 
-// Touch notes a touch, if the request is one, and whether its answer must set the cookie. The cookie
-// of a visitor who no longer agrees to it is removed.
+// Touch adds the request to the visitor's record if it is a touch, and returns the cookie that its
+// answer must set. The cookie of a visitor who no longer agrees to it is removed.
 func (t *Tracker) Touch(r Request) Visit {
 	if !t.mayStore(r.Header) {
 		visit := Visit{Record: t.Known(r)}
@@ -125,8 +125,8 @@ func (t *Tracker) Touch(r Request) Visit {
 	return visit
 }
 
-// Known returns what the request tells about its visitor: the record in the cookie or, without one,
-// what the URLs of the request and of the page that it came from say.
+// Known returns the record of the request's visitor: the one in the cookie or, without a cookie, one
+// made of the URLs of the request and of the page that it came from.
 func (t *Tracker) Known(r Request) Record {
 	mayStore := t.mayStore(r.Header)
 	if mayStore {
