@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/leadwire/caddy-telecrm/attribution"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
@@ -28,12 +30,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	})
 	s.Typed = posted
 	if posted != nil {
-		h.notes.Charset(posted.Charset)
-		s.seal = h.protector.TakeSeal(r, posted)
-		h.notes.Secrets(form.LoggableNames(h.mapping.Withheld(posted)))
-		if _, known := s.Repl.Get("telecrm.visits"); h.Attribution != nil && !known {
-			h.notes.Unattributed()
-		}
+		h.inspect(r, s)
 	}
 	if err != nil {
 		if errors.Is(err, form.ErrTooLarge) {
@@ -44,6 +41,20 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 	s.body.Stop()
 	s.posted = posted
 	return nil
+}
+
+// inspect takes out of the form what the module's own pages have added to it, and warns the operator
+// about what would be lost.
+func (h *Handler) inspect(r *http.Request, s *submission) {
+	if page := answer.CarriedPage(s.Typed); page != nil {
+		caddyhttp.SetVar(r.Context(), attribution.FormPageVar, attribution.FormPage{URL: page})
+	}
+	h.notes.Charset(s.Typed.Charset)
+	s.seal = h.protector.TakeSeal(r, s.Typed)
+	h.notes.Secrets(form.LoggableNames(h.mapping.Withheld(s.Typed)))
+	if _, known := s.Repl.Get("telecrm.visits"); h.Attribution != nil && !known {
+		h.notes.Unattributed()
+	}
 }
 
 // unreadable tells the visitor that the form did not arrive intact, and returns the parts that did.

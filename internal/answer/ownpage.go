@@ -22,12 +22,23 @@ const formPageInput = "_form_page"
 // formPage returns the path and query of the page on which the visitor filled in the form; empty if
 // it is not on this site.
 func (a *Responder) formPage(r *http.Request, posted *form.Form) string {
-	if posted != nil && posted.Has(formPageInput) {
-		if carried, err := url.Parse(posted.First(formPageInput)); err == nil && carried.Host == "" && carried.Scheme == "" {
-			return httpx.LocalURI(carried)
-		}
+	if carried := CarriedPage(posted); carried != nil {
+		return httpx.LocalURI(carried)
 	}
 	return httpx.CurrentPage(r, a.IsSameSite)
+}
+
+// CarriedPage returns the page with the form that an error page carried on, or nil. It is on this
+// site, but the visitor may have made it up.
+func CarriedPage(posted *form.Form) *url.URL {
+	if posted == nil || !posted.Has(formPageInput) {
+		return nil
+	}
+	carried, err := url.Parse(posted.First(formPageInput))
+	if err != nil || carried.Host != "" || carried.Scheme != "" {
+		return nil
+	}
+	return carried
 }
 
 // pageAddresses returns where the page with the form may be: where the operator says, or else where
@@ -153,7 +164,7 @@ func (a *Responder) describe(own *page.Own, f Failure) {
 	for _, p := range f.Problems {
 		own.Problems = append(own.Problems, onPage(p))
 	}
-	if a.FormPage == "" && own.URL.Path != own.Posted.Path {
+	if a.FormPage == "" && own.URL.RequestURI() != own.Posted.RequestURI() {
 		own.Hidden = append(own.Hidden, page.Pair{Name: formPageInput, Value: own.URL.RequestURI()})
 	}
 	if f.Confirm != "" {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *attributedSite) send(t *testing.T, r *http.Request) *httptest.ResponseR
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Dest", "document")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Site", fetchSiteOf(r.Referer(), "https://www.example.com/"))
 	r.Header.Set("Accept", "text/html,application/xhtml+xml")
 	r.Header.Set("Accept-Language", "en")
 	r.Header.Set("Accept-Encoding", "gzip")
@@ -98,6 +99,17 @@ func (s *attributedSite) send(t *testing.T, r *http.Request) *httptest.ResponseR
 		}
 	}
 	return w
+}
+
+// fetchSiteOf returns the Sec-Fetch-Site header of a browser that comes from the page.
+func fetchSiteOf(referer, site string) string {
+	switch {
+	case referer == "":
+		return "none"
+	case strings.HasPrefix(referer, site):
+		return "same-origin"
+	}
+	return "cross-site"
 }
 
 // visit opens a page and reports whether a cache may store the answer.
@@ -201,6 +213,36 @@ func TestAttributionWithoutCookie(t *testing.T) {
 	s.blocksAll = true
 	if fields := s.post(t, "081234 56789", landing); fields["first_utm_source"] != nil {
 		t.Errorf("url off: got %v", fields)
+	}
+}
+
+// A visitor who corrects something posts from an error page. The page with the form still counts.
+func TestAttributionAfterACorrection(t *testing.T) {
+	s := newAttributedSite(t, "", "attribution")
+	s.blocksAll = true
+	post := func(values url.Values) *httptest.ResponseRecorder {
+		r := postForm(values)
+		r.Header.Set("Referer", "https://www.example.com/enquire")
+		r.Header.Set("Origin", "https://www.example.com")
+		return s.send(t, r)
+	}
+	w := post(url.Values{"phone": {"081234 56789"}, "_form_page": {"/offer?utm_source=ad&gclid=%7Benv.HOME%7D"}})
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("got status %d: %s", w.Code, w.Body)
+	}
+	fields := s.crm.Leads()[0].Fields
+	if fields["first_utm_source"] != "ad" || fields["first_landing"] != "/offer" || fields["first_gclid"] != nil {
+		t.Errorf("got %v", fields)
+	}
+	for _, page := range []string{"//evil.example/?utm_source=evil", "https://evil.example/?utm_source=evil", "%zz"} {
+		phone := fmt.Sprintf("081234567%02d", len(s.crm.Leads()))
+		if w := post(url.Values{"phone": {phone}, "_form_page": {page}}); w.Code != http.StatusSeeOther {
+			t.Fatalf("%q: got status %d: %s", page, w.Code, w.Body)
+		}
+		leads := s.crm.Leads()
+		if fields := leads[len(leads)-1].Fields; fields["first_utm_source"] != nil {
+			t.Errorf("%q: got %v", page, fields)
+		}
 	}
 }
 

@@ -216,7 +216,8 @@ type visitor struct {
 }
 
 func (v *visitor) request() attribution.Request {
-	return attribution.Request{Request: v.r, URL: httpx.OriginalURL(v.r), IsSecure: httpx.IsSecure(v.r)}
+	page, _ := caddyhttp.GetVar(v.r.Context(), attribution.FormPageVar).(attribution.FormPage)
+	return attribution.Request{Request: v.r, URL: httpx.OriginalURL(v.r), IsSecure: httpx.IsSecure(v.r), FormPage: page.URL}
 }
 
 // value returns the value of a placeholder. The cookie is read when the first one is needed.
