@@ -66,6 +66,18 @@ func readingCalls() map[string]call {
 			tb.Helper()
 			return failure(newClient(tb, c).FieldDefinitions(ctx).Failure)
 		},
+		"actions": func(tb testing.TB, ctx context.Context, c telecrm.Config) telecrm.Answer {
+			tb.Helper()
+			return failure(newClient(tb, c).ActionDefinitions(ctx).Failure)
+		},
+		"pipeline": func(tb testing.TB, ctx context.Context, c telecrm.Config) telecrm.Answer {
+			tb.Helper()
+			return failure(newClient(tb, c).Pipeline(ctx).Failure)
+		},
+		"member": func(tb testing.TB, ctx context.Context, c telecrm.Config) telecrm.Answer {
+			tb.Helper()
+			return failure(newClient(tb, c).Member(ctx, "agent7@example.org").Failure)
+		},
 	}
 }
 

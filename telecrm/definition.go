@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Definitions are the fields of a workspace.
@@ -13,6 +14,9 @@ type Definitions struct {
 	// Fields are in TeleCRM's order. It is not documented whether they include the standard fields
 	// name, email, status, rating and assignee.
 	Fields []FieldDefinition
+
+	// ServerTime is TeleCRM's time, to the second; zero if it was not sent.
+	ServerTime time.Time
 
 	// Failure is the reason for having no result; nil if there is one. Its verdict is [Retry],
 	// [Hold] or [Rejected]. It is never Ambiguous.
@@ -59,12 +63,12 @@ func readDefinitions(r reply) Definitions {
 			err = errNotTeleCRM
 		}
 		if err == nil {
-			return Definitions{Fields: definitions(items)}
+			return Definitions{Fields: definitions(items), ServerTime: r.date}
 		}
 		answer.Verdict = Retry
 		answer.Err = fmt.Errorf("reading field definitions: %w", err)
 	}
-	return Definitions{Failure: failedRead(answer)}
+	return Definitions{ServerTime: r.date, Failure: failedRead(answer)}
 }
 
 // definitions omits items without a name.
@@ -77,6 +81,7 @@ func definitions(items []json.RawMessage) []FieldDefinition {
 			Locked  json.RawMessage `json:"lockAfterCreate"`
 			LeadID  json.RawMessage `json:"isLeadid"`
 			Options json.RawMessage `json:"options"`
+			Tags    json.RawMessage `json:"tags"` // where the labels of tags are is not documented
 		}
 		if json.Unmarshal(item, &parts) != nil || text(parts.APIName) == "" {
 			continue
@@ -86,7 +91,7 @@ func definitions(items []json.RawMessage) []FieldDefinition {
 			Type:       strings.ToUpper(strings.TrimSpace(text(parts.Type))),
 			Locked:     truth(parts.Locked),
 			Identifier: truth(parts.LeadID),
-			Options:    options(parts.Options),
+			Options:    append(options(parts.Options), options(parts.Tags)...),
 		})
 	}
 	return fields

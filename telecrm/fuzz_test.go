@@ -199,7 +199,9 @@ func FuzzReadingCalls(f *testing.F) {
 		client := newClient(t, fuzzed(status, body))
 		shown := client.GetLead(context.Background(), leadID)
 		definitions := client.FieldDefinitions(context.Background())
-		for _, failure := range []*telecrm.Answer{shown.Failure, definitions.Failure} {
+		actions := client.ActionDefinitions(context.Background())
+		pipeline := client.Pipeline(context.Background())
+		for _, failure := range []*telecrm.Answer{shown.Failure, definitions.Failure, actions.Failure, pipeline.Failure} {
 			if failure == nil {
 				if status < 200 || status >= 300 || !json.Valid([]byte(body)) {
 					t.Errorf("got a result, but the answer has status %d or is not JSON", status)

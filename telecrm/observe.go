@@ -14,12 +14,17 @@ const (
 	EndpointAppend Endpoint = "append" // appends actions to a lead
 	EndpointFields Endpoint = "fields" // reads the workspace's fields
 	EndpointUpsert Endpoint = "upsert" // sends a lead to the Async API
+
+	EndpointActions  Endpoint = "actions"  // reads the workspace's actions
+	EndpointPipeline Endpoint = "pipeline" // reads the workspace's statuses and lost reasons
+	EndpointMember   Endpoint = "member"   // looks up a team member
 )
 
 // Endpoints returns all endpoints.
 func Endpoints() []Endpoint {
 	return []Endpoint{
 		EndpointCreate, EndpointSearch, EndpointGet, EndpointUpdate, EndpointAppend, EndpointFields, EndpointUpsert,
+		EndpointActions, EndpointPipeline, EndpointMember,
 	}
 }
 

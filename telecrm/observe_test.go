@@ -57,6 +57,9 @@ func TestObserverSeesEveryRequest(t *testing.T) {
 			client.AppendActions(ctx, "64c1f0aa12bb34cc56dd78ee", []telecrm.Action{{Type: "1042"}})
 			client.FieldDefinitions(ctx)
 			async.UpsertLead(ctx, invented())
+			client.ActionDefinitions(ctx)
+			client.Pipeline(ctx)
+			client.Member(ctx, "agent7@example.org")
 			var want []observed
 			for _, endpoint := range telecrm.Endpoints() {
 				want = append(want, observed{endpoint, "me", tc.status})

@@ -23,6 +23,7 @@ const (
 	CodeLicenseExpired     = "ENTERPRISE_LICENSE_EXPIRED"
 	CodeBuyLicense         = "BUY_LICENSE"
 	CodeLeadNotFound       = "LEAD_NOT_FOUND"
+	CodeMemberNotFound     = "TEAM_MEMBER_NOT_FOUND"
 )
 
 // readCreated returns the answer to a create.

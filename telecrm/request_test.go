@@ -212,6 +212,18 @@ func TestEveryCallSends(t *testing.T) {
 			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.FieldDefinitions(ctx) },
 			"GET", sync + "/custom-fields?detail=false", "",
 		},
+		"actions": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.ActionDefinitions(ctx) },
+			"GET", sync + "/custom-actions?detail=true", "",
+		},
+		"pipeline": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.Pipeline(ctx) },
+			"GET", sync + "/lead-stage-pipeline", "",
+		},
+		"member": {
+			func(c *telecrm.Client, _ *telecrm.AsyncClient) { c.Member(ctx, "a/b?c@example.org") },
+			"GET", sync + "/team-members/a%2Fb%3Fc@example.org", "",
+		},
 		"upsert": {
 			func(_ *telecrm.Client, c *telecrm.AsyncClient) {
 				c.UpsertLead(ctx, telecrm.Lead{
