@@ -25,6 +25,8 @@ const (
 	codeNotAuthorized = "NOT_AUTHORIZED"
 	codeLeadExists    = "LEAD_ALREADY_EXISTS"
 	codeLeadNotFound  = "LEAD_NOT_FOUND"
+
+	codeMemberNotFound = "TEAM_MEMBER_NOT_FOUND"
 )
 
 var errBodyTooLarge = fmt.Errorf("the request body is larger than %d bytes", maxBody)
@@ -115,6 +117,12 @@ func (s *Sandbox) handle(r apiRequest) answer {
 		return s.appendActions(to.leadID, r.body)
 	case OpFields:
 		return s.customFields(r.URL.RawQuery)
+	case OpActions:
+		return s.customActions(r.URL.RawQuery)
+	case OpPipeline:
+		return s.pipeline()
+	case OpMember:
+		return s.member(to.leadID)
 	case OpUpsert:
 		return s.upsertLead(r.body)
 	}

@@ -41,6 +41,12 @@ func TestLeadRefusals(t *testing.T) {
 		{"update, unknown enterprise", elsewhere, token, update, 401, "NOT_AUTHORIZED"},
 		{"append, async token", lead + "/action", asyncToken, action, 401, "NOT_AUTHORIZED"},
 		{"fields, async token", syncRoot + "/custom-fields", asyncToken, "", 401, "NOT_AUTHORIZED"},
+		{"actions, async token", syncRoot + "/custom-actions", asyncToken, "", 401, "NOT_AUTHORIZED"},
+		{"pipeline, unknown enterprise", strings.Replace(syncRoot, enterprise, "66aa00", 1) + "/lead-stage-pipeline", token, "", 401, "NOT_AUTHORIZED"},
+		{"member, wrong token", syncRoot + "/team-members/agent7@example.org", "other", "", 401, "NOT_AUTHORIZED"},
+		{"nobody of the team", syncRoot + "/team-members/agent8@example.org", token, "", 404, "TEAM_MEMBER_NOT_FOUND"},
+		{"member without an address", syncRoot + "/team-members/agent7", token, "", 400, "BAD_REQUEST"},
+		{"change of actions", syncRoot + "/custom-actions", token, `{}`, 405, ""},
 		{"create, async token", leadPath, asyncToken, known, 401, "NOT_AUTHORIZED"},
 		{"upsert, sync token", asyncPath, token, upsert, 401, "NOT_AUTHORIZED"},
 		{"upsert, no token", asyncPath, "", upsert, 401, "NOT_AUTHORIZED"},
@@ -116,6 +122,10 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpUpsert: {asyncPath, asyncToken, `{"fields":{"phone":"918123456789","city":"Pune"}}`},
 		sandbox.OpGet:    {leadPath + "/%s", token, ""},
 		sandbox.OpFields: {syncRoot + "/custom-fields", token, ""},
+
+		sandbox.OpActions:  {syncRoot + "/custom-actions", token, ""},
+		sandbox.OpPipeline: {syncRoot + "/lead-stage-pipeline", token, ""},
+		sandbox.OpMember:   {syncRoot + "/team-members/agent7@example.org", token, ""},
 	} {
 		for _, store := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, store %t", op, store), func(t *testing.T) {

@@ -19,6 +19,10 @@ const (
 	OpAppend Op = "append"
 	OpFields Op = "fields"
 	OpUpsert Op = "upsert" // the Async API's only one
+
+	OpActions  Op = "actions"
+	OpPipeline Op = "pipeline"
+	OpMember   Op = "member"
 )
 
 // The path prefixes of the two APIs. Each API has its own host, see
@@ -41,7 +45,7 @@ type route struct {
 	op         Op     // empty if the path does not allow the method
 	allow      string // the methods of the path; empty if the path is unknown
 	enterprise string
-	leadID     string // if the operation is on one lead
+	leadID     string // if the operation is on one lead; the address of a team member
 }
 
 // idMark is the placeholder for a lead's id in the paths below.
@@ -55,6 +59,9 @@ var operations = map[string]map[string]map[string]Op{
 		"lead/" + idMark:             {http.MethodGet: OpGet, http.MethodPost: OpUpdate},
 		"lead/" + idMark + "/action": {http.MethodPost: OpAppend},
 		"custom-fields":              {http.MethodGet: OpFields},
+		"custom-actions":             {http.MethodGet: OpActions},
+		"lead-stage-pipeline":        {http.MethodGet: OpPipeline},
+		"team-members/" + idMark:     {http.MethodGet: OpMember},
 	},
 	asyncPrefix: {
 		"autoupdatelead": {http.MethodPost: OpUpsert},
@@ -81,8 +88,7 @@ func routeOf(r *http.Request) route {
 	return route{}
 }
 
-// findResource returns the methods of a resource, or nil if it is unknown, and the lead's id in its
-// path.
+// findResource returns the methods of a resource, or nil if it is unknown, and the id in its path.
 func findResource(resources map[string]map[string]Op, resource string) (methods map[string]Op, leadID string) {
 	if methods, ok := resources[resource]; ok {
 		return methods, ""

@@ -13,6 +13,9 @@
 //	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/{leadId}          update a lead
 //	POST /autoupdate/v2/enterprise/{enterpriseId}/lead/{leadId}/action   append actions
 //	GET  /autoupdate/v2/enterprise/{enterpriseId}/custom-fields          list the fields
+//	GET  /autoupdate/v2/enterprise/{enterpriseId}/custom-actions         list the actions
+//	GET  /autoupdate/v2/enterprise/{enterpriseId}/lead-stage-pipeline    list the statuses and lost reasons
+//	GET  /autoupdate/v2/enterprise/{enterpriseId}/team-members/{email}   look up a team member
 //	POST /enterprise/{enterpriseId}/autoupdatelead                       create or update a lead, the Async way
 //	GET  /                                                               the page
 //	GET  /events                                                         the page's live updates, as server-sent events

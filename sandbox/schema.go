@@ -71,6 +71,9 @@ type Schema struct {
 	Statuses []Status `json:"statuses,omitempty"`
 	// LostReasons are the labels of the active lost reasons.
 	LostReasons []string `json:"lost_reasons,omitempty"`
+	// ArchivedStatuses and ArchivedLostReasons are labels that leads can no longer get.
+	ArchivedStatuses    []string `json:"archived_statuses,omitempty"`
+	ArchivedLostReasons []string `json:"archived_lost_reasons,omitempty"`
 	// Members are the email addresses of the team.
 	Members []string `json:"members,omitempty"`
 	// Fields are the fields of a lead, the standard ones included. The page shows them in this
