@@ -118,6 +118,9 @@ func soleInput(template string) string {
 	return ""
 }
 
+// Inputs lists the inputs that the value uses through {form.NAME}.
+func (s Setting) Inputs() []string { return formInputs(s.Value) }
+
 // formInputs lists the inputs that template uses through {form.NAME}.
 func formInputs(template string) []string {
 	var inputs []string

@@ -1,0 +1,130 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// API is what [Ask] needs of a [telecrm.Client].
+type API interface {
+	FieldDefinitions(ctx context.Context) telecrm.Definitions
+	ActionDefinitions(ctx context.Context) telecrm.ActionDefinitions
+	Pipeline(ctx context.Context) telecrm.Pipeline
+	Member(ctx context.Context, email string) telecrm.Member
+}
+
+// Ask asks TeleCRM for the facts that the forms of an account need. It sends a handful of requests
+// that only read, and none after the account was refused.
+func Ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Workspace {
+	w := &Workspace{Fields: api.FieldDefinitions(ctx), AskedAt: now(), Members: make(map[string]telecrm.Member)}
+	if f := w.Fields.Failure; f != nil {
+		w.Actions.Failure, w.Pipeline.Failure = f, f
+		return w
+	}
+	w.Actions, w.Pipeline = api.ActionDefinitions(ctx), api.Pipeline(ctx)
+	for _, f := range forms {
+		for _, v := range f.values() {
+			if v.kind != fieldtype.Assignee {
+				continue
+			}
+			for _, email := range v.constants() {
+				if _, asked := w.Members[email]; !asked {
+					w.Members[email] = api.Member(ctx, email)
+				}
+			}
+		}
+	}
+	return w
+}
+
+// maxClockSkew is how far the clocks may differ. Answers take time, and dates are in seconds.
+const maxClockSkew = 2 * time.Minute
+
+// checkAccount reports what is wrong with an account as a whole.
+func (r *Report) checkAccount(a *Account, _ time.Time) {
+	add := func(code Code, line, remedy, format string, args ...any) {
+		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	}
+	if strings.Contains(a.EnterpriseID, ":") {
+		add(TokenAsID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff", "the enterprise id has a colon, as tokens do; write the 24-character id that TeleCRM shows beside them")
+	}
+	w := a.Workspace
+	if w == nil {
+		return
+	}
+	if failure := w.Fields.Failure; failure != nil {
+		r.addFailure(a, *failure)
+		return
+	}
+	for what, failure := range map[string]*telecrm.Answer{"actions": w.Actions.Failure, "statuses": w.Pipeline.Failure} {
+		if failure != nil {
+			r.addUnverified(a, what, *failure)
+		}
+	}
+	for _, member := range w.Members {
+		if !member.OK() {
+			r.addUnverified(a, "team members", *member.Failure)
+		}
+	}
+	if w.Pipeline.OK() && len(w.Pipeline.Statuses) == 0 {
+		r.addUnverified(a, "statuses", telecrm.Answer{Verdict: telecrm.Retry, Status: 200})
+	}
+	if i := slices.IndexFunc(w.Fields.Fields, func(f telecrm.FieldDefinition) bool { return f.Identifier }); i >= 0 && a.Identifier != "" {
+		if name := w.Fields.Fields[i].APIName; name != a.Identifier {
+			add(WrongIdentifier, "identifier", "identifier "+quote(name), "the workspace identifies leads by %s, but the config says %s", name, a.Identifier)
+		}
+	}
+	if skew := w.AskedAt.Sub(w.Fields.ServerTime); !w.Fields.ServerTime.IsZero() && skew.Abs() > maxClockSkew {
+		add(ClockOff, "", "timedatectl set-ntp true", "this machine's clock is %s %s TeleCRM's; times in leads, challenges and certificates depend on it", skew.Abs().Round(time.Second), aheadOrBehind(skew))
+	}
+}
+
+func aheadOrBehind(skew time.Duration) string {
+	if skew > 0 {
+		return "ahead of"
+	}
+	return "behind"
+}
+
+// addFailure reports why TeleCRM did not tell anything.
+func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
+	add := func(code Code, line, remedy, format string, args ...any) {
+		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	}
+	isRefused := failure.Status == 401 || failure.Code == telecrm.CodeNotAuthorized || failure.Code == telecrm.CodeEnterpriseNotFound
+	switch {
+	case failure.Verdict != telecrm.Hold:
+		r.addUnverified(a, "fields", failure)
+		return
+	case isRefused && strings.Contains(strings.ToLower(failure.Message), "enterprise"):
+		add(WrongEnterpriseID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff", "TeleCRM does not know the enterprise id, or the token belongs to another one (%s); copy both again from Settings, Website and API", failure.Reason())
+	case isRefused:
+		add(TokenRefused, "token", "token {env.TELECRM_TOKEN}", "TeleCRM refuses the token (%s): it may be deleted, cut off when it was copied, or of the wrong type, since token needs a Sync token and async_token an Async one", failure.Reason())
+	case failure.Status >= 300 && failure.Status < 400, failure.Status == 404, failure.Status == 405:
+		add(WrongBaseURL, "base_url", "base_url "+telecrm.DefaultBaseURL, "what answers at the base URL is not TeleCRM's Sync API (%s)", failure.Reason())
+	default:
+		add(AccountOnHold, "", "", "TeleCRM refuses all requests of the account (%s); see whether the subscription has ended", failure.Reason())
+	}
+	r.unverified(fmt.Sprintf("the workspace of account %s", a.Name))
+}
+
+// addUnverified reports that TeleCRM did not tell something.
+func (r *Report) addUnverified(a *Account, what string, failure telecrm.Answer) {
+	r.add(Finding{
+		Code: WorkspaceUnavailable, Account: a.Name, Place: a.Place,
+		Message: fmt.Sprintf("TeleCRM did not tell its %s (%s), so they could not be checked; try again later", what, failure.Reason()),
+	})
+	r.unverified(fmt.Sprintf("the %s of account %s", what, a.Name))
+}
+
+func (r *Report) unverified(what string) {
+	if !slices.Contains(r.Unverified, what) {
+		r.Unverified = append(r.Unverified, what)
+	}
+}

@@ -1,0 +1,156 @@
+// Package check holds the pages of a site, the mapping of its forms and the TeleCRM workspace
+// against each other, and reports what does not fit together.
+//
+// It never changes anything. It reads pages one at a time, so its memory does not grow with the
+// site.
+package check
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/mapping"
+)
+
+// Config is everything to be checked.
+type Config struct {
+	Sites    []*Site
+	Accounts []*Account
+
+	// Empty lists the settings whose placeholder has no value.
+	Empty []EmptyPlaceholder
+	// Folder is where the leads are kept; "" if there is no such folder.
+	Folder      string
+	FolderPlace Place
+
+	// Now is the clock; default [time.Now].
+	Now func() time.Time
+}
+
+// EmptyPlaceholder is a setting whose placeholder has no value.
+type EmptyPlaceholder struct {
+	Setting string // its word in the config
+	Text    string // as written
+	Reason  string
+	Place   Place
+}
+
+// Site is a site with forms.
+type Site struct {
+	// Hosts are the site's names, without ports.
+	Hosts []string
+
+	// Files are the site's files, or nil if they are not known. Root precedes their names in places.
+	Files fs.FS
+	Root  string
+	// Index lists the names of index files, and Try the paths that try_files tries, with {path}.
+	Index []string
+	Try   []string
+	// Answers reports whether something other than a file may answer a request for the path. Nil
+	// means that nothing does.
+	Answers func(path string) bool
+
+	// ProxyHeader is a header of proxies that the config reads, or "". HasTrustedProxies means that
+	// the config says which proxies to believe.
+	ProxyHeader       string
+	ProxyPlace        Place
+	HasTrustedProxies bool
+
+	Forms []*Form
+}
+
+// Form is the configuration of a form. Its words are those of the Caddyfile.
+type Form struct {
+	Name    string
+	Account *Account
+
+	// Takes reports whether the form's handler takes a POST to the path of the host. The host is ""
+	// for the page's own.
+	Takes func(host, path string) bool
+
+	// Place is where the form's block begins. Lines has the places of its lines by their first words,
+	// such as "field phone", "thank_you" and "action 1042 field note".
+	Place Place
+	Lines map[string]Place
+
+	Fields   []mapping.Field
+	Set      []mapping.Setting
+	Actions  []mapping.Action
+	Unmapped string
+
+	OnDuplicate  string
+	UpdateFields []string
+	ThankYou     string
+	FormPage     string
+	Errors       string
+	Honeypot     []string
+	Protect      bool
+
+	// Country, TimeZone and DateOrder are those of the form, or else of its account.
+	Country, TimeZone, DateOrder string
+
+	// What follows from the others, once prepared.
+	bound []value
+	taken map[string]bool
+}
+
+// at returns the place of the line that begins with the words, or else of the form.
+func (f *Form) at(words string) Place {
+	if place, has := f.Lines[words]; has {
+		return place
+	}
+	return f.Place
+}
+
+// Account is a TeleCRM account of the config.
+type Account struct {
+	Name         string
+	EnterpriseID string
+	Identifier   string
+	Place        Place
+	Lines        map[string]Place
+
+	// Workspace has the facts that TeleCRM told; nil if it was not asked.
+	Workspace *Workspace
+}
+
+// at returns the place of the account's line that begins with the word, or else of the account.
+func (a *Account) at(word string) Place {
+	if place, has := a.Lines[word]; has {
+		return place
+	}
+	return a.Place
+}
+
+// Run checks everything. The config must not be in use by another Run. The error means that files could not be read, or that ctx ended.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	for _, site := range c.Sites {
+		for _, f := range site.Forms {
+			f.prepare()
+		}
+	}
+	r := newReport()
+	r.checkEnvironment(c)
+	for _, a := range c.Accounts {
+		r.checkAccount(a, c.Now())
+	}
+	for _, site := range c.Sites {
+		inputs, err := r.checkSite(ctx, site)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range site.Forms {
+			r.checkMapping(f)
+			r.checkGuards(f)
+			if f.Account != nil && f.Account.Workspace != nil {
+				r.checkWorkspace(f, f.Account.Workspace, inputs[f])
+			}
+		}
+	}
+	r.finish()
+	return r, nil
+}

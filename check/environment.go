@@ -1,0 +1,63 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// checkEnvironment reports what is wrong around the config.
+func (r *Report) checkEnvironment(c Config) {
+	for _, empty := range c.Empty {
+		r.add(Finding{
+			Code: PlaceholderEmpty, Place: empty.Place,
+			Message: fmt.Sprintf("%s: the placeholder %s has no value: %s", empty.Setting, empty.Text, empty.Reason),
+		})
+	}
+	if c.Folder != "" {
+		if err := checkWritable(c.Folder); err != nil {
+			r.add(Finding{
+				Code: FolderNotWritable, Place: c.FolderPlace, Remedy: "sudo install -d -o caddy -g caddy -m 700 " + c.Folder,
+				Message: fmt.Sprintf("leads cannot be kept in %s by the user who runs this check: %v", c.Folder, err),
+			})
+		}
+	}
+	for _, site := range c.Sites {
+		if len(site.Forms) > 0 && site.ProxyHeader != "" && !site.HasTrustedProxies {
+			r.add(Finding{
+				Code: TrustedProxiesMissing, Place: site.ProxyPlace,
+				Remedy:  "servers {\n\ttrusted_proxies static private_ranges\n}",
+				Message: fmt.Sprintf("the config reads %s, so a proxy seems to be in front of Caddy, but trusted_proxies does not name it: all visitors share one address, and rate_limit counts them as one", site.ProxyHeader),
+			})
+		}
+	}
+}
+
+// checkWritable reports why files cannot be created in the folder, or in the nearest one above it
+// that exists.
+func checkWritable(folder string) error {
+	for {
+		info, err := os.Stat(folder)
+		parent := filepath.Dir(folder)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("%s is not a folder", folder)
+		case err == nil:
+			return tryFile(folder)
+		case !errors.Is(err, fs.ErrNotExist) || parent == folder:
+			return err
+		}
+		folder = parent
+	}
+}
+
+// tryFile creates a file in the folder and removes it.
+func tryFile(folder string) error {
+	f, err := os.CreateTemp(folder, ".telecrm-check-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}

@@ -1,0 +1,269 @@
+package check
+
+import (
+	"fmt"
+	"html"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// formCheck checks one form of a page.
+type formCheck struct {
+	*survey
+	name string // of the file
+	base string
+	urls []string // the paths of the page
+	html page.InventoryForm
+}
+
+// target is an address that a form posts to.
+type target struct {
+	action string // as written
+	host   string
+	path   string
+}
+
+func (c *formCheck) place() Place { return c.file(c.name, c.html.At) }
+
+func (c *formCheck) run() {
+	if c.html.Method == "dialog" {
+		return
+	}
+	c.checkService()
+	targets := c.targets()
+	handlers := c.handlers(targets)
+	if !c.html.Posts {
+		for _, f := range handlers {
+			if c.shares(f) {
+				c.add(Finding{
+					Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
+					Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
+				})
+				c.note(f) // its inputs count all the same
+			}
+		}
+		return
+	}
+	if len(handlers) == 0 {
+		c.checkUnhandled(targets)
+		return
+	}
+	for _, f := range handlers {
+		c.note(f)
+		(&comparedForm{formCheck: c, form: f}).run()
+	}
+}
+
+func methodOf(f page.InventoryForm) string {
+	if f.Method == "" {
+		return "GET, the default"
+	}
+	return strings.ToUpper(f.Method)
+}
+
+// targets resolves the form's actions, for each path of the page.
+func (c *formCheck) targets() []target {
+	var list []target
+	for _, action := range c.html.Actions {
+		action = strings.TrimSpace(action)
+		for _, at := range c.urls {
+			if t, ok := c.resolve(action, at); ok && !slices.Contains(list, t) {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
+// resolve reports false if the action is not an address that a form can post to.
+func (c *formCheck) resolve(action, at string) (target, bool) {
+	here := &url.URL{Path: at}
+	if action == "" {
+		return target{action, "", at}, true
+	}
+	base, err := url.Parse(strings.TrimSpace(c.base))
+	if err != nil {
+		return target{}, false
+	}
+	u, err := url.Parse(action)
+	if err != nil {
+		return target{}, false
+	}
+	u = here.ResolveReference(base).ResolveReference(u)
+	if u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
+		return target{action, u.Scheme + ":", ""}, true
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return target{action, strings.ToLower(u.Hostname()), u.Path}, true
+}
+
+// handlers returns the forms of the config that take a post to any of the targets.
+func (c *formCheck) handlers(targets []target) []*Form {
+	var found []*Form
+	for _, f := range c.site.Forms {
+		if slices.ContainsFunc(targets, func(t target) bool { return c.site.isOwn(t.host) && t.path != "" && f.Takes(t.host, t.path) }) {
+			found = append(found, f)
+		}
+	}
+	if len(found) > 1 {
+		found = found[:1] // the first one answers
+	}
+	return found
+}
+
+// shares reports whether the form has an input that the handler takes.
+func (c *formCheck) shares(f *Form) bool {
+	return slices.ContainsFunc(c.html.Controls, func(control page.InventoryControl) bool { return control.Name != "" && f.takes(control.Name) })
+}
+
+// note collects what the form has.
+func (c *formCheck) note(f *Form) {
+	names := make(map[string]bool)
+	for _, control := range c.html.Controls {
+		if control.Name != "" && !control.IsDisabled {
+			names[control.Name] = true
+		}
+	}
+	c.survey.mu.Lock()
+	defer c.survey.mu.Unlock()
+	e := c.evidence[f]
+	e.forms++
+	e.isRebuilt = e.isRebuilt || c.html.Rebuilt != ""
+	for name := range names {
+		e.inputs[name] = true
+	}
+	for _, v := range f.values() {
+		if !f.requires(v) {
+			continue
+		}
+		for _, input := range inputsOf(v) {
+			if names[input] {
+				continue
+			}
+			e.lacking[input]++
+			if at, has := e.missing[input]; !has || c.place().compare(at) < 0 {
+				e.missing[input] = c.place()
+			}
+		}
+	}
+	for _, control := range c.html.Controls {
+		c.noteValues(e, control)
+	}
+}
+
+// noteValues collects the values that visitors can choose.
+func (c *formCheck) noteValues(e *evidence, control page.InventoryControl) {
+	values, isChoice := choices(control)
+	if !isChoice {
+		e.isFree[control.Name] = e.isFree[control.Name] || control.IsShown || control.Element == "input"
+		return
+	}
+	if e.offered[control.Name] == nil {
+		e.offered[control.Name] = make(map[string]bool)
+	}
+	for _, value := range values {
+		if len(e.offered[control.Name]) < maxFindings {
+			e.offered[control.Name][foldOption(value)] = true
+		}
+	}
+}
+
+// choices returns the values that a visitor can choose with the control.
+func choices(control page.InventoryControl) (values []string, isChoice bool) {
+	switch {
+	case control.Element == "select":
+		return control.Options, true
+	case control.Type == "radio" || control.Type == "checkbox":
+		return []string{control.Value}, true
+	}
+	return nil, false
+}
+
+// checkUnhandled reports a form that posts to where nothing takes it.
+func (c *formCheck) checkUnhandled(targets []target) {
+	for _, t := range targets {
+		if _, known := serviceOf(t.host); known || c.html.Rebuilt != "" && t.action == "" {
+			return
+		}
+		if c.site.isOwn(t.host) && c.site.answers(t.path) {
+			return
+		}
+	}
+	for _, t := range targets {
+		switch {
+		case t.host == "mailto:":
+			c.add(Finding{
+				Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(t),
+				Message: "the form opens the visitor's mail program instead of posting to a handler; many visitors do not have one",
+			})
+			return
+		case c.isSibling(t.host):
+			c.add(Finding{
+				Code: OtherHost, Place: c.place(), Remedy: fmt.Sprintf("action=%q", t.path),
+				Message: fmt.Sprintf("the form posts to %s, but the site is %s; a redirect between them loses what was typed, so leave the host out", t.host, strings.Join(c.site.Hosts, ", ")),
+			})
+			return
+		case !c.site.isOwn(t.host): // somebody else's form
+			return
+		}
+	}
+	for _, t := range targets {
+		c.add(Finding{
+			Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(t),
+			Message: fmt.Sprintf("the form posts to %s, but no handler takes that, and file_server answers 405", t.path),
+		})
+		return
+	}
+}
+
+// isSibling reports whether the host is www. and one of the site's hosts, or the other way round.
+func (c *formCheck) isSibling(host string) bool {
+	return host != "" && !c.site.isOwn(host) && slices.ContainsFunc(c.site.Hosts, func(own string) bool {
+		own = strings.ToLower(own)
+		return host == "www."+own || own == "www."+host
+	})
+}
+
+// actionOfHandler returns the block for the form, or the action if a handler is spelled like it.
+func (c *formCheck) actionOfHandler(t target) string {
+	var names []string
+	for _, f := range c.site.Forms {
+		if strings.HasPrefix(f.Name, "/") {
+			names = append(names, f.Name)
+		}
+	}
+	if nearest := nearestName(t.path, names); nearest != "" {
+		return fmt.Sprintf("action=%q", nearest)
+	}
+	if t.path == "" {
+		return `method="post" action="/enquire"`
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "telecrm %s {\n", quote(t.path))
+	for _, control := range c.html.Controls {
+		if control.Name != "" && control.IsShown && !control.IsSecret && control.Type != "file" && !form.IsForService(control.Name) {
+			if line := "\tfield " + quote(control.Name) + "\n"; !strings.Contains(b.String(), line) {
+				b.WriteString(line)
+			}
+		}
+	}
+	b.WriteString("\tthank_you /thank-you\n}")
+	return b.String()
+}
+
+// htmlOf returns a form that the handler takes.
+func (s *survey) htmlOf(f *Form) string {
+	action := f.Name
+	if !strings.HasPrefix(action, "/") || strings.Contains(action, "*") {
+		return ""
+	}
+	return fmt.Sprintf("<form method=%q action=%q>", "post", action)
+}
+
+func escape(text string) string { return html.EscapeString(text) }

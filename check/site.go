@@ -1,0 +1,398 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leadwire/caddy-telecrm/mapping"
+	"github.com/leadwire/caddy-telecrm/page"
+)
+
+// checkSite reads the site's pages and compares their forms with the handlers. It returns the inputs
+// that each handler's forms have.
+func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[string]bool, error) {
+	s := &survey{Report: r, site: site, evidence: make(map[*Form]*evidence)}
+	for _, f := range site.Forms {
+		s.evidence[f] = newEvidence()
+	}
+	if site.Files == nil {
+		return nil, nil
+	}
+	if err := s.walk(ctx); err != nil {
+		return nil, fmt.Errorf("reading the pages of the site: %w", err)
+	}
+	inputs := make(map[*Form]map[string]bool)
+	for _, f := range site.Forms {
+		inputs[f] = s.evidence[f].inputs
+		s.checkHandler(f)
+		s.checkTarget(f, "thank_you", f.ThankYou, ThankYouMissing)
+		s.checkTarget(f, "form_page", f.FormPage, FormPageMissing)
+	}
+	return inputs, nil
+}
+
+// survey is a walk through the pages of a site.
+type survey struct {
+	*Report
+	site *Site
+
+	mu       sync.Mutex
+	evidence map[*Form]*evidence
+}
+
+// walk reads each page. It keeps one page for each processor in memory.
+func (s *survey) walk(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	names := make(chan string)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for name := range names {
+				if err := s.readPage(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		defer close(names)
+		return fs.WalkDir(s.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && name != "." && isSkipped(entry.Name()):
+				return fs.SkipDir
+			case entry.IsDir() || !isPage(name):
+				return nil
+			}
+			select {
+			case names <- name:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	return group.Wait()
+}
+
+// isSkipped reports whether a folder is not part of the site, as the name tells.
+func isSkipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
+
+func isPage(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".html", ".htm":
+		return true
+	}
+	return false
+}
+
+func (s *survey) readPage(name string) error {
+	source, isWhole, err := readAtMost(s.site.Files, name, page.MaxSource)
+	if errors.Is(err, fs.ErrNotExist) { // it is gone by now
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Report.mu.Lock()
+	s.Pages++
+	s.Report.mu.Unlock()
+	if page.HasForm(source) {
+		s.checkPage(name, source, isWhole)
+	}
+	return nil
+}
+
+// readAtMost reads the beginning of a file.
+func readAtMost(files fs.FS, name string, most int64) (source []byte, isWhole bool, err error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, false, err
+	}
+	source, err = io.ReadAll(io.LimitReader(f, most+1))
+	err = errors.Join(err, f.Close())
+	return source[:min(int64(len(source)), most)], int64(len(source)) <= most, err
+}
+
+// file returns a place in the file.
+func (s *survey) file(name string, at page.Position) Place {
+	return Place{path.Join(s.site.Root, name), at.Line, at.Column}
+}
+
+// checkPage checks the forms of a page.
+func (s *survey) checkPage(name string, source []byte, isWhole bool) {
+	inventory, err := page.ReadInventory(source, "text/html")
+	at := s.file(name, page.Position{Line: 1, Column: 1})
+	switch {
+	case errors.Is(err, page.ErrEncoding):
+		s.add(Finding{Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`, Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head"})
+		return
+	case err != nil || !isWhole:
+		s.add(Finding{Code: PageTooLarge, Place: at, Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors"})
+	}
+	if err != nil {
+		return
+	}
+	if inventory.IsLost {
+		s.add(Finding{Code: PageNesting, Place: at, Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors"})
+	}
+	at.Line, at.Column = 0, 0
+	urls := s.site.urls(name)
+	for _, f := range inventory.Forms {
+		s.Report.mu.Lock()
+		s.Forms++
+		s.Report.mu.Unlock()
+		(&formCheck{survey: s, name: name, base: inventory.Base, urls: urls, html: f}).run()
+	}
+}
+
+// urls returns the paths under which the site serves the file.
+func (site *Site) urls(name string) []string {
+	at := "/" + name
+	paths := []string{at}
+	if dir, base := path.Split(at); slices.Contains(site.index(), base) {
+		paths = append(paths, dir)
+	}
+	for _, try := range site.Try {
+		before, after, found := strings.Cut(try, "{path}")
+		if !found || after == "" || before != "" && before != "/" || !strings.HasSuffix(at, after) {
+			continue
+		}
+		if shorter := strings.TrimSuffix(at, after); shorter != "" {
+			paths = append(paths, shorter)
+		}
+	}
+	return paths
+}
+
+func (site *Site) index() []string {
+	if len(site.Index) == 0 {
+		return []string{"index.html", "index.txt"} // of file_server
+	}
+	return site.Index
+}
+
+// has reports whether the site has a file for the path.
+func (site *Site) has(at string) bool {
+	if site.hasFile(at) {
+		return true
+	}
+	return slices.ContainsFunc(site.Try, func(try string) bool {
+		return site.hasFile(strings.ReplaceAll(try, "{path}", strings.TrimSuffix(at, "/")))
+	})
+}
+
+// hasFile reports whether there is a file, or a folder with an index.
+func (site *Site) hasFile(at string) bool {
+	name := strings.TrimPrefix(path.Clean("/"+at), "/")
+	if name == "" {
+		name = "."
+	}
+	info, err := fs.Stat(site.Files, name)
+	if err != nil || !info.IsDir() {
+		return err == nil
+	}
+	return slices.ContainsFunc(site.index(), func(index string) bool {
+		info, err := fs.Stat(site.Files, path.Join(name, index))
+		return err == nil && !info.IsDir()
+	})
+}
+
+// answers reports whether something other than a file may answer.
+func (site *Site) answers(at string) bool { return site.Answers != nil && site.Answers(at) }
+
+// isOwn reports whether the host is one of the site's. The empty host is.
+func (site *Site) isOwn(host string) bool {
+	return host == "" || slices.ContainsFunc(site.Hosts, func(own string) bool { return strings.EqualFold(own, host) })
+}
+
+// checkTarget reports a page that a line of the form names and that does not exist.
+func (s *survey) checkTarget(f *Form, word, target string, code Code) {
+	u, err := url.Parse(target)
+	if err != nil || target == "" || strings.Contains(u.Path, "{") || !s.site.isOwn(u.Hostname()) || u.Scheme != "" && u.Host == "" {
+		return
+	}
+	at := u.Path
+	if at == "" {
+		at = "/"
+	}
+	if s.site.has(at) || s.site.answers(at) {
+		return
+	}
+	s.add(Finding{
+		Code: code, Form: f.Name, Place: f.at(word), Remedy: s.similarPage(word, at),
+		Message: fmt.Sprintf("%s leads to %s, but the site in %s does not have such a page", word, at, s.site.Root),
+	})
+}
+
+// similarPage returns the line with the path of an existing page that is spelled like the missing
+// one.
+func (s *survey) similarPage(word, at string) string {
+	dir := strings.TrimPrefix(path.Dir(at), "/")
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := fs.ReadDir(s.site.Files, dir)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, entry := range entries {
+		if name := path.Join(path.Dir(at), entry.Name()); isPage(name) || entry.IsDir() && !isSkipped(entry.Name()) {
+			names = append(names, name)
+			for _, other := range s.site.urls(strings.TrimPrefix(name, "/")) {
+				names = append(names, other)
+			}
+		}
+	}
+	if nearest := nearestName(at, names); nearest != "" {
+		return word + " " + quote(nearest)
+	}
+	return ""
+}
+
+// evidence is what the pages tell about a form's handler.
+type evidence struct {
+	forms     int
+	isRebuilt bool
+	inputs    map[string]bool
+	missing   map[string]Place // the first form without a required input
+	lacking   map[string]int   // how many forms lack it
+	offered   map[string]map[string]bool
+	isFree    map[string]bool // visitors type the input's value
+	firstAt   map[string]Place
+}
+
+func newEvidence() *evidence {
+	return &evidence{
+		inputs: make(map[string]bool), missing: make(map[string]Place), lacking: make(map[string]int),
+		offered: make(map[string]map[string]bool), isFree: make(map[string]bool), firstAt: make(map[string]Place),
+	}
+}
+
+// checkHandler reports what only the pages together tell.
+func (s *survey) checkHandler(f *Form) {
+	e := s.evidence[f]
+	if e.forms == 0 {
+		s.add(Finding{
+			Code: HandlerWithoutForm, Form: f.Name, Place: f.Place, Remedy: s.htmlOf(f),
+			Message: fmt.Sprintf("no form on the %d pages in %s posts to this handler; compare the action of the HTML form with the matcher", s.Pages, s.site.Root),
+		})
+		return
+	}
+	for _, v := range f.values() {
+		for _, input := range inputsOf(v) {
+			s.checkInput(f, v, input)
+		}
+		if v.field != nil {
+			s.checkOffered(f, v)
+		}
+	}
+}
+
+// inputsOf lists the inputs that a value is made of.
+func inputsOf(v value) []string {
+	if v.set != nil {
+		return v.set.Inputs()
+	}
+	return []string{inputOf(v.field)}
+}
+
+func inputOf(f *mapping.Field) string {
+	if f.Input == "" {
+		return f.Name
+	}
+	return f.Input
+}
+
+// checkInput reports an input that no form has, or that some do not have although it is required.
+func (s *survey) checkInput(f *Form, v value, input string) {
+	e := s.evidence[f]
+	isRequired := f.requires(v)
+	severity := Warning
+	if isRequired && !e.isRebuilt {
+		severity = Error
+	}
+	switch at, isMissing := e.missing[input]; {
+	case !e.inputs[input]:
+		names := make([]string, 0, len(e.inputs))
+		for name := range e.inputs {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		nearest := nearestName(input, slices.DeleteFunc(names, f.takes))
+		remedy := ""
+		if nearest != "" {
+			remedy = v.withInput(input, nearest)
+		}
+		s.add(Finding{
+			Code: InputNotInForm, Severity: severity, Form: f.Name, Place: f.at(v.line), Remedy: remedy,
+			Message: fmt.Sprintf("no form has an input %s; %s", input, oneOf(nearest, names)),
+		})
+	case isRequired && isMissing:
+		s.add(Finding{
+			Code: RequiredInputMissing, Severity: severity, Form: f.Name, Place: at, Also: e.lacking[input] - 1,
+			Remedy:  controlFor(v, input),
+			Message: fmt.Sprintf("this form does not have the input %s, which is required, so all of its posts are refused", input),
+		})
+	}
+}
+
+// withInput writes the value's line with another input.
+func (v value) withInput(input, by string) string {
+	if v.set != nil {
+		set := *v.set
+		set.Value = strings.ReplaceAll(set.Value, "{form."+input+"}", "{form."+by+"}")
+		v.set = &set
+	} else {
+		v = v.from(by)
+	}
+	return v.written(v.name, v.kind)
+}
+
+// from returns the field with another input.
+func (v value) from(input string) value {
+	field := *v.field
+	field.Input = input
+	v.field = &field
+	return v
+}
+
+// requires reports whether the form refuses posts without the value.
+func (f *Form) requires(v value) bool {
+	isIdentifier := f.Account != nil && v.action == "" && v.name == f.Account.Identifier
+	return isIdentifier || v.field != nil && v.field.Required && v.field.Default == ""
+}
+
+// checkOffered reports options that the form accepts and no control offers.
+func (s *survey) checkOffered(f *Form, v value) {
+	e, input := s.evidence[f], inputOf(v.field)
+	if len(v.field.Options) == 0 || !e.inputs[input] || e.isFree[input] || e.isRebuilt {
+		return
+	}
+	for _, option := range v.field.Options {
+		if !e.offered[input][foldOption(option)] {
+			s.add(Finding{
+				Code: OptionNotOffered, Form: f.Name, Place: f.at(v.line), Remedy: "<option>" + escape(option) + "</option>",
+				Message: fmt.Sprintf("%s accepts %q, but no form offers it", input, option),
+			})
+		}
+	}
+}
+
+// foldOption makes spellings of an option equal that the form takes for the same.
+func foldOption(option string) string {
+	return strings.ToLower(strings.Join(strings.Fields(option), " "))
+}

@@ -1,0 +1,338 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
+	"github.com/leadwire/caddy-telecrm/telecrm"
+)
+
+// Workspace has the facts about a workspace, as far as TeleCRM told them.
+type Workspace struct {
+	Fields   telecrm.Definitions
+	Actions  telecrm.ActionDefinitions
+	Pipeline telecrm.Pipeline
+	// Members tells for each e-mail address that the forms name whether it is in the team.
+	Members map[string]telecrm.Member
+	// AskedAt is the time at which the answer with the fields arrived.
+	AskedAt time.Time
+}
+
+// standardFields exist in every workspace, whether or not TeleCRM lists them.
+var standardFields = []string{"name", "phone", "email", "rating", "status", "assignee"}
+
+// comparison compares the values of a form with a workspace.
+type comparison struct {
+	*Report
+	form      *Form
+	workspace *Workspace
+	fields    map[string]telecrm.FieldDefinition
+	actions   map[string]telecrm.ActionDefinition
+	inputs    map[string]bool // of the form's pages
+}
+
+// checkWorkspace compares the form's mapping with the workspace. Its pages have the inputs.
+func (r *Report) checkWorkspace(f *Form, w *Workspace, inputs map[string]bool) {
+	c := comparison{r, f, w, byName(w.Fields.Fields), make(map[string]telecrm.ActionDefinition), inputs}
+	for _, action := range w.Actions.Actions {
+		c.actions[action.Code] = action
+	}
+	for _, v := range f.values() {
+		c.checkValue(v)
+	}
+	if f.Unmapped != "" {
+		c.checkName(value{line: "unmapped", name: f.Unmapped, kind: fieldtype.Text}, c.fields, "unmapped ")
+	}
+	for _, action := range f.Actions {
+		c.checkAction(action.Code)
+	}
+	c.checkLocked()
+}
+
+func byName(fields []telecrm.FieldDefinition) map[string]telecrm.FieldDefinition {
+	named := make(map[string]telecrm.FieldDefinition, len(fields))
+	for _, field := range fields {
+		named[field.APIName] = field
+	}
+	return named
+}
+
+func (c comparison) report(code Code, line, remedy, format string, args ...any) {
+	c.add(Finding{Code: code, Form: c.form.Name, Place: c.form.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+// checkValue compares a value with the field or the action's key that it is for.
+func (c comparison) checkValue(v value) {
+	switch {
+	case v.action == telecrm.ActionPayment:
+	case v.action != "":
+		action, known := c.actions[v.action]
+		if !known || !action.HasFields {
+			return
+		}
+		if field, ok := c.checkName(v, byName(action.Fields), ""); ok {
+			c.checkType(v, field)
+			c.checkLabels(v, field)
+		}
+	case c.workspace.Fields.OK():
+		if field, ok := c.checkName(v, c.fields, ""); ok {
+			c.checkType(v, field)
+			c.checkLabels(v, field)
+		}
+		c.checkPipeline(v)
+	default:
+		c.checkPipeline(v)
+	}
+}
+
+// checkName reports a name that does not exist. It returns the definition of one that does. The word
+// begins a line without a type.
+func (c comparison) checkName(v value, fields map[string]telecrm.FieldDefinition, word string) (telecrm.FieldDefinition, bool) {
+	if field, known := fields[v.name]; known {
+		return field, true
+	}
+	isOfLead := v.action == ""
+	if isOfLead && (!c.workspace.Fields.OK() || slices.Contains(standardFields, v.name)) {
+		return telecrm.FieldDefinition{}, false
+	}
+	names := slices.Sorted(maps.Keys(fields))
+	if isOfLead {
+		names = append(names, standardFields...)
+	}
+	nearest := nearestName(v.name, names)
+	remedy := ""
+	if nearest != "" {
+		kind := v.kind
+		if field, known := fields[nearest]; known && word == "" {
+			kind = typeFor(field.Type, v.kind)
+		}
+		if v.field != nil && v.field.Input == "" && c.inputs[nearest] && !c.inputs[v.name] {
+			v = v.from(nearest)
+		}
+		if remedy = word + nearest; word == "" {
+			remedy = v.written(nearest, kind)
+		}
+	}
+	switch {
+	case !isOfLead:
+		c.report(UnknownActionKey, v.line, remedy, "action %s does not have a key %s; %s", v.action, v.name, oneOf(nearest, names))
+	case strings.EqualFold(nearest, v.name):
+		c.report(FieldCase, v.line, remedy, "the workspace's field is spelled %s, and TeleCRM would not know %s", nearest, v.name)
+	default:
+		c.report(UnknownField, v.line, remedy, "the workspace does not have a field %s; %s", v.name, oneOf(nearest, names))
+	}
+	return telecrm.FieldDefinition{}, false
+}
+
+// nearestName returns the name that was probably meant, or "".
+func nearestName(name string, names []string) string {
+	for _, known := range names {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return suggest.Nearest(name, suggest.Words(names...))
+}
+
+// maxListed bounds how many names a message lists.
+const maxListed = 20
+
+// oneOf says which names there are.
+func oneOf(nearest string, names []string) string {
+	switch {
+	case nearest != "":
+		return fmt.Sprintf("did you mean %s?", nearest)
+	case len(names) == 0:
+		return "it has none"
+	case len(names) > maxListed:
+		return fmt.Sprintf("it has %s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
+	}
+	return "it has " + strings.Join(names, ", ")
+}
+
+// checkType reports a type that TeleCRM does not accept for the field.
+func (c comparison) checkType(v value, field telecrm.FieldDefinition) {
+	if fits(v, field.Type) {
+		return
+	}
+	kind := typeFor(field.Type, v.kind)
+	remedy := v.written(v.name, kind)
+	if kind == fieldtype.Dropdown && v.field != nil && len(field.Options) > 0 {
+		remedy += " {\n\toptions " + quoteAll(field.Options) + "\n}"
+	}
+	c.report(WrongType, v.line, remedy, "%s is %s in TeleCRM, but the config sends it as %s", v.name, field.Type, v.kind)
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, 0, len(words))
+	for _, word := range words {
+		quoted = append(quoted, quote(word))
+	}
+	return strings.Join(quoted, " ")
+}
+
+// acceptable maps TeleCRM's types to those that send what it accepts, the usual one first
+// (https://docs.telecrm.in/concepts/field-types).
+var acceptable = map[string][]fieldtype.Type{
+	"TEXT": {
+		fieldtype.Text, fieldtype.Email, fieldtype.Phone, fieldtype.Dropdown, fieldtype.Money, fieldtype.Website, fieldtype.MediaLink,
+		fieldtype.Assignee, fieldtype.Status, fieldtype.LostReason,
+	},
+	"EMAIL":       {fieldtype.Email, fieldtype.Assignee},
+	"PHONE":       {fieldtype.Phone},
+	"NUMBER":      {fieldtype.Number, fieldtype.Rating},
+	"DATE":        {fieldtype.Date},
+	"DROPDOWN":    {fieldtype.Dropdown},
+	"TAGS":        {fieldtype.Tags},
+	"MONEY":       {fieldtype.Money},
+	"WEBSITE":     {fieldtype.Website, fieldtype.MediaLink},
+	"MEDIALINK":   {fieldtype.MediaLink, fieldtype.Website},
+	"ACTIVEUSERS": {fieldtype.Assignee, fieldtype.Email},
+	"RATING":      {fieldtype.Rating},
+	"STATUS":      {fieldtype.Status},
+	"LOSTREASON":  {fieldtype.LostReason},
+}
+
+// fits reports whether TeleCRM accepts what the config sends. A type that is not documented accepts
+// everything. Any of a dropdown's labels may be sent as text if nobody can type another.
+func fits(v value, theirs string) bool {
+	types, known := acceptable[theirs]
+	isFixed := v.set != nil && !strings.ContainsAny(v.set.Value, "{}") || v.field != nil && len(v.field.Options) > 0
+	return !known || slices.Contains(types, v.kind) || theirs == "DROPDOWN" && v.kind == fieldtype.Text && isFixed
+}
+
+// typeFor returns the type for a field of TeleCRM, or else the given one.
+func typeFor(theirs string, otherwise fieldtype.Type) fieldtype.Type {
+	if types := acceptable[theirs]; len(types) > 0 && !slices.Contains(types, otherwise) {
+		return types[0]
+	}
+	return otherwise
+}
+
+// checkLabels reports labels that a dropdown does not have, and tags that the workspace does not.
+func (c comparison) checkLabels(v value, field telecrm.FieldDefinition) {
+	if len(field.Options) == 0 {
+		return
+	}
+	code, what := UnknownOption, "option"
+	switch field.Type {
+	case "DROPDOWN":
+	case "TAGS":
+		code, what = UnknownTag, "tag"
+	default:
+		return
+	}
+	for _, label := range v.constants() {
+		if slices.Contains(field.Options, label) {
+			continue
+		}
+		nearest := nearestName(label, field.Options)
+		c.report(code, v.line, replaced(v, label, nearest, field.Options), "%s does not have the %s %q in TeleCRM; %s", v.name, what, label, oneOf(nearest, field.Options))
+	}
+}
+
+// replaced writes the line again with another label.
+func replaced(v value, label, by string, labels []string) string {
+	if v.set != nil {
+		if by == "" {
+			return ""
+		}
+		other := *v.set
+		other.Value = strings.Replace(other.Value, label, by, 1)
+		v.set = &other
+		return v.written(v.name, v.kind)
+	}
+	if by == "" {
+		return "options " + quoteAll(labels)
+	}
+	options := slices.Clone(v.field.Options)
+	i := slices.Index(options, label)
+	if i < 0 {
+		return "default " + quote(by)
+	}
+	options[i] = by
+	return "options " + quoteAll(options)
+}
+
+// checkPipeline reports statuses, lost reasons and assignees that do not exist.
+func (c comparison) checkPipeline(v value) {
+	p := c.workspace.Pipeline
+	switch v.kind { //nolint:exhaustive // the other types have values of any kind
+	case fieldtype.Status:
+		c.checkStages(v, p.Statuses, p.ArchivedStatuses, UnknownStatus, ArchivedStatus, "status")
+	case fieldtype.LostReason:
+		c.checkStages(v, p.LostReasons, p.ArchivedLostReasons, UnknownLostReason, ArchivedLostReason, "lost reason")
+	case fieldtype.Assignee:
+		for _, email := range v.constants() {
+			if member, asked := c.workspace.Members[email]; asked && member.OK() && !member.Exists {
+				c.report(UnknownAssignee, v.line, "", "nobody in the team has the e-mail address of %s; write that of a member", v.line)
+			}
+		}
+	}
+}
+
+func (c comparison) checkStages(v value, active, archived []string, unknown, old Code, what string) {
+	if len(active) == 0 { // TeleCRM did not tell
+		return
+	}
+	for _, label := range v.constants() {
+		nearest := nearestName(label, active)
+		remedy := replaced(v, label, nearest, active)
+		switch {
+		case slices.Contains(active, label):
+		case slices.Contains(archived, label):
+			c.report(old, v.line, remedy, "the %s %q is archived; %s", what, label, "it has "+strings.Join(active, ", "))
+		default:
+			c.report(unknown, v.line, remedy, "the pipeline does not have the %s %q; %s", what, label, oneOf(nearest, active))
+		}
+	}
+}
+
+// checkAction reports a code that the workspace does not have.
+func (c comparison) checkAction(code string) {
+	if _, known := c.actions[code]; known || code == telecrm.ActionPayment || !c.workspace.Actions.OK() {
+		return
+	}
+	codes := slices.Sorted(maps.Keys(c.actions))
+	listed := make([]string, 0, len(codes))
+	for _, code := range codes {
+		listed = append(listed, strings.TrimSpace(code+" "+c.actions[code].Name))
+	}
+	remedy := ""
+	if nearest := nearestName(strings.TrimPrefix(code, "ACTION_"), codes); nearest != "" {
+		remedy = "action " + nearest
+	} else if len(codes) == 1 {
+		remedy = "action " + codes[0]
+	}
+	c.report(UnknownAction, "action "+code, remedy, "the workspace does not have an action %s; %s", code, oneOf("", listed))
+}
+
+// checkLocked reports fields that on_duplicate sets although they cannot change.
+func (c comparison) checkLocked() {
+	f := c.form
+	isLocked := func(name string) bool { return c.fields[name].Locked }
+	switch f.OnDuplicate {
+	case "update":
+		kept := slices.DeleteFunc(slices.Clone(f.UpdateFields), isLocked)
+		remedy := "on_duplicate actions"
+		if len(kept) > 0 {
+			remedy = "on_duplicate update " + quoteAll(kept)
+		}
+		for _, name := range f.UpdateFields {
+			if isLocked(name) {
+				c.report(LockedField, "on_duplicate", remedy, "%s is locked after a lead is created, so on_duplicate update cannot set it", name)
+			}
+		}
+	case "upsert":
+		for _, v := range f.values() {
+			if v.action == "" && isLocked(v.name) {
+				c.report(LockedField, v.line, "", "%s is locked after a lead is created; on_duplicate upsert sends it for known people too, and what TeleCRM does then is not documented", v.name)
+			}
+		}
+	}
+}
