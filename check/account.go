@@ -11,7 +11,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// API is what [Ask] needs of a [telecrm.Client].
+// API is what [Config.Ask] needs of a [telecrm.Client].
 type API interface {
 	FieldDefinitions(ctx context.Context) telecrm.Definitions
 	ActionDefinitions(ctx context.Context) telecrm.ActionDefinitions
@@ -19,9 +19,31 @@ type API interface {
 	Member(ctx context.Context, email string) telecrm.Member
 }
 
-// Ask asks TeleCRM for the facts that the forms of an account need. It sends a handful of requests
+// Ask asks TeleCRM about the workspaces of all accounts that can be asked.
+func (c *Config) Ask(ctx context.Context) {
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	for _, a := range c.Accounts {
+		if a.API == nil {
+			continue
+		}
+		var forms []*Form
+		for _, site := range c.Sites {
+			for _, f := range site.Forms {
+				if f.Account == a {
+					forms = append(forms, f)
+				}
+			}
+		}
+		a.Workspace = ask(ctx, a.API, forms, now)
+	}
+}
+
+// ask asks TeleCRM for the facts that the forms of an account need. It sends a handful of requests
 // that only read, and none after the account was refused.
-func Ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Workspace {
+func ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Workspace {
 	w := &Workspace{Fields: api.FieldDefinitions(ctx), AskedAt: now(), Members: make(map[string]telecrm.Member)}
 	if f := w.Fields.Failure; f != nil {
 		w.Actions.Failure, w.Pipeline.Failure = f, f
@@ -47,7 +69,7 @@ func Ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Wor
 const maxClockSkew = 2 * time.Minute
 
 // checkAccount reports what is wrong with an account as a whole.
-func (r *Report) checkAccount(a *Account, _ time.Time) {
+func (r *Report) checkAccount(a *Account) {
 	add := func(code Code, line, remedy, format string, args ...any) {
 		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
 	}

@@ -111,6 +111,8 @@ type Account struct {
 	Place        Place
 	Lines        map[string]Place
 
+	// API is used to ask TeleCRM; nil if it cannot be asked.
+	API API
 	// Workspace has the facts that TeleCRM told; nil if it was not asked.
 	Workspace *Workspace
 }
@@ -125,9 +127,6 @@ func (a *Account) at(word string) Place {
 
 // Run checks everything. The config must not be in use by another Run. The error means that files could not be read, or that ctx ended.
 func Run(ctx context.Context, c Config) (*Report, error) {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	for _, site := range c.Sites {
 		for _, f := range site.Forms {
 			f.prepare()
@@ -136,7 +135,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	r := newReport()
 	r.checkEnvironment(c)
 	for _, a := range c.Accounts {
-		r.checkAccount(a, c.Now())
+		r.checkAccount(a)
 	}
 	for _, site := range c.Sites {
 		inputs, err := r.checkSite(ctx, site)

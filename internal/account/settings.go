@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -123,6 +124,9 @@ func CheckRate(text string) error {
 	_, err := parseRate(text)
 	return err
 }
+
+// Pace returns the pace for a `crm_rate`, or for the default one if text is empty.
+func Pace(text string) (*rate.Limiter, error) { return parseRate(cmp.Or(text, defaultCRMRate)) }
 
 // parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
 func parseRate(text string) (*rate.Limiter, error) {

@@ -1,0 +1,365 @@
+// Package checkconfig reads a Caddy config for package check. It reads the JSON that the config is
+// adapted to, without provisioning it, so that a config that Caddy would refuse can be checked too.
+package checkconfig
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/account"
+	"github.com/leadwire/caddy-telecrm/internal/hostname"
+	"github.com/leadwire/caddy-telecrm/internal/route"
+	"github.com/leadwire/caddy-telecrm/mapping"
+)
+
+// config is the part of Caddy's JSON that matters.
+type config struct {
+	Apps struct {
+		HTTP struct {
+			Servers map[string]*server `json:"servers"`
+		} `json:"http"`
+		TeleCRM struct {
+			Accounts map[string]*account.Settings `json:"accounts"`
+			Outbox   *struct {
+				Store string `json:"store"`
+				File  string `json:"file"`
+			} `json:"outbox"`
+		} `json:"telecrm"`
+	} `json:"apps"`
+}
+
+type server struct {
+	Routes         []httpRoute           `json:"routes"`
+	NamedRoutes    map[string]*httpRoute `json:"named_routes"`
+	TrustedProxies json.RawMessage       `json:"trusted_proxies"`
+
+	proxyHeader string
+}
+
+// UnmarshalJSON also looks for headers of proxies.
+func (s *server) UnmarshalJSON(data []byte) error {
+	type plain server
+	if err := json.Unmarshal(data, (*plain)(s)); err != nil {
+		return err
+	}
+	if found := proxyHeaders.FindSubmatch(data); found != nil {
+		s.proxyHeader = string(found[1])
+	}
+	return nil
+}
+
+// proxyHeaders matches placeholders for headers with the visitor's address.
+var proxyHeaders = regexp.MustCompile(`(?i)\{(?:http\.request\.)?header\.(X-Forwarded-For|X-Real-IP|CF-Connecting-IP|True-Client-IP|Fastly-Client-IP|X-Client-IP)\}`)
+
+type httpRoute struct {
+	Match  caddyhttp.RawMatcherSets `json:"match"`
+	Handle []json.RawMessage        `json:"handle"`
+}
+
+// handler is the part of a handler's JSON that matters. Its fields belong to different handlers.
+type handler struct {
+	Handler string `json:"handler"`
+
+	Routes          []httpRoute `json:"routes"` // subroute
+	Name            string      `json:"name"`   // invoke
+	Root            string      `json:"root"`   // vars, file_server
+	IndexNames      []string    `json:"index_names"`
+	URI             string      `json:"uri"` // rewrite
+	StripPathPrefix string      `json:"strip_path_prefix"`
+}
+
+// telecrmHandler is a handler of this module.
+type telecrmHandler struct {
+	Match       caddyhttp.RawMatcherSets `json:"match"`
+	AccountName string                   `json:"account"`
+	account.Settings
+	Form         string            `json:"form"`
+	Fields       []mapping.Field   `json:"fields"`
+	Set          []mapping.Setting `json:"set"`
+	Actions      []mapping.Action  `json:"actions"`
+	Unmapped     string            `json:"unmapped"`
+	OnDuplicate  string            `json:"on_duplicate"`
+	UpdateFields []string          `json:"update_fields"`
+	ThankYou     string            `json:"thank_you"`
+	Errors       string            `json:"errors"`
+	FormPage     string            `json:"form_page"`
+	Honeypot     []string          `json:"honeypot"`
+	Protect      bool              `json:"protect"`
+}
+
+// ErrNoForms says that the config does not have a telecrm handler.
+var ErrNoForms = errors.New("config: does not have a telecrm handler")
+
+// Read reads the JSON of a config. File is where it comes from, and source its text if it is a
+// Caddyfile.
+func Read(adapted []byte, file string, source []byte) (*check.Config, error) {
+	var c config
+	if err := json.Unmarshal(adapted, &c); err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	r := &reader{config: c, blocks: readBlocks(file, source), file: file, accounts: make(map[string]*check.Account), result: new(check.Config)}
+	for _, name := range slices.Sorted(maps.Keys(c.Apps.HTTP.Servers)) {
+		srv := c.Apps.HTTP.Servers[name]
+		if srv == nil {
+			continue
+		}
+		w := &walker{reader: r, server: srv, sites: make(map[string]*siteParts)}
+		w.routes(srv.Routes, way{}, 0)
+		w.finish()
+	}
+	if len(r.result.Sites) == 0 {
+		return nil, ErrNoForms
+	}
+	r.readFolder()
+	return r.result, nil
+}
+
+// reader builds the config to check.
+type reader struct {
+	config   config
+	blocks   *blocks
+	file     string
+	accounts map[string]*check.Account
+	result   *check.Config
+}
+
+// readFolder finds the folder of the outbox.
+func (r *reader) readFolder() {
+	outbox := r.config.Apps.TeleCRM.Outbox
+	file := filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
+	switch {
+	case outbox == nil || outbox.File == "" && outbox.Store == "sqlite":
+	case outbox.Store != "sqlite":
+		return
+	default:
+		file = r.expand("outbox", outbox.File, r.blocks.app("outbox"))
+	}
+	if file != "" {
+		r.result.Folder, r.result.FolderPlace = filepath.Dir(file), r.blocks.app("outbox")
+	}
+}
+
+// walker goes through the routes of a server.
+type walker struct {
+	*reader
+	server *server
+	sites  map[string]*siteParts
+}
+
+// siteParts collects what the routes of a site tell.
+type siteParts struct {
+	site    *check.Site
+	answers []way // to handlers that answer by themselves
+}
+
+// way is how a request gets to a handler.
+type way struct {
+	steps []step
+	hosts []string
+	root  string
+}
+
+// step is a matcher or a rewrite on the way.
+type step struct {
+	sets  caddyhttp.RawMatcherSets
+	strip string
+}
+
+func (w way) then(s step) way {
+	w.steps = append(slices.Clip(w.steps), s)
+	return w
+}
+
+// maxNesting bounds how deep routes are searched. Named routes can invoke themselves.
+const maxNesting = 32
+
+// routes reads routes in their order. What a route without a matcher sets counts for the next ones.
+func (w *walker) routes(routes []httpRoute, at way, depth int) {
+	if depth > maxNesting {
+		return
+	}
+	for _, r := range routes {
+		within := at
+		if len(r.Match) > 0 {
+			within = at.then(step{sets: r.Match})
+			if hosts := hostsOf(r.Match); len(hosts) > 0 {
+				within.hosts = hosts
+			}
+		}
+		for _, raw := range r.Handle {
+			var h handler
+			if json.Unmarshal(raw, &h) != nil {
+				continue
+			}
+			w.handle(h, raw, r, &within, depth)
+		}
+		if len(r.Match) == 0 {
+			at.root, at.steps = within.root, within.steps
+		} else if within.root != at.root && at.root == "" {
+			at.root = within.root
+		}
+	}
+}
+
+func (w *walker) handle(h handler, raw json.RawMessage, r httpRoute, at *way, depth int) {
+	switch h.Handler {
+	case "subroute":
+		w.routes(h.Routes, *at, depth+1)
+	case "invoke":
+		if named := w.server.NamedRoutes[h.Name]; named != nil {
+			w.routes([]httpRoute{*named}, *at, depth+1)
+		}
+	case "vars":
+		at.root = cmp.Or(h.Root, at.root)
+	case "rewrite":
+		if h.StripPathPrefix != "" {
+			*at = at.then(step{strip: h.StripPathPrefix})
+		}
+		if strings.Contains(h.URI, "{http.matchers.file.relative}") {
+			w.parts(*at).site.Try = append(w.parts(*at).site.Try, triesOf(r.Match)...)
+		}
+	case "file_server":
+		p := w.parts(*at)
+		if h.Root != "" && !strings.Contains(h.Root, "{http.vars.root}") {
+			p.site.Root = h.Root
+		}
+		p.site.Root = cmp.Or(p.site.Root, at.root)
+		p.site.Index = append(p.site.Index, h.IndexNames...)
+	case "telecrm":
+		w.addForm(raw, *at)
+	case "headers", "encode", "templates", "log_append", "map", "request_body", "push", "tracing", "authentication", "metrics", "telecrm_attribution", "copy_response_headers", "intercept":
+	default: // such as reverse_proxy and static_response
+		p := w.parts(*at)
+		p.answers = append(p.answers, *at)
+	}
+}
+
+// parts returns the parts of the site with the hosts.
+func (w *walker) parts(at way) *siteParts {
+	key := strings.Join(at.hosts, " ")
+	if w.sites[key] == nil {
+		w.sites[key] = &siteParts{site: &check.Site{Hosts: at.hosts, ProxyHeader: w.server.proxyHeader, HasTrustedProxies: len(w.server.TrustedProxies) > 0}}
+	}
+	return w.sites[key]
+}
+
+// addForm reads a telecrm handler.
+func (w *walker) addForm(raw json.RawMessage, at way) {
+	var h telecrmHandler
+	if json.Unmarshal(raw, &h) != nil {
+		return
+	}
+	p := w.parts(at)
+	p.site.Root = cmp.Or(p.site.Root, at.root)
+	name := cmp.Or(h.Form, route.Path(h.Match), "form")
+	block := w.blocks.form(name, route.Path(h.Match))
+	acct, settings := w.accountOf(h, name, block)
+	f := &check.Form{
+		Name: name, Account: acct, Place: block.place, Lines: block.lines,
+		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
+		OnDuplicate: h.OnDuplicate, UpdateFields: h.UpdateFields, ThankYou: h.ThankYou, FormPage: h.FormPage, Errors: h.Errors,
+		Honeypot: h.Honeypot, Protect: h.Protect,
+		Country: cmp.Or(w.expandQuietly(h.Country), settings.Country), TimeZone: cmp.Or(w.expandQuietly(h.TimeZone), settings.TimeZone), DateOrder: cmp.Or(h.DateOrder, settings.DateOrder),
+	}
+	reaches := compile(at)
+	matches := compileSets(h.Match)
+	f.Takes = func(host, path string) bool {
+		paths := reaches(host, path)
+		if paths == nil {
+			return false
+		}
+		for _, try := range p.site.Try {
+			if asked := strings.ReplaceAll(try, "{path}", path); asked != path && hasFile(p.site.Files, asked) {
+				paths = append(paths, asked)
+			}
+		}
+		return slices.ContainsFunc(paths, func(path string) bool { return matches(host, path) })
+	}
+	p.site.Forms = append(p.site.Forms, f)
+}
+
+// finish adds the sites that have forms.
+func (w *walker) finish() {
+	for _, key := range slices.Sorted(maps.Keys(w.sites)) {
+		p := w.sites[key]
+		if len(p.site.Forms) == 0 {
+			continue
+		}
+		p.site.ProxyPlace = check.Place{File: w.file}
+		w.openRoot(p.site)
+		ways := make([]func(host, path string) []string, 0, len(p.answers))
+		for _, at := range p.answers {
+			ways = append(ways, compile(at))
+		}
+		p.site.Answers = func(path string) bool {
+			return slices.ContainsFunc(ways, func(reaches func(host, path string) []string) bool { return reaches("", path) != nil })
+		}
+		w.result.Sites = append(w.result.Sites, p.site)
+	}
+}
+
+// openRoot opens the site's folder. A root that depends on the request is not known.
+func (w *walker) openRoot(site *check.Site) {
+	site.Root = w.expandQuietly(site.Root)
+	if site.Root == "" || strings.Contains(site.Root, "{") {
+		site.Root = ""
+		return
+	}
+	site.Files = os.DirFS(site.Root)
+}
+
+// hasFile reports whether there is a file for the path.
+func hasFile(files fs.FS, path string) bool {
+	name := strings.Trim(path, "/")
+	if files == nil || !fs.ValidPath(name) {
+		return false
+	}
+	info, err := fs.Stat(files, name)
+	return err == nil && !info.IsDir()
+}
+
+// triesOf returns what the file matchers try, with {path} for the path.
+func triesOf(sets caddyhttp.RawMatcherSets) []string {
+	var tries []string
+	for _, set := range sets {
+		var matcher struct {
+			TryFiles []string `json:"try_files"`
+		}
+		if json.Unmarshal(set["file"], &matcher) != nil {
+			continue
+		}
+		for _, try := range matcher.TryFiles {
+			if try = strings.ReplaceAll(try, "{http.request.uri.path}", "{path}"); !strings.HasPrefix(try, "=") {
+				tries = append(tries, try)
+			}
+		}
+	}
+	return tries
+}
+
+// hostsOf returns the hosts that the sets name.
+func hostsOf(sets caddyhttp.RawMatcherSets) []string {
+	var hosts []string
+	for _, set := range sets {
+		var list []string
+		if json.Unmarshal(set["host"], &list) == nil {
+			for _, host := range list {
+				hosts = append(hosts, hostname.Name(host))
+			}
+		}
+	}
+	return hosts
+}

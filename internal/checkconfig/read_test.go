@@ -1,0 +1,172 @@
+package checkconfig_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/leadwire/caddy-telecrm"
+	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/checkconfig"
+	"github.com/leadwire/caddy-telecrm/sandbox"
+)
+
+// read adapts a Caddyfile and reads it.
+func read(t *testing.T, file, source string) *check.Config {
+	t.Helper()
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(source), map[string]any{"filename": file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := checkconfig.Read(adapted, file, []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// TestDemoIsClean checks the demo site against the sandbox that it runs with.
+func TestDemoIsClean(t *testing.T) {
+	t.Chdir("../..")
+	crm, err := sandbox.New(sandbox.Config{Token: "sandbox-token", EnterpriseID: "66aa00bb11cc22dd33ee44ff"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(crm)
+	t.Cleanup(server.Close)
+	t.Cleanup(crm.Close)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("sandbox-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile("Caddyfile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := strings.NewReplacer("http://localhost:8081", server.URL, "example/sandbox-token.txt", token).Replace(string(content))
+	config := read(t, "Caddyfile.example", source)
+	config.Ask(t.Context())
+	report, err := check.Run(t.Context(), *config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Pages != 3 || report.Forms != 2 || len(report.Findings) > 0 || len(report.Unverified) > 0 {
+		t.Errorf("read %d pages with %d forms, could not check %q, and found %+v", report.Pages, report.Forms, report.Unverified, report.Findings)
+	}
+	f, a := config.Sites[0].Forms[0], config.Accounts[0]
+	for line, got := range map[string]check.Place{
+		"\ttelecrm /contact {": f.Place, "\t\tfield product product dropdown {": f.Lines["field product"],
+		"\t\t\tfield note message": f.Lines["action 1042 field note"], "\t\tthank_you /thank-you": f.Lines["thank_you"],
+		"\t\taccount {": a.Place, "\t\t\tcountry IN": a.Lines["country"], "\t\toutbox sqlite example/outbox.db": config.FolderPlace,
+	} {
+		before, _, found := strings.Cut(source, "\n"+line+"\n")
+		want := check.Place{File: "Caddyfile.example", Line: strings.Count(before, "\n") + 2, Column: strings.Count(line, "\t") + 1}
+		if !found || got != want {
+			t.Errorf("%q is at %s, want %s", line, got, want)
+		}
+	}
+}
+
+const site = `
+{
+	telecrm {
+		account {
+			token {env.CHECK_NO_SUCH_TOKEN}
+			enterprise_id 66aa00bb11cc22dd33ee44ff
+			country IN
+		}
+		account shop {
+			token x
+			enterprise_id 66aa00bb11cc22dd33ee44ee
+			country DE
+		}
+	}
+}
+example.com, www.example.com {
+	root * ROOT
+	handle_path /de/* {
+		telecrm /anfrage {
+			form german
+			account shop
+			field phone
+			thank_you /danke
+		}
+	}
+	@forms path /enquire /ask*
+	telecrm @forms {
+		field name
+		field phone
+		thank_you /thank-you
+	}
+	handle /api/* {
+		reverse_proxy localhost:9000
+	}
+	try_files {path}.html {path}
+	file_server
+}
+:9999 {
+	respond "no forms here"
+}
+`
+
+func TestReadFindsSitesFormsAndAccounts(t *testing.T) {
+	t.Parallel()
+	config := read(t, "Caddyfile", strings.ReplaceAll(site, "ROOT", t.TempDir()))
+	if len(config.Sites) != 1 || len(config.Sites[0].Forms) != 2 || len(config.Accounts) != 2 {
+		t.Fatalf("got %d sites and %d accounts", len(config.Sites), len(config.Accounts))
+	}
+	s := config.Sites[0]
+	if !slices.Equal(s.Hosts, []string{"example.com", "www.example.com"}) || s.Files == nil || !slices.Equal(s.Try, []string{"{path}.html", "{path}"}) {
+		t.Errorf("got site %+v", s)
+	}
+	if !s.Answers("/api/x") || s.Answers("/thank-you") {
+		t.Errorf("the proxy answers /api/x: %v, /thank-you: %v", s.Answers("/api/x"), s.Answers("/thank-you"))
+	}
+	forms := make(map[string]*check.Form)
+	for _, f := range s.Forms {
+		forms[f.Name] = f
+	}
+	german, other := forms["german"], forms["/enquire"]
+	if german == nil || other == nil {
+		t.Fatalf("got forms %v", forms)
+	}
+	for path, want := range map[string]*check.Form{"/de/anfrage": german, "/anfrage": nil, "/enquire": other, "/asking": other, "/de/enquire": nil, "/": nil} {
+		for _, f := range s.Forms {
+			if got := f.Takes("", path); got != (f == want) {
+				t.Errorf("%s takes %s: %v", f.Name, path, got)
+			}
+		}
+	}
+	if german.Takes("example.org", "/de/anfrage") || !german.Takes("www.example.com", "/de/anfrage") {
+		t.Error("the hosts do not count")
+	}
+	if german.Account.Name != "shop" || german.Country != "DE" || other.Account.Name != "default" || other.Country != "IN" {
+		t.Errorf("got accounts %s in %s, %s in %s", german.Account.Name, german.Country, other.Account.Name, other.Country)
+	}
+	if got := german.Place.String() + " " + german.Lines["field phone"].String() + " " + other.Place.String(); got != "Caddyfile:19:3 Caddyfile:22:4 Caddyfile:27:2" {
+		t.Errorf("got places %s", got)
+	}
+	if len(config.Empty) != 1 || config.Empty[0].Place.String() != "Caddyfile:5:4" || !strings.Contains(config.Empty[0].Reason, "CHECK_NO_SUCH_TOKEN is not set") {
+		t.Errorf("got empty placeholders %+v", config.Empty)
+	}
+	if other.Account.API != nil || german.Account.API == nil {
+		t.Error("an account without a token can be asked, or one with a token cannot")
+	}
+}
+
+func TestReadWithoutForms(t *testing.T) {
+	t.Parallel()
+	if _, err := checkconfig.Read([]byte(`{"apps":{"http":{"servers":{"a":{}}}}}`), "caddy.json", nil); !errors.Is(err, checkconfig.ErrNoForms) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := checkconfig.Read([]byte(`{`), "caddy.json", nil); err == nil || errors.Is(err, checkconfig.ErrNoForms) {
+		t.Errorf("got %v", err)
+	}
+}
