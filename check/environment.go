@@ -47,7 +47,7 @@ func checkWritable(folder string) error {
 		case err == nil:
 			return tryFile(folder)
 		case !errors.Is(err, fs.ErrNotExist) || parent == folder:
-			return err
+			return withoutPath(err)
 		}
 		folder = parent
 	}
@@ -57,7 +57,15 @@ func checkWritable(folder string) error {
 func tryFile(folder string) error {
 	f, err := os.CreateTemp(folder, ".telecrm-check-*")
 	if err != nil {
-		return err
+		return withoutPath(err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// withoutPath returns the reason in an error about a file, whose name may be random.
+func withoutPath(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }

@@ -43,7 +43,7 @@ func (c *formCheck) run() {
 					Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
 					Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
 				})
-				c.note(f) // its inputs count all the same
+				c.compare(f)
 			}
 		}
 		return
@@ -53,9 +53,14 @@ func (c *formCheck) run() {
 		return
 	}
 	for _, f := range handlers {
-		c.note(f)
-		(&comparedForm{formCheck: c, form: f}).run()
+		c.compare(f)
 	}
+}
+
+// compare compares the form with a handler.
+func (c *formCheck) compare(f *Form) {
+	c.note(f)
+	(&comparedForm{formCheck: c, form: f}).run()
 }
 
 func methodOf(f page.InventoryForm) string {

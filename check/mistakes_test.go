@@ -187,6 +187,10 @@ var inPages = []mistake{
 		check.InputNotInForm, "Caddyfile:22:3", "", []check.Code{check.InputNotMapped},
 	},
 	{
+		"input that is nothing like it", func(s *site) { s.replace(`name="message"`, `name="x"`) },
+		check.InputNotInForm, "Caddyfile:26:3", "", []check.Code{check.InputNotMapped},
+	},
+	{
 		"second form without a required input", func(s *site) {
 			s.write("de/kontakt.html", strings.Replace(contact, `<input name="name" autocomplete="name" required>`, "", 1))
 		},
@@ -426,6 +430,18 @@ var around = []mistake{
 		},
 		check.FolderNotWritable, "Caddyfile:12:3", "", nil,
 	},
+}
+
+// A message lists the inputs that there are.
+func TestMessageListsInputs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.replace(`name="message"`, `name="x"`)
+	want := "no form has an input message; it has consent, email, name, phone, product, visit, x"
+	report := run(t, s.config)
+	if !slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Message == want }) {
+		t.Errorf("found %s", describe(report.Findings))
+	}
 }
 
 // TestMistakes puts each mistake into the clean site.

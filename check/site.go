@@ -332,7 +332,7 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		nearest := nearestName(input, slices.DeleteFunc(names, f.takes))
+		nearest := nearestName(input, slices.DeleteFunc(slices.Clone(names), f.takes))
 		remedy := ""
 		if nearest != "" {
 			remedy = v.withInput(input, nearest)

@@ -286,7 +286,7 @@ func (c comparison) checkStages(v value, active, archived []string, unknown, old
 		switch {
 		case slices.Contains(active, label):
 		case slices.Contains(archived, label):
-			c.report(old, v.line, remedy, "the %s %q is archived; %s", what, label, "it has "+strings.Join(active, ", "))
+			c.report(old, v.line, remedy, "the %s %q is archived; active ones are %s", what, label, strings.Join(active, ", "))
 		default:
 			c.report(unknown, v.line, remedy, "the pipeline does not have the %s %q; %s", what, label, oneOf(nearest, active))
 		}

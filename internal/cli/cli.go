@@ -1,4 +1,4 @@
-// Package cli implements the `caddy telecrm` commands, which use the admin endpoint of a running
+// Package cli implements the `caddy telecrm` commands. Most use the admin endpoint of a running
 // Caddy.
 package cli
 
@@ -28,19 +28,19 @@ const (
 	Short = "Shows and controls the delivery of leads to TeleCRM"
 	Long  = `
 Shows the state of the leads of a running Caddy, and retries, discards, exports
-and erases them.
+and erases them. Checks a config before it runs.
 
-The commands use Caddy's admin endpoint, by default localhost:2019. If your
-config sets another address, give it with --address, or give the config with
---config.`
+The commands other than check use Caddy's admin endpoint, by default
+localhost:2019. If your config sets another address, give it with --address, or
+give the config with --config.`
 )
 
 // Build adds the flags and the subcommands to root, the telecrm command.
-func Build(root *cobra.Command, connect Connect) {
+func Build(root *cobra.Command, connect Connect, inspect Inspect) {
 	t := &terminal{connect: connect, now: time.Now}
 	flags := root.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (default: from --config, or localhost:2019)")
-	flags.StringVarP(&t.config, "config", "c", "", "Configuration file that sets the admin endpoint")
+	flags.StringVarP(&t.config, "config", "c", "", "Configuration file, which sets the admin endpoint")
 	flags.StringVarP(&t.adapter, "adapter", "a", "", "Name of the config adapter for --config")
 	flags.BoolVar(&t.json, "json", false, "Print JSON, one object per line")
 
@@ -56,7 +56,7 @@ to look at).`,
 	accounts.AddCommand(t.resumeCommand())
 	outbox := &cobra.Command{Use: "outbox", Short: "Checks and backs up the outbox"}
 	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand())
-	root.AddCommand(t.statusCommand(), leads, accounts, outbox)
+	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect))
 	for _, group := range []*cobra.Command{root, leads, accounts, outbox} {
 		group.RunE = showHelp
 	}
@@ -86,17 +86,24 @@ type terminal struct {
 
 // does returns a cobra RunE function. It connects, runs f, and cancels f's context on an interrupt.
 func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return t.runs(func(ctx context.Context, args []string) (err error) {
+		if t.client, err = t.connect(t.address, t.config, t.adapter); err != nil {
+			return err
+		}
+		return f(ctx, args)
+	})
+}
+
+// runs returns a cobra RunE function. It runs f, and cancels f's context on an interrupt, without
+// connecting.
+func (t *terminal) runs(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 		defer stop()
 		t.out, t.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		t.colors = isTerminal(t.out) && os.Getenv("NO_COLOR") == ""
 		t.redraws = isTerminal(t.err)
-		var err error
-		if t.client, err = t.connect(t.address, t.config, t.adapter); err != nil {
-			return plainError(err)
-		}
-		err = f(ctx, args)
+		err := f(ctx, args)
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}

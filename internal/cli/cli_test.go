@@ -105,10 +105,15 @@ func (e *endpoint) run(t *testing.T, args ...string) (stdout, stderr string, err
 
 func run(t *testing.T, origin, stdin string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
+	return runChecking(t, nil, origin, stdin, args...)
+}
+
+func runChecking(t *testing.T, inspect Inspect, origin, stdin string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	root := &cobra.Command{Use: "telecrm", SilenceUsage: true, SilenceErrors: true}
 	Build(root, func(string, string, string) (*adminapi.Client, error) {
 		return &adminapi.Client{HTTP: http.DefaultClient, Origin: origin, Address: "localhost:2019"}, nil
-	})
+	}, inspect)
 	var out, errs bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&errs)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/check"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/checkconfig"
 	"github.com/leadwire/caddy-telecrm/internal/cli"
 )
 
@@ -26,7 +29,7 @@ func init() {
 		Short: cli.Short,
 		Long:  cli.Long,
 		CobraFunc: func(cmd *cobra.Command) {
-			cli.Build(cmd, connectAdmin)
+			cli.Build(cmd, connectAdmin, inspect)
 			passExitStatus(cmd)
 		},
 	})
@@ -44,7 +47,7 @@ func passExitStatus(cmd *cobra.Command) {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
 		exit, exits := errors.AsType[*cli.ExitError](err)
-		if !exits {
+		if !exits || exit.Status == 1 { // the status of any error
 			return err
 		}
 		// Only Caddy itself can make the error that its main function understands.
@@ -76,4 +79,22 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 		},
 	}
 	return &adminapi.Client{HTTP: &http.Client{Transport: transport}, Origin: origin, Address: address}, nil
+}
+
+// inspect reads the config as `caddy run` does.
+func inspect(config, adapter string) (*check.Config, error) {
+	adapted, file, adapter, err := caddycmd.LoadConfig(config, adapter)
+	if err != nil {
+		return nil, fmt.Errorf("loading the config: %w", err)
+	}
+	if len(adapted) == 0 {
+		return nil, errors.New("config: there is none here; give it with --config, or run this in the folder of a Caddyfile")
+	}
+	var source []byte
+	if adapter == "caddyfile" && file != "-" {
+		if source, err = os.ReadFile(file); err != nil { //nolint:gosec // the operator names the file
+			return nil, fmt.Errorf("loading the config: %w", err)
+		}
+	}
+	return checkconfig.Read(adapted, file, source)
 }

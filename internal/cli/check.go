@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+)
+
+// Inspect reads the config in a file with an adapter, to check it. If the file is empty, it is that
+// of `caddy run`.
+type Inspect func(config, adapter string) (*check.Config, error)
+
+// exitNotChecked is the exit status if something could not be checked.
+const exitNotChecked = 2
+
+func (t *terminal) checkCommand(inspect Inspect) *cobra.Command {
+	var offline, sarif bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Checks the config, the pages and the workspace against each other",
+		Long: `
+Reads the config, the HTML pages of its sites, and from TeleCRM the fields,
+actions, statuses and assignees of the workspace. Reports what does not fit
+together, with the place and what to write instead. It changes nothing, and
+does not need a running Caddy.
+
+With --offline it does not ask TeleCRM. With --sarif it prints a SARIF 2.1.0
+log, which code hosts show beside the lines.
+
+Exits with 1 if there are errors, else with 2 if something could not be
+checked, else with 0, also if there are warnings and notes.`,
+		Args: cobra.NoArgs,
+		RunE: t.runs(func(ctx context.Context, _ []string) error {
+			report, err := runCheck(ctx, inspect, t.config, t.adapter, offline)
+			if err != nil {
+				_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
+				return &ExitError{exitNotChecked}
+			}
+			return t.printReport(report, sarif)
+		}),
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "Do not ask TeleCRM")
+	cmd.Flags().BoolVar(&sarif, "sarif", false, "Print a SARIF 2.1.0 log")
+	return cmd
+}
+
+func runCheck(ctx context.Context, inspect Inspect, config, adapter string, offline bool) (*check.Report, error) {
+	c, err := inspect(config, adapter)
+	if err != nil {
+		return nil, err
+	}
+	if !offline {
+		c.Ask(ctx)
+	}
+	return check.Run(ctx, *c)
+}
+
+func (t *terminal) printReport(r *check.Report, sarif bool) error {
+	var err error
+	switch {
+	case sarif:
+		err = t.printJSON(r.SARIF())
+	case t.json:
+		err = t.printJSON(r)
+	default:
+		t.printFindings(r)
+	}
+	switch {
+	case err != nil:
+		return err
+	case r.HasErrors():
+		return &ExitError{1}
+	case len(r.Unverified) > 0:
+		return &ExitError{exitNotChecked}
+	}
+	return nil
+}
+
+// printFindings prints the findings for people, grouped by account and form.
+func (t *terminal) printFindings(r *check.Report) {
+	group := ""
+	for i, f := range r.Findings {
+		if g := groupOf(f); i == 0 || g != group {
+			group = g
+			t.printf("%s\n", t.paint(bold, onOneLine(g)))
+		}
+		t.printf("  %s %s  %s\n", t.paint(styleOf(f.Severity), fmt.Sprintf("%-7s", f.Severity)), onOneLine(f.Place.String()), t.paint(quiet, string(f.Code)))
+		t.printf("          %s%s\n", onOneLine(f.Message), elsewhere(f.Also))
+		for line := range strings.SplitSeq(strings.ReplaceAll(f.Remedy, "\t", "    "), "\n") {
+			if line != "" {
+				t.printf("          %s %s\n", t.paint(quiet, "│"), t.paint(good, adminapi.Plain(line)))
+			}
+		}
+	}
+	if len(r.Findings) > 0 {
+		t.printf("\n")
+	}
+	if r.Omitted > 0 {
+		t.printf("%s not shown\n", plural(r.Omitted, "more finding", "more findings"))
+	}
+	for _, what := range r.Unverified {
+		t.printf("%s\n", t.paint(warn, "Not checked: "+onOneLine(what)))
+	}
+	t.printf("%s\n", summaryOf(r))
+}
+
+func groupOf(f check.Finding) string {
+	switch {
+	case f.Account != "":
+		return "Account " + f.Account
+	case f.Form != "":
+		return "Form " + f.Form
+	}
+	return "Site"
+}
+
+func styleOf(s check.Severity) style {
+	switch s {
+	case check.Error:
+		return bad
+	case check.Warning:
+		return warn
+	case check.Note:
+		return quiet
+	}
+	return plain
+}
+
+func elsewhere(also int) string {
+	if also == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and in %s)", plural(also, "other place", "other places"))
+}
+
+func summaryOf(r *check.Report) string {
+	counts := make(map[check.Severity]int)
+	for _, f := range r.Findings {
+		counts[f.Severity]++
+	}
+	read := fmt.Sprintf("Read %s with %s: ", plural(r.Pages, "page", "pages"), plural(r.Forms, "form", "forms"))
+	if len(r.Findings) == 0 {
+		return read + "nothing found."
+	}
+	return read + fmt.Sprintf("%s, %s, %s.", plural(counts[check.Error], "error", "errors"), plural(counts[check.Warning], "warning", "warnings"), plural(counts[check.Note], "note", "notes"))
+}

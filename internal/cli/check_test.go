@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/mapping"
+)
+
+// inspecting returns an Inspect for a site with the page.
+func inspecting(page string) Inspect {
+	return func(config, adapter string) (*check.Config, error) {
+		if config != "site.conf" || adapter != "caddyfile" {
+			return nil, errors.New("config: got " + config + " and " + adapter)
+		}
+		f := &check.Form{
+			Name: "/enquire", Account: &check.Account{Name: "default", Identifier: "phone"}, Takes: func(_, path string) bool { return path == "/enquire" },
+			Place: check.Place{File: "site.conf", Line: 2, Column: 2}, Fields: []mapping.Field{{Name: "phone"}}, Country: "IN", ThankYou: "/",
+		}
+		return &check.Config{Sites: []*check.Site{{
+			Files: fstest.MapFS{"index.html": {Data: []byte(page)}}, Root: "site", Forms: []*check.Form{f},
+		}}}, nil
+	}
+}
+
+const (
+	cleanPage = `<form method="post" action="/enquire"><label>Phone <input name="phone" type="tel" autocomplete="tel" required></label></form>`
+	badPage   = `<form method="post" action="/enquire"><label>Phone <input name="fone" type="tel" required></label></form>`
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, page, flag string
+		status           int
+		want             string
+	}{
+		{"clean", cleanPage, "", 0, "Read 1 page with 1 form: nothing found.\n"},
+		{"warnings alone", cleanPage + `<form method="post" action="https://formspree.io/f/x"></form>`, "", 0, "Site\n" +
+			"  warning site/index.html:1:126  service-leftover\n" +
+			"          the form posts to Formspree, so its enquiries do not become leads here\n" +
+			"          │ method=\"post\" action=\"/enquire\"\n\n" +
+			"Read 1 page with 2 forms: 0 errors, 1 warning, 0 notes.\n"},
+		{"errors", badPage, "", 1, "Form /enquire\n" +
+			"  error   site.conf:2:2  input-not-in-form\n" +
+			"          no form has an input phone; did you mean fone?\n" +
+			"          │ field phone fone\n" +
+			"  warning site/index.html:1:52  input-not-mapped\n" +
+			"          no line of the config takes fone, so what visitors enter there is lost; add a field, or unmapped for all that is left\n" +
+			"          │ field fone\n\n" +
+			"Read 1 page with 1 form: 1 error, 1 warning, 0 notes.\n"},
+	} {
+		stdout, stderr, err := runChecking(t, inspecting(tt.page), "", "", "check", "--config", "site.conf", "--adapter", "caddyfile", "--offline")
+		if stdout != tt.want || stderr != "" || exitStatus(err) != tt.status {
+			t.Errorf("%s: status %d, printed:\n%s%s", tt.name, exitStatus(err), stdout, stderr)
+		}
+	}
+}
+
+func exitStatus(err error) int {
+	if exit, exits := errors.AsType[*ExitError](err); exits {
+		return exit.Status
+	}
+	if err != nil {
+		return -1
+	}
+	return 0
+}
+
+func TestCheckThatCannotRun(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, err := runChecking(t, inspecting(cleanPage), "", "", "check", "--config", "other.conf")
+	if stdout != "" || stderr != "Error: config: got other.conf and \n" || exitStatus(err) != 2 {
+		t.Errorf("status %d, printed %q and %q", exitStatus(err), stdout, stderr)
+	}
+}
+
+func TestCheckAsJSON(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := runChecking(t, inspecting(badPage), "", "", "check", "-c", "site.conf", "-a", "caddyfile", "--json")
+	var report check.Report
+	if failed := json.Unmarshal([]byte(stdout), &report); failed != nil || exitStatus(err) != 1 || strings.Count(stdout, "\n") != 1 {
+		t.Fatalf("status %d, printed %q: %v", exitStatus(err), stdout, failed)
+	}
+	if f := report.Findings[0]; f.Code != check.InputNotInForm || f.Place != (check.Place{File: "site.conf", Line: 2, Column: 2}) || report.Pages != 1 {
+		t.Errorf("printed %q", stdout)
+	}
+}
+
+func TestCheckAsSARIF(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := runChecking(t, inspecting(badPage), "", "", "check", "-c", "site.conf", "-a", "caddyfile", "--sarif")
+	var log struct {
+		Version string
+		Runs    []struct {
+			Tool struct {
+				Driver struct{ Rules []struct{ ID string } }
+			}
+			Results []struct {
+				RuleID    string
+				RuleIndex int
+				Level     string
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine, StartColumn int }
+					}
+				}
+			}
+		}
+	}
+	if failed := json.Unmarshal([]byte(stdout), &log); failed != nil || exitStatus(err) != 1 || log.Version != "2.1.0" || len(log.Runs) != 1 {
+		t.Fatalf("status %d, printed %q: %v", exitStatus(err), stdout, failed)
+	}
+	run := log.Runs[0]
+	if len(run.Tool.Driver.Rules) != len(check.Rules()) || len(run.Results) != 2 {
+		t.Fatalf("printed %q", stdout)
+	}
+	second := run.Results[1]
+	location := second.Locations[0].PhysicalLocation
+	if second.RuleID != "input-not-mapped" || run.Tool.Driver.Rules[second.RuleIndex].ID != second.RuleID || second.Level != "warning" ||
+		location.ArtifactLocation.URI != "site/index.html" || location.Region.StartLine != 1 || location.Region.StartColumn != 52 {
+		t.Errorf("got %+v", second)
+	}
+}
