@@ -7,7 +7,9 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/mapping"
@@ -23,6 +25,9 @@ type Config struct {
 	// Folder is where the leads are kept; "" if there is no such folder.
 	Folder      string
 	FolderPlace Place
+
+	// URL is the address of the running site whose pages are to be read instead of its files, or "".
+	URL string
 
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
@@ -58,6 +63,8 @@ type Site struct {
 	HasTrustedProxies bool
 
 	Forms []*Form
+
+	running *crawler // reads the pages of the running site; nil if they are files
 }
 
 // Form is the configuration of a form. Its words are those of the Caddyfile.
@@ -125,12 +132,34 @@ func (a *Account) at(word string) Place {
 	return a.Place
 }
 
+// openRunning finds the site that runs at the URL.
+func (c *Config) openRunning() error {
+	if c.URL == "" {
+		return nil
+	}
+	running, err := newCrawler(c.URL)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(c.Sites, func(s *Site) bool { return s.isOwn(running.start.Hostname()) })
+	if i < 0 && len(c.Sites) != 1 {
+		return fmt.Errorf("url: no site of the config has the host %s; give the address of one that does", running.start.Hostname())
+	}
+	site := *c.Sites[max(i, 0)]
+	site.running = running
+	c.Sites = []*Site{&site}
+	return nil
+}
+
 // Run checks everything. The config must not be in use by another Run. The error means that files could not be read, or that ctx ended.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	for _, site := range c.Sites {
 		for _, f := range site.Forms {
 			f.prepare()
 		}
+	}
+	if err := c.openRunning(); err != nil {
+		return nil, err
 	}
 	r := newReport()
 	r.checkEnvironment(c)

@@ -25,13 +25,20 @@ func (r *Report) checkEnvironment(c Config) {
 		}
 	}
 	for _, site := range c.Sites {
-		if len(site.Forms) > 0 && site.ProxyHeader != "" && !site.HasTrustedProxies {
-			r.add(Finding{
-				Code: TrustedProxiesMissing, Place: site.ProxyPlace,
-				Remedy:  "servers {\n\ttrusted_proxies static private_ranges\n}",
-				Message: fmt.Sprintf("the config reads %s, so a proxy seems to be in front of Caddy, but trusted_proxies does not name it: all visitors share one address, and rate_limit counts them as one", site.ProxyHeader),
-			})
+		if site.ProxyHeader != "" {
+			r.checkProxy(site, "the config reads "+site.ProxyHeader)
 		}
+	}
+}
+
+// checkProxy reports a proxy that the config does not trust. It is known by a sign.
+func (r *Report) checkProxy(site *Site, sign string) {
+	if len(site.Forms) > 0 && !site.HasTrustedProxies {
+		r.add(Finding{
+			Code: TrustedProxiesMissing, Place: site.ProxyPlace,
+			Remedy:  "servers {\n\ttrusted_proxies static private_ranges\n}",
+			Message: sign + ", so a proxy seems to be in front of Caddy, but trusted_proxies does not name it: all visitors share one address, and rate_limit counts them as one",
+		})
 	}
 }
 

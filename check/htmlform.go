@@ -14,9 +14,8 @@ import (
 // formCheck checks one form of a page.
 type formCheck struct {
 	*survey
-	name string // of the file
+	page sourcePage
 	base string
-	urls []string // the paths of the page
 	html page.InventoryForm
 }
 
@@ -27,7 +26,7 @@ type target struct {
 	path   string
 }
 
-func (c *formCheck) place() Place { return c.file(c.name, c.html.At) }
+func (c *formCheck) place() Place { return c.page.in(c.html.At) }
 
 func (c *formCheck) run() {
 	if c.html.Method == "dialog" {
@@ -75,7 +74,7 @@ func (c *formCheck) targets() []target {
 	var list []target
 	for _, action := range c.html.Actions {
 		action = strings.TrimSpace(action)
-		for _, at := range c.urls {
+		for _, at := range c.page.urls {
 			if t, ok := c.resolve(action, at); ok && !slices.Contains(list, t) {
 				list = append(list, t)
 			}

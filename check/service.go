@@ -45,7 +45,7 @@ func (c *formCheck) checkService() {
 		switch strings.ToLower(control.Name) {
 		case "access_key", "apikey":
 			c.add(Finding{
-				Code: ServiceLeftover, Place: c.file(c.name, control.At),
+				Code: ServiceLeftover, Place: c.page.in(control.At),
 				Message: fmt.Sprintf("the input %s is the key of another form service; it is not forwarded, so remove it", control.Name),
 			})
 		}

@@ -26,18 +26,21 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 	for _, f := range site.Forms {
 		s.evidence[f] = newEvidence()
 	}
-	if site.Files == nil {
+	if site.Files == nil && site.running == nil {
 		return nil, nil
 	}
 	if err := s.walk(ctx); err != nil {
 		return nil, fmt.Errorf("reading the pages of the site: %w", err)
 	}
+	if site.running != nil && site.running.proxy != "" {
+		s.checkProxy(site, "the site's answers have the header "+site.running.proxy)
+	}
 	inputs := make(map[*Form]map[string]bool)
 	for _, f := range site.Forms {
 		inputs[f] = s.evidence[f].inputs
 		s.checkHandler(f)
-		s.checkTarget(f, "thank_you", f.ThankYou, ThankYouMissing)
-		s.checkTarget(f, "form_page", f.FormPage, FormPageMissing)
+		s.checkTarget(ctx, f, "thank_you", f.ThankYou, ThankYouMissing)
+		s.checkTarget(ctx, f, "form_page", f.FormPage, FormPageMissing)
 	}
 	return inputs, nil
 }
@@ -51,14 +54,26 @@ type survey struct {
 	evidence map[*Form]*evidence
 }
 
+// sourcePage is a page as it was read.
+type sourcePage struct {
+	name        string   // in places
+	urls        []string // the paths under which the site serves it
+	source      []byte
+	contentType string
+	isWhole     bool
+}
+
 // walk reads each page. It keeps one page for each processor in memory.
 func (s *survey) walk(ctx context.Context) error {
+	if s.site.running != nil {
+		return s.site.running.each(ctx, s.readPage)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	names := make(chan string)
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
 			for name := range names {
-				if err := s.readPage(name); err != nil {
+				if err := s.readFile(name); err != nil {
 					return err
 				}
 			}
@@ -98,7 +113,7 @@ func isPage(name string) bool {
 	return false
 }
 
-func (s *survey) readPage(name string) error {
+func (s *survey) readFile(name string) error {
 	source, isWhole, err := readAtMost(s.site.Files, name, page.MaxSource)
 	if errors.Is(err, fs.ErrNotExist) { // it is gone by now
 		return nil
@@ -106,13 +121,22 @@ func (s *survey) readPage(name string) error {
 	if err != nil {
 		return err
 	}
-	s.Report.mu.Lock()
-	s.Pages++
-	s.Report.mu.Unlock()
-	if page.HasForm(source) {
-		s.checkPage(name, source, isWhole)
-	}
+	s.readPage(sourcePage{path.Join(s.site.Root, name), s.site.urls(name), source, "text/html", isWhole})
 	return nil
+}
+
+func (s *survey) readPage(p sourcePage) {
+	s.count(&s.Pages)
+	if page.HasForm(p.source) {
+		s.checkPage(p)
+	}
+}
+
+// count adds one to a counter of the report.
+func (s *survey) count(n *int) {
+	s.Report.mu.Lock()
+	defer s.Report.mu.Unlock()
+	*n++
 }
 
 // readAtMost reads the beginning of a file.
@@ -126,20 +150,18 @@ func readAtMost(files fs.FS, name string, most int64) (source []byte, isWhole bo
 	return source[:min(int64(len(source)), most)], int64(len(source)) <= most, err
 }
 
-// file returns a place in the file.
-func (s *survey) file(name string, at page.Position) Place {
-	return Place{path.Join(s.site.Root, name), at.Line, at.Column}
-}
+// in returns a place in the page.
+func (p sourcePage) in(at page.Position) Place { return Place{p.name, at.Line, at.Column} }
 
 // checkPage checks the forms of a page.
-func (s *survey) checkPage(name string, source []byte, isWhole bool) {
-	inventory, err := page.ReadInventory(source, "text/html")
-	at := s.file(name, page.Position{Line: 1, Column: 1})
+func (s *survey) checkPage(p sourcePage) {
+	inventory, err := page.ReadInventory(p.source, p.contentType)
+	at := p.in(page.Position{Line: 1, Column: 1})
 	switch {
 	case errors.Is(err, page.ErrEncoding):
 		s.add(Finding{Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`, Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head"})
 		return
-	case err != nil || !isWhole:
+	case err != nil || !p.isWhole:
 		s.add(Finding{Code: PageTooLarge, Place: at, Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors"})
 	}
 	if err != nil {
@@ -148,13 +170,9 @@ func (s *survey) checkPage(name string, source []byte, isWhole bool) {
 	if inventory.IsLost {
 		s.add(Finding{Code: PageNesting, Place: at, Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors"})
 	}
-	at.Line, at.Column = 0, 0
-	urls := s.site.urls(name)
 	for _, f := range inventory.Forms {
-		s.Report.mu.Lock()
-		s.Forms++
-		s.Report.mu.Unlock()
-		(&formCheck{survey: s, name: name, base: inventory.Base, urls: urls, html: f}).run()
+		s.count(&s.Forms)
+		(&formCheck{survey: s, page: p, base: inventory.Base, html: f}).run()
 	}
 }
 
@@ -184,8 +202,11 @@ func (site *Site) index() []string {
 	return site.Index
 }
 
-// has reports whether the site has a file for the path.
-func (site *Site) has(at string) bool {
+// has reports whether the site has a page for the path.
+func (site *Site) has(ctx context.Context, at string) bool {
+	if site.running != nil {
+		return site.running.has(ctx, at)
+	}
 	if site.hasFile(at) {
 		return true
 	}
@@ -213,13 +234,24 @@ func (site *Site) hasFile(at string) bool {
 // answers reports whether something other than a file may answer.
 func (site *Site) answers(at string) bool { return site.Answers != nil && site.Answers(at) }
 
+// place says where the pages were read.
+func (site *Site) place() string {
+	if site.running != nil {
+		return site.running.start.String()
+	}
+	return site.Root
+}
+
 // isOwn reports whether the host is one of the site's. The empty host is.
 func (site *Site) isOwn(host string) bool {
+	if site.running != nil && strings.EqualFold(host, site.running.start.Hostname()) {
+		return true
+	}
 	return host == "" || slices.ContainsFunc(site.Hosts, func(own string) bool { return strings.EqualFold(own, host) })
 }
 
 // checkTarget reports a page that a line of the form names and that does not exist.
-func (s *survey) checkTarget(f *Form, word, target string, code Code) {
+func (s *survey) checkTarget(ctx context.Context, f *Form, word, target string, code Code) {
 	u, err := url.Parse(target)
 	if err != nil || target == "" || strings.Contains(u.Path, "{") || !s.site.isOwn(u.Hostname()) || u.Scheme != "" && u.Host == "" {
 		return
@@ -228,18 +260,21 @@ func (s *survey) checkTarget(f *Form, word, target string, code Code) {
 	if at == "" {
 		at = "/"
 	}
-	if s.site.has(at) || s.site.answers(at) {
+	if s.site.has(ctx, at) || s.site.answers(at) {
 		return
 	}
 	s.add(Finding{
 		Code: code, Form: f.Name, Place: f.at(word), Remedy: s.similarPage(word, at),
-		Message: fmt.Sprintf("%s leads to %s, but the site in %s does not have such a page", word, at, s.site.Root),
+		Message: fmt.Sprintf("%s leads to %s, but the site in %s does not have such a page", word, at, s.site.place()),
 	})
 }
 
 // similarPage returns the line with the path of an existing page that is spelled like the missing
 // one.
 func (s *survey) similarPage(word, at string) string {
+	if s.site.Files == nil {
+		return ""
+	}
 	dir := strings.TrimPrefix(path.Dir(at), "/")
 	if dir == "" {
 		dir = "."
@@ -288,7 +323,7 @@ func (s *survey) checkHandler(f *Form) {
 	if e.forms == 0 {
 		s.add(Finding{
 			Code: HandlerWithoutForm, Form: f.Name, Place: f.Place, Remedy: s.htmlOf(f),
-			Message: fmt.Sprintf("no form on the %d pages in %s posts to this handler; compare the action of the HTML form with the matcher", s.Pages, s.site.Root),
+			Message: fmt.Sprintf("no form on the %d pages in %s posts to this handler; compare the action of the HTML form with the matcher", s.Pages, s.site.place()),
 		})
 		return
 	}

@@ -19,7 +19,7 @@ type Inspect func(config, adapter string) (*check.Config, error)
 const exitNotChecked = 2
 
 func (t *terminal) checkCommand(inspect Inspect) *cobra.Command {
-	var offline, sarif bool
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Checks the config, the pages and the workspace against each other",
@@ -29,32 +29,41 @@ actions, statuses and assignees of the workspace. Reports what does not fit
 together, with the place and what to write instead. It changes nothing, and
 does not need a running Caddy.
 
-With --offline it does not ask TeleCRM. With --sarif it prints a SARIF 2.1.0
-log, which code hosts show beside the lines.
+With --url it reads the pages of a running site, such as the server of a site
+generator, and follows its links. With --offline it does not ask TeleCRM. With
+--sarif it prints a SARIF 2.1.0 log, which code hosts show beside the lines.
 
 Exits with 1 if there are errors, else with 2 if something could not be
 checked, else with 0, also if there are warnings and notes.`,
 		Args: cobra.NoArgs,
 		RunE: t.runs(func(ctx context.Context, _ []string) error {
-			report, err := runCheck(ctx, inspect, t.config, t.adapter, offline)
+			report, err := o.run(ctx, inspect, t.config, t.adapter)
 			if err != nil {
 				_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
 				return &ExitError{exitNotChecked}
 			}
-			return t.printReport(report, sarif)
+			return t.printReport(report, o.sarif)
 		}),
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "Do not ask TeleCRM")
-	cmd.Flags().BoolVar(&sarif, "sarif", false, "Print a SARIF 2.1.0 log")
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "Do not ask TeleCRM")
+	cmd.Flags().StringVar(&o.url, "url", "", "Read the pages of the site that runs at this address instead of its files")
+	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd
 }
 
-func runCheck(ctx context.Context, inspect Inspect, config, adapter string, offline bool) (*check.Report, error) {
+// checkOptions are the flags of the check command.
+type checkOptions struct {
+	offline, sarif bool
+	url            string
+}
+
+func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter string) (*check.Report, error) {
 	c, err := inspect(config, adapter)
 	if err != nil {
 		return nil, err
 	}
-	if !offline {
+	c.URL = o.url
+	if !o.offline {
 		c.Ask(ctx)
 	}
 	return check.Run(ctx, *c)
