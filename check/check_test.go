@@ -155,8 +155,64 @@ func describe(findings []check.Finding) string {
 
 func TestCleanSiteHasNoFindings(t *testing.T) {
 	t.Parallel()
-	report := run(t, newSite(t).config)
+	s := newSite(t)
+	report := run(t, s.config)
 	if len(report.Findings) > 0 || report.Pages != 3 || report.Forms != 2 || len(report.Unverified) > 0 {
 		t.Errorf("read %d pages with %d forms, could not check %q, and found %s", report.Pages, report.Forms, report.Unverified, describe(report.Findings))
+	}
+}
+
+// Forms that are not for enquiries, or that others take, are not findings.
+func TestOtherFormsAreNotFindings(t *testing.T) {
+	t.Parallel()
+	for name, form := range map[string]string{
+		"search":               `<form role="search"><input type="search" name="s"><input name="where"></form>`,
+		"search on the page":   `<form action="/enquire"><input name="q"></form>`,
+		"login":                `<form><input type="email" name="user"><input type="password" name="pw"></form>`,
+		"newsletter elsewhere": `<form method="post" action="https://news.example.org/list"><input type="email" name="EMAIL"></form>`,
+		"payment":              `<form method="post" action="https://pay.example.net/cart"><input type="hidden" name="cmd" value="x"></form>`,
+		"dialog":               `<form method="dialog"><button>Close</button></form>`,
+		"sort":                 `<form action="/shop"><select name="order"><option>Price</option></select></form>`,
+		"rebuilt":              `<div id="__next"><form><input type="email"><textarea></textarea></form></div><script type="module" src="/app.js"></script>`,
+		"template element":     `<template><form method="post" action="/x"><input name="y"></form></template>`,
+		"comment":              `<!-- <form method="post" action="/x"> -->`,
+		"script":               `<script>document.write('<form method="post" action="/x">')</script>`,
+		"API":                  `<form method="post" action="/api/vote"><input name="y" aria-label="Y"></form>`,
+	} {
+		s := newSite(t)
+		s.Answers = func(path string) bool { return strings.HasPrefix(path, "/api/") }
+		s.write("other.html", form)
+		if report := run(t, s.config); len(report.Findings) > 0 {
+			t.Errorf("%s: found %s", name, describe(report.Findings))
+		}
+	}
+}
+
+// Pages may be linked, named and grouped in many ways.
+func TestFormsOnCleanURLs(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file, action, takes string
+		try                 []string
+	}{
+		"own clean URL":      {"contact.html", "", "/contact", []string{"{path}.html", "{path}"}},
+		"own file":           {"contact.html", "", "/contact.html", nil},
+		"own folder":         {"contact/index.html", "", "/contact/", nil},
+		"relative":           {"de/contact.html", "enquire", "/de/enquire", nil},
+		"up":                 {"de/contact/index.html", "../enquire", "/de/enquire", nil},
+		"with a query":       {"contact.html", "/enquire?from=contact#form", "/enquire", nil},
+		"with the host":      {"contact.html", "https://www.example.com/enquire", "/enquire", nil},
+		"without the scheme": {"contact.html", "//www.example.com/enquire", "/enquire", nil},
+		"capitals":           {"Contact.HTML", "/enquire", "/enquire", nil},
+	} {
+		s := newSite(t)
+		delete(s.files, "contact.html")
+		s.write(tt.file, strings.Replace(contact, `action="/enquire"`, `action="`+tt.action+`"`, 1))
+		s.Try = tt.try
+		s.form.ThankYou = "/thank-you.html"
+		s.form.Takes = func(_, path string) bool { return path == tt.takes }
+		if report := run(t, s.config); len(report.Findings) > 0 {
+			t.Errorf("%s: found %s", name, describe(report.Findings))
+		}
 	}
 }

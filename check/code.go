@@ -50,6 +50,7 @@ const (
 	WrongMethod          Code = "wrong-method"
 	WrongEncoding        Code = "wrong-enctype"
 	ActionWithoutHandler Code = "action-without-handler"
+	FormNotSent          Code = "form-not-sent"
 	HandlerWithoutForm   Code = "handler-without-form"
 	OtherHost            Code = "other-host"
 	ThankYouMissing      Code = "thank-you-missing"
@@ -130,6 +131,7 @@ var rules = []Rule{
 	{WrongMethod, Error, "The HTML form is not sent as a POST, so the handler never sees it."},
 	{WrongEncoding, Error, "The HTML form is sent in an encoding that the handler refuses."},
 	{ActionWithoutHandler, Error, "The HTML form posts to a path that no handler takes."},
+	{FormNotSent, Warning, "The HTML form looks like one for enquiries, but nothing takes what it sends."},
 	{HandlerWithoutForm, Warning, "No form on any page posts to the handler."},
 	{OtherHost, Error, "The HTML form posts to a sibling of the site's host. A redirect from there loses what was typed."},
 	{ThankYouMissing, Error, "The thank-you page does not exist."},

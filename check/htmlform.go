@@ -36,14 +36,16 @@ func (c *formCheck) run() {
 	targets := c.targets()
 	handlers := c.handlers(targets)
 	if !c.html.Posts {
+		handlers = slices.DeleteFunc(handlers, func(f *Form) bool { return !c.shares(f) })
+		if len(handlers) == 0 {
+			c.checkNotSent()
+		}
 		for _, f := range handlers {
-			if c.shares(f) {
-				c.add(Finding{
-					Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
-					Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
-				})
-				c.compare(f)
-			}
+			c.add(Finding{
+				Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
+				Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
+			})
+			c.compare(f)
 		}
 		return
 	}
@@ -128,10 +130,11 @@ func (c *formCheck) shares(f *Form) bool {
 
 // note collects what the form has.
 func (c *formCheck) note(f *Form) {
-	names := make(map[string]bool)
+	names, kinds := make(map[string]bool), make(map[string]string)
 	for _, control := range c.html.Controls {
 		if control.Name != "" && !control.IsDisabled {
 			names[control.Name] = true
+			kinds[control.Name] = control.Type
 		}
 	}
 	c.survey.mu.Lock()
@@ -140,7 +143,7 @@ func (c *formCheck) note(f *Form) {
 	e.forms++
 	e.isRebuilt = e.isRebuilt || c.html.Rebuilt != ""
 	for name := range names {
-		e.inputs[name] = true
+		e.inputs[name], e.kinds[name] = true, kinds[name]
 	}
 	for _, v := range f.values() {
 		if !f.requires(v) {
@@ -226,6 +229,58 @@ func (c *formCheck) checkUnhandled(targets []target) {
 	}
 }
 
+// checkNotSent reports a form for enquiries that is not sent anywhere, as in many templates. A script
+// may send it, unless the page does not have one for it.
+func (c *formCheck) checkNotSent() {
+	action := ""
+	if c.html.HasAction {
+		action = strings.TrimSpace(c.html.Actions[0])
+	}
+	if c.html.Rebuilt != "" || action != "" && action != "#" || !c.looksLikeEnquiry() {
+		return
+	}
+	nameless := 0
+	for _, control := range c.html.Controls {
+		if control.IsShown && control.Name == "" {
+			nameless++
+		}
+	}
+	message := "the form does not post to a handler, so unless a script sends it, its enquiries are lost"
+	if nameless > 0 {
+		message += fmt.Sprintf("; %d of its controls need a name too", nameless)
+	}
+	c.add(Finding{Code: FormNotSent, Place: c.place(), Remedy: c.postToHandler(), Message: message})
+}
+
+// postToHandler returns the attributes for a form that posts to the site's only handler, or to a new
+// one.
+func (c *formCheck) postToHandler() string {
+	action := "/enquire"
+	if len(c.site.Forms) == 1 && strings.HasPrefix(c.site.Forms[0].Name, "/") && !strings.Contains(c.site.Forms[0].Name, "*") {
+		action = c.site.Forms[0].Name
+	}
+	return fmt.Sprintf(`method="post" action="%s"`, escape(action))
+}
+
+// looksLikeEnquiry reports whether the form asks for a message, or for a way to answer and something
+// else.
+func (c *formCheck) looksLikeEnquiry() bool {
+	asks, answers := 0, false
+	for _, control := range c.html.Controls {
+		switch {
+		case control.IsSecret, control.Type == "search":
+			return false
+		case !control.IsShown || control.IsDisabled:
+			continue
+		case control.Element == "textarea":
+			return true
+		}
+		answers = answers || control.Type == "email" || control.Type == "tel"
+		asks++
+	}
+	return answers && asks > 1
+}
+
 // isSibling reports whether the host is www. and one of the site's hosts, or the other way round.
 func (c *formCheck) isSibling(host string) bool {
 	return host != "" && !c.site.isOwn(host) && slices.ContainsFunc(c.site.Hosts, func(own string) bool {
@@ -246,7 +301,7 @@ func (c *formCheck) actionOfHandler(t target) string {
 		return fmt.Sprintf("action=%q", nearest)
 	}
 	if t.path == "" {
-		return `method="post" action="/enquire"`
+		return c.postToHandler()
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "telecrm %s {\n", quote(t.path))

@@ -191,6 +191,20 @@ var inPages = []mistake{
 		check.InputNotInForm, "Caddyfile:26:3", "", []check.Code{check.InputNotMapped},
 	},
 	{
+		"input of the same type", func(s *site) { s.replace(`name="phone"`, `name="mobile"`) },
+		check.InputNotInForm, "Caddyfile:22:3", "field phone mobile", []check.Code{check.InputNotMapped},
+	},
+	{
+		"template", func(s *site) {
+			s.write("old.html", `<form id="contactForm"><input type="text" placeholder="Name"><input type="email"><textarea name="m"></textarea></form>`)
+		},
+		check.FormNotSent, "site/old.html:1:1", `method="post" action="/enquire"`, nil,
+	},
+	{
+		"service of a template", func(s *site) { s.replace("<form ", `<form data-sb-form-api-token="API_TOKEN" `) },
+		check.ServiceLeftover, "site/contact.html:4:1", "", nil,
+	},
+	{
 		"second form without a required input", func(s *site) {
 			s.write("de/kontakt.html", strings.Replace(contact, `<input name="name" autocomplete="name" required>`, "", 1))
 		},

@@ -23,6 +23,7 @@ func serviceOf(host string) (name string, known bool) {
 var serviceAttributes = map[string]string{
 	"netlify": "Netlify", "data-netlify": "Netlify", "netlify-honeypot": "Netlify", "data-netlify-honeypot": "Netlify",
 	"data-netlify-recaptcha": "Netlify", "data-static-form-name": "CloudCannon", "data-fs-form": "Formspree",
+	"data-sb-form-api-token": "SB Forms", "data-formspark-id": "Formspark",
 }
 
 // checkService reports what is left of another form service.
@@ -32,7 +33,7 @@ func (c *formCheck) checkService() {
 	}
 	for _, t := range c.targets() {
 		if name, known := serviceOf(t.host); known {
-			report(`method="post" action="/enquire"`, "the form posts to %s, so its enquiries do not become leads here", name)
+			report(c.postToHandler(), "the form posts to %s, so its enquiries do not become leads here", name)
 			break
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -303,8 +304,9 @@ type evidence struct {
 	forms     int
 	isRebuilt bool
 	inputs    map[string]bool
-	missing   map[string]Place // the first form without a required input
-	lacking   map[string]int   // how many forms lack it
+	kinds     map[string]string // the types of the inputs; "textarea" for one
+	missing   map[string]Place  // the first form without a required input
+	lacking   map[string]int    // how many forms lack it
 	offered   map[string]map[string]bool
 	isFree    map[string]bool // visitors type the input's value
 	firstAt   map[string]Place
@@ -312,7 +314,7 @@ type evidence struct {
 
 func newEvidence() *evidence {
 	return &evidence{
-		inputs: make(map[string]bool), missing: make(map[string]Place), lacking: make(map[string]int),
+		inputs: make(map[string]bool), kinds: make(map[string]string), missing: make(map[string]Place), lacking: make(map[string]int),
 		offered: make(map[string]map[string]bool), isFree: make(map[string]bool), firstAt: make(map[string]Place),
 	}
 }
@@ -368,6 +370,9 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 		}
 		slices.Sort(names)
 		nearest := nearestName(input, slices.DeleteFunc(slices.Clone(names), f.takes))
+		if nearest == "" {
+			nearest = e.onlyOf(v, f)
+		}
 		remedy := ""
 		if nearest != "" {
 			remedy = v.withInput(input, nearest)
@@ -383,6 +388,34 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 			Message: fmt.Sprintf("this form does not have the input %s, which is required, so all of its posts are refused", input),
 		})
 	}
+}
+
+// onlyOf returns the only input that no line takes and that asks for such a value, or "".
+func (e *evidence) onlyOf(v value, f *Form) string {
+	kind := ""
+	switch v.kind { //nolint:exhaustive // inputs of other types may ask for anything
+	case fieldtype.Phone:
+		kind = "tel"
+	case fieldtype.Email:
+		kind = "email"
+	case fieldtype.Website:
+		kind = "url"
+	case fieldtype.Date:
+		kind = "date"
+	default:
+		return ""
+	}
+	found := ""
+	for name, of := range e.kinds {
+		switch {
+		case of != kind || f.takes(name):
+		case found != "":
+			return ""
+		default:
+			found = name
+		}
+	}
+	return found
 }
 
 // withInput writes the value's line with another input.
