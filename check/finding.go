@@ -111,6 +111,7 @@ func (r *Report) finish() {
 	for _, f := range r.found {
 		r.Findings = append(r.Findings, *f)
 	}
+	slices.Sort(r.Unverified)
 	slices.SortFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Form, b.Form), cmp.Compare(a.Severity.rank(), b.Severity.rank()),
 			a.compare(b.Place), strings.Compare(string(a.Code), string(b.Code)), strings.Compare(a.Message, b.Message))
