@@ -63,8 +63,10 @@ type InventoryControl struct {
 	IsMultiple bool
 	// IsSecret means that the control asks for a password, a payment card or a one-time code.
 	IsSecret bool
-	// IsLabelled means that the control has an accessible name. A placeholder is not one.
+	// IsLabelled means that the control has an accessible name. A placeholder is not one. Label has its
+	// words, as far as they are in the control's own tag or in a label element.
 	IsLabelled bool
+	Label      string
 
 	tag *tag
 }
@@ -176,8 +178,8 @@ func (o *outline) describeControl(c *control, lines *lineCounter) InventoryContr
 		At: lines.position(c.tag.start), Element: c.tag.name, Name: c.name, tag: c.tag,
 		IsShown: c.kind != notShown && c.kind != aButton, IsDisabled: c.disabled,
 		IsRequired: c.tag.has("required"), IsMultiple: c.tag.has("multiple"), IsSecret: c.kind == aSecret && !c.isFile(),
-		IsLabelled: o.isLabelled(c),
 	}
+	described.Label, described.IsLabelled = o.nameOf(c)
 	kind, _ := c.tag.get("type")
 	described.Type = strings.ToLower(strings.TrimSpace(kind))
 	if c.tag.name == "input" && described.Type == "" {
@@ -200,26 +202,27 @@ func (c *control) isFile() bool {
 	return strings.EqualFold(kind, "file")
 }
 
-// isLabelled reports whether the control has an accessible name.
-func (o *outline) isLabelled(c *control) bool {
-	for _, attribute := range [...]string{"aria-label", "aria-labelledby", "title"} {
-		if name, _ := c.tag.get(attribute); strings.TrimSpace(name) != "" {
-			return true
-		}
+// nameOf returns the accessible name of the control, and whether it has one. The name is empty if it
+// is the text of other elements.
+func (o *outline) nameOf(c *control) (name string, has bool) {
+	if name, _ = c.tag.get("aria-label"); cleanLabel(name) != "" {
+		return cleanLabel(name), true
 	}
 	if c.label != nil {
-		return true
+		return cleanLabel(c.label.words.String()), true
 	}
-	id, _ := c.tag.get("id")
-	if id == "" {
-		return false
-	}
-	for _, l := range o.labels {
-		if of, has := l.tag.get("for"); has && of == id {
-			return true
+	if id, _ := c.tag.get("id"); id != "" {
+		for _, l := range o.labels {
+			if of, hasFor := l.tag.get("for"); hasFor && of == id {
+				return cleanLabel(l.words.String()), true
+			}
 		}
 	}
-	return false
+	if ids, _ := c.tag.get("aria-labelledby"); strings.TrimSpace(ids) != "" {
+		return "", true
+	}
+	name, _ = c.tag.get("title")
+	return cleanLabel(name), cleanLabel(name) != ""
 }
 
 // lineCounter finds the lines and columns of positions. It is fastest if each position is after the

@@ -40,15 +40,15 @@ func TestInventory(t *testing.T) {
 		t.Errorf("got attribute %q, %v", value, has)
 	}
 	want := []InventoryControl{
-		{At: Position{4, 14}, Element: "input", Type: "text", Name: "name", IsShown: true, IsRequired: true, IsLabelled: true},
-		{At: Position{5, 28}, Element: "input", Type: "tel", Name: "phone", IsShown: true, IsLabelled: true},
+		{At: Position{4, 14}, Element: "input", Type: "text", Name: "name", IsShown: true, IsRequired: true, IsLabelled: true, Label: "Name"},
+		{At: Position{5, 28}, Element: "input", Type: "tel", Name: "phone", IsShown: true, IsLabelled: true, Label: "Phone"},
 		{At: Position{6, 2}, Element: "input", Type: "text", Name: "town", IsShown: true},
 		{At: Position{7, 2}, Element: "select", Name: "plan", Options: []string{"", "A b"}, IsShown: true, IsMultiple: true},
 		{At: Position{8, 9}, Element: "input", Type: "checkbox", Name: "ok", Value: "on", IsShown: true, IsLabelled: true},
 		{At: Position{9, 2}, Element: "input", Type: "hidden", Name: "page", Value: "home"},
-		{At: Position{9, 42}, Element: "input", Type: "file", Name: "bill", IsShown: true, IsLabelled: true},
+		{At: Position{9, 42}, Element: "input", Type: "file", Name: "bill", IsShown: true, IsLabelled: true, Label: "Bill"},
 		{At: Position{10, 2}, Element: "button"},
-		{At: Position{12, 1}, Element: "input", Type: "password", Name: "pw", IsShown: true, IsSecret: true, IsLabelled: true},
+		{At: Position{12, 1}, Element: "input", Type: "password", Name: "pw", IsShown: true, IsSecret: true, IsLabelled: true, Label: "Password"},
 	}
 	for i := range f.Controls {
 		f.Controls[i].tag = nil
