@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/mapping"
@@ -30,7 +26,7 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 	if site.Files == nil && site.running == nil {
 		return nil, nil
 	}
-	if err := s.walk(ctx); err != nil {
+	if err := (walk{site, s.readPage}).run(ctx); err != nil {
 		return nil, fmt.Errorf("reading the pages of the site: %w", err)
 	}
 	if site.running != nil && site.running.proxy != "" {
@@ -55,77 +51,6 @@ type survey struct {
 	evidence map[*Form]*evidence
 }
 
-// sourcePage is a page as it was read.
-type sourcePage struct {
-	name        string   // in places
-	urls        []string // the paths under which the site serves it
-	source      []byte
-	contentType string
-	isWhole     bool
-}
-
-// walk reads each page. It keeps one page for each processor in memory.
-func (s *survey) walk(ctx context.Context) error {
-	if s.site.running != nil {
-		return s.site.running.each(ctx, s.readPage)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	names := make(chan string)
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() error {
-			for name := range names {
-				if err := s.readFile(name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	group.Go(func() error {
-		defer close(names)
-		return fs.WalkDir(s.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case entry.IsDir() && name != "." && isSkipped(entry.Name()):
-				return fs.SkipDir
-			case entry.IsDir() || !isPage(name):
-				return nil
-			}
-			select {
-			case names <- name:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	return group.Wait()
-}
-
-// isSkipped reports whether a folder is not part of the site, as the name tells.
-func isSkipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
-
-func isPage(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".html", ".htm":
-		return true
-	}
-	return false
-}
-
-func (s *survey) readFile(name string) error {
-	source, isWhole, err := readAtMost(s.site.Files, name, page.MaxSource)
-	if errors.Is(err, fs.ErrNotExist) { // it is gone by now
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	s.readPage(sourcePage{path.Join(s.site.Root, name), s.site.urls(name), source, "text/html", isWhole})
-	return nil
-}
-
 func (s *survey) readPage(p sourcePage) {
 	s.count(&s.Pages)
 	if page.HasForm(p.source) {
@@ -138,17 +63,6 @@ func (s *survey) count(n *int) {
 	s.Report.mu.Lock()
 	defer s.Report.mu.Unlock()
 	*n++
-}
-
-// readAtMost reads the beginning of a file.
-func readAtMost(files fs.FS, name string, most int64) (source []byte, isWhole bool, err error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, false, err
-	}
-	source, err = io.ReadAll(io.LimitReader(f, most+1))
-	err = errors.Join(err, f.Close())
-	return source[:min(int64(len(source)), most)], int64(len(source)) <= most, err
 }
 
 // in returns a place in the page.
