@@ -99,7 +99,7 @@ func (r *Report) checkAccount(a *Account) {
 	}
 	if i := slices.IndexFunc(w.Fields.Fields, func(f telecrm.FieldDefinition) bool { return f.Identifier }); i >= 0 && a.Identifier != "" {
 		if name := w.Fields.Fields[i].APIName; name != a.Identifier {
-			add(WrongIdentifier, "identifier", "identifier "+quote(name), "the workspace identifies leads by %s, but the config says %s", name, a.Identifier)
+			add(WrongIdentifier, "identifier", "identifier "+Quote(name), "the workspace identifies leads by %s, but the config says %s", name, a.Identifier)
 		}
 	}
 	if skew := w.AskedAt.Sub(w.Fields.ServerTime); !w.Fields.ServerTime.IsZero() && skew.Abs() > maxClockSkew {

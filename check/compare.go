@@ -116,7 +116,7 @@ func (c *comparedForm) checkControl(control page.InventoryControl) {
 		return
 	}
 	if !isTaken && !isTrap && c.form.Unmapped == "" && control.Type != "file" && !form.IsForService(control.Name) {
-		c.report(InputNotMapped, control.At, "field "+quote(control.Name), "no line of the config takes %s, so what visitors enter there is lost; add a field, or unmapped for all that is left", control.Name)
+		c.report(InputNotMapped, control.At, "field "+Quote(control.Name), "no line of the config takes %s, so what visitors enter there is lost; add a field, or unmapped for all that is left", control.Name)
 	}
 }
 
@@ -305,7 +305,7 @@ func (c *comparedForm) checkDate(v value, control page.InventoryControl) {
 	if v.kind != fieldtype.Date || cmp.Or(v.field.DateOrder, c.form.DateOrder) != "" || control.Element != "input" || control.Type != "text" {
 		return
 	}
-	order := dateOrderOf(control)
+	order := DateOrderOf(control)
 	c.report(DateOrderMissing, control.At, "date_order "+cmp.Or(order, "dmy"), "visitors type %s as text, and 05/12/2026 has two meanings, so they are asked which one; write the order%s", control.Name, fromPicker(order))
 }
 
@@ -319,8 +319,8 @@ func fromPicker(order string) string {
 // dateFormats matches how a date picker writes dates.
 var dateFormats = regexp.MustCompile(`(?i)\b(d{1,2}|m{1,4}|y{2,4})[-/. ](d{1,2}|m{1,4}|y{2,4})[-/. ](d{1,2}|m{1,4}|y{2,4})\b`)
 
-// dateOrderOf returns the order in which a control's picker or placeholder writes dates, or "".
-func dateOrderOf(control page.InventoryControl) string {
+// DateOrderOf returns the order in which a control's picker or placeholder writes dates, or "".
+func DateOrderOf(control page.InventoryControl) string {
 	for _, attribute := range [...]string{"data-date-format", "data-format", "data-dateformat", "data-alt-format", "placeholder", "pattern"} {
 		text, _ := control.Attribute(attribute)
 		found := dateFormats.FindStringSubmatch(text)

@@ -304,10 +304,10 @@ func (c *formCheck) actionOfHandler(t target) string {
 		return c.postToHandler()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "telecrm %s {\n", quote(t.path))
+	fmt.Fprintf(&b, "telecrm %s {\n", Quote(t.path))
 	for _, control := range c.html.Controls {
 		if control.Name != "" && control.IsShown && !control.IsSecret && control.Type != "file" && !form.IsForService(control.Name) {
-			if line := "\tfield " + quote(control.Name) + "\n"; !strings.Contains(b.String(), line) {
+			if line := "\tfield " + Quote(control.Name) + "\n"; !strings.Contains(b.String(), line) {
 				b.WriteString(line)
 			}
 		}

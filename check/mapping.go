@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -111,24 +110,28 @@ func (v value) written(name string, kind fieldtype.Type) string {
 		word = string(kind)
 	}
 	if v.set != nil {
-		return strings.TrimSpace("set " + quote(name) + " " + quote(v.set.Value) + " " + word)
+		return strings.TrimSpace("set " + Quote(name) + " " + Quote(v.set.Value) + " " + word)
 	}
 	input := cmp.Or(v.field.Input, v.field.Name)
 	switch {
 	case word != "":
-		return "field " + quote(name) + " " + quote(input) + " " + word
+		return "field " + Quote(name) + " " + Quote(input) + " " + word
 	case input != name:
-		return "field " + quote(name) + " " + quote(input)
+		return "field " + Quote(name) + " " + Quote(input)
 	}
-	return "field " + quote(name)
+	return "field " + Quote(name)
 }
 
-// quote writes a word of a Caddyfile.
-func quote(word string) string {
-	if word == "" || strings.ContainsAny(word, " \t\n\"`#") || strings.HasPrefix(word, "{") && !strings.HasSuffix(word, "}") {
-		return strconv.Quote(word)
+// Quote writes a word of a Caddyfile, in quotes if necessary.
+func Quote(word string) string {
+	isOdd := strings.ContainsAny(word, " \t\r\n\"`#<") || strings.HasPrefix(word, "{") && !strings.HasSuffix(word, "}") || word == "}"
+	switch {
+	case word != "" && !isOdd:
+		return word
+	case strings.ContainsAny(word, `"\`) && !strings.Contains(word, "`"):
+		return "`" + word + "`"
 	}
-	return word
+	return `"` + strings.ReplaceAll(word, `"`, `\"`) + `"`
 }
 
 // checkMapping reports lines that cannot work, whatever the workspace and the pages.
@@ -167,7 +170,7 @@ func (r *Report) checkMapping(f *Form) {
 		}
 	}
 	if a := f.Account; a != nil && a.Identifier != "" && !names[a.Identifier] {
-		add(IdentifierNotMapped, "", "field "+quote(a.Identifier), "no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
+		add(IdentifierNotMapped, "", "field "+Quote(a.Identifier), "no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
 	}
 }
 

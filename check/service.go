@@ -19,6 +19,12 @@ func serviceOf(host string) (name string, known bool) {
 	return name, known
 }
 
+// IsService reports whether the host is that of another form service.
+func IsService(host string) bool {
+	_, known := serviceOf(host)
+	return known
+}
+
 // serviceAttributes are the attributes of a form that other services read.
 var serviceAttributes = map[string]string{
 	"netlify": "Netlify", "data-netlify": "Netlify", "netlify-honeypot": "Netlify", "data-netlify-honeypot": "Netlify",

@@ -208,7 +208,7 @@ func (s *survey) similarPage(word, at string) string {
 		}
 	}
 	if nearest := nearestName(at, names); nearest != "" {
-		return word + " " + quote(nearest)
+		return word + " " + Quote(nearest)
 	}
 	return ""
 }

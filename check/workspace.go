@@ -171,7 +171,7 @@ func (c comparison) checkType(v value, field telecrm.FieldDefinition) {
 func quoteAll(words []string) string {
 	quoted := make([]string, 0, len(words))
 	for _, word := range words {
-		quoted = append(quoted, quote(word))
+		quoted = append(quoted, Quote(word))
 	}
 	return strings.Join(quoted, " ")
 }
@@ -253,7 +253,7 @@ func replaced(v value, label, by string, labels []string) string {
 	options := slices.Clone(v.field.Options)
 	i := slices.Index(options, label)
 	if i < 0 {
-		return "default " + quote(by)
+		return "default " + Quote(by)
 	}
 	options[i] = by
 	return "options " + quoteAll(options)
