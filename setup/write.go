@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -69,11 +70,20 @@ func (w *writer) writeAll(forms []htmlForm) {
 		w.line("# No form for enquiries was found on the pages of the site.")
 		w.line("")
 	}
+	w.pages()
+	w.line("}")
+}
+
+// pages writes what serves the pages: their files, or the running site.
+func (w *writer) pages() {
+	if running, err := url.Parse(w.URL); w.Site.Root == "" && err == nil && running.Host != "" {
+		w.line("reverse_proxy %s", running.Scheme+"://"+running.Host)
+		return
+	}
 	if len(w.Site.Try) > 0 {
 		w.line("try_files %s", strings.Join(w.Site.Try, " "))
 	}
 	w.line("file_server")
-	w.line("}")
 }
 
 // locale writes a setting of the account, with an example if it is not known.
