@@ -91,8 +91,10 @@ type Form struct {
 	ThankYou     string
 	FormPage     string
 	Errors       string
-	Honeypot     []string
-	Protect      bool
+	// ErrorsRedirect is the target of `errors redirect`.
+	ErrorsRedirect string
+	Honeypot       []string
+	Protect        bool
 
 	// Country, TimeZone and DateOrder are those of the form, or else of its account.
 	Country, TimeZone, DateOrder string

@@ -13,6 +13,7 @@ const (
 	IdentifierNotMapped Code = "identifier-not-mapped"
 	WrongIdentifier     Code = "wrong-identifier"
 	UnknownOption       Code = "unknown-option"
+	UncheckedOption     Code = "unchecked-option"
 	UnknownTag          Code = "unknown-tag"
 	UnknownStatus       Code = "unknown-status"
 	ArchivedStatus      Code = "archived-status"
@@ -55,6 +56,7 @@ const (
 	OtherHost            Code = "other-host"
 	ThankYouMissing      Code = "thank-you-missing"
 	FormPageMissing      Code = "form-page-missing"
+	ErrorPageMissing     Code = "error-page-missing"
 	ServiceLeftover      Code = "service-leftover"
 	TrapAutofilled       Code = "trap-autofilled"
 	TrapNotInForm        Code = "trap-not-in-form"
@@ -98,6 +100,7 @@ var rules = []Rule{
 	{IdentifierNotMapped, Error, "No line gives the lead identifier, which TeleCRM requires in every lead."},
 	{WrongIdentifier, Error, "The workspace's lead identifier is another field than the config says."},
 	{UnknownOption, Error, "The dropdown does not have this label, and TeleCRM would create it."},
+	{UncheckedOption, Warning, "Any text may be sent to the dropdown, and TeleCRM would create an option for each."},
 	{UnknownTag, Warning, "The workspace does not have this tag."},
 	{UnknownStatus, Error, "The pipeline does not have this status, so TeleCRM drops it."},
 	{ArchivedStatus, Error, "The status is archived, so TeleCRM drops it."},
@@ -136,6 +139,7 @@ var rules = []Rule{
 	{OtherHost, Error, "The HTML form posts to a sibling of the site's host. A redirect from there loses what was typed."},
 	{ThankYouMissing, Error, "The thank-you page does not exist."},
 	{FormPageMissing, Error, "The page named by form_page does not exist."},
+	{ErrorPageMissing, Error, "The page named by errors redirect does not exist."},
 	{ServiceLeftover, Warning, "The form still has parts of another form service."},
 	{TrapAutofilled, Warning, "Browsers may fill in the trap, and people would be taken for programs."},
 	{TrapNotInForm, Warning, "The form does not have the trap that the config names."},

@@ -91,6 +91,19 @@ var inWorkspace = []mistake{
 		check.UnknownOption, "Caddyfile:24:3", "default Other", []check.Code{check.InvalidMapping},
 	},
 	{
+		"placeholder for a dropdown", func(s *site) { s.form.Set[0].Value = "{query.utm_source}" },
+		check.UncheckedOption, "Caddyfile:28:3", "", nil,
+	},
+	{
+		"input in a set for a dropdown", func(s *site) { s.form.Set[0].Value = "{form.product}" },
+		check.UncheckedOption, "Caddyfile:28:3", "field source product dropdown {\n\toptions Website Expo\n}", nil,
+	},
+	{"unmapped into a dropdown", func(s *site) {
+		s.form.Set = s.form.Set[1:]
+		s.form.Unmapped = "source"
+		s.workspace().Fields.Fields = append(s.workspace().Fields.Fields, telecrm.FieldDefinition{APIName: "more", Type: "TEXT"})
+	}, check.WrongType, "Caddyfile:34:3", "unmapped more", nil},
+	{
 		"unknown constant option", func(s *site) { s.form.Set[0].Value = "Web site" },
 		check.UnknownOption, "Caddyfile:28:3", "set source Website dropdown", nil,
 	},
@@ -311,6 +324,10 @@ var inPages = []mistake{
 	{
 		"page of the form", func(s *site) { s.form.FormPage = "/contacts" },
 		check.FormPageMissing, "Caddyfile:36:3", "form_page /contact", nil,
+	},
+	{
+		"page for errors", func(s *site) { s.form.Errors, s.form.ErrorsRedirect = "redirect", "/contacts?e={telecrm.outcome}" },
+		check.ErrorPageMissing, "Caddyfile:20:2", "errors redirect /contact", nil,
 	},
 	{
 		"attribute of another service", func(s *site) { s.replace("<form ", `<form data-netlify="true" `) },

@@ -38,6 +38,7 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 		s.checkHandler(f)
 		s.checkTarget(ctx, f, "thank_you", f.ThankYou, ThankYouMissing)
 		s.checkTarget(ctx, f, "form_page", f.FormPage, FormPageMissing)
+		s.checkTarget(ctx, f, "errors", f.ErrorsRedirect, ErrorPageMissing)
 	}
 	return inputs, nil
 }
@@ -208,6 +209,9 @@ func (s *survey) similarPage(word, at string) string {
 		}
 	}
 	if nearest := nearestName(at, names); nearest != "" {
+		if word == "errors" {
+			word = "errors redirect"
+		}
 		return word + " " + Quote(nearest)
 	}
 	return ""

@@ -46,7 +46,7 @@ func (r *Report) checkWorkspace(f *Form, w *Workspace, inputs map[string]bool) {
 		c.checkValue(v)
 	}
 	if f.Unmapped != "" {
-		c.checkName(value{line: "unmapped", name: f.Unmapped, kind: fieldtype.Text}, c.fields, "unmapped ")
+		c.checkUnmapped()
 	}
 	for _, action := range f.Actions {
 		c.checkAction(action.Code)
@@ -227,6 +227,13 @@ func (c comparison) checkLabels(v value, field telecrm.FieldDefinition) {
 	default:
 		return
 	}
+	if field.Type == "DROPDOWN" && v.set != nil && strings.ContainsAny(v.set.Value, "{}") {
+		remedy := ""
+		if inputs := v.set.Inputs(); len(inputs) == 1 {
+			remedy = "field " + Quote(v.name) + " " + Quote(inputs[0]) + " dropdown {\n\toptions " + quoteAll(field.Options) + "\n}"
+		}
+		c.report(UncheckedOption, v.line, remedy, "%s is a dropdown, and TeleCRM creates an option for every text that %s may become", v.name, v.set.Value)
+	}
 	for _, label := range v.constants() {
 		if slices.Contains(field.Options, label) {
 			continue
@@ -310,6 +317,24 @@ func (c comparison) checkAction(code string) {
 		remedy = "action " + codes[0]
 	}
 	c.report(UnknownAction, "action "+code, remedy, "the workspace does not have an action %s; %s", code, oneOf("", listed))
+}
+
+// checkUnmapped reports an unmapped field that does not take any text.
+func (c comparison) checkUnmapped() {
+	v := value{line: "unmapped", name: c.form.Unmapped, kind: fieldtype.Text}
+	field, known := c.checkName(v, c.fields, "unmapped ")
+	if !known || field.Type == "TEXT" || acceptable[field.Type] == nil {
+		return
+	}
+	remedy := ""
+	for _, other := range c.workspace.Fields.Fields {
+		isTaken := slices.ContainsFunc(c.form.values(), func(v value) bool { return v.action == "" && v.name == other.APIName })
+		if other.Type == "TEXT" && !isTaken && !slices.Contains(standardFields, other.APIName) {
+			remedy = "unmapped " + other.APIName
+			break
+		}
+	}
+	c.report(WrongType, "unmapped", remedy, "%s is %s in TeleCRM, but unmapped sends text of several lines", field.APIName, field.Type)
 }
 
 // checkLocked reports fields that on_duplicate sets although they cannot change.

@@ -95,6 +95,7 @@ type telecrmHandler struct {
 	UpdateFields []string          `json:"update_fields"`
 	ThankYou     string            `json:"thank_you"`
 	Errors       string            `json:"errors"`
+	Redirect     string            `json:"errors_redirect"`
 	FormPage     string            `json:"form_page"`
 	Honeypot     []string          `json:"honeypot"`
 	Protect      bool              `json:"protect"`
@@ -270,7 +271,7 @@ func (w *walker) addForm(raw json.RawMessage, at way) {
 	f := &check.Form{
 		Name: name, Account: acct, Place: block.place, Lines: block.lines,
 		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
-		OnDuplicate: h.OnDuplicate, UpdateFields: h.UpdateFields, ThankYou: h.ThankYou, FormPage: h.FormPage, Errors: h.Errors,
+		OnDuplicate: h.OnDuplicate, UpdateFields: h.UpdateFields, ThankYou: h.ThankYou, FormPage: h.FormPage, Errors: h.Errors, ErrorsRedirect: h.Redirect,
 		Honeypot: h.Honeypot, Protect: h.Protect,
 		Country: cmp.Or(w.expandQuietly(h.Country), settings.Country), TimeZone: cmp.Or(w.expandQuietly(h.TimeZone), settings.TimeZone), DateOrder: cmp.Or(h.DateOrder, settings.DateOrder),
 	}
