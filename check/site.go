@@ -26,7 +26,7 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 	if site.Files == nil && site.running == nil {
 		return nil, nil
 	}
-	if err := (walk{site, s.readPage}).run(ctx); err != nil {
+	if err := (walk{site, s.readPage, s.skip}).run(ctx); err != nil {
 		return nil, fmt.Errorf("reading the pages of the site: %w", err)
 	}
 	if site.running != nil && site.running.proxy != "" {
@@ -50,6 +50,15 @@ type survey struct {
 
 	mu       sync.Mutex
 	evidence map[*Form]*evidence
+}
+
+// skip notes a file or a folder that cannot be read.
+func (s *survey) skip(name string, err error) {
+	s.Report.mu.Lock()
+	defer s.Report.mu.Unlock()
+	if len(s.Unverified) < maxFindings {
+		s.unverified(fmt.Sprintf("%s: %v", name, err))
+	}
 }
 
 func (s *survey) readPage(p sourcePage) {

@@ -27,6 +27,8 @@ type sourcePage struct {
 type walk struct {
 	site *Site
 	read func(sourcePage)
+	// skip is called for files and folders that cannot be read; nil if they do not matter.
+	skip func(name string, err error)
 }
 
 // run reads each page. It keeps one page for each processor in memory.
@@ -39,9 +41,7 @@ func (w walk) run(ctx context.Context) error {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
 			for name := range names {
-				if err := w.readFile(name); err != nil {
-					return err
-				}
+				w.readFile(name)
 			}
 			return nil
 		})
@@ -50,8 +50,11 @@ func (w walk) run(ctx context.Context) error {
 		defer close(names)
 		return fs.WalkDir(w.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case err != nil:
+			case err != nil && name == ".":
 				return err
+			case err != nil:
+				w.leave(name, err)
+				return nil
 			case entry.IsDir() && name != "." && isSkipped(entry.Name()):
 				return fs.SkipDir
 			case entry.IsDir() || !isPage(name):
@@ -79,16 +82,20 @@ func isPage(name string) bool {
 	return false
 }
 
-func (w walk) readFile(name string) error {
+func (w walk) readFile(name string) {
 	source, isWhole, err := readAtMost(w.site.Files, name, page.MaxSource)
-	if errors.Is(err, fs.ErrNotExist) { // it is gone by now
-		return nil
-	}
 	if err != nil {
-		return err
+		w.leave(name, err)
+		return
 	}
 	w.read(sourcePage{path.Join(w.site.Root, name), w.site.urls(name), source, "text/html", isWhole})
-	return nil
+}
+
+// leave leaves out a file or a folder. One that does not exist any more is not missed.
+func (w walk) leave(name string, err error) {
+	if w.skip != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.skip(path.Join(w.site.Root, name), withoutPath(err))
+	}
 }
 
 // readAtMost reads the beginning of a file.
