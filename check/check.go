@@ -29,6 +29,9 @@ type Config struct {
 	// URL is the address of the running site whose pages are to be read instead of its files, or "".
 	URL string
 
+	// State is a file for what the pages were like when a check last found no errors, or "".
+	State string
+
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
 }

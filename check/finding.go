@@ -72,14 +72,17 @@ type Report struct {
 	// Unverified says what could not be checked, such as a workspace that does not answer.
 	Unverified []string `json:"unverified,omitempty"`
 
-	mu    sync.Mutex
-	found map[string]*Finding
+	mu       sync.Mutex
+	found    map[string]*Finding
+	snapshot Snapshot
 }
 
 // maxFindings bounds the number of different findings.
 const maxFindings = 1000
 
-func newReport() *Report { return &Report{found: make(map[string]*Finding)} }
+func newReport() *Report {
+	return &Report{found: make(map[string]*Finding), snapshot: Snapshot{make(map[string]FormSnapshot)}}
+}
 
 // add adds a finding. The same finding in several places counts once, at the first of them.
 func (r *Report) add(f Finding) {

@@ -145,6 +145,12 @@ func (c *formCheck) note(f *Form) {
 	for name := range names {
 		e.inputs[name], e.kinds[name] = true, kinds[name]
 	}
+	for _, control := range c.html.Controls {
+		at := c.page.in(control.At)
+		if first, has := e.firstAt[control.Name]; names[control.Name] && (!has || at.compare(first) < 0) {
+			e.firstAt[control.Name] = at
+		}
+	}
 	for _, v := range f.values() {
 		if !f.requires(v) {
 			continue

@@ -35,6 +35,7 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 	inputs := make(map[*Form]map[string]bool)
 	for _, f := range site.Forms {
 		inputs[f] = s.evidence[f].inputs
+		s.snapshot.Forms[f.Name] = s.evidence[f].snapshot()
 		s.checkHandler(f)
 		s.checkTarget(ctx, f, "thank_you", f.ThankYou, ThankYouMissing)
 		s.checkTarget(ctx, f, "form_page", f.FormPage, FormPageMissing)
@@ -235,8 +236,8 @@ type evidence struct {
 	missing   map[string]Place  // the first form without a required input
 	lacking   map[string]int    // how many forms lack it
 	offered   map[string]map[string]bool
-	isFree    map[string]bool // visitors type the input's value
-	firstAt   map[string]Place
+	isFree    map[string]bool  // visitors type the input's value
+	firstAt   map[string]Place // of each input
 }
 
 func newEvidence() *evidence {

@@ -4,6 +4,7 @@ package checkconfig
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,6 +126,7 @@ func Read(adapted []byte, file string, source []byte) (*check.Config, error) {
 		return nil, ErrNoForms
 	}
 	r.readFolder()
+	r.result.State = stateFile(file)
 	return r.result, nil
 }
 
@@ -135,6 +137,15 @@ type reader struct {
 	file     string
 	accounts map[string]*check.Account
 	result   *check.Config
+}
+
+// stateFile returns the file with the state of the last check of a config.
+func stateFile(config string) string {
+	if absolute, err := filepath.Abs(config); err == nil {
+		config = absolute
+	}
+	sum := sha256.Sum256([]byte(config))
+	return filepath.Join(caddy.AppDataDir(), "telecrm", fmt.Sprintf("check-%x.json", sum[:8]))
 }
 
 // readFolder finds the folder of the outbox.

@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,13 +35,18 @@ does not need a running Caddy.
 
 With --url it reads the pages of a running site, such as the server of a site
 generator, and follows its links. With --offline it does not ask TeleCRM. With
---sarif it prints a SARIF 2.1.0 log, which code hosts show beside the lines.
+--since last it also says what changed on the pages since a check with this
+flag last found no errors. With --sarif it prints a SARIF 2.1.0 log, which code
+hosts show beside the lines.
 
 Exits with 1 if there are errors, else with 2 if something could not be
 checked, else with 0, also if there are warnings and notes.`,
 		Args: cobra.NoArgs,
 		RunE: t.runs(func(ctx context.Context, _ []string) error {
-			report, err := o.run(ctx, inspect, t.config, t.adapter)
+			c, report, err := o.run(ctx, inspect, t.config, t.adapter)
+			if err == nil {
+				err = t.printChanges(o.since, c.State, report)
+			}
 			if err != nil {
 				_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
 				return &ExitError{exitNotChecked}
@@ -47,6 +56,7 @@ checked, else with 0, also if there are warnings and notes.`,
 	}
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "Do not ask TeleCRM")
 	cmd.Flags().StringVar(&o.url, "url", "", "Read the pages of the site that runs at this address instead of its files")
+	cmd.Flags().StringVar(&o.since, "since", "", `With "last", also say what changed on the pages since a check last found no errors`)
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd
 }
@@ -54,19 +64,56 @@ checked, else with 0, also if there are warnings and notes.`,
 // checkOptions are the flags of the check command.
 type checkOptions struct {
 	offline, sarif bool
-	url            string
+	url, since     string
 }
 
-func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter string) (*check.Report, error) {
+func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter string) (*check.Config, *check.Report, error) {
+	if o.since != "" && o.since != "last" {
+		return nil, nil, fmt.Errorf("since: must be last, got %q", o.since)
+	}
 	c, err := inspect(config, adapter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.URL = o.url
 	if !o.offline {
 		c.Ask(ctx)
 	}
-	return check.Run(ctx, *c)
+	report, err := check.Run(ctx, *c)
+	return c, report, err
+}
+
+// printChanges says what changed since the last check without errors, if asked to, and keeps what
+// the pages are like now if there are no errors. Other output may be JSON, so it goes to the error
+// stream.
+func (t *terminal) printChanges(since, file string, r *check.Report) error {
+	if since == "" || file == "" {
+		return nil
+	}
+	content, err := os.ReadFile(file) //nolint:gosec // Caddy's own folder
+	var before check.Snapshot
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		_, _ = fmt.Fprintln(t.err, "There is no earlier check to compare with.")
+	case err != nil:
+		return fmt.Errorf("reading the last check: %w", err)
+	case json.Unmarshal(content, &before) != nil:
+		return fmt.Errorf("reading the last check: %s is damaged; remove it", file)
+	default:
+		for _, change := range before.Changes(r.Snapshot()) {
+			_, _ = fmt.Fprintln(t.err, "Changed: "+onOneLine(change))
+		}
+	}
+	if r.HasErrors() {
+		return nil
+	}
+	if content, err = json.Marshal(r.Snapshot()); err != nil {
+		return err
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, content, 0o600)); err != nil {
+		return fmt.Errorf("keeping this check: %w", err)
+	}
+	return nil
 }
 
 func (t *terminal) printReport(r *check.Report, sarif bool) error {

@@ -3,6 +3,8 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -125,5 +127,40 @@ func TestCheckAsSARIF(t *testing.T) {
 	if second.RuleID != "input-not-mapped" || run.Tool.Driver.Rules[second.RuleIndex].ID != second.RuleID || second.Level != "warning" ||
 		location.ArtifactLocation.URI != "site/index.html" || location.Region.StartLine != 1 || location.Region.StartColumn != 52 {
 		t.Errorf("got %+v", second)
+	}
+}
+
+func TestCheckSinceLast(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "telecrm", "check.json")
+	check := func(page string) (stderr string, err error) {
+		inspect := func(config, adapter string) (*check.Config, error) {
+			c, err := inspecting(page)(config, adapter)
+			c.State = state
+			return c, err
+		}
+		_, stderr, err = runChecking(t, inspect, "", "", "check", "-c", "site.conf", "-a", "caddyfile", "--since", "last")
+		return stderr, err
+	}
+	const renamed = "Changed: form /enquire: input fone is new, at site/index.html:1:52\nChanged: form /enquire: input phone vanished; it was at site/index.html:1:52\n"
+	for i, tt := range []struct {
+		page, want string
+		status     int
+	}{
+		{cleanPage, "There is no earlier check to compare with.\n", 0},
+		{cleanPage, "", 0},
+		{badPage, renamed, 1},
+		{badPage, renamed, 1}, // a check with errors does not count
+		{cleanPage, "", 0},
+	} {
+		if stderr, err := check(tt.page); stderr != tt.want || exitStatus(err) != tt.status {
+			t.Errorf("check %d: status %d, printed %q", i, exitStatus(err), stderr)
+		}
+	}
+	if err := os.WriteFile(state, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stderr, err := check(cleanPage); exitStatus(err) != 2 || !strings.Contains(stderr, "is damaged; remove it") {
+		t.Errorf("status %d, printed %q", exitStatus(err), stderr)
 	}
 }
