@@ -23,7 +23,8 @@ type comparedForm struct {
 }
 
 func (c *comparedForm) report(code Code, at page.Position, remedy, format string, args ...any) {
-	c.add(Finding{Code: code, Form: c.form.Name, Place: c.page.in(at), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	c.add(Finding{Code: code, Form: c.form.Name, Place: c.page.in(at),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
 func (c *comparedForm) run() {
@@ -67,9 +68,11 @@ func (c *comparedForm) checkBox() {
 	}
 	switch {
 	case c.html.Rebuilt != "":
-		c.report(FormRebuilt, c.html.At, "errors plain", "a script rebuilds the form in the browser (the page has %s), so errors are shown on the built-in page, and protect leaves the form alone", c.html.Rebuilt)
+		c.report(FormRebuilt, c.html.At, "errors plain",
+			"a script rebuilds the form in the browser (the page has %s), so errors are shown on the built-in page, and protect leaves the form alone", c.html.Rebuilt)
 	case c.html.IsHidden:
-		c.report(FormHidden, c.html.At, "errors plain", "the form is in a dialog, a popover, a modal or a hidden element, so errors are shown on the built-in page")
+		c.report(FormHidden, c.html.At, "errors plain",
+			"the form is in a dialog, a popover, a modal or a hidden element, so errors are shown on the built-in page")
 	}
 }
 
@@ -98,25 +101,30 @@ func (c *comparedForm) isTrap(input string) bool {
 func (c *comparedForm) checkControl(control page.InventoryControl) {
 	if control.Name == "" {
 		if control.IsShown && control.Type != "file" {
-			c.report(InputWithoutName, control.At, fmt.Sprintf(`name="%s"`, escape(suggestedName(control))), "%s does not have a name, so browsers do not send it", described(control))
+			c.report(InputWithoutName, control.At, fmt.Sprintf(`name="%s"`, escape(suggestedName(control))),
+				"%s does not have a name, so browsers do not send it", described(control))
 		}
 		return
 	}
 	isTrap := c.isTrap(control.Name)
 	if control.IsShown && !isTrap && !control.IsLabelled && !hidesFromPeople(control) {
-		c.report(ControlWithoutLabel, control.At, fmt.Sprintf(`<label>%s <input name="%s"></label>`, escape(labelled(control)), escape(control.Name)), "%s does not have a label, so screen readers cannot say what it is for", control.Name)
+		c.report(ControlWithoutLabel, control.At, fmt.Sprintf(`<label>%s <input name="%s"></label>`, escape(labelled(control)), escape(control.Name)),
+			"%s does not have a label, so screen readers cannot say what it is for", control.Name)
 	}
 	if control.IsSecret || control.Type != "hidden" && form.IsSecret(control.Name) {
-		c.report(SecretInput, control.At, "", "%s asks for a password or another secret; it is never forwarded as an unmapped input, and no enquiry needs it, so remove it", control.Name)
+		c.report(SecretInput, control.At, "",
+			"%s asks for a password or another secret; it is never forwarded as an unmapped input, and no enquiry needs it, so remove it", control.Name)
 		return
 	}
 	isTaken := c.form.takes(control.Name)
 	if longest := form.DefaultLimits().Name; len(control.Name) > longest && !isTaken {
-		c.report(NameTooLong, control.At, "", "the name %.40q… has %d bytes, and inputs whose name has more than %d are skipped", control.Name, len(control.Name), longest)
+		c.report(NameTooLong, control.At, "",
+			"the name %.40q… has %d bytes, and inputs whose name has more than %d are skipped", control.Name, len(control.Name), longest)
 		return
 	}
 	if !isTaken && !isTrap && c.form.Unmapped == "" && control.Type != "file" && !form.IsForService(control.Name) {
-		c.report(InputNotMapped, control.At, "field "+Quote(control.Name), "no line of the config takes %s, so what visitors enter there is lost; add a field, or unmapped for all that is left", control.Name)
+		c.report(InputNotMapped, control.At, "field "+Quote(control.Name),
+			"no line of the config takes %s, so what visitors enter there is lost; add a field, or unmapped for all that is left", control.Name)
 	}
 }
 
@@ -209,9 +217,11 @@ func (c *comparedForm) checkRequired(v value, controls []page.InventoryControl) 
 	hasChoice := shown[0].Type == "radio" && slices.ContainsFunc(shown, func(control page.InventoryControl) bool { return control.Has("checked") })
 	switch {
 	case inHTML && !inConfig:
-		c.report(RequiredInHTMLOnly, shown[0].At, v.written(v.name, v.kind)+" {\n\trequired\n}", "%s is required in the page, but not in the config, so posts without it are accepted", shown[0].Name)
+		c.report(RequiredInHTMLOnly, shown[0].At, v.written(v.name, v.kind)+" {\n\trequired\n}",
+			"%s is required in the page, but not in the config, so posts without it are accepted", shown[0].Name)
 	case inConfig && !inHTML && !isGroup && !hasChoice && shown[0].Type != "range" && shown[0].Type != "color":
-		c.report(RequiredInConfigOnly, shown[0].At, "required", "%s is required in the config, but not in the page, so visitors learn it only after sending", shown[0].Name)
+		c.report(RequiredInConfigOnly, shown[0].At, "required",
+			"%s is required in the config, but not in the page, so visitors learn it only after sending", shown[0].Name)
 	}
 }
 
@@ -227,7 +237,8 @@ func (c *comparedForm) checkSeveral(v value, controls []page.InventoryControl) {
 		}
 	}
 	if boxes > 1 || controls[0].IsMultiple && controls[0].Element == "select" {
-		c.report(SeveralValues, controls[0].At, v.written(v.name, fieldtype.Tags), "visitors can choose several values of %s, but the field is a %s, so only the last one is sent", controls[0].Name, v.kind)
+		c.report(SeveralValues, controls[0].At, v.written(v.name, fieldtype.Tags),
+			"visitors can choose several values of %s, but the field is a %s, so only the last one is sent", controls[0].Name, v.kind)
 	}
 }
 
@@ -250,7 +261,8 @@ func (c *comparedForm) checkOptions(v value, control page.InventoryControl) {
 		if nearest != "" {
 			remedy = fmt.Sprintf("value=%q", nearest)
 		}
-		c.report(OptionNotAccepted, control.At, remedy, "visitors can choose %q for %s, but the config does not accept it; %s", value, control.Name, oneOf(nearest, v.field.Options))
+		c.report(OptionNotAccepted, control.At, remedy,
+			"visitors can choose %q for %s, but the config does not accept it; %s", value, control.Name, oneOf(nearest, v.field.Options))
 	}
 }
 
@@ -264,11 +276,14 @@ func (c *comparedForm) checkLength(v value, control page.InventoryControl) {
 	limit := v.field.Max
 	switch {
 	case limit != nil && hasLimit && float64(most) > *limit:
-		c.report(LengthDiffers, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit), "the page accepts %d characters for %s, but the config only %.0f", most, control.Name, *limit)
+		c.report(LengthDiffers, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit),
+			"the page accepts %d characters for %s, but the config only %.0f", most, control.Name, *limit)
 	case limit != nil && !hasLimit && (control.Element == "textarea" || control.Type == "text"):
-		c.report(LengthInConfigOnly, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit), "the config accepts %.0f characters for %s, but the page any number", *limit, control.Name)
+		c.report(LengthInConfigOnly, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit),
+			"the config accepts %.0f characters for %s, but the page any number", *limit, control.Name)
 	case hasLimit && v.kind == fieldtype.Text && !c.form.anyField(v, func(f mapping.Field) bool { return f.Max != nil || f.Pattern != "" || len(f.Options) > 0 }):
-		c.report(LengthInHTMLOnly, control.At, fmt.Sprintf("max %d", most), "the page accepts %d characters for %s, but the config any number", most, control.Name)
+		c.report(LengthInHTMLOnly, control.At, fmt.Sprintf("max %d", most),
+			"the page accepts %d characters for %s, but the config any number", most, control.Name)
 	}
 }
 
@@ -297,7 +312,8 @@ func (c *comparedForm) checkKind(v value, control page.InventoryControl) {
 	if !known || control.Element != "input" || slices.Contains(types, v.kind) {
 		return
 	}
-	c.report(InputTypeDiffers, control.At, v.written(v.name, types[0]), "%s has type=%q, but the config takes it as a %s", control.Name, control.Type, v.kind)
+	c.report(InputTypeDiffers, control.At, v.written(v.name, types[0]),
+		"%s has type=%q, but the config takes it as a %s", control.Name, control.Type, v.kind)
 }
 
 // checkDate reports dates that are typed as text without a known order.
@@ -306,7 +322,8 @@ func (c *comparedForm) checkDate(v value, control page.InventoryControl) {
 		return
 	}
 	order := DateOrderOf(control)
-	c.report(DateOrderMissing, control.At, "date_order "+cmp.Or(order, "dmy"), "visitors type %s as text, and 05/12/2026 has two meanings, so they are asked which one; write the order%s", control.Name, fromPicker(order))
+	c.report(DateOrderMissing, control.At, "date_order "+cmp.Or(order, "dmy"),
+		"visitors type %s as text, and 05/12/2026 has two meanings, so they are asked which one; write the order%s", control.Name, fromPicker(order))
 }
 
 func fromPicker(order string) string {
@@ -351,7 +368,8 @@ func (c *comparedForm) checkAutocomplete(v value, control page.InventoryControl)
 	}
 	word := autocompleteOf(v)
 	if word != "" {
-		c.report(AutocompleteMissing, control.At, fmt.Sprintf(`autocomplete="%s"`, word), "browsers could fill in %s if they knew what it is for", control.Name)
+		c.report(AutocompleteMissing, control.At, fmt.Sprintf(`autocomplete="%s"`, word),
+			"browsers could fill in %s if they knew what it is for", control.Name)
 	}
 }
 

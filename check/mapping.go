@@ -137,7 +137,8 @@ func Quote(word string) string {
 // checkMapping reports lines that cannot work, whatever the workspace and the pages.
 func (r *Report) checkMapping(f *Form) {
 	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{Code: code, Form: f.Name, Place: f.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+		r.add(Finding{Code: code, Form: f.Name, Place: f.at(line),
+			Message: fmt.Sprintf(format, args...), Remedy: remedy})
 	}
 	names := make(map[string]bool)
 	for _, v := range f.values() {
@@ -150,10 +151,12 @@ func (r *Report) checkMapping(f *Form) {
 		}
 		switch {
 		case v.kind == fieldtype.Phone && country == "":
-			add(CountryMissing, v.line, "country IN", "%s is a phone number, but no country is set for numbers without a country code; write yours", v.name)
+			add(CountryMissing, v.line, "country IN",
+				"%s is a phone number, but no country is set for numbers without a country code; write yours", v.name)
 			continue
 		case v.kind == fieldtype.Date && f.TimeZone == "" && !isMillis(v):
-			add(TimeZoneMissing, v.line, "time_zone Asia/Kolkata", "%s is a date, but no time zone is set, so it is read in UTC; write yours", v.name)
+			add(TimeZoneMissing, v.line, "time_zone Asia/Kolkata",
+				"%s is a date, but no time zone is set, so it is read in UTC; write yours", v.name)
 		}
 		in := mapping.Locale{Country: country}
 		if order, err := fieldtype.ParseDateOrder(f.DateOrder); f.DateOrder != "" && err == nil {
@@ -170,7 +173,8 @@ func (r *Report) checkMapping(f *Form) {
 		}
 	}
 	if a := f.Account; a != nil && a.Identifier != "" && !names[a.Identifier] {
-		add(IdentifierNotMapped, "", "field "+Quote(a.Identifier), "no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
+		add(IdentifierNotMapped, "", "field "+Quote(a.Identifier),
+			"no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
 	}
 }
 

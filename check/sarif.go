@@ -34,7 +34,8 @@ func (f Finding) sarif() sarifResult {
 		text += "\n\nWrite:\n" + f.Remedy
 	}
 	result := sarifResult{
-		RuleID: f.Code, RuleIndex: slices.IndexFunc(rules, func(rule Rule) bool { return rule.Code == f.Code }), Level: f.Severity, Message: sarifText{text},
+		RuleID: f.Code, RuleIndex: slices.IndexFunc(rules, func(rule Rule) bool { return rule.Code == f.Code }), Level: f.Severity,
+		Message: sarifText{text},
 	}
 	if f.File != "" {
 		location := sarifPhysical{Artifact: sarifArtifact{uriOf(f.File)}}

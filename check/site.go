@@ -85,16 +85,19 @@ func (s *survey) checkPage(p sourcePage) {
 	at := p.in(page.Position{Line: 1, Column: 1})
 	switch {
 	case errors.Is(err, page.ErrEncoding):
-		s.add(Finding{Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`, Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head"})
+		s.add(Finding{Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`,
+			Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head"})
 		return
 	case err != nil || !p.isWhole:
-		s.add(Finding{Code: PageTooLarge, Place: at, Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors"})
+		s.add(Finding{Code: PageTooLarge, Place: at,
+			Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors"})
 	}
 	if err != nil {
 		return
 	}
 	if inventory.IsLost {
-		s.add(Finding{Code: PageNesting, Place: at, Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors"})
+		s.add(Finding{Code: PageNesting, Place: at,
+			Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors"})
 	}
 	for _, f := range inventory.Forms {
 		s.count(&s.Forms)

@@ -63,7 +63,8 @@ func byName(fields []telecrm.FieldDefinition) map[string]telecrm.FieldDefinition
 }
 
 func (c comparison) report(code Code, line, remedy, format string, args ...any) {
-	c.add(Finding{Code: code, Form: c.form.Name, Place: c.form.at(line), Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	c.add(Finding{Code: code, Form: c.form.Name, Place: c.form.at(line),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
 // checkValue compares a value with the field or the action's key that it is for.
@@ -122,9 +123,11 @@ func (c comparison) checkName(v value, fields map[string]telecrm.FieldDefinition
 	case !isOfLead:
 		c.report(UnknownActionKey, v.line, remedy, "action %s does not have a key %s; %s", v.action, v.name, oneOf(nearest, names))
 	case strings.EqualFold(nearest, v.name):
-		c.report(FieldCase, v.line, remedy, "the workspace's field is spelled %s, and TeleCRM would not know %s", nearest, v.name)
+		c.report(FieldCase, v.line, remedy,
+			"the workspace's field is spelled %s, and TeleCRM would not know %s", nearest, v.name)
 	default:
-		c.report(UnknownField, v.line, remedy, "the workspace does not have a field %s; %s", v.name, oneOf(nearest, names))
+		c.report(UnknownField, v.line, remedy,
+			"the workspace does not have a field %s; %s", v.name, oneOf(nearest, names))
 	}
 	return telecrm.FieldDefinition{}, false
 }
@@ -165,7 +168,8 @@ func (c comparison) checkType(v value, field telecrm.FieldDefinition) {
 	if kind == fieldtype.Dropdown && v.field != nil && len(field.Options) > 0 {
 		remedy += " {\n\toptions " + quoteAll(field.Options) + "\n}"
 	}
-	c.report(WrongType, v.line, remedy, "%s is %s in TeleCRM, but the config sends it as %s", v.name, field.Type, v.kind)
+	c.report(WrongType, v.line, remedy,
+		"%s is %s in TeleCRM, but the config sends it as %s", v.name, field.Type, v.kind)
 }
 
 func quoteAll(words []string) string {
@@ -232,14 +236,16 @@ func (c comparison) checkLabels(v value, field telecrm.FieldDefinition) {
 		if inputs := v.set.Inputs(); len(inputs) == 1 {
 			remedy = "field " + Quote(v.name) + " " + Quote(inputs[0]) + " dropdown {\n\toptions " + quoteAll(field.Options) + "\n}"
 		}
-		c.report(UncheckedOption, v.line, remedy, "%s is a dropdown, and TeleCRM creates an option for every text that %s may become", v.name, v.set.Value)
+		c.report(UncheckedOption, v.line, remedy,
+			"%s is a dropdown, and TeleCRM creates an option for every text that %s may become", v.name, v.set.Value)
 	}
 	for _, label := range v.constants() {
 		if slices.Contains(field.Options, label) {
 			continue
 		}
 		nearest := nearestName(label, field.Options)
-		c.report(code, v.line, replaced(v, label, nearest, field.Options), "%s does not have the %s %q in TeleCRM; %s", v.name, what, label, oneOf(nearest, field.Options))
+		c.report(code, v.line, replaced(v, label, nearest, field.Options),
+			"%s does not have the %s %q in TeleCRM; %s", v.name, what, label, oneOf(nearest, field.Options))
 	}
 }
 
@@ -277,7 +283,8 @@ func (c comparison) checkPipeline(v value) {
 	case fieldtype.Assignee:
 		for _, email := range v.constants() {
 			if member, asked := c.workspace.Members[email]; asked && member.OK() && !member.Exists {
-				c.report(UnknownAssignee, v.line, "", "nobody in the team has the e-mail address of %s; write that of a member", v.line)
+				c.report(UnknownAssignee, v.line, "",
+					"nobody in the team has the e-mail address of %s; write that of a member", v.line)
 			}
 		}
 	}
@@ -293,9 +300,11 @@ func (c comparison) checkStages(v value, active, archived []string, unknown, old
 		switch {
 		case slices.Contains(active, label):
 		case slices.Contains(archived, label):
-			c.report(old, v.line, remedy, "the %s %q is archived; active ones are %s", what, label, strings.Join(active, ", "))
+			c.report(old, v.line, remedy,
+				"the %s %q is archived; active ones are %s", what, label, strings.Join(active, ", "))
 		default:
-			c.report(unknown, v.line, remedy, "the pipeline does not have the %s %q; %s", what, label, oneOf(nearest, active))
+			c.report(unknown, v.line, remedy,
+				"the pipeline does not have the %s %q; %s", what, label, oneOf(nearest, active))
 		}
 	}
 }
@@ -316,7 +325,8 @@ func (c comparison) checkAction(code string) {
 	} else if len(codes) == 1 {
 		remedy = "action " + codes[0]
 	}
-	c.report(UnknownAction, "action "+code, remedy, "the workspace does not have an action %s; %s", code, oneOf("", listed))
+	c.report(UnknownAction, "action "+code, remedy,
+		"the workspace does not have an action %s; %s", code, oneOf("", listed))
 }
 
 // checkUnmapped reports an unmapped field that does not take any text.
@@ -334,7 +344,8 @@ func (c comparison) checkUnmapped() {
 			break
 		}
 	}
-	c.report(WrongType, "unmapped", remedy, "%s is %s in TeleCRM, but unmapped sends text of several lines", field.APIName, field.Type)
+	c.report(WrongType, "unmapped", remedy,
+		"%s is %s in TeleCRM, but unmapped sends text of several lines", field.APIName, field.Type)
 }
 
 // checkLocked reports fields that on_duplicate sets although they cannot change.
@@ -350,13 +361,15 @@ func (c comparison) checkLocked() {
 		}
 		for _, name := range f.UpdateFields {
 			if isLocked(name) {
-				c.report(LockedField, "on_duplicate", remedy, "%s is locked after a lead is created, so on_duplicate update cannot set it", name)
+				c.report(LockedField, "on_duplicate", remedy,
+					"%s is locked after a lead is created, so on_duplicate update cannot set it", name)
 			}
 		}
 	case "upsert":
 		for _, v := range f.values() {
 			if v.action == "" && isLocked(v.name) {
-				c.report(LockedField, v.line, "", "%s is locked after a lead is created; on_duplicate upsert sends it for known people too, and what TeleCRM does then is not documented", v.name)
+				c.report(LockedField, v.line, "",
+					"%s is locked after a lead is created; on_duplicate upsert sends it for known people too, and what TeleCRM does then is not documented", v.name)
 			}
 		}
 	}

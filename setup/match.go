@@ -122,7 +122,7 @@ func (w workspace) match(in *input, taken map[string]bool) (f telecrm.FieldDefin
 		}
 	}
 	asks, sign := conceptOf(c)
-	switch asks {
+	switch asks { //nolint:exhaustive // the others do not have a standard field
 	case phone, email, name:
 		if f, has := w.field(string(asks)); has && free(f) {
 			return f, "by " + sign, true

@@ -210,7 +210,7 @@ func (w *formWriter) write() {
 func (w *formWriter) names() {
 	var first, last string
 	for _, in := range w.inputs {
-		switch asks, _ := conceptOf(in.controls[0]); asks {
+		switch asks, _ := conceptOf(in.controls[0]); asks { //nolint:exhaustive // only parts of a name matter here
 		case firstName:
 			first = in.name
 		case lastName:

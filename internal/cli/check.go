@@ -55,7 +55,8 @@ checked, else with 0, also if there are warnings and notes.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "Do not ask TeleCRM")
-	cmd.Flags().StringVar(&o.url, "url", "", "Read the pages of the site that runs at this address instead of its files")
+	cmd.Flags().StringVar(&o.url, "url", "",
+		"Read the pages of the site that runs at this address instead of its files")
 	cmd.Flags().StringVar(&o.since, "since", "", `With "last", also say what changed on the pages since a check last found no errors`)
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd

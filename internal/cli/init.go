@@ -91,7 +91,8 @@ func (t *terminal) askWorkspace(ctx context.Context, o initOptions) (*check.Work
 	token, enterprise := os.Getenv(envToken), os.Getenv(envEnterprise)
 	if o.offline || token == "" || enterprise == "" {
 		if !o.offline {
-			_, _ = fmt.Fprintf(t.err, "TeleCRM is not asked, because %s and %s are not both set: only name, phone and email are matched.\n", envToken, envEnterprise)
+			_, _ = fmt.Fprintf(t.err,
+				"TeleCRM is not asked, because %s and %s are not both set: only name, phone and email are matched.\n", envToken, envEnterprise)
 		}
 		return nil, nil
 	}
@@ -104,7 +105,8 @@ func (t *terminal) askWorkspace(ctx context.Context, o initOptions) (*check.Work
 		return nil, fmt.Errorf("asking TeleCRM for the fields: %s; try --offline", failure.Reason())
 	}
 	if w.Actions = client.ActionDefinitions(ctx); !w.Actions.OK() {
-		_, _ = fmt.Fprintf(t.err, "TeleCRM did not tell its actions (%s), so none is used.\n", w.Actions.Failure.Reason())
+		_, _ = fmt.Fprintf(t.err,
+			"TeleCRM did not tell its actions (%s), so none is used.\n", w.Actions.Failure.Reason())
 	}
 	return w, nil
 }
