@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -78,6 +79,22 @@ func namesOf(c page.InventoryControl) []named {
 	return []named{{c.Name, "name"}, {c.Label, "label"}, {id, "id"}, {strings.TrimRight(placeholder, " *."), "placeholder"}}
 }
 
+// usableName matches ids that can serve as a name.
+var usableName = regexp.MustCompile(`^[A-Za-z][\w-]*$`)
+
+// nameFor returns the name of a control, or one for a control that lacks it: its id, or what it asks
+// for. It returns "" if neither is known.
+func nameFor(c page.InventoryControl) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	if id, _ := c.Attribute("id"); usableName.MatchString(id) {
+		return id
+	}
+	asks, _ := conceptOf(c)
+	return strings.ReplaceAll(string(asks), " ", "_")
+}
+
 // fold makes spellings of a name equal, such as your-email, contact[email] and E-mail.
 func fold(text string) string {
 	if i := strings.LastIndexByte(text, '['); i > 0 && strings.HasSuffix(text, "]") && i < len(text)-2 {
@@ -89,7 +106,7 @@ func fold(text string) string {
 		}
 		return -1
 	}, text)
-	for _, prefix := range []string{"your", "contact", "form", "input", "txt", "field", "lead", "customer"} {
+	for _, prefix := range []string{"please", "enter", "type", "your", "contact", "form", "input", "txt", "field", "lead", "customer"} {
 		if shorter := strings.TrimPrefix(folded, prefix); shorter != "" {
 			folded = shorter
 		}

@@ -58,18 +58,30 @@ type input struct {
 func inputsOf(f page.InventoryForm) []*input {
 	var list []*input
 	for _, c := range f.Controls {
-		isTrap := slices.Contains(guard.KnownTraps(), c.Name)
-		if c.Name == "" || c.Element == "button" || !c.IsShown || c.IsDisabled || c.IsSecret || c.Type == "file" || isTrap || form.IsForService(c.Name) || form.IsSecret(c.Name) {
+		name := nameFor(c)
+		if name == "" || !isForPeople(c) {
 			continue
 		}
-		i := slices.IndexFunc(list, func(in *input) bool { return in.name == c.Name })
-		if i < 0 {
-			list = append(list, &input{name: c.Name})
+		i := slices.IndexFunc(list, func(in *input) bool { return in.name == name })
+		switch {
+		case i < 0:
+			list = append(list, &input{name: name})
 			i = len(list) - 1
+		case c.Name == "": // two inputs must not get the same name
+			continue
 		}
 		list[i].controls = append(list[i].controls, c)
 	}
 	return list
+}
+
+// isForPeople reports whether visitors fill the control in, and its value may become part of a lead.
+func isForPeople(c page.InventoryControl) bool {
+	switch {
+	case c.Element == "button", c.Type == "file", !c.IsShown, c.IsDisabled, c.IsSecret:
+		return false
+	}
+	return !slices.Contains(guard.KnownTraps(), c.Name) && !form.IsForService(c.Name) && !form.IsSecret(c.Name)
 }
 
 // isRequired reports whether browsers require the input.

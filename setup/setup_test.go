@@ -138,10 +138,18 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"a template", workspace, map[string]string{"index.html": `<form id="contactForm"><input id="name" placeholder="Your Name *"><input name="phone" placeholder="Your Phone *" type="tel"><textarea name="m"></textarea></form>`},
+			"a template", workspace, map[string]string{"index.html": `<form id="contactForm"><input id="name" placeholder="Enter your name..." required><input placeholder="Your Phone *" type="tel"><textarea id="m"></textarea><input></form>`},
 			`	# In site/index.html:1:1, write: <form method="post" action="/">
-	# In site/index.html:1:24, give the input a name="…".
+	# In site/index.html:1:24, add name="name" to the input.
+	# In site/index.html:1:83, add name="phone" to the input.
+	# In site/index.html:1:128, add name="m" to the textarea.
+	# In site/index.html:1:156, give the input a name.
 	telecrm / {
+		# name: by id
+		field name {
+			required
+		}
+		# phone: by placeholder
 		field phone
 		# m: perhaps, by textarea
 		field remarks m

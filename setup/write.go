@@ -97,15 +97,15 @@ func (w *writer) locale(word, value, example, meaning string) {
 
 // form writes the block for the forms that post to one path.
 func (w *writer) form(forms []htmlForm) {
-	for _, f := range forms {
-		w.changes(f)
-	}
 	merged := mergedForm(forms)
 	inputs := inputsOf(merged)
 	if !w.identifies(inputs) {
 		w.line("# The form at %s has no input for %s, which TeleCRM requires in every lead.", forms[0].page.At(forms[0].form.At), w.known.identifier)
 		w.line("")
 		return
+	}
+	for _, f := range forms {
+		w.changes(f)
 	}
 	w.line("telecrm %s {", check.Quote(forms[0].path))
 	(&formWriter{writer: w, inputs: inputs, taken: make(map[string]bool), done: make(map[string]bool)}).write()
@@ -124,16 +124,16 @@ func mergedForm(forms []htmlForm) page.InventoryForm {
 	merged.Controls = slices.Clip(merged.Controls)
 	seen := make(map[string]bool)
 	for _, c := range merged.Controls {
-		seen[c.Name] = true
+		seen[nameFor(c)] = true
 	}
 	for _, f := range forms[1:] {
 		for _, c := range f.form.Controls {
-			if !seen[c.Name] {
+			if !seen[nameFor(c)] {
 				merged.Controls = append(merged.Controls, c)
 			}
 		}
 		for _, c := range f.form.Controls {
-			seen[c.Name] = true
+			seen[nameFor(c)] = true
 		}
 	}
 	return merged
@@ -145,8 +145,12 @@ func (w *writer) changes(f htmlForm) {
 		w.line("# In %s, write: <form method=\"post\" action=\"%s\">", f.page.At(f.form.At), f.path)
 	}
 	for _, c := range f.form.Controls {
-		if c.Name == "" && c.IsShown && !c.IsDisabled {
-			w.line("# In %s, give the %s a name=\"…\".", f.page.At(c.At), c.Element)
+		switch name := nameFor(c); {
+		case c.Name != "" || !isForPeople(c):
+		case name != "":
+			w.line("# In %s, add name=\"%s\" to the %s.", f.page.At(c.At), name, c.Element)
+		default:
+			w.line("# In %s, give the %s a name.", f.page.At(c.At), c.Element)
 		}
 	}
 }
