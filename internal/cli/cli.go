@@ -29,9 +29,9 @@ const (
 	Long  = `
 Shows the state of the leads of a running Caddy, and retries, discards, exports
 and erases them. Writes a config for the forms of a site, and checks one before
-it runs.
+it runs. Shows what would become of a post.
 
-The commands other than init and check use Caddy's admin endpoint, by default
+Commands other than init, check and try use Caddy's admin endpoint, by default
 localhost:2019. If your config sets another address, give it with --address, or
 give the config with --config.`
 )
@@ -57,7 +57,7 @@ to look at).`,
 	accounts.AddCommand(t.resumeCommand())
 	outbox := &cobra.Command{Use: "outbox", Short: "Checks and backs up the outbox"}
 	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand())
-	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect), t.initCommand())
+	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect), t.initCommand(), t.tryCommand(inspect))
 	for _, group := range []*cobra.Command{root, leads, accounts, outbox} {
 		group.RunE = showHelp
 	}
