@@ -24,6 +24,7 @@ const (
 	UnknownActionKey    Code = "unknown-action-key"
 	LockedField         Code = "locked-field"
 	InvalidMapping      Code = "invalid-mapping"
+	ConfigRefused       Code = "config-refused"
 
 	TokenRefused         Code = "token-refused" //nolint:gosec // not a token
 	WrongEnterpriseID    Code = "wrong-enterprise-id"
@@ -111,6 +112,7 @@ var rules = []Rule{
 	{UnknownActionKey, Error, "The action does not have a field with this key."},
 	{LockedField, Warning, "The field cannot change after the lead was created, but on_duplicate would set it."},
 	{InvalidMapping, Error, "A line of the form cannot work, and Caddy would refuse the config."},
+	{ConfigRefused, Error, "Caddy refuses a line of the config, so nothing else could be checked."},
 	{TokenRefused, Error, "TeleCRM refuses the token."},
 	{WrongEnterpriseID, Error, "TeleCRM does not know the enterprise id, or the token belongs to another one."},
 	{TokenAsID, Error, "The enterprise id looks like a token."},

@@ -42,13 +42,7 @@ func documented(t *testing.T) string {
 	var b strings.Builder
 	for _, rule := range check.Rules() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n", rule.Code, wrap(fmt.Sprintf("Usually %s %s. %s", article(rule.Severity), rule.Severity, rule.Summary)))
-		mistakes := slices.Concat(inWorkspace, inPages, around)
-		m := mistakes[slices.IndexFunc(mistakes, func(m mistake) bool { return m.code == rule.Code })]
-		s := newSite(t)
-		folder := s.config.Folder
-		m.make(s)
-		report := run(t, s.config)
-		f := report.Findings[slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.Code == m.code && f.Place.String() == m.place })]
+		f, folder := exampleOf(t, rule.Code)
 		text := strings.ReplaceAll(strings.ReplaceAll(f.Message, folder, "/var/lib/caddy"), "\\", "/")
 		fmt.Fprintf(&b, "\n```console\n%s %s: %s\n", f.Severity, f.Place, text)
 		if f.Remedy != "" {
@@ -58,6 +52,21 @@ func documented(t *testing.T) string {
 		b.WriteString("```\n")
 	}
 	return b.String()
+}
+
+// exampleOf returns the finding of the first mistake with the code, and the folder that it may name.
+func exampleOf(t *testing.T, code check.Code) (f check.Finding, folder string) {
+	t.Helper()
+	if code == check.ConfigRefused {
+		return refused().Findings[0], "\x00"
+	}
+	mistakes := slices.Concat(inWorkspace, inPages, around)
+	m := mistakes[slices.IndexFunc(mistakes, func(m mistake) bool { return m.code == code })]
+	s := newSite(t)
+	folder = s.config.Folder
+	m.make(s)
+	report := run(t, s.config)
+	return report.Findings[slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.Code == m.code && f.Place.String() == m.place })], folder
 }
 
 func article(s check.Severity) string {

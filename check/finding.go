@@ -77,6 +77,24 @@ type Report struct {
 	snapshot Snapshot
 }
 
+// RefusedError says that Caddy refuses a line of the config.
+type RefusedError struct {
+	Place   Place
+	Message string
+}
+
+func (e *RefusedError) Error() string { return e.Message + ", at " + e.Place.String() }
+
+// Refused returns the report for a config with a line that Caddy refuses, so that nothing else could
+// be checked.
+func Refused(e *RefusedError) *Report {
+	r := newReport()
+	r.add(Finding{Code: ConfigRefused, Place: e.Place, Message: e.Message})
+	r.unverified("everything else: Caddy refuses the config")
+	r.finish()
+	return r
+}
+
 // maxFindings bounds the number of different findings.
 const maxFindings = 1000
 

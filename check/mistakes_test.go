@@ -475,6 +475,19 @@ func TestMessageListsInputs(t *testing.T) {
 	}
 }
 
+// refused is the finding about a line that Caddy refuses, for which no site is read.
+func refused() *check.Report {
+	return check.Refused(&check.RefusedError{Place: check.Place{File: "Caddyfile", Line: 12}, Message: `unknown field type "fone"; did you mean phone?`})
+}
+
+func TestRefusedConfig(t *testing.T) {
+	t.Parallel()
+	report := refused()
+	if len(report.Findings) != 1 || report.Findings[0].Code != check.ConfigRefused || report.Findings[0].Place.String() != "Caddyfile:12" || !report.HasErrors() || len(report.Unverified) != 1 {
+		t.Errorf("found %s", describe(report.Findings))
+	}
+}
+
 // TestMistakes puts each mistake into the clean site.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
@@ -505,7 +518,7 @@ func TestMistakes(t *testing.T) {
 
 func TestEveryCodeHasAMistake(t *testing.T) {
 	t.Parallel()
-	seen := make(map[check.Code]bool)
+	seen := map[check.Code]bool{check.ConfigRefused: true} // in TestRefusedConfig
 	for _, m := range slices.Concat(inWorkspace, inPages, around) {
 		seen[m.code] = true
 	}

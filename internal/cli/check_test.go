@@ -81,6 +81,19 @@ func TestCheckThatCannotRun(t *testing.T) {
 	}
 }
 
+func TestCheckOfRefusedConfig(t *testing.T) {
+	t.Parallel()
+	inspect := func(string, string) (*check.Config, error) {
+		return nil, &check.RefusedError{Place: check.Place{File: "site.conf", Line: 12}, Message: "field phone: a phone field needs a country"}
+	}
+	stdout, stderr, err := runChecking(t, inspect, "", "", "check", "--since", "last")
+	const want = "Site\n  error   site.conf:12  config-refused\n          field phone: a phone field needs a country\n\n" +
+		"Not checked: everything else: Caddy refuses the config\nRead 0 pages with 0 forms: 1 error, 0 warnings, 0 notes.\n"
+	if stdout != want || stderr != "" || exitStatus(err) != 1 {
+		t.Errorf("status %d, printed:\n%s%s", exitStatus(err), stdout, stderr)
+	}
+}
+
 func TestCheckAsJSON(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := runChecking(t, inspecting(badPage), "", "", "check", "-c", "site.conf", "-a", "caddyfile", "--json")

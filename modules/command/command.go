@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,6 +86,9 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 // inspect reads the config as `caddy run` does.
 func inspect(config, adapter string) (*check.Config, error) {
 	adapted, file, adapter, err := caddycmd.LoadConfig(config, adapter)
+	if refused := refusedLine(err); refused != nil {
+		return nil, refused
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading the config: %w", err)
 	}
@@ -97,4 +102,23 @@ func inspect(config, adapter string) (*check.Config, error) {
 		}
 	}
 	return checkconfig.Read(adapted, file, source)
+}
+
+// refused matches the adapter's errors about a line of a Caddyfile.
+var refused = regexp.MustCompile(`(?s)^(?:adapting config using \w+: )?(?:parsing caddyfile tokens for '\w+': )?(.+), at (.+?):(\d+)(?: import chain.*)?$`)
+
+// refusedLine returns the error of [check] for a line that Caddy refuses, or nil.
+func refusedLine(err error) *check.RefusedError {
+	if err == nil {
+		return nil
+	}
+	found := refused.FindStringSubmatch(err.Error())
+	if found == nil {
+		return nil
+	}
+	line, err := strconv.Atoi(found[3])
+	if err != nil {
+		return nil
+	}
+	return &check.RefusedError{Place: check.Place{File: found[2], Line: line}, Message: found[1]}
 }
