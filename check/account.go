@@ -118,7 +118,7 @@ func aheadOrBehind(skew time.Duration) string {
 	return "behind"
 }
 
-// addFailure reports why TeleCRM did not tell anything.
+// addFailure reports why the workspace could not be read.
 func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
 	add := func(code Code, line, remedy, format string, args ...any) {
 		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line),
@@ -145,11 +145,11 @@ func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
 	r.unverified(fmt.Sprintf("the workspace of account %s", a.Name))
 }
 
-// addUnverified reports that TeleCRM did not tell something.
+// addUnverified reports that part of the workspace could not be read.
 func (r *Report) addUnverified(a *Account, what string, failure telecrm.Answer) {
 	r.add(Finding{
 		Code: WorkspaceUnavailable, Account: a.Name, Place: a.Place,
-		Message: fmt.Sprintf("TeleCRM did not tell its %s (%s), so they could not be checked; try again later", what, failure.Reason()),
+		Message: fmt.Sprintf("the workspace's %s could not be read (%s), so the config was not compared with them; try again later", what, failure.Reason()),
 	})
 	r.unverified(fmt.Sprintf("the %s of account %s", what, a.Name))
 }

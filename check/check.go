@@ -123,9 +123,9 @@ type Account struct {
 	Place        Place
 	Lines        map[string]Place
 
-	// API is used to ask TeleCRM; nil if it cannot be asked.
+	// API reads from TeleCRM; nil if that is not possible.
 	API API
-	// Workspace has the facts that TeleCRM told; nil if it was not asked.
+	// Workspace has what was read from TeleCRM; nil if nothing was.
 	Workspace *Workspace
 }
 

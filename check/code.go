@@ -96,7 +96,7 @@ func Rules() []Rule { return slices.Clone(rules) }
 
 var rules = []Rule{
 	{UnknownField, Error, "The workspace does not have a field with this API name, so its value is lost."},
-	{FieldCase, Error, "The workspace's field is spelled with other capital letters, and TeleCRM tells them apart."},
+	{FieldCase, Error, "The workspace's field is spelled with other capital letters, and case counts."},
 	{WrongType, Error, "The type of the field is not the one that it has in TeleCRM, so TeleCRM drops its values."},
 	{IdentifierNotMapped, Error, "No line gives the lead identifier, which TeleCRM requires in every lead."},
 	{WrongIdentifier, Error, "The workspace's lead identifier is another field than the config says."},
@@ -118,7 +118,7 @@ var rules = []Rule{
 	{TokenAsID, Error, "The enterprise id looks like a token."},
 	{WrongBaseURL, Error, "What answers at the base URL is not TeleCRM's API."},
 	{AccountOnHold, Error, "TeleCRM refuses all requests of the account, for example because the subscription has ended."},
-	{WorkspaceUnavailable, Warning, "TeleCRM did not tell something, so the config could not be compared with it."},
+	{WorkspaceUnavailable, Warning, "Part of the workspace could not be read, so the config was not compared with it."},
 
 	{InputNotInForm, Warning, "No form on any page has this input. An error if the input is required."},
 	{RequiredInputMissing, Error, "A form lacks a required input, so all of its posts are refused."},
@@ -136,7 +136,7 @@ var rules = []Rule{
 	{WrongMethod, Error, "The HTML form is not sent as a POST, so the handler never sees it."},
 	{WrongEncoding, Error, "The HTML form is sent in an encoding that the handler refuses."},
 	{ActionWithoutHandler, Error, "The HTML form posts to a path that no handler takes."},
-	{FormNotSent, Warning, "The HTML form looks like one for enquiries, but nothing takes what it sends."},
+	{FormNotSent, Warning, "The HTML form looks like one for enquiries, but it does not post to a handler."},
 	{HandlerWithoutForm, Warning, "No form on any page posts to the handler."},
 	{OtherHost, Error, "The HTML form posts to a sibling of the site's host. A redirect from there loses what was typed."},
 	{ThankYouMissing, Error, "The thank-you page does not exist."},

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Snapshot is what the pages of a config's forms were like, to be compared with later.
+// Snapshot describes the pages of a config's forms, for comparison with a later check.
 type Snapshot struct {
 	Forms map[string]FormSnapshot `json:"forms"`
 }
 
-// FormSnapshot is what the pages tell about a form of the config.
+// FormSnapshot describes the HTML forms that post to a form of the config.
 type FormSnapshot struct {
 	// HTMLForms counts the forms that post to it.
 	HTMLForms int `json:"html_forms"`
@@ -28,10 +28,10 @@ type InputSnapshot struct {
 	Options []string `json:"options,omitempty"`
 }
 
-// Snapshot returns what the pages are like.
+// Snapshot describes the pages that were read.
 func (r *Report) Snapshot() Snapshot { return r.snapshot }
 
-// snapshot keeps what the pages tell about a form.
+// snapshot returns the part of the evidence that is kept.
 func (e *evidence) snapshot() FormSnapshot {
 	kept := FormSnapshot{HTMLForms: e.forms, Inputs: make(map[string]InputSnapshot)}
 	for input := range e.inputs {

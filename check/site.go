@@ -230,7 +230,7 @@ func (s *survey) similarPage(word, at string) string {
 	return ""
 }
 
-// evidence is what the pages tell about a form's handler.
+// evidence collects what the pages have for a handler.
 type evidence struct {
 	forms     int
 	isRebuilt bool
@@ -250,7 +250,7 @@ func newEvidence() *evidence {
 	}
 }
 
-// checkHandler reports what only the pages together tell.
+// checkHandler reports what follows from all pages together.
 func (s *survey) checkHandler(f *Form) {
 	e := s.evidence[f]
 	if e.forms == 0 {

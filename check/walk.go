@@ -71,7 +71,7 @@ func (w walk) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// isSkipped reports whether a folder is not part of the site, as the name tells.
+// isSkipped reports whether a folder is not part of the site, by its name.
 func isSkipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
 
 func isPage(name string) bool {

@@ -12,12 +12,12 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Workspace has the facts about a workspace, as far as TeleCRM told them.
+// Workspace has the definitions that were read from TeleCRM.
 type Workspace struct {
 	Fields   telecrm.Definitions
 	Actions  telecrm.ActionDefinitions
 	Pipeline telecrm.Pipeline
-	// Members tells for each e-mail address that the forms name whether it is in the team.
+	// Members has the result for each e-mail address that the forms name.
 	Members map[string]telecrm.Member
 	// AskedAt is the time at which the answer with the fields arrived.
 	AskedAt time.Time
@@ -291,7 +291,7 @@ func (c comparison) checkPipeline(v value) {
 }
 
 func (c comparison) checkStages(v value, active, archived []string, unknown, old Code, what string) {
-	if len(active) == 0 { // TeleCRM did not tell
+	if len(active) == 0 { // it could not be read
 		return
 	}
 	for _, label := range v.constants() {

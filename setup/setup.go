@@ -27,7 +27,7 @@ type Options struct {
 
 	// Workspace has the fields of the workspace. Without it, only the standard fields are used.
 	Workspace *check.Workspace
-	// Identifier is the workspace's lead identifier if Workspace does not tell; default phone.
+	// Identifier is the workspace's lead identifier if Workspace does not name it; default phone.
 	Identifier string
 }
 

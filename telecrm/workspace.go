@@ -88,8 +88,8 @@ func actionDefinition(raw json.RawMessage) (ActionDefinition, bool) {
 	return action, true
 }
 
-// Pipeline has the labels of a workspace's statuses and lost reasons. A list without any label
-// means that TeleCRM did not tell, because every pipeline has a status.
+// Pipeline has the labels of a workspace's statuses and lost reasons. Without any status, the
+// response has a shape that is not known, because every pipeline has one.
 type Pipeline struct {
 	Statuses, ArchivedStatuses       []string
 	LostReasons, ArchivedLostReasons []string
@@ -155,7 +155,7 @@ func labels(raw json.RawMessage) []string {
 	return found
 }
 
-// Member tells whether somebody is a member of the team.
+// Member is the result of looking up a team member.
 type Member struct {
 	Exists bool
 
@@ -163,7 +163,7 @@ type Member struct {
 	Failure *Answer
 }
 
-// OK reports whether TeleCRM told.
+// OK reports whether the lookup succeeded.
 func (m Member) OK() bool { return m.Failure == nil }
 
 // Member looks a team member up by e-mail address

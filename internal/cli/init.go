@@ -92,7 +92,7 @@ func (t *terminal) askWorkspace(ctx context.Context, o initOptions) (*check.Work
 	if o.offline || token == "" || enterprise == "" {
 		if !o.offline {
 			_, _ = fmt.Fprintf(t.err,
-				"TeleCRM is not asked, because %s and %s are not both set: only name, phone and email are matched.\n", envToken, envEnterprise)
+				"Only name, phone and email are matched: set %s and %s to read the fields of your workspace.\n", envToken, envEnterprise)
 		}
 		return nil, nil
 	}
@@ -106,7 +106,7 @@ func (t *terminal) askWorkspace(ctx context.Context, o initOptions) (*check.Work
 	}
 	if w.Actions = client.ActionDefinitions(ctx); !w.Actions.OK() {
 		_, _ = fmt.Fprintf(t.err,
-			"TeleCRM did not tell its actions (%s), so none is used.\n", w.Actions.Failure.Reason())
+			"The actions of the workspace could not be read (%s), so none is used.\n", w.Actions.Failure.Reason())
 	}
 	return w, nil
 }

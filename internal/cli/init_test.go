@@ -51,7 +51,7 @@ func TestInitWithoutAnAccount(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", "")
 	root := siteFolder(t)
 	stdout, stderr, err := run(t, "", "", "init", "--root", root)
-	if err != nil || !strings.Contains(stderr, "TeleCRM is not asked") || !strings.Contains(stdout, "# No field of the workspace fits the input company.") {
+	if err != nil || !strings.Contains(stderr, "Only name, phone and email are matched") || !strings.Contains(stdout, "# No field of the workspace fits the input company.") {
 		t.Errorf("error %v, printed %s%s", err, stdout, stderr)
 	}
 	output := filepath.Join(t.TempDir(), "Caddyfile")
