@@ -116,7 +116,8 @@ func TestCaddyfile(t *testing.T) {
 		field employees employees number
 		# message: perhaps, by name
 		field remarks message
-		action 1042 { # Callback asked
+		action 1042 {
+			# Callback asked
 			field note message
 		}
 		# No field of the workspace fits the input updates. Create one, and write: field updates
@@ -153,7 +154,8 @@ func TestCaddyfile(t *testing.T) {
 		field phone
 		# m: perhaps, by textarea
 		field remarks m
-		action 1042 { # Callback asked
+		action 1042 {
+			# Callback asked
 			field note m
 		}
 		thank_you /thank-you
@@ -170,7 +172,8 @@ func TestCaddyfile(t *testing.T) {
 	telecrm /enquire {
 		field phone
 		field city
-		action 1042 { # Callback asked
+		action 1042 {
+			# Callback asked
 			set note "Asked for an answer"
 		}
 		unmapped remarks

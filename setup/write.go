@@ -272,6 +272,14 @@ func (w *formWriter) field(in *input, f telecrm.FieldDefinition, sign string) {
 	w.line("}")
 }
 
+// begin begins the block of an action.
+func (w *formWriter) begin(action telecrm.ActionDefinition) {
+	w.line("action %s {", action.Code)
+	if action.Name != "" {
+		w.line("# %s", strings.TrimRight(action.Name, "{ "))
+	}
+}
+
 // action writes an action that keeps the message on the timeline, also of people who are known.
 func (w *formWriter) action() {
 	action, key, ok := w.known.noteKey()
@@ -281,8 +289,7 @@ func (w *formWriter) action() {
 	}
 	for _, in := range w.inputs {
 		if asks, _ := conceptOf(in.controls[0]); asks == message {
-			w.line("action %s { # %s", action.Code, action.Name)
-			w.depth++
+			w.begin(action)
 			if in.name == key {
 				w.line("field %s", key)
 			} else {
@@ -293,8 +300,7 @@ func (w *formWriter) action() {
 			return
 		}
 	}
-	w.line("action %s { # %s", action.Code, action.Name)
-	w.depth++
+	w.begin(action)
 	w.line("set %s \"Asked for an answer\"", key)
 	w.line("}")
 }

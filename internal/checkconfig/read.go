@@ -80,6 +80,8 @@ type handler struct {
 	IndexNames      []string    `json:"index_names"`
 	URI             string      `json:"uri"` // rewrite
 	StripPathPrefix string      `json:"strip_path_prefix"`
+
+	HandleResponse []json.RawMessage `json:"handle_response"` // reverse_proxy
 }
 
 // telecrmHandler is a handler of this module.
@@ -171,7 +173,7 @@ type walker struct {
 	sites  map[string]*siteParts
 }
 
-// siteParts collects what the routes of a site tell.
+// siteParts collects the parts of a site from its routes.
 type siteParts struct {
 	site    *check.Site
 	answers []way // to handlers that answer by themselves
@@ -252,11 +254,29 @@ func (w *walker) handle(h handler, raw json.RawMessage, r httpRoute, at *way, de
 		p.site.Index = append(p.site.Index, h.IndexNames...)
 	case "telecrm":
 		w.addForm(raw, *at)
-	case "headers", "encode", "templates", "log_append", "map", "request_body", "push", "tracing", "authentication", "metrics", "telecrm_attribution", "copy_response_headers", "intercept":
-	default: // such as reverse_proxy and static_response
-		p := w.parts(*at)
-		p.answers = append(p.answers, *at)
+	default:
+		if h.answers(*at) {
+			p := w.parts(*at)
+			p.answers = append(p.answers, *at)
+		}
 	}
+}
+
+// answers reports whether the handler may answer by itself. Of handlers that are not known, it counts
+// those for certain paths; one for all paths is more likely to pass requests on.
+func (h handler) answers(at way) bool {
+	switch h.Handler {
+	case "reverse_proxy":
+		return len(h.HandleResponse) == 0 // forward_auth passes on what it lets through
+	case "static_response":
+		return true
+	case "authentication", "copy_response", "copy_response_headers", "encode", "headers", "intercept", "invoke", "log_append", "map",
+		"metrics", "push", "request_body", "telecrm_attribution", "templates", "tracing":
+		return false
+	}
+	return slices.ContainsFunc(at.steps, func(s step) bool {
+		return slices.ContainsFunc(s.sets, func(set caddy.ModuleMap) bool { return set["path"] != nil || set["path_regexp"] != nil })
+	})
 }
 
 // parts returns the parts of the site with the hosts.

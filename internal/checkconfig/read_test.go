@@ -108,6 +108,12 @@ example.com, www.example.com {
 	handle /api/* {
 		reverse_proxy localhost:9000
 	}
+	forward_auth /members/* localhost:9001 {
+		uri /auth
+	}
+	redir /old /new
+	header X-Frame-Options DENY
+	encode gzip
 	try_files {path}.html {path}
 	file_server
 }
@@ -126,8 +132,10 @@ func TestReadFindsSitesFormsAndAccounts(t *testing.T) {
 	if !slices.Equal(s.Hosts, []string{"example.com", "www.example.com"}) || s.Files == nil || !slices.Equal(s.Try, []string{"{path}.html", "{path}"}) {
 		t.Errorf("got site %+v", s)
 	}
-	if !s.Answers("/api/x") || s.Answers("/thank-you") {
-		t.Errorf("the proxy answers /api/x: %v, /thank-you: %v", s.Answers("/api/x"), s.Answers("/thank-you"))
+	for path, want := range map[string]bool{"/api/x": true, "/old": true, "/thank-you": false, "/members/x": false, "/": false} {
+		if got := s.Answers(path); got != want {
+			t.Errorf("another handler answers %s: %v", path, got)
+		}
 	}
 	forms := make(map[string]*check.Form)
 	for _, f := range s.Forms {
@@ -168,5 +176,33 @@ func TestReadWithoutForms(t *testing.T) {
 	}
 	if _, err := checkconfig.Read([]byte(`{`), "caddy.json", nil); err == nil || errors.Is(err, checkconfig.ErrNoForms) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A JSON config does not have lines, but is checked all the same. Routes of a named route and of a
+// snippet count where they are used.
+func TestReadWithoutLines(t *testing.T) {
+	t.Parallel()
+	const form = `"handler":"telecrm","form":"a","fields":[{"name":"phone"}],"thank_you":"/","token":"x","enterprise_id":"66aa00bb11cc22dd33ee44ff","country":"IN"`
+	config, err := checkconfig.Read([]byte(`{"apps":{"telecrm":{"outbox":{"store":"off"}},"http":{"servers":{"a":{
+		"trusted_proxies":{"source":"static"},
+		"named_routes":{"forms":{"handle":[{`+form+`,"match":[{"path":["/a"],"method":["POST"]}]}]}},
+		"routes":[{"match":[{"not":[{"path":["/private/*"]}]}],"handle":[{"handler":"invoke","name":"forms"}]},{"handle":[{"handler":"vars","root":"{http.request.host}"},{"handler":"file_server"}]}]}}}}}`), "caddy.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := config.Sites[0]
+	f := s.Forms[0]
+	if f.Place != (check.Place{File: "caddy.json"}) || f.Account.Place.File != "caddy.json" || f.Account.Name != "a" || f.Country != "IN" {
+		t.Errorf("got form %+v of account %+v", f, f.Account)
+	}
+	if !f.Takes("", "/a") || f.Takes("", "/private/a") || f.Takes("", "/b") {
+		t.Error("the matchers do not count")
+	}
+	if s.Files != nil || s.Root != "" || !s.HasTrustedProxies || config.Folder != "" {
+		t.Errorf("got site %+v and folder %q", s, config.Folder)
+	}
+	if report, err := check.Run(t.Context(), *config); err != nil || len(report.Findings) > 0 {
+		t.Errorf("found %+v, error %v", report.Findings, err)
 	}
 }

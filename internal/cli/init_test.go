@@ -36,7 +36,7 @@ func TestInitAsksTheWorkspace(t *testing.T) {
 	if err != nil || stderr != "" {
 		t.Fatalf("error %v, printed %s", err, stderr)
 	}
-	for _, want := range []string{"\t\tfield phone\n", "\t\tfield company\n", "\t\taction 1042 { # Callback asked\n\t\t\tfield note question\n\t\t}\n", "country IN\n"} {
+	for _, want := range []string{"\t\tfield phone\n", "\t\tfield company\n", "\t\taction 1042 {\n\t\t\t# Callback asked\n\t\t\tfield note question\n\t\t}\n", "country IN\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("did not print %q:\n%s", want, stdout)
 		}
