@@ -69,6 +69,7 @@ func TestCheckCommand(t *testing.T) {
 		{"page", config, strings.Replace(contact, `name="phone"`, `name="fone"`, 1), "sandbox-token", nil, 1, []string{"Caddyfile:16:3  input-not-in-form", "field phone fone", "site/contact.html:2:14  input-not-mapped"}},
 		{"token", config, contact, "other", nil, 1, []string{"Account default", "Caddyfile:5:4  token-refused"}},
 		{"no TeleCRM", strings.Replace(config, "CRM/autoupdate", "http://127.0.0.1:1/autoupdate", 1), contact, "sandbox-token", nil, 2, []string{"Not checked: the fields of account default"}},
+		{"type that Caddy refuses", strings.Replace(config, "field phone", "field phone phone fone", 1), contact, "sandbox-token", nil, 1, []string{"error   Caddyfile:16  config-refused", "known types are: text, email"}},
 		{"config that cannot be read", config + "}", contact, "sandbox-token", nil, 2, []string{"Error: loading the config"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,5 +99,46 @@ func TestCheckCommand(t *testing.T) {
 				t.Logf("printed:\n%s", output)
 			}
 		})
+	}
+}
+
+// A site of one's own: init writes a config that Caddy accepts, check has no errors, and try shows
+// the lead.
+func TestInitCheckTryCommands(t *testing.T) {
+	t.Parallel()
+	caddy, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	const contact = `<form method="post" action="/enquire">
+<label>Name <input name="name" autocomplete="name"></label>
+<label>Mobile <input name="mobile" type="tel" autocomplete="tel" required></label>
+</form>`
+	if err := errors.Join(
+		os.Mkdir(filepath.Join(dir, "site"), 0o700),
+		os.WriteFile(filepath.Join(dir, "site", "contact.html"), []byte(contact), 0o600),
+		os.WriteFile(filepath.Join(dir, "site", "thanks.html"), []byte("<p>Thanks</p>"), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), caddy, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "TELECRM_TOKEN=x", "TELECRM_ENTERPRISE_ID=66aa00bb11cc22dd33ee44ff", "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+		output, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("caddy %s: %v\n%s", strings.Join(args, " "), err, output)
+		}
+		return string(output)
+	}
+	run("telecrm", "init", "--root", "site", "--country", "IN", "--time-zone", "Asia/Kolkata", "--offline", "--output", "Caddyfile")
+	run("validate")
+	if output := run("telecrm", "check", "--offline", "--since", "last"); !strings.Contains(output, "nothing found") {
+		t.Errorf("check printed %s", output)
+	}
+	if output := run("telecrm", "try", "name=Ravi", "mobile=081234 56789"); !strings.Contains(output, `"phone": "918123456789"`) {
+		t.Errorf("try printed %s", output)
 	}
 }
