@@ -75,7 +75,7 @@ func Try(f *Form, posted *form.Form) (*Trial, error) {
 	traps := f.traps()
 	m.Ignore(traps)
 	trial := &Trial{Form: f.Name}
-	draft := m.Lead(posted, func(template string) string { return trial.expand(template, posted) })
+	draft := m.Lead(posted, func(template string) string { return trial.expand(template, posted) }, nil)
 	trial.Lead = draft.Lead
 	for _, entry := range posted.Entries {
 		trial.Inputs = append(trial.Inputs, f.tried(entry, traps))

@@ -21,7 +21,7 @@ func attributed(t *testing.T, a *Attribution, set ...Setting) (*Mapping, Draft) 
 		"{telecrm.first.ref}": "friend",
 	}
 	posted := &form.Form{Entries: []form.Entry{{Name: "phone", Value: "081234 56789"}}}
-	return m, m.Lead(posted, func(template string) string { return known[template] })
+	return m, m.Lead(posted, func(template string) string { return known[template] }, nil)
 }
 
 // The values that there are become fields with the prefix. They are optional unless they are
