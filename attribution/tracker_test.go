@@ -249,11 +249,24 @@ func TestConsentCookie(t *testing.T) {
 		pattern, sent string
 		want          bool
 	}{
-		{"", "c=yes", true}, {"", "c=2026-01-01", true}, {"", `c="yes"`, true},
-		{"", "c=No", false}, {"", "c=denied", false}, {"", "c=", false}, {"", "c", false}, {"", "cc=yes", false}, {"", "x=c=yes", false},
-		{"allow", "c=allow", true}, {"allow", "c=allowed", false}, {"allow", "a=1;c=allow;b=2", true},
-		{"*,analytics:yes*", "c=consent:yes,analytics:yes,ads:no", true}, {"*,analytics:yes*", "c=consent:yes,analytics:no", false},
-		{`*"ads":true*`, "c=%7B%22ads%22%3Atrue%7D", true}, {"a*c", "c=abc", true}, {"a*a", "c=a", false}, {"*", "c=", true},
+		{"", "c=yes", true},
+		{"", "c=2026-01-01", true},
+		{"", `c="yes"`, true},
+		{"", "c=No", false},
+		{"", "c=denied", false},
+		{"", "c=", false},
+		{"", "c", false},
+		{"", "cc=yes", false},
+		{"", "x=c=yes", false},
+		{"allow", "c=allow", true},
+		{"allow", "c=allowed", false},
+		{"allow", "a=1;c=allow;b=2", true},
+		{"*,analytics:yes*", "c=consent:yes,analytics:yes,ads:no", true},
+		{"*,analytics:yes*", "c=consent:yes,analytics:no", false},
+		{`*"ads":true*`, "c=%7B%22ads%22%3Atrue%7D", true},
+		{"a*c", "c=abc", true},
+		{"a*a", "c=a", false},
+		{"*", "c=", true},
 	} {
 		c := &Consent{Cookie: "c", Value: test.pattern}
 		if got := c.IsGiven(http.Header{"Cookie": {test.sent}}); got != test.want {

@@ -34,9 +34,14 @@ func optionalJob() Job {
 
 func workspace() telecrm.Definitions {
 	return telecrm.Definitions{Fields: []telecrm.FieldDefinition{
-		{APIName: "source", Type: "TEXT"}, {APIName: "channel", Type: "DROPDOWN", Options: []string{"Paid Search"}},
-		{APIName: "other_channel", Type: "DROPDOWN", Options: []string{"Email"}}, {APIName: "at", Type: "DATE"},
-		{APIName: "visits", Type: "NUMBER"}, {APIName: "link", Type: "WEBSITE"}, {APIName: "no_link", Type: "WEBSITE"}, {APIName: "mail", Type: "EMAIL"},
+		{APIName: "source", Type: "TEXT"},
+		{APIName: "channel", Type: "DROPDOWN", Options: []string{"Paid Search"}},
+		{APIName: "other_channel", Type: "DROPDOWN", Options: []string{"Email"}},
+		{APIName: "at", Type: "DATE"},
+		{APIName: "visits", Type: "NUMBER"},
+		{APIName: "link", Type: "WEBSITE"},
+		{APIName: "no_link", Type: "WEBSITE"},
+		{APIName: "mail", Type: "EMAIL"},
 	}}
 }
 

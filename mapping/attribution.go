@@ -44,9 +44,11 @@ func attributionPlaceholder(name string) (string, error) {
 // usualAttribution lists the names of the values that are set where the workspace has fields for
 // them.
 func usualAttribution() []string {
-	names := []string{"visits"}
+	parts := slices.Concat(attribution.UsualParams(), []string{"referrer", "landing", "channel", "time"})
+	names := make([]string, 0, 1+2*len(parts))
+	names = append(names, "visits")
 	for _, which := range []string{"first_", "last_"} {
-		for _, part := range slices.Concat(attribution.UsualParams(), []string{"referrer", "landing", "channel", "time"}) {
+		for _, part := range parts {
 			names = append(names, which+part)
 		}
 	}

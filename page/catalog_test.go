@@ -177,11 +177,12 @@ func TestEachTextIsUsed(t *testing.T) {
 		for _, code := range []string{"FORM_TOO_LARGE", "NOT_A_FORM", "MALFORMED", "UNAVAILABLE", "TOO_MANY", "CONFIRM", "FOREIGN", "CHALLENGE"} {
 			said[words.FormMessage(code, page.Detail{})] = true
 			said[words.FormMessage(code, page.Detail{HasFile: true})] = true
-			for _, unit := range []time.Duration{time.Second, time.Minute, time.Hour} {
-				for _, count := range []time.Duration{2, 3, 11, 60, 90, 100} {
-					said[isolates.Replace(words.FormMessage(code, page.Detail{Wait: count * unit}))] = true
+			for _, unit := range []int{1, 60, 3600} {
+				for _, count := range []int{2, 3, 11, 60, 90, 100} {
+					wait := time.Duration(count*unit) * time.Second
+					said[isolates.Replace(words.FormMessage(code, page.Detail{Wait: wait}))] = true
 				}
-				said[words.FormMessage(code, page.Detail{Wait: unit})] = true
+				said[words.FormMessage(code, page.Detail{Wait: time.Duration(unit) * time.Second})] = true
 			}
 		}
 		for _, code := range []string{

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -156,7 +157,7 @@ func (o *outline) describe(f *form, controls []*control, lines *lineCounter) Inv
 			described.Posts = true
 		}
 		if action, has := c.tag.get("formaction"); has && c.isSubmit() {
-			described.Actions = append(described.Actions[:len(described.Actions):len(described.Actions)], action)
+			described.Actions = append(slices.Clip(described.Actions), action)
 		}
 		described.Controls = append(described.Controls, o.describeControl(c, lines))
 	}

@@ -27,7 +27,8 @@ func TestWorkspaceIsRead(t *testing.T) {
 			actions := client.ActionDefinitions(t.Context())
 			want := []telecrm.ActionDefinition{
 				{Code: "1042", Name: "Callback asked", HasFields: true, Fields: []telecrm.FieldDefinition{
-					{APIName: "note", Type: "TEXT"}, {APIName: "page", Type: "TEXT"},
+					{APIName: "note", Type: "TEXT"},
+					{APIName: "page", Type: "TEXT"},
 					{APIName: "slot", Type: "DROPDOWN", Options: []string{"Morning", "Afternoon", "Evening"}},
 				}},
 				{Code: "1043", Name: "Brochure asked", HasFields: true},

@@ -46,7 +46,7 @@ func compile(at way) func(host, path string) []string {
 func compileSets(sets caddyhttp.RawMatcherSets) matcher {
 	compiled := make([][]matcher, 0, len(sets))
 	for _, set := range sets {
-		var all []matcher
+		all := make([]matcher, 0, len(set))
 		for name, raw := range set {
 			all = append(all, compileMatcher(name, raw))
 		}

@@ -62,9 +62,14 @@ func TestRateLimitAfterMistakes(t *testing.T) {
 		values url.Values
 		status int
 	}{
-		{wrong, 422}, {wrong, 422}, {meera, 303}, // two mistakes are given back
-		{wrong, 422}, {meera, 303},
-		{wrong, 422}, {wrong, 429}, {meera, 429}, // a mistake counts until a post is accepted
+		{wrong, 422},
+		{wrong, 422},
+		{meera, 303}, // two mistakes are given back
+		{wrong, 422},
+		{meera, 303},
+		{wrong, 422},
+		{wrong, 429},
+		{meera, 429}, // a mistake counts until a post is accepted
 	} {
 		w := h.serveFrom(t, "192.0.2.7", postForm(step.values))
 		if w.Code != step.status {

@@ -40,47 +40,59 @@ func TestAnswersOfThePageAreTaken(t *testing.T) {
 	}{
 		"select, unmapped": {
 			"field product product dropdown " + options + "\nunmapped message", `<select name="product"><option value="">Select…<option>Kitchen<option>Kitchen &amp; bath</select>`,
-			url.Values{"product": {"Kitchen & bath"}}, nil, "Product: Kitchen & bath", `options Kitchen "Kitchen & bath"`,
+			url.Values{"product": {"Kitchen & bath"}},
+			nil, "Product: Kitchen & bath", `options Kitchen "Kitchen & bath"`,
 		},
 		"select, note": {
 			"field product product dropdown " + options + "\n" + noteAction, `<select name="product"><option value="Kitchen &amp; bath">Kitchen with bath</select><textarea name="message"></textarea>`,
-			url.Values{"product": {"Kitchen & bath"}, "message": {"Call me"}}, nil, `Call me\nProduct: Kitchen & bath`, `options Kitchen "Kitchen & bath"`,
+			url.Values{"product": {"Kitchen & bath"}, "message": {"Call me"}},
+			nil, `Call me\nProduct: Kitchen & bath`, `options Kitchen "Kitchen & bath"`,
 		},
 		"select, required": {
 			"field product product dropdown {\nrequired\noptions Kitchen\n}\nunmapped message", `<select name="product" required><option>Kitchen<option>Bath</select>`,
-			url.Values{"product": {"Bath"}}, nil, "Product: Bath", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}},
+			nil, "Product: Bath", "options Kitchen Bath",
 		},
 		"radio": {
 			"field product product dropdown " + options + "\nunmapped message", `<input type="radio" name="product" value="Kitchen"><input type="radio" name="product" value="Bath">`,
-			url.Values{"product": {"Bath"}}, nil, "Product: Bath", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}},
+			nil, "Product: Bath", "options Kitchen Bath",
 		},
 		"boxes": {
 			"field interests interests tags " + options + "\nunmapped message", `<input type="checkbox" name="interests" value="Kitchen"><input type="checkbox" name="interests" value="Wall, inside">`,
-			url.Values{"interests": {"Kitchen", "Wall, inside"}}, nil, "Interests: Wall, inside", `options Kitchen "Wall, inside"`,
+			url.Values{"interests": {"Kitchen", "Wall, inside"}},
+			nil, "Interests: Wall, inside", `options Kitchen "Wall, inside"`,
 		},
 		"hidden": {
 			"field product product dropdown " + options + "\nunmapped message", `<input type="hidden" name="product" value="Landing page">`,
-			url.Values{"product": {"Landing page"}}, nil, "Product: Landing page", `options Kitchen "Landing page"`,
+			url.Values{"product": {"Landing page"}},
+			nil, "Product: Landing page", `options Kitchen "Landing page"`,
 		},
 		"number": {
 			"field employees employees number\nunmapped message", `<select name="employees"><option>1-10<option>more than 10</select>`,
-			url.Values{"employees": {"more than 10"}}, nil, "Employees: more than 10", "field employees employees text",
+			url.Values{"employees": {"more than 10"}},
+			nil, "Employees: more than 10", "field employees employees text",
 		},
 		"nowhere": {
 			"field product product dropdown " + options, `<select name="product"><option>Bath</select>`,
-			url.Values{"product": {"Bath"}}, nil, "", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}},
+			nil, "", "options Kitchen Bath",
 		},
 		"script": {
 			"field product product dropdown " + options + "\nunmapped message", `<select name="product"><option>Bath</select>`,
-			url.Values{"product": {"Bath"}}, []string{"Accept: application/json"}, "Product: Bath", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}},
+			[]string{"Accept: application/json"},
+			"Product: Bath", "options Kitchen Bath",
 		},
 		"errors redirect": {
 			"errors redirect /sorry\nfield product product dropdown " + options + "\nunmapped message", `<select name="product"><option>Bath</select>`,
-			url.Values{"product": {"Bath"}}, nil, "Product: Bath", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}},
+			nil, "Product: Bath", "options Kitchen Bath",
 		},
 		"next to another mistake": {
 			"field product product dropdown " + options + "\nfield city {\nrequired\n}\nunmapped message", `<input name="town"><select name="product"><option>Bath</select>`,
-			url.Values{"product": {"Bath"}, "city": {"Pune"}}, nil, "Product: Bath", "options Kitchen Bath",
+			url.Values{"product": {"Bath"}, "city": {"Pune"}},
+			nil, "Product: Bath", "options Kitchen Bath",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

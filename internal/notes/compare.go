@@ -97,8 +97,9 @@ func (c Comparison) unused() []page.Input {
 }
 
 func namesOf(inputs []page.Input) []string {
-	var names []string
-	for _, in := range inputs[:min(len(inputs), mostNamed)] {
+	inputs = inputs[:min(len(inputs), mostNamed)]
+	names := make([]string, 0, len(inputs))
+	for _, in := range inputs {
 		names = append(names, in.Name)
 	}
 	return form.LoggableNames(names)
