@@ -18,6 +18,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/report"
 	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
 	"github.com/leadwire/caddy-telecrm/mapping"
@@ -41,15 +42,6 @@ const (
 	defaultKeepParked    = 90 * 24 * time.Hour
 )
 
-// Names of the events. Their data contains ids, names from the config, counts, and the same reasons
-// as in the log, but nothing that a visitor typed.
-const (
-	eventDelivered = "telecrm_lead_delivered"
-	eventParked    = "telecrm_lead_parked"
-	eventHeld      = "telecrm_account_held"
-	eventResumed   = "telecrm_account_resumed"
-)
-
 // App manages the TeleCRM accounts that the `telecrm` handlers deliver leads to, and the outbox
 // that keeps the leads until they are delivered.
 type App struct {
@@ -67,12 +59,11 @@ type App struct {
 	Keep Keep `json:"keep,omitzero"`
 
 	accounts *account.Registry
-	forms    map[string]metrics.FieldLabels // the config's forms by name
-	phones   []string                       // countries of the forms' phone numbers
-	secret   *secret.Secret                 // of the guards of all forms
+	phones   []string       // countries of the forms' phone numbers
+	secret   *secret.Secret // of the guards of all forms
 	servers  func() map[string]*caddyhttp.Server
 	grace    func() time.Duration
-	outlet   *dispatch.Outlet
+	reporter *report.Reporter
 	monitors map[string]*delivery.Monitor // of the accounts, if the outbox is off; set once started is closed
 	logger   *zap.Logger
 
@@ -106,13 +97,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.fillDefaults()
 	a.servers = serversOf(ctx)
 	a.grace = graceOf(ctx)
-	a.forms = make(map[string]metrics.FieldLabels)
 	a.missed = route.NewMissed()
 	if err := metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	var err error
-	if a.outlet, err = dispatch.NewOutlet(ctx, a.wakeEvents); err != nil {
+	outlet, err := dispatch.NewOutlet(ctx, a.wakeEvents)
+	if err != nil {
 		return err
 	}
 	if err := a.provisionOutbox(ctx); err != nil {
@@ -122,6 +112,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.accounts = account.NewRegistry(metrics.Observer, a.logger)
+	a.reporter = &report.Reporter{Logger: a.logger, Outlet: outlet, Forms: make(map[string]metrics.FieldLabels), Tokens: a.accounts.Redactor}
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
 		settings := a.Accounts[name]
 		if settings == nil {
@@ -210,7 +201,7 @@ func (a *App) KeepsLeads() bool { return a.resource != "" }
 // Start opens the outbox, unless an earlier config has it open, and delivers the leads in it.
 func (a *App) Start() error {
 	defer close(a.started)
-	metrics.Expect(a.forms, a.accounts.Names())
+	metrics.Expect(a.reporter.Forms, a.accounts.Names())
 	a.warnOfOverlaps()
 	if !a.KeepsLeads() {
 		a.watch()
@@ -220,8 +211,8 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	a.opened = d
-	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.outlet})
+	a.opened, a.reporter.Dispatcher = d, d
+	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.reporter.Outlet})
 	return nil
 }
 
@@ -247,7 +238,7 @@ func (a *App) watch() {
 	a.monitors = make(map[string]*delivery.Monitor, len(accounts))
 	list := make([]*delivery.Monitor, 0, len(accounts))
 	for _, acct := range accounts {
-		m := delivery.NewMonitor(acct.Name(), a.lost, a.recovered)
+		m := delivery.NewMonitor(acct.Name(), a.reporter.Troubled, a.reporter.Recovered)
 		a.monitors[acct.Name()] = m
 		list = append(list, m)
 	}
@@ -285,7 +276,7 @@ func (a *App) Cleanup() error {
 func (a *App) Countries() []string { return a.phones }
 
 // Forms lists the names of the config's forms, sorted.
-func (a *App) Forms() []string { return slices.Sorted(maps.Keys(a.forms)) }
+func (a *App) Forms() []string { return slices.Sorted(maps.Keys(a.reporter.Forms)) }
 
 // know adds the fields of a form. Forms with the same name are counted together.
 func (a *App) know(form string, m *mapping.Mapping) {
@@ -295,10 +286,10 @@ func (a *App) know(form string, m *mapping.Mapping) {
 			a.phones = append(a.phones, country)
 		}
 	}
-	if a.forms[form] == nil {
-		a.forms[form] = make(metrics.FieldLabels)
+	if a.reporter.Forms[form] == nil {
+		a.reporter.Forms[form] = make(metrics.FieldLabels)
 	}
-	maps.Copy(a.forms[form], labels)
+	maps.Copy(a.reporter.Forms[form], labels)
 }
 
 // startPatience is how long a request waits for the app to start.
@@ -418,155 +409,18 @@ func (a *App) deliveryConfig() delivery.Config {
 			Attempt: func(ctx context.Context, entry outbox.Entry) (context.Context, func(outbox.Settlement)) {
 				return a.opened.Attempts.Start(ctx, entry)
 			},
-			Settled:   a.settled,
-			Held:      a.held,
-			Resumed:   a.resumed,
-			Troubled:  a.troubled,
-			Recovered: a.recovered,
-			Orphaned:  a.logOrphaned,
+			Settled:   a.reporter.Settled,
+			Held:      a.reporter.Held,
+			Resumed:   a.reporter.Resumed,
+			Troubled:  a.reporter.Troubled,
+			Recovered: a.reporter.Recovered,
+			Orphaned:  a.reporter.Orphaned,
 		},
 	}
 	for _, acct := range a.accounts.All() {
 		config.Accounts = append(config.Accounts, acct.Delivery())
 	}
 	return config
-}
-
-// settled reports the result of an attempt in the metrics, on the operators' page, in the log and
-// as an event.
-func (a *App) settled(r delivery.Report) {
-	metrics.CountAttempt(r.Entry.Account, r.Settlement, r.Answer)
-	a.opened.Tally.Settled(r.Settlement.State)
-	log := a.logger.WithLazy(
-		zap.String("account", r.Entry.Account),
-		zap.String("form", r.Entry.Form),
-		zap.String("id", r.Entry.ID),
-		zap.Int("attempts", r.Entry.Attempts))
-	reason := r.Settlement.Reason
-	about := map[string]any{
-		"id": r.Entry.ID, "account": r.Entry.Account, "form": r.Entry.Form, "reason": reason, "attempts": r.Entry.Attempts,
-	}
-	switch r.Settlement.State {
-	case outbox.Delivered:
-		note := zap.Skip()
-		if reason != "" {
-			note = zap.String("note", reason)
-		}
-		log.Info("lead delivered", zap.String("lead_id", r.Settlement.LeadID), note)
-		warnUnconfirmed(log, r.Answer)
-		a.remarkOn(log, r.Entry.Form, r.Losses)
-		for _, loss := range r.Losses {
-			a.opened.Tally.Remarked(r.Entry.Form, a.forms[r.Entry.Form].Of(loss.Field))
-		}
-		about["lead_id"] = r.Settlement.LeadID
-		a.opened.Announce(a.outlet, eventDelivered, about)
-	case outbox.Parked:
-		log.Warn("lead parked", zap.String("reason", reason))
-		a.opened.Announce(a.outlet, eventParked, about)
-	case outbox.Waiting:
-		log.Info("lead waiting", zap.String("reason", reason), zap.String("next_attempt", r.Settlement.DueAt.UTC().Format(time.RFC3339)))
-	}
-}
-
-// warnUnconfirmed logs that TeleCRM accepted a lead without returning its id.
-func warnUnconfirmed(log *zap.Logger, answer telecrm.Answer) {
-	if answer.Verdict == telecrm.Created && !answer.Confirmed() {
-		log.Error("TeleCRM accepted the lead without returning its id; check that it is there", zap.Int("status", answer.Status))
-	}
-}
-
-// remarkOn logs and counts the parts of a form's lead that were not stored as sent.
-func (a *App) remarkOn(log *zap.Logger, form string, remarks []telecrm.Remark) {
-	if len(remarks) == 0 {
-		return
-	}
-	tokens := a.accounts.Redactor()
-	for _, r := range remarks {
-		log.Warn("a part of the lead was not stored as sent",
-			zap.String("field", tokens.Redact(r.Field)),
-			zap.String("status", tokens.Redact(r.Status)),
-			zap.String("remark", tokens.Redact(r.Text)))
-	}
-	metrics.CountRemarks(form, a.forms[form], remarks)
-}
-
-// heldAdvice lists what to check, the easiest first.
-const heldAdvice = "TeleCRM does not accept leads from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
-
-func (a *App) held(account, reason string) {
-	a.logger.Error(heldAdvice+"; the account is on hold, and its leads are kept and retried automatically",
-		zap.String("account", account), zap.String("reason", reason), a.waiting(account))
-	a.opened.Announce(a.outlet, eventHeld, map[string]any{"account": account, "reason": reason})
-}
-
-func (a *App) resumed(r delivery.Recovery) {
-	a.logger.Info("TeleCRM accepts leads from this account again; all that wait go now",
-		zap.String("account", r.Account), lasted(r), due(r))
-	a.opened.Announce(a.outlet, eventResumed, map[string]any{"account": r.Account})
-}
-
-// troubleMessages say what is wrong with an account, by its condition.
-var troubleMessages = map[delivery.Condition]string{
-	delivery.Slow:    "leads are sent to TeleCRM later than they come; they are kept, and sent as fast as possible",
-	delivery.Paused:  "TeleCRM has asked to wait; leads are kept, and sent after that",
-	delivery.Failing: "TeleCRM does not answer as it should; leads are kept, and retried automatically",
-}
-
-func (a *App) troubled(t delivery.Trouble) {
-	a.logger.Warn(troubleMessages[t.Condition],
-		zap.String("account", t.Account), zap.String("state", string(t.Condition)), zap.String("reason", t.Reason),
-		zap.String("since", t.Since.UTC().Format(time.RFC3339)), a.waiting(t.Account))
-}
-
-// lost reports trouble of an account whose leads are not kept.
-func (a *App) lost(t delivery.Trouble) {
-	a.logger.Warn("TeleCRM does not take leads as it should, and the outbox is off: visitors are asked to try again later",
-		zap.String("account", t.Account), zap.String("state", string(t.Condition)), zap.String("reason", t.Reason),
-		zap.String("since", t.Since.UTC().Format(time.RFC3339)))
-}
-
-func (a *App) recovered(r delivery.Recovery) {
-	a.logger.Info("leads are sent to TeleCRM as usual again",
-		zap.String("account", r.Account), zap.String("was", string(r.Condition)), lasted(r), due(r))
-}
-
-// lasted and due are the log fields with the length of an incident, and with the number of leads
-// that go now, if it is known.
-func lasted(r delivery.Recovery) zap.Field {
-	return zap.String("lasted", r.Lasted.Round(time.Second).String())
-}
-
-func due(r delivery.Recovery) zap.Field {
-	if r.Due < 0 {
-		return zap.Skip()
-	}
-	return zap.Int("due", r.Due)
-}
-
-// countPatience is how long a log line waits for the number of waiting leads.
-const countPatience = time.Second
-
-// waiting is the log field with the number of the account's waiting leads. It is left out if the
-// outbox does not answer at once.
-func (a *App) waiting(account string) zap.Field {
-	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
-	defer cancel()
-	counts, err := a.opened.Store.Counts(ctx)
-	if err != nil {
-		return zap.Skip()
-	}
-	n := 0
-	for _, count := range counts {
-		if count.Account == account && count.State == outbox.Waiting {
-			n = count.Entries
-		}
-	}
-	return zap.Int("waiting", n)
-}
-
-func (a *App) logOrphaned(account string, entries int) {
-	a.logger.Warn("leads are waiting for an account that is not in the config; they are kept until it is back",
-		zap.String("account", account), zap.Int("entries", entries))
 }
 
 // wakeEvents emits the events that were waiting for the config to start.

@@ -23,6 +23,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
+	"github.com/leadwire/caddy-telecrm/internal/report"
 	"github.com/leadwire/caddy-telecrm/internal/screen"
 	"github.com/leadwire/caddy-telecrm/internal/tracing"
 	"github.com/leadwire/caddy-telecrm/mapping"
@@ -275,7 +276,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		return h.askAgain(w, r, s, asking{draft.Lead, about, values, claim, earlier}, opinion)
 	}
 
-	h.app.remarkOn(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
+	h.app.reporter.Remarks(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
 	v := h.verdictOf(h.deliver(r.Context(), s, draft.Lead))
 	if v.failure != nil {
 		h.memory.Redeemed.Return(first)
@@ -496,11 +497,11 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 		h.account.Refusals.Accepted(h.Form)
 		if result.Verdict == telecrm.Created {
 			s.leadID = result.LeadID
-			warnUnconfirmed(log, result)
+			report.Unconfirmed(log, result)
 		} else {
 			log.Info("lead delivered", zap.String("note", settled.Reason))
 		}
-		h.app.remarkOn(log, h.Form, result.Losses(lead))
+		h.app.reporter.Remarks(log, h.Form, result.Losses(lead))
 		switch result.Verdict { //nolint:exhaustive // all others say that TeleCRM had the lead
 		case telecrm.Created:
 			return outcomeCreated
@@ -523,7 +524,7 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 		log.Warn("TeleCRM refused the lead", zap.String("reason", result.Reason()))
 		return outcomeRefused
 	case telecrm.Hold:
-		log.Error(heldAdvice, zap.String("reason", result.Reason()))
+		log.Error(report.HeldAdvice, zap.String("reason", result.Reason()))
 	case telecrm.Retry, telecrm.Created, telecrm.Done, telecrm.Accepted:
 		log.Error("the lead could not be delivered", zap.String("reason", result.Reason()))
 	}
