@@ -54,7 +54,7 @@ func TestAnswersThatThePageOffers(t *testing.T) {
 		"of another input":   {mapping.Config{Fields: []mapping.Field{product}, Unmapped: "more"}, mapping.Offers{"room": values("Bath")}, []string{"product", "Bath"}, map[string]any{}, nil, fieldtype.NotAnOption},
 		"asks to choose":     {mapping.Config{Fields: []mapping.Field{product}, Unmapped: "more"}, mapping.Offers{"product": {{Value: "0", Label: "Choose a room"}}}, []string{"product", "0"}, map[string]any{}, nil, fieldtype.NotAnOption},
 		"left empty":         {mapping.Config{Fields: []mapping.Field{product}, Unmapped: "more"}, kitchen, []string{"product", ""}, map[string]any{}, nil, fieldtype.RequiredEmpty},
-		"identifier":         {mapping.Config{Fields: []mapping.Field{{Name: "phone"}}, Identifier: "phone", Unmapped: "more", Locale: mapping.Locale{Country: "IN"}}, mapping.Offers{"phone": values("none")}, []string{"phone", "none"}, map[string]any{}, nil, fieldtype.TypePhone},
+		"identifier":         {mapping.Config{Fields: []mapping.Field{{Name: "phone"}}, Identifier: "phone", Unmapped: "more", Locale: mapping.Locale{Country: "IN"}}, mapping.Offers{"phone": values("none")}, []string{"phone", "none"}, map[string]any{}, nil, fieldtype.PhoneWords},
 		"other is a problem": {mapping.Config{Fields: []mapping.Field{product, {Name: "name", Required: true}}, Unmapped: "more"}, kitchen, []string{"product", "Kitchen & bath"}, map[string]any{"more": "Product: Kitchen & bath"}, nil, fieldtype.RequiredMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
