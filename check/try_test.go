@@ -65,7 +65,7 @@ func TestTryWithProblems(t *testing.T) {
 			t.Errorf("%s does not have a message", p.Input)
 		}
 	}
-	want := map[string]string{"name": "REQUIRED_FIELD_MISSING", "phone": "TYPE_PHONE", "product": "NOT_AN_OPTION", "visit": "TYPE_DATE", "consent": "REQUIRED_FIELD_MISSING"}
+	want := map[string]string{"name": "REQUIRED_FIELD_MISSING", "phone": "PHONE_TOO_SHORT", "product": "NOT_AN_OPTION", "visit": "TYPE_DATE", "consent": "REQUIRED_FIELD_MISSING"}
 	if diff := cmp.Diff(want, codes); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

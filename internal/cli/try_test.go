@@ -32,7 +32,7 @@ Lead
 		}
 	}
 	stdout, status, _ := run("phone=12", "_gotcha=")
-	if status != 1 || !strings.Contains(stdout, "To correct: ") || !strings.Contains(stdout, "(phone TYPE_PHONE)\nNothing would be sent") || strings.Contains(stdout, "Lead\n{") {
+	if status != 1 || !strings.Contains(stdout, "To correct: ") || !strings.Contains(stdout, "(phone PHONE_TOO_SHORT)\nNothing would be sent") || strings.Contains(stdout, "Lead\n{") {
 		t.Errorf("status %d, printed:\n%s", status, stdout)
 	}
 	stdout, status, _ = run("phone=8123456789", "_gotcha=x")
