@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -273,7 +272,6 @@ func (h *Handler) provision() error {
 	h.meter = metrics.NewForm(h.Form, outcomes())
 	h.limits = form.DefaultLimits()
 	h.limits.Body = h.MaxBody
-	h.limits.Value, h.limits.Characters = form.MostCharacters*utf8.UTFMax, form.MostCharacters
 	h.limits.Name = max(h.limits.Name, h.mapping.LongestInput())
 	h.limits.Needs = h.needs
 	return nil

@@ -52,9 +52,9 @@ type Limits struct {
 const MostCharacters = 10_000
 
 // DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 1000 fields,
-// names of 1 KiB and values of 10 KiB.
+// names of 1 KiB and values of [MostCharacters] characters.
 func DefaultLimits() Limits {
-	return Limits{Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: 10 << 10}
+	return Limits{Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: MostCharacters * utf8.UTFMax, Characters: MostCharacters}
 }
 
 // isLong reports whether a value exceeds the limits. The characters of text that is not UTF-8 are
@@ -76,7 +76,7 @@ func (l Limits) withDefaults() Limits {
 		l.Name = defaults.Name
 	}
 	if l.Value <= 0 {
-		l.Value = defaults.Value
+		l.Value, l.Characters = defaults.Value, defaults.Characters
 	}
 	return l
 }

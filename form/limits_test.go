@@ -76,7 +76,7 @@ func TestReadDefaultLimits(t *testing.T) {
 		{"body", strings.Repeat("&", 64<<10), strings.Repeat("&", 64<<10+1)},
 		{"fields", pairs(1000), pairs(1001)},
 		{"name", strings.Repeat("n", 1024), strings.Repeat("n", 1025)},
-		{"value", "a=" + strings.Repeat("v", 10<<10), "a=" + strings.Repeat("v", 10<<10+1)},
+		{"value", "a=" + strings.Repeat("v", form.MostCharacters), "a=" + strings.Repeat("v", form.MostCharacters+1)},
 	}
 	for _, test := range tests {
 		for _, limits := range []form.Limits{{}, {Body: -1, Fields: -1, Name: -1, Value: -1}, form.DefaultLimits()} {
