@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,92 +77,6 @@ func TestAdapt(t *testing.T) {
 				t.Errorf("got error %v\nwant one that contains\n%s", err, want)
 			}
 		})
-	}
-}
-
-// A mistake in one line is found while parsing. The error has the line's number, quotes the wrong
-// word, and names the one that was probably meant.
-func TestMistakesHaveAPlace(t *testing.T) {
-	const account, form = "account", "form"
-	for _, test := range []struct{ where, line, want string }{
-		{form, "field x y telephon", `"telephon"; did you mean phone?`},
-		{form, "field x y emial", `"emial"; did you mean email?`},
-		{form, "field x y select", `"select"; did you mean dropdown?`},
-		{form, "field x y Date", `"Date"; did you mean date?`},
-		{form, "field x y colour", `"colour"; known types are: text, email,`},
-		{form, "set x 5 nubmer", `"nubmer"; did you mean number?`},
-		{form, "set x five number", "set x: "},
-		{form, "set x 2026-13-45 date", "set x: "},
-		{form, "field x {\npattern [\n}", `pattern "[": error parsing regexp`},
-		{form, "field x {\npattern (?=x)\n}", `pattern "(?=x)": error parsing regexp`},
-		{form, "field x y phone {\ncountry India\n}", `"India"; did you mean IN?`},
-		{form, "field x y phone {\ncountry IND\n}", `"IND"; did you mean IN?`},
-		{form, "field x y phone {\ncountry UK\n}", `"UK"; did you mean GB?`},
-		{form, "field x {\nmin two\n}", `"two"`},
-		{form, "field x {\nrequird\n}", `"requird"; did you mean required?`},
-		{form, "field x y dropdown {\noptions Rooftop solar, Battery\n}", `"solar," ends with a comma`},
-		{form, "field x y dropdown", "must list its options"},
-		{form, "field x y number {\nmin 5\nmax 3\n}", "min 5 is greater than max 3"},
-		{form, "field x y number {\ndefault many\n}", `default "many"`},
-		{form, "field x y rating {\noptions 1 9\n}", `option "9"`},
-		{form, "action ACTION_1042", `"ACTION_1042"`},
-		{form, "action call", `"call"`},
-		{form, "action 1042 {\nfield x y telefone\n}", `"telefone"; did you mean phone?`},
-		{form, "action PAYMENT {\nfield colour\n}", `"colour"`},
-		{form, "action PAYMENT {\nset currency rupees\n}", "INR"},
-		{form, "errors pager", `"pager"; did you mean page?`},
-		{form, "errors redirect", "takes one path"},
-		{form, "errors redirect thanks", `"thanks"`},
-		{form, "deliver soon", `"soon"; known words are: now, later`},
-		{form, "deliver latter", `"latter"; did you mean later?`},
-		{form, "deliver now fast", `"fast"`},
-		{form, "on_duplicate updat name", `"updat"; did you mean update?`},
-		{form, "on_duplicate update emial", "emial"},
-		{form, "rate_limit ten 1m", `"ten"`},
-		{form, "rate_limit 10 minute", `"minute"`},
-		{form, "dedupe often", `"often"`},
-		{form, "max_body big", `"big"`},
-		{form, "origins www.example.com", `"www.example.com"`},
-		{form, "form_page contact.html", `"contact.html"`},
-		{form, "challenge turnstyle", `"turnstyle"; did you mean turnstile?`},
-		{form, "challenge altcha {\nfail opened\n}", `"opened"; did you mean open?`},
-		{form, "challenge altcha {\ncomplexity lots\n}", `"lots"`},
-		{form, "time_zone Asia/Kolkatta", `"Asia/Kolkatta"`},
-		{form, "country Indai", `"Indai"; did you mean IN?`},
-		{form, "feild email", `"feild"; did you mean field?`},
-		{form, "account dafault", `"dafault"; did you mean default?`},
-		{form, "unmapped {$TELECRM_UNSET}", "is the variable set?"},
-		{account, "country Germany", `"Germany"; did you mean DE?`},
-		{account, "time_zone India", `"India"`},
-		{account, "crm_rate 3600/hour", `"3600/hour"`},
-		{account, "crm_rate fast", `"fast"`},
-		{account, "base_url http://crm.example.com", "it must be https"},
-		{account, "timeout soon", `"soon"`},
-		{account, "async_token {$TELECRM_UNSET}", "is the variable set?"},
-		{account, "idntifier email", `"idntifier"; did you mean identifier?`},
-	} {
-		lines := map[string]string{test.where: test.line}
-		country := "country IN"
-		if test.where == account && strings.HasPrefix(test.line, "country") {
-			country = ""
-		}
-		input := fmt.Sprintf("{\ntelecrm {\naccount {\n%s\ntoken {env.TELECRM_TOKEN}\nenterprise_id 66aa00bb11cc22dd33ee44ff\n%s\n}\n}\n}\n"+
-			":9080 {\ntelecrm /enquire {\n%s\nfield phone\nthank_you /thanks\n}\n}\n",
-			lines[account], country, lines[form])
-		_, err := adapt(input)
-		if err == nil {
-			t.Errorf("%s: accepted", test.line)
-			continue
-		}
-		first := 1 + strings.Count(input[:strings.Index(input, test.line)], "\n")
-		last := first + strings.Count(test.line, "\n")
-		isPlaced := false
-		for line := first; line <= last; line++ {
-			isPlaced = isPlaced || strings.HasSuffix(err.Error(), fmt.Sprintf(", at Caddyfile:%d", line))
-		}
-		if !isPlaced || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: got error %v\nwant one about lines %d to %d that contains %s", test.line, err, first, last, test.want)
-		}
 	}
 }
 

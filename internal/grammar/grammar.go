@@ -2,6 +2,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -27,27 +28,65 @@ type Word struct {
 }
 
 // Block reads the block that follows, if there is one. It returns an error for an unknown word and
-// for one that is repeated. The error begins with where, the name of the block.
+// for one that is repeated. The error begins with where, the name of the block. After a mistake it
+// continues with the next word, so that the error has all mistakes of the block.
 func Block(d *caddyfile.Dispenser, where string, words []Word) error {
+	var mistakes error
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if name == "{" {
-			return d.Errf("%s: the word before the { does not take a block", where)
-		}
-		i := slices.IndexFunc(words, func(w Word) bool { return w.Name == name })
-		if i < 0 {
-			return d.WrapErr(fmt.Errorf("%s: %w", where, suggest.Unknown("word", name, names(words)...)))
-		}
-		if seen[name] && !words[i].Many {
-			return d.Errf("%s: %s is repeated", where, name)
-		}
-		seen[name] = true
-		if err := words[i].Read(d); err != nil {
-			return err
+		if err := line(d, where, words, seen); err != nil {
+			mistakes = And(mistakes, err)
+			skip(d)
 		}
 	}
-	return nil
+	return mistakes
+}
+
+// And returns an error that reports both mistakes. Each may be nil.
+func And(mistakes, another error) error {
+	switch {
+	case mistakes == nil:
+		return another
+	case another == nil:
+		return mistakes
+	}
+	return fmt.Errorf("%w; and %w", mistakes, another)
+}
+
+// line reads a word with its arguments and block.
+func line(d *caddyfile.Dispenser, where string, words []Word, seen map[string]bool) error {
+	name := d.Val()
+	if name == "{" {
+		err := d.Errf("%s: the word before the { does not take a block", where)
+		for outside := d.Nesting() - 1; d.NextBlock(outside); {
+		}
+		return err
+	}
+	i := slices.IndexFunc(words, func(w Word) bool { return w.Name == name })
+	if i < 0 {
+		return d.WrapErr(fmt.Errorf("%s: %w", where, unknown(name, names(words))))
+	}
+	if seen[name] && !words[i].Many {
+		return d.Errf("%s: %s is repeated; write it once", where, name)
+	}
+	seen[name] = true
+	isAlone, number := d.CountRemainingArgs() == 0, d.Line()
+	err := words[i].Read(d)
+	if bare := errors.Unwrap(err); bare != nil && isAlone && d.Line() == number {
+		return d.WrapErr(fmt.Errorf("%w%s", bare, isItSet))
+	}
+	return err
+}
+
+// isItSet ends an error about a value that is missing. Caddy removes a {$NAME} that is not set
+// before the words are read.
+const isItSet = "; if it is written as {$NAME}, is the variable set?"
+
+// skip goes to the end of the line, and of its block.
+func skip(d *caddyfile.Dispenser) {
+	d.RemainingArgs()
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+	}
 }
 
 func names(words []Word) []string {
@@ -104,10 +143,12 @@ func Text(name string, into *string, checks ...Check) Word {
 	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		switch {
-		case len(args) == 0 || len(args) == 1 && args[0] == "":
-			return d.Errf("%s takes one value, got none; if it is written as {$NAME}, is the variable set?", name)
+		case len(args) == 0:
+			return d.Errf("%s takes one value, got none", name)
+		case len(args) == 1 && args[0] == "":
+			return d.Errf("%s takes one value, got \"\""+isItSet, name)
 		case len(args) > 1:
-			return d.Errf("%s takes one value, got %q too; put a value with spaces in quotes", name, args[1])
+			return d.Errf("%s takes one value, got %q too; put a value with spaces in straight double quotes", name, args[1])
 		}
 		*into = args[0]
 		return Apply(d, name, args[0], checks...)

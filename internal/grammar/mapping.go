@@ -19,14 +19,13 @@ type Mapping struct {
 	later  []func(in mapping.Locale) error
 }
 
-// Check reports the first field or value that cannot work, with its place in the Caddyfile.
+// Check reports the fields and values that cannot work, with their places in the Caddyfile.
 func (m *Mapping) Check(in mapping.Locale) error {
+	var mistakes error
 	for _, check := range m.later {
-		if err := check(in); err != nil {
-			return err
-		}
+		mistakes = And(mistakes, check(in))
 	}
-	return nil
+	return mistakes
 }
 
 // part is a field or a setting.
@@ -112,7 +111,7 @@ func (m *Mapping) Set(into *[]mapping.Setting) Word {
 	return Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		if len(args) < 2 || len(args) > 3 {
-			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in quotes")
+			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in straight double quotes")
 		}
 		s := mapping.Setting{Name: args[0], Value: args[1]}
 		if len(args) == 3 {
