@@ -35,8 +35,11 @@ func resolve(path string) (string, error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return "", err
 	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
 		return path, nil
+	case err != nil:
+		return "", adviseFolder(filepath.Dir(path), err)
 	}
 	// Replacing the file must replace the target of a link, not the link.
 	path, err = filepath.EvalSymlinks(path)
@@ -56,7 +59,7 @@ func resolve(path string) (string, error) {
 // makeFolder creates a folder and its parents if necessary, with mode 0700.
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w; make the folder writable for Caddy, or name a file in a writable folder", err)
+		return adviseFolder(dir, err)
 	}
 	return syncFolder(filepath.Dir(dir))
 }

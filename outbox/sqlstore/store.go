@@ -172,7 +172,11 @@ func (s *Store) open(ctx context.Context, path string, opts Options) (err error)
 		return fmt.Errorf(`%w; stop that process, or give each Caddy its own file with "outbox sqlite <file>"`, err)
 	}
 	if err != nil {
-		return fmt.Errorf("locking it: %w; make its folder writable for Caddy, or name a file in a writable folder", err)
+		return fmt.Errorf("locking it: %w", adviseLock(s.path, err))
+	}
+	if err := checkAccess(s.path); err != nil {
+		lock.release()
+		return err
 	}
 	s.writer = newWriter(s, lock, reserve.Open(s.path+suffixReserve, opts.Reserve))
 	// Do not cancel the start. Cleaning up half-finished work could take longer than completing it.
