@@ -31,6 +31,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/notes"
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/internal/protect"
 	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/screen"
@@ -317,8 +318,14 @@ func (h *Handler) findAccount() (*account.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	repl := caddy.NewReplacer()
-	return acct.In(repl.ReplaceAll(h.Country, ""), repl.ReplaceAll(h.TimeZone, ""), h.DateOrder)
+	country, timeZone := h.Country, h.TimeZone
+	if err := placeholder.Expand(caddy.NewReplacer(),
+		placeholder.Setting{Name: "country", Value: &country},
+		placeholder.Setting{Name: "time_zone", Value: &timeZone},
+	); err != nil {
+		return nil, err
+	}
+	return acct.In(country, timeZone, h.DateOrder)
 }
 
 // provisionDuplicates checks the on_duplicate policy, and warns about harm that it may do to the
@@ -415,7 +422,10 @@ func (h *Handler) provisionUnlimited() error {
 	repl := caddy.NewReplacer()
 	h.unlimited = nil
 	for _, text := range h.RateLimitExcept {
-		network, err := parseNetwork(repl.ReplaceAll(text, ""))
+		if err := placeholder.Expand(repl, placeholder.Setting{Name: "network", Value: &text}); err != nil {
+			return err
+		}
+		network, err := parseNetwork(text)
 		if err != nil {
 			return err
 		}
@@ -468,8 +478,13 @@ func (h *Handler) keys(purpose string) (signing.Keys, error) {
 // provisionResponder sets up the answers to visitors.
 func (h *Handler) provisionResponder() error {
 	repl := caddy.NewReplacer()
-	for _, setting := range []*string{&h.ThankYou, &h.ErrorsRedirect, &h.FormPage, &h.Fallback} {
-		*setting = repl.ReplaceKnown(*setting, "")
+	if err := placeholder.ExpandKnown(repl,
+		placeholder.Setting{Name: "thank_you", Value: &h.ThankYou},
+		placeholder.Setting{Name: "errors redirect", Value: &h.ErrorsRedirect},
+		placeholder.Setting{Name: "form_page", Value: &h.FormPage},
+		placeholder.Setting{Name: "fallback", Value: &h.Fallback},
+	); err != nil {
+		return err
 	}
 	catalog, err := h.readMessages(repl)
 	if err != nil {
@@ -496,12 +511,12 @@ func (h *Handler) readMessages(repl *caddy.Replacer) (*page.Catalog, error) {
 	if h.Messages == "" {
 		return page.Shipped(), nil
 	}
-	folder := repl.ReplaceKnown(h.Messages, "")
-	if folder == "" {
-		return nil, fmt.Errorf("messages %s: the placeholder is empty; it must name a folder", h.Messages)
+	folder := h.Messages
+	if err := placeholder.Expand(repl, placeholder.Setting{Name: "messages", Value: &folder}); err != nil {
+		return nil, err
 	}
 	if _, err := os.ReadDir(folder); err != nil {
-		return nil, fmt.Errorf("messages: reading the folder: %w", err)
+		return nil, fmt.Errorf("messages: reading the folder: %w", placeholder.ExplainPath(folder, err))
 	}
 	catalog, err := page.Shipped().With(os.DirFS(folder))
 	if err != nil {

@@ -4,7 +4,6 @@ package placeholder
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -25,26 +24,54 @@ func Expand(repl *caddy.Replacer, settings ...Setting) error {
 		if *setting.Value == "" {
 			continue
 		}
-		expanded, err := repl.ReplaceOrErr(*setting.Value, true, true)
-		expanded = strings.TrimSpace(expanded)
-		if err == nil && expanded == "" {
-			err = errBlank
-		}
+		expanded, err := expand(repl, *setting.Value)
 		if err != nil {
-			return fmt.Errorf("%s: %w", setting.Name, explain(*setting.Value, err))
+			return fmt.Errorf("%s: %w", setting.Name, err)
 		}
 		*setting.Value = expanded
 	}
 	return nil
 }
 
+func expand(repl *caddy.Replacer, text string) (string, error) {
+	if err := missing(text); err != nil {
+		return "", err
+	}
+	expanded, err := repl.ReplaceOrErr(text, true, true)
+	if err != nil {
+		return "", fmt.Errorf("%w; write %s", err, instead(text))
+	}
+	if expanded = strings.TrimSpace(expanded); expanded == "" {
+		return "", errBlank
+	}
+	return expanded, nil
+}
+
+// ExpandKnown expands the placeholders that have a value when the config is loaded, and leaves
+// those of a request, such as {telecrm.id}, as they are.
+func ExpandKnown(repl *caddy.Replacer, settings ...Setting) error {
+	for _, setting := range settings {
+		if err := missing(*setting.Value); err != nil {
+			return fmt.Errorf("%s: %w", setting.Name, err)
+		}
+		*setting.Value = repl.ReplaceKnown(*setting.Value, "")
+	}
+	return nil
+}
+
 var errBlank = errors.New("it is blank")
 
-var fromOutside = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
+var (
+	open        = regexp.MustCompile(`\{(?:env|file)\.[^{}]*(?:\{|$)`)
+	fromOutside = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
+)
 
-// explain says why the text could not be expanded, or returns the replacer's error, which calls
-// every placeholder empty.
-func explain(text string, err error) error {
+// missing returns an error if a placeholder in the text names a variable or a file without a value.
+// The replacer's own error calls every placeholder empty.
+func missing(text string) error {
+	if begun := open.FindString(text); begun != "" {
+		return fmt.Errorf("the placeholder %s does not end with }; write {env.NAME} or {file./path}", begun)
+	}
 	for _, found := range fromOutside.FindAllStringSubmatch(text, -1) {
 		switch source, name := found[1], found[2]; source {
 		case "env":
@@ -54,14 +81,32 @@ func explain(text string, err error) error {
 		case "file":
 			content, failure := os.ReadFile(name) //nolint:gosec // the operator names the file
 			switch {
-			case errors.Is(failure, fs.ErrPermission):
-				return fmt.Errorf("%w; let the user that runs Caddy read it", failure)
 			case failure != nil:
-				return fmt.Errorf("reading the file of the placeholder: %w", failure)
+				return fmt.Errorf("reading the file of the placeholder: %w", ExplainPath(name, failure))
 			case strings.TrimSpace(string(content)) == "":
 				return fmt.Errorf("the file %s is empty", name)
 			}
 		}
 	}
-	return err
+	return nil
+}
+
+var (
+	ofVariable = regexp.MustCompile(`(\$?)\{+(?:env[.: ]\$?)?([A-Z][A-Z0-9_]*)\}`)
+	ofFile     = regexp.MustCompile(`\{+(?:file[.: ])?(/[^{}]+)\}`)
+)
+
+// instead returns what to write for a placeholder that Caddy does not know.
+func instead(text string) string {
+	if found := ofVariable.FindStringSubmatch(text); found != nil {
+		advice := fmt.Sprintf("{env.%s} for the environment variable", found[2])
+		if found[1] != "" {
+			advice += ", without the $"
+		}
+		return advice
+	}
+	if found := ofFile.FindStringSubmatch(text); found != nil {
+		return fmt.Sprintf("{file.%s} for the file", found[1])
+	}
+	return "{env.NAME} for an environment variable, or {file./path} for a file"
 }

@@ -18,6 +18,10 @@ func TestExpand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("TELECRM_SET", "xyz")
 	t.Setenv("TELECRM_EMPTY", "")
 	for text, want := range map[string]string{
@@ -29,11 +33,20 @@ func TestExpand(t *testing.T) {
 		"a{env.TELECRM_SET}b":         "axyzb",
 		"{env.TELECRM_UNSET}":         "error: token: the environment variable TELECRM_UNSET is not set, or empty",
 		"{env.TELECRM_EMPTY}":         "error: token: the environment variable TELECRM_EMPTY is not set, or empty",
-		"{file." + folder + "/none}":  "error: token: reading the file of the placeholder: open " + folder + "/none: no such file or directory",
-		"{file." + folder + "}":       "error: token: reading the file of the placeholder: read " + folder + ": is a directory",
+		"{file." + folder + "/none}":  "error: token: reading the file of the placeholder: open " + folder + "/none: no such file or directory; create it, or correct the path",
+		"{file." + folder + "}":       "error: token: reading the file of the placeholder: read " + folder + ": is a directory; name a file in it",
+		"{file.no-such-token}":        "error: token: reading the file of the placeholder: open no-such-token: no such file or directory in " + here + ", where Caddy was started; write the absolute path",
 		"{file." + folder + "/empty}": "error: token: the file " + folder + "/empty is empty",
 		"{file." + folder + "/blank}": "error: token: the file " + folder + "/blank is empty",
-		"{nothing}":                   "error: token: ",
+		"{nothing}":                   "error: token: unrecognized placeholder {nothing}; write {env.NAME} for an environment variable, or {file./path} for a file",
+		"{TELECRM_SET}":               "error: token: unrecognized placeholder {TELECRM_SET}; write {env.TELECRM_SET} for the environment variable",
+		"${TELECRM_SET}":              "error: token: unrecognized placeholder {TELECRM_SET}; write {env.TELECRM_SET} for the environment variable, without the $",
+		"{env:TELECRM_SET}":           "error: token: unrecognized placeholder {env:TELECRM_SET}; write {env.TELECRM_SET} for the environment variable",
+		"{{env.TELECRM_SET}}":         "error: token: unrecognized placeholder {{env.TELECRM_SET}; write {env.TELECRM_SET} for the environment variable",
+		"{file:/etc/token}":           "error: token: unrecognized placeholder {file:/etc/token}; write {file./etc/token} for the file",
+		"{/etc/token}":                "error: token: unrecognized placeholder {/etc/token}; write {file./etc/token} for the file",
+		"{env.TELECRM_SET":            "error: token: the placeholder {env.TELECRM_SET does not end with }",
+		"{file./etc/token":            "error: token: the placeholder {file./etc/token does not end with }",
 	} {
 		value := text
 		err := placeholder.Expand(caddy.NewReplacer(), placeholder.Setting{Name: "token", Value: &value})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
+	"github.com/leadwire/caddy-telecrm/internal/placeholder"
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
@@ -77,21 +77,28 @@ func (memory) Destruct() error { return nil }
 // Provision reads the schema and sets up the stand-in. It has the leads of the one with the same
 // enterprise id in the config before, if any.
 func (s *Handler) Provision(ctx caddy.Context) error {
-	repl := caddy.NewReplacer()
 	config := sandbox.Config{
-		Token:        strings.TrimSpace(repl.ReplaceAll(s.Token, "")),
-		AsyncToken:   strings.TrimSpace(repl.ReplaceAll(s.AsyncToken, "")),
-		EnterpriseID: strings.TrimSpace(repl.ReplaceAll(s.EnterpriseID, "")),
+		Token:        s.Token,
+		AsyncToken:   s.AsyncToken,
+		EnterpriseID: s.EnterpriseID,
 		Latency:      time.Duration(s.Latency),
 		FailStatus:   s.FailStatus,
 		FailShare:    s.FailShare,
 	}
-	if s.Schema != "" {
-		schema, err := sandbox.LoadSchema(repl.ReplaceAll(s.Schema, ""))
-		if err != nil {
-			return fmt.Errorf("schema: %w", err)
+	schema := s.Schema
+	if err := placeholder.Expand(caddy.NewReplacer(),
+		placeholder.Setting{Name: "token", Value: &config.Token},
+		placeholder.Setting{Name: "async_token", Value: &config.AsyncToken},
+		placeholder.Setting{Name: "enterprise_id", Value: &config.EnterpriseID},
+		placeholder.Setting{Name: "schema", Value: &schema},
+	); err != nil {
+		return err
+	}
+	if schema != "" {
+		var err error
+		if config.Schema, err = sandbox.LoadSchema(schema); err != nil {
+			return fmt.Errorf("schema: %w", placeholder.ExplainPath(schema, err))
 		}
-		config.Schema = schema
 	}
 	first, _, err := memories.LoadOrNew(config.EnterpriseID, func() (caddy.Destructor, error) {
 		created, err := sandbox.New(config)
