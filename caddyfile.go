@@ -44,6 +44,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, h.ArgErr()
 	}
 	at := grammar.Here(h.Dispenser)
+	if err := grammar.CheckPath(h.Dispenser); err != nil {
+		return nil, err
+	}
 	matcherSet, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
@@ -360,7 +363,7 @@ func (h *Handler) readChallenge(d *caddyfile.Dispenser) error {
 		grammar.Text("path", &c.Path),
 		grammar.Whole("complexity", &c.Complexity),
 		grammar.Duration("expires", &c.Expires),
-		grammar.Text("secret", &c.Secret),
+		grammar.Secret("secret", &c.Secret),
 		{Name: "host", Read: func(d *caddyfile.Dispenser) error {
 			if c.Hosts = d.RemainingArgs(); len(c.Hosts) == 0 {
 				return d.Errf("host takes one or more hosts, such as www.example.com")
@@ -548,8 +551,8 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 // accountWords returns the words for account settings in the global option and in a form's block.
 func accountWords(a *account.Settings) []grammar.Word {
 	return []grammar.Word{
-		grammar.Text("token", &a.Token),
-		grammar.Text("async_token", &a.AsyncToken),
+		grammar.Secret("token", &a.Token),
+		grammar.Secret("async_token", &a.AsyncToken),
 		grammar.Text("enterprise_id", &a.EnterpriseID, telecrm.CheckEnterpriseID),
 		grammar.Text("base_url", &a.BaseURL, telecrm.CheckBaseURL),
 		grammar.Text("async_base_url", &a.AsyncBaseURL, telecrm.CheckBaseURL),

@@ -28,7 +28,25 @@ func TestMistakesHaveAPlace(t *testing.T) {
 		{form, "field x y phone {\ncountry UK\n}", `"UK"; did you mean GB?`},
 		{form, "field x {\nmin two\n}", `"two"`},
 		{form, "field x {\nrequird\n}", `"requird"; did you mean required?`},
-		{form, "field x y dropdown {\noptions Rooftop solar, Battery\n}", `"solar," ends with a comma`},
+		{form, "field x y dropdown {\noptions Rooftop solar, Battery\n}", `"solar," has a comma`},
+		{form, "field x y dropdown {\noptions Rooftop,Battery,Heater\n}", `"Rooftop,Battery,Heater" has a comma`},
+		{form, "field x y dropdown {\noptions Rooftop solar; Battery\n}", `"solar;" has a semicolon`},
+		{form, "field x y dropdown {\noptions Rooftop | Battery\n}", `"|"`},
+		{form, "field x y tags {\noptions “Rooftop solar” Battery\n}", `"“Rooftop"; use straight double quotes`},
+		{form, "field x y tags {\noptions 'Rooftop solar' Battery\n}", `"'Rooftop"; use straight double quotes`},
+		{form, "field x {\nblank 'Please choose'\n}", `"'Please"; use straight double quotes`},
+		{form, "field x {\nlabel “Your town”\n}", `straight double quotes`},
+		{form, "fallback 'Please call us'", `straight double quotes`},
+		{form, "fallback “Call”", `straight double quotes`},
+		{form, "field x required", `write required in its block`},
+		{form, "field x y required", `"required"; known types are`},
+		{form, "max_body 20", "20 bytes"},
+		{account, "async_token /etc/caddy/token", "write {file./etc/caddy/token}"},
+		{account, "async_token ./token", "write {file./path}"},
+		{account, "async_token file./etc/caddy/token", "write {file./etc/caddy/token}"},
+		{account, "async_token env.TELECRM_TOKEN", "write {env.TELECRM_TOKEN}"},
+		{account, "async_token $TELECRM_TOKEN", "write {env.TELECRM_TOKEN}"},
+		{account, "async_token TELECRM_TOKEN", "write {env.TELECRM_TOKEN}"},
 		{form, "field x y dropdown", "must list its options"},
 		{form, "field x y number {\nmin 5\nmax 3\n}", "min 5 is greater than max 3"},
 		{form, "field x y number {\ndefault many\n}", `default "many"`},
@@ -210,6 +228,36 @@ func TestSeveralMistakes(t *testing.T) {
 }
 
 var place = regexp.MustCompile(`Caddyfile:\d+`)
+
+// A path matcher does not see the query or the fragment of a URL, so a form with one would never
+// get a post.
+func TestMatchersThatNeverMatch(t *testing.T) {
+	for _, matcher := range []string{"/contact?x=1", "/contact#form", "/contact.html?"} {
+		_, err := adapt(":9080 {\ntelecrm " + matcher + " {\nfield phone\nthank_you /thanks\n}\n}\n")
+		if err == nil || !strings.Contains(err.Error(), "leave out") || !strings.HasSuffix(err.Error(), ", at Caddyfile:2") {
+			t.Errorf("%s: got error %v, want one about line 2 that says what to leave out", matcher, err)
+		}
+	}
+}
+
+// Options with punctuation that is part of a label are accepted.
+func TestOptionsWithPunctuation(t *testing.T) {
+	_, err := adapt(`:9080 {
+	telecrm /enquire {
+		token {env.TELECRM_TOKEN}
+		enterprise_id 66aa00bb11cc22dd33ee44ff
+		country IN
+		field phone
+		field product product dropdown {
+			options "Yes, call me" 1,000 10,00,000-20,00,000 "Kitchen; bath" "A | B" "O'Neill's" Kid's Twins' "Rooftop,Battery"
+		}
+		thank_you /thanks
+	}
+}`)
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 func checkPlaces(t *testing.T, err error, want ...string) {
 	t.Helper()

@@ -70,6 +70,9 @@ func line(d *caddyfile.Dispenser, where string, words []Word, seen map[string]bo
 		return d.Errf("%s: %s is repeated; write it once", where, name)
 	}
 	seen[name] = true
+	if err := checkQuotes(d); err != nil {
+		return err
+	}
 	isAlone, number := d.CountRemainingArgs() == 0, d.Line()
 	err := words[i].Read(d)
 	if bare := errors.Unwrap(err); bare != nil && isAlone && d.Line() == number {
@@ -216,6 +219,9 @@ func ParseDuration(d *caddyfile.Dispenser, name, arg string, into *caddy.Duratio
 	return nil
 }
 
+// leastSize is the least size that somebody may mean. Below it, a unit was forgotten.
+const leastSize = 1000
+
 // Size returns a word that takes one size in bytes, such as 64KiB.
 func Size(name string, into *int64) Word {
 	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
@@ -226,6 +232,9 @@ func Size(name string, into *int64) Word {
 		bytes, err := humanize.ParseBytes(arg)
 		if err != nil || bytes == 0 || bytes > 1<<40 {
 			return d.Errf("%s: must be a size above zero, got %q; write one such as 64KiB", name, arg)
+		}
+		if bytes < leastSize {
+			return d.Errf("%s: %q is %d bytes; write a unit, such as 64KiB", name, arg, bytes)
 		}
 		*into = int64(bytes)
 		return nil

@@ -81,6 +81,9 @@ func (m *Mapping) Field(into *[]mapping.Field) Word {
 		default:
 			return d.Errf("field takes: <api_name> [<input> [<type>]]")
 		}
+		if f.Input == "required" && f.Type == "" {
+			return d.Errf("field %s: %q would be the name of its input; write required in its block, on a line of its own", f.Name, f.Input)
+		}
 		if err := checkType(d, "field "+f.Name, f.Type); err != nil {
 			return err
 		}
@@ -149,14 +152,19 @@ func readRequired(d *caddyfile.Dispenser, f *mapping.Field) error {
 }
 
 func readOptions(d *caddyfile.Dispenser, f *mapping.Field) error {
-	f.Options = d.RemainingArgs()
+	for d.NextArg() {
+		option := d.Val()
+		mark := separator(option)
+		if d.Token().Quoted() && !strings.HasSuffix(option, ",") {
+			mark = ""
+		}
+		if mark != "" {
+			return d.Errf("options: the label %q has %s; put spaces between labels, and quotes around a label with spaces or punctuation, such as: options \"Rooftop solar\" Battery", option, mark)
+		}
+		f.Options = append(f.Options, option)
+	}
 	if len(f.Options) == 0 {
 		return d.Errf("options takes one or more labels; put those with spaces in quotes")
-	}
-	for _, option := range f.Options {
-		if strings.HasSuffix(option, ",") {
-			return d.Errf("options: the label %q ends with a comma; put spaces between labels, and quotes around a label with spaces, such as: options \"Rooftop solar\" Battery", option)
-		}
 	}
 	return nil
 }

@@ -159,8 +159,8 @@ func (s *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Errf("telecrm_sandbox takes one matcher and a block, got %q too", d.Val())
 	}
 	return grammar.Block(d, "telecrm_sandbox", []grammar.Word{
-		grammar.Text("token", &s.Token),
-		grammar.Text("async_token", &s.AsyncToken),
+		grammar.Secret("token", &s.Token),
+		grammar.Secret("async_token", &s.AsyncToken),
 		grammar.Text("enterprise_id", &s.EnterpriseID),
 		grammar.Text("schema", &s.Schema),
 		grammar.Duration("latency", &s.Latency),
