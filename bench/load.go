@@ -9,36 +9,70 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
 // result has the measurements of one load.
 type result struct {
 	took    []time.Duration // sorted
-	elapsed time.Duration
-	cpu     time.Duration
+	elapsed time.Duration   // until the last lead was delivered, if any is
+	cpu     time.Duration   // of the server
 }
 
-func (r result) perSecond() float64           { return float64(len(r.took)) / r.elapsed.Seconds() }
-func (r result) cpuPerRequest() time.Duration { return r.cpu / time.Duration(len(r.took)) }
-func (r result) median() time.Duration        { return r.took[len(r.took)/2] }
+func (r result) perSecond() float64 { return float64(len(r.took)) / r.elapsed.Seconds() }
 
-// person numbers the posts, so that each is from another person.
-var person atomic.Int64
+// cpuPerRequest returns the server's processor time for a request in microseconds.
+func (r result) cpuPerRequest() float64 { return micros(r.cpu) / float64(len(r.took)) }
 
-// measure posts forms over the given number of connections for the duration of load.
-func (s *server) measure(path string, connections int, load time.Duration) (result, error) {
+func (r result) median() time.Duration { return r.took[len(r.took)/2] }
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+const (
+	// longestDelivery is how long the delivery of the last lead may take.
+	longestDelivery = time.Minute
+	// settled is how long the outbox may take to record the last results.
+	settled = 200 * time.Millisecond
+)
+
+// measure posts forms over the given number of connections for the duration of load. Then it waits
+// until the CRM, unless it is nil, has all leads.
+func (s *server) measure(path string, connections int, load time.Duration, into *crm) (result, error) {
+	var had int64
+	if into != nil {
+		had = into.created.Load()
+	}
 	before, err := s.cpu()
 	if err != nil {
 		return result{}, err
 	}
 	start := time.Now()
+	all, err := s.postAll(path, connections, start.Add(load))
+	if err != nil {
+		return result{}, err
+	}
+	if into != nil {
+		for into.created.Load()-had < int64(len(all.took)) {
+			if time.Since(start) > load+longestDelivery {
+				return result{}, fmt.Errorf("%s: %d of %d leads delivered", path, into.created.Load()-had, len(all.took))
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	all.elapsed = time.Since(start)
+	time.Sleep(settled)
+	after, err := s.cpu()
+	all.cpu = after - before
+	slices.Sort(all.took)
+	return all, err
+}
+
+// postAll posts forms over all connections.
+func (s *server) postAll(path string, connections int, until time.Time) (result, error) {
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
@@ -47,7 +81,7 @@ func (s *server) measure(path string, connections int, load time.Duration) (resu
 	)
 	for range connections {
 		wg.Go(func() {
-			took, err := s.post(path, start.Add(load))
+			took, err := s.post(path, until)
 			mu.Lock()
 			defer mu.Unlock()
 			all.took = append(all.took, took...)
@@ -55,14 +89,23 @@ func (s *server) measure(path string, connections int, load time.Duration) (resu
 		})
 	}
 	wg.Wait()
-	all.elapsed = time.Since(start)
-	after, err := s.cpu()
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return result{}, err
-	}
-	all.cpu = after - before
-	slices.Sort(all.took)
-	return all, nil
+	return all, errors.Join(errs...)
+}
+
+// person numbers the posts, so that each is from another person.
+var person atomic.Int64
+
+// request is a browser's post of a form with eight fields.
+const request = "POST %s HTTP/1.1\r\nHost: %s\r\n" +
+	"User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-IN,en;q=0.9\r\n" +
+	"Origin: http://%[2]s\r\nReferer: http://%[2]s/contact\r\n" +
+	"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %[3]d\r\n\r\n%[4]s"
+
+func body() string {
+	n := person.Add(1)
+	return fmt.Sprintf("name=Load+Tester&phone=%%2B91+8%09d&email=load.tester.%d%%40example.com&company=Example+Traders"+
+		"&city=Pune&product=Rooftop+solar&budget=2%%2C50%%2C000&message=%s", n, n, strings.Repeat("please+call+me+", 10))
 }
 
 // post posts forms over one connection, one after the other.
@@ -75,10 +118,10 @@ func (s *server) post(path string, until time.Time) ([]time.Duration, error) {
 	reader := bufio.NewReader(conn)
 	var took []time.Duration
 	for time.Now().Before(until) {
-		body := fmt.Sprintf("name=Load+Tester&phone=%%2B91+8%09d&message=%s", person.Add(1), strings.Repeat("please+call+me+", 10))
-		request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", path, s.addr, len(body), body)
+		body := body()
+		text := fmt.Sprintf(request, path, s.addr, len(body), body)
 		start := time.Now()
-		if _, err := io.WriteString(conn, request); err != nil {
+		if _, err := io.WriteString(conn, text); err != nil {
 			return nil, err
 		}
 		resp, err := http.ReadResponse(reader, nil)
@@ -93,9 +136,4 @@ func (s *server) post(path string, until time.Time) ([]time.Duration, error) {
 		took = append(took, time.Since(start))
 	}
 	return took, nil
-}
-
-// datasync makes the file's content durable, without its timestamps.
-func datasync(file *os.File) error {
-	return syscall.Fdatasync(int(file.Fd())) //nolint:gosec // a file descriptor
 }

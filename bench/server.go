@@ -4,7 +4,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,115 +14,103 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// crm answers every create-lead request as TeleCRM would, after the latency.
-type crm struct {
-	url    string
-	server *http.Server
-}
-
-func startCRM(latency time.Duration) (*crm, error) {
-	listener, err := listen()
-	if err != nil {
-		return nil, err
-	}
-	var created atomic.Uint64
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		select {
-		case <-time.After(latency):
-		case <-r.Context().Done():
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusCreated)
-		_ = json.NewEncoder(w).Encode(map[string]any{"lead_id": fmt.Sprintf("%024x", created.Add(1)), "actions": nil, "remarks": nil})
-	})
-	c := &crm{
-		url:    "http://" + listener.Addr().String(),
-		server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
-	}
-	go func() { _ = c.server.Serve(listener) }()
-	return c, nil
-}
-
-func (c *crm) close() { _ = c.server.Close() }
-
-func listen() (net.Listener, error) {
-	var config net.ListenConfig
-	return config.Listen(context.Background(), "tcp", "127.0.0.1:0")
-}
-
 // server is a Caddy process.
 type server struct {
-	addr string
-	cmd  *exec.Cmd
+	addr, admin string
+	cmd         *exec.Cmd
 }
 
+// crms are the CRMs of the accounts.
+type crms struct{ fast, slow, refusing *crm }
+
 const caddyfile = `{
-	admin off
+	admin %[1]s
 	log {
 		level ERROR
 	}
 	telecrm {
-		account {
-			token bench-token
-			enterprise_id bench
-			base_url %[1]s
-			country IN
-		}
-		account fast {
-			token bench-token
-			enterprise_id fast
-			base_url %[1]s
-			country IN
-			crm_rate 100000/s 100000
-		}
-		outbox sqlite %[2]s/outbox.db
+		outbox sqlite %[3]s/outbox.db
+%[4]s
 	}
 }
 
-http://%[3]s {
+(form) {
+	account {args[0]}
+	field name
+	field phone
+	field email
+	field company
+	field city
+	field product
+	field budget budget number
+	field message
+	rate_limit off
+	thank_you /thanks
+}
+
+http://%[2]s {
 	bind 127.0.0.1
 	forgetful /forgetful
 	telecrm /later {
-		field name
-		field phone
-		field message
+		import form fast
 		deliver later
-		rate_limit off
-		thank_you /thanks
+	}
+	telecrm /held {
+		import form refused
+		deliver later
 	}
 	telecrm /now {
-		account fast
-		field name
-		field phone
-		field message
+		import form fast
 		deliver now
-		rate_limit off
-		thank_you /thanks
+	}
+	telecrm /slow {
+		import form slow
+		deliver now
 	}
 }
 `
 
-func startCaddy(binary, dir, crmURL string) (*server, error) {
-	listener, err := listen()
-	if err != nil {
-		return nil, err
+const accountBlock = `
+		account %[1]s {
+			token bench-token
+			enterprise_id %[1]s
+			base_url %[2]s
+			country IN
+			crm_rate 100000/s 100000
+		}
+`
+
+// config returns the server's Caddyfile.
+func (s *server) config(dir string, to crms) string {
+	var accounts strings.Builder
+	for name, crm := range map[string]*crm{"fast": to.fast, "slow": to.slow, "refused": to.refusing} {
+		fmt.Fprintf(&accounts, accountBlock, name, crm.url)
 	}
-	s := &server{addr: listener.Addr().String()}
-	if err := listener.Close(); err != nil {
-		return nil, err
+	return fmt.Sprintf(caddyfile, s.admin, s.addr, dir, accounts.String())
+}
+
+// startCaddy starts the binary with an outbox in dir.
+func startCaddy(binary, dir string, to crms) (*server, error) {
+	s := new(server)
+	for _, addr := range []*string{&s.addr, &s.admin} {
+		listener, err := listen()
+		if err != nil {
+			return nil, err
+		}
+		*addr = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return nil, err
+		}
 	}
 	config := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, crmURL, dir, s.addr), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(s.config(dir, to)), 0o600); err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(binary, "run", "--config", config) //nolint:gosec // our own binary
+	s.cmd = exec.Command(binary, "run", "--config", config, "--adapter", "caddyfile") //nolint:gosec // our own binary
 	s.cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
@@ -130,18 +118,27 @@ func startCaddy(binary, dir, crmURL string) (*server, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	err = waitFor(ctx, func() bool {
-		conn, err := net.DialTimeout("tcp", s.addr, time.Second)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-	if err != nil {
+	if err := s.waitUntilReady(ctx); err != nil {
 		s.stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+var errNoAnswer = errors.New("server: no answer in time")
+
+func (s *server) waitUntilReady(ctx context.Context) error {
+	for {
+		conn, err := net.DialTimeout("tcp", s.addr, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return errNoAnswer
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 func (s *server) stop() {
@@ -169,4 +166,19 @@ func (s *server) cpu() (time.Duration, error) {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// profile writes a profile of the server's processor time for the given duration to a file.
+func (s *server) profile(path string, duration time.Duration) error {
+	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", s.admin, duration.Seconds()))
+	if err != nil {
+		return fmt.Errorf("profiling: %w", err)
+	}
+	defer resp.Body.Close()
+	file, err := os.Create(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, resp.Body)
+	return errors.Join(err, file.Close())
 }
