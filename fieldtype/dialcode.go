@@ -22,7 +22,7 @@ var (
 // withoutListedCode drops the country codes before a number that begins with its own, so that the
 // code in the number wins, and joins a code and a number that are separated by a comma.
 func withoutListedCode(text string) string {
-	for {
+	for strings.LastIndexByte(text, '+') > 0 {
 		m := codeThenCode.FindStringSubmatch(text)
 		if m == nil {
 			break
@@ -33,6 +33,9 @@ func withoutListedCode(text string) string {
 			break
 		}
 		text = m[3]
+	}
+	if !strings.Contains(text, ",") {
+		return text
 	}
 	if m := codeThenComma.FindStringSubmatch(text); m != nil && isCallingCode(m[2]) {
 		return m[1] + m[2] + m[3]
@@ -76,9 +79,18 @@ func firstCode(digits string) string {
 	return ""
 }
 
-func isCallingCode(digits string) bool {
-	code, err := strconv.Atoi(digits)
-	return err == nil && digits[0] != '0' && phonenumbers.GetRegionCodeForCountryCode(code) != phonenumbers.UNKNOWN_REGION
+func isCallingCode(digits string) bool { return regionOf(digits) != "" }
+
+// regionOf returns the main region of a calling code, or "" if it is not one.
+func regionOf(callingCode string) string {
+	code, err := strconv.Atoi(callingCode)
+	if err != nil || callingCode[0] == '0' {
+		return ""
+	}
+	if region := phonenumbers.GetRegionCodeForCountryCode(code); region != phonenumbers.UNKNOWN_REGION {
+		return region
+	}
+	return ""
 }
 
 // joinListedCode joins the last value with the one before it if that is a country code: the list and

@@ -112,6 +112,14 @@ func internationalDigits(dialled, country string) (digits string, code Code) {
 	if rest, found := strings.CutPrefix(dialled, "+00"); found {
 		dialled = "+" + rest
 	}
+	if digits, ok := usualDigits(dialled, country); ok {
+		return digits, ""
+	}
+	return parsedDigits(dialled, country)
+}
+
+// parsedDigits is internationalDigits for any number, as libphonenumber parses it.
+func parsedDigits(dialled, country string) (digits string, code Code) {
 	number, code := completeNumber(dialled, country)
 	if code != "" {
 		// A code from a list may be followed by the number as dialled from that country.
@@ -197,12 +205,7 @@ func validityCode(number *phonenumbers.PhoneNumber) Code {
 // by calling code.
 var subscriberLengths = sync.OnceValue(func() map[int32][]int {
 	lengths := make(map[int32][]int)
-	metadata, err := phonenumbers.MetadataCollection()
-	if err != nil {
-		// The metadata is compiled in.
-		return lengths
-	}
-	for _, region := range metadata.GetMetadata() {
+	for _, region := range allMetadata() {
 		code := region.GetCountryCode()
 		for _, desc := range []*phonenumbers.PhoneNumberDesc{region.GetFixedLine(), region.GetMobile()} {
 			possible := desc.GetPossibleLength()

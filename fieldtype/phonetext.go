@@ -26,7 +26,11 @@ var betweenPhones = regexp.MustCompile(`[/,;|&\n]|[\p{L}\p{M}]+`)
 // withoutWords drops the few words that may stand before and after a plain number. It returns the
 // text unchanged if there are more.
 func withoutWords(text string) (number string, dropped bool) {
-	text, dropped = withoutWordsAfterCode(strings.TrimSpace(strings.TrimPrefix(text, "tel:")))
+	text = strings.TrimSpace(strings.TrimPrefix(text, "tel:"))
+	if text != "" && !hasLetters(text) && !hasSymbols(text) && isASCIIDigit(rune(text[len(text)-1])) {
+		return text, false // as most are
+	}
+	text, dropped = withoutWordsAfterCode(text)
 	parts := phoneParts.FindStringSubmatch(text)
 	if parts == nil {
 		return text, dropped
@@ -73,13 +77,18 @@ func hasSymbols(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.So, r) })
 }
 
+// countedUp is the ten digits in order.
+const countedUp = "1234567890"
+
 // isCountedUp reports whether the number is the ten digits in order, which people type when they do
 // not want to give one. libphonenumber has 1234 as an area code of India. In countries whose
 // example number it is, it also is one that somebody might have.
 func isCountedUp(number *phonenumbers.PhoneNumber, national string) bool {
-	region := phonenumbers.GetRegionCodeForNumber(number)
-	example := phonenumbers.GetExampleNumber(region)
-	return national == "1234567890" && (example == nil || phonenumbers.GetNationalSignificantNumber(example) != national)
+	if national != countedUp {
+		return false
+	}
+	example := phonenumbers.GetExampleNumber(phonenumbers.GetRegionCodeForNumber(number))
+	return example == nil || phonenumbers.GetNationalSignificantNumber(example) != national
 }
 
 // unreadPhone says what is wrong with plain text that is not one number.
