@@ -11,6 +11,9 @@ import (
 // their first option, such as "-None-" or "Select…". A value among Options does not, and neither
 // does free text, in which people may type any words.
 func (r Rules) isLeftEmpty(value string) bool {
+	if len(r.Options)+len(r.Blank) == 0 && (r.Type == Text || !mayBeChoice(value)) {
+		return false
+	}
 	key := foldKey(value)
 	isKey := func(s string) bool { return foldKey(s) == key }
 	hasOptions := len(r.Options) > 0
@@ -35,6 +38,13 @@ func (r Rules) isLeftEmpty(value string) bool {
 	// "Select Plus" may be a label, unless the labels are known.
 	isLabel := r.Type == Dropdown || r.Type == Tags || r.Type == Status || r.Type == LostReason
 	return invitation.MatchString(words) && (hasOptions || !isLabel || strings.HasPrefix(text, "-"))
+}
+
+// mayBeChoice reports whether a value can be a list's first option, by its first letter. Most values
+// cannot.
+func mayBeChoice(value string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(value, decoration))
+	return !isASCIIAlphanumeric(first) && first != '+' || strings.ContainsRune("CNOPScnops", first)
 }
 
 // decoration is what surrounds the words of a list's first option.

@@ -142,6 +142,9 @@ func (r Rules) tags(values []string) (Value, *Error) {
 
 // distinct returns the values, keeping the first of each key.
 func distinct(values []string, key func(string) string) []string {
+	if len(values) < 2 {
+		return values
+	}
 	seen := make(map[string]bool, len(values))
 	return slices.DeleteFunc(slices.Clone(values), func(v string) bool {
 		k := key(v)
