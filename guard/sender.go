@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,7 @@ const (
 func SenderOf(r *http.Request) Sender {
 	agent := r.UserAgent()
 	s := Sender{NamesPage: namesPage(r)}
-	if !claimsBrowser.MatchString(agent) || isAutomated.MatchString(agent) {
+	if !claimsBrowser(agent) || isAutomated(agent) {
 		s.Program = true
 		return s
 	}
@@ -67,33 +68,45 @@ func (s Sender) Signals() Opinion {
 	return nil
 }
 
-var (
-	claimsBrowser = regexp.MustCompile(`^(?:Mozilla|Opera|Lynx|ELinks|w3m|Links)[/ ]`)
-	// isAutomated matches browsers that run without a person and say so. Site monitoring uses them
-	// too.
-	isAutomated = regexp.MustCompile(`(?i)headless|phantomjs|\b\w*bot/|crawler|spider|powershell|winhttp`)
-)
-
-// fetchSiteSenders lists the browsers that send Sec-Fetch-Site with each request over TLS
-// (https://www.w3.org/TR/fetch-metadata/), and a version from which all of them surely do.
-var fetchSiteSenders = []struct {
-	version *regexp.Regexp
-	since   int
-}{
-	{regexp.MustCompile(`\bChrome/(\d{1,4})\.`), 90},
-	{regexp.MustCompile(`\bFirefox/(\d{1,4})\.`), 95},
-	{regexp.MustCompile(`\bVersion/(\d{1,4})\.[\d.]+ (?:Mobile/\w+ )?Safari/`), 17},
+// claimsBrowser reports whether the agent begins with the name that browsers begin with.
+func claimsBrowser(agent string) bool {
+	name, _, ok := strings.Cut(agent, "/")
+	if first, _, found := strings.Cut(name, " "); found {
+		name, ok = first, true
+	}
+	return ok && slices.Contains([]string{"Mozilla", "Opera", "Lynx", "ELinks", "w3m", "Links"}, name)
 }
 
-// sendsFetchSite reports whether the browser sends Sec-Fetch-Site over TLS.
+// isAutomated reports whether the agent is a browser that runs without a person and says so. Site
+// monitoring uses them too.
+func isAutomated(agent string) bool {
+	agent = strings.ToLower(agent)
+	return slices.ContainsFunc([]string{"headless", "phantomjs", "bot/", "crawler", "spider", "powershell", "winhttp"}, func(word string) bool {
+		return strings.Contains(agent, word)
+	})
+}
+
+// sendsFetchSite reports whether the browser sends Sec-Fetch-Site with each request over TLS
+// (https://www.w3.org/TR/fetch-metadata/), by a version from which all of them surely do.
 func sendsFetchSite(agent string) bool {
-	for _, sender := range fetchSiteSenders {
-		if found := sender.version.FindStringSubmatch(agent); found != nil {
-			version, err := strconv.Atoi(found[1])
-			return err == nil && version >= sender.since
-		}
+	if version, ok := versionOf(agent, "Chrome/"); ok {
+		return version >= 90
 	}
-	return false
+	if version, ok := versionOf(agent, "Firefox/"); ok {
+		return version >= 95
+	}
+	version, ok := versionOf(safari.FindString(agent), "Version/")
+	return ok && version >= 17
+}
+
+var safari = regexp.MustCompile(`\bVersion/\d{1,4}\.[\d.]+ (?:Mobile/\w+ )?Safari/`)
+
+// versionOf returns the whole number after a product's name and slash.
+func versionOf(agent, product string) (version int, ok bool) {
+	_, rest, _ := strings.Cut(agent, product)
+	digits, _, found := strings.Cut(rest, ".")
+	version, err := strconv.Atoi(digits)
+	return version, found && err == nil
 }
 
 func namesPage(r *http.Request) bool {
