@@ -13,10 +13,12 @@ import (
 // numbers. libphonenumber itself finds out several times over what this needs to match once.
 type plan struct {
 	code string // the country's calling code
-	// prefixes matches what precedes a number in dialling: the international and the national prefix.
-	prefixes *regexp.Regexp
-	general  *regexp.Regexp
-	usual    []*numberRange
+	// abroad and trunk match the prefixes of numbers as they are dialled: the international one, and
+	// the national one. A zero is the only national prefix of most countries.
+	abroad, trunk *regexp.Regexp
+	isTrunkZero   bool
+	general       *regexp.Regexp
+	usual         []*numberRange
 }
 
 // numberRange matches national numbers of one kind.
@@ -35,10 +37,10 @@ func (n *numberRange) has(national string) bool {
 }
 
 // usualDigits returns a dialled number in E.164 without the plus, if it is a mobile or fixed-line
-// number with or without the country code, and does not begin with any other prefix. For such a
-// number libphonenumber has nothing to strip or to guess: it takes a beginning that equals the
-// country code for one only if the number is not valid with it. usualDigits reports false for all
-// other numbers, which may be valid too.
+// number with or without the country code, and with no other prefix than a zero. For such a number
+// libphonenumber has nothing to guess: it takes a beginning that equals the country code or a prefix
+// for one only if the number is not valid with it. usualDigits reports false for all other numbers,
+// which may be valid too.
 func usualDigits(dialled, country string) (digits string, ok bool) {
 	national, hasPlus := strings.CutPrefix(dialled, "+")
 	if hasPlus {
@@ -46,8 +48,15 @@ func usualDigits(dialled, country string) (digits string, ok bool) {
 		national, country = national[len(code):], regionOf(code)
 	}
 	p := planOf(country)
-	if p == nil || strings.HasPrefix(national, "0") || national == countedUp ||
-		p.prefixes.MatchString(national) || !p.has(national) {
+	if p == nil || !hasPlus && p.abroad.MatchString(national) {
+		return "", false
+	}
+	if p.isTrunkZero && !p.general.MatchString(national) {
+		national = strings.TrimPrefix(national, "0")
+	} else if p.trunk.MatchString(national) {
+		return "", false
+	}
+	if strings.HasPrefix(national, "0") || national == countedUp || !p.has(national) {
 		return "", false
 	}
 	digits = p.code + national
@@ -88,17 +97,23 @@ func newPlan(m *phonenumbers.PhoneMetadata) *plan {
 	if !isMain || m.GetLeadingDigits() != "" || m.GetInternationalPrefix() == "" {
 		return nil
 	}
-	prefixes := m.GetInternationalPrefix()
-	if national := m.GetNationalPrefixForParsing(); national != "" {
-		prefixes += "|" + national
+	trunk := m.GetNationalPrefixForParsing()
+	p := &plan{
+		code:        strconv.Itoa(int(m.GetCountryCode())),
+		abroad:      regexp.MustCompile("^(?:" + m.GetInternationalPrefix() + ")"),
+		trunk:       regexp.MustCompile("^(?:" + trunk + ")"),
+		isTrunkZero: trunk == "0" && m.GetNationalPrefixTransformRule() == "",
+		general:     wholeNumber(m.GetGeneralDesc()),
+		usual:       []*numberRange{rangeOf(m.GetMobile()), rangeOf(m.GetFixedLine())},
 	}
-	return &plan{
-		code:     strconv.Itoa(int(m.GetCountryCode())),
-		prefixes: regexp.MustCompile("^(?:" + prefixes + ")"),
-		general:  wholeNumber(m.GetGeneralDesc()),
-		usual:    []*numberRange{rangeOf(m.GetMobile()), rangeOf(m.GetFixedLine())},
+	if trunk == "" {
+		p.trunk = nothing
 	}
+	return p
 }
+
+// nothing does not match.
+var nothing = regexp.MustCompile(`[^\s\S]`)
 
 func rangeOf(desc *phonenumbers.PhoneNumberDesc) *numberRange {
 	return &numberRange{lengths: desc.GetPossibleLength(), pattern: wholeNumber(desc)}

@@ -33,7 +33,9 @@ func TestUsualDigitsAreParsed(t *testing.T) {
 			}
 		}
 		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))
-		prefix := rapid.SampledFrom([]string{"", "+", "+" + code, code, "0", "00", "00" + code, "1", "8"}).Draw(t, "prefix")
+		prefix := rapid.SampledFrom([]string{
+			"", "+", "+" + code, "+" + code + "0", code, code + "0", "0", "00", "00" + code, "1", "8", "01", "+" + code + "1",
+		}).Draw(t, "prefix")
 		checkUsual(t, prefix+string(digits), country)
 	})
 }
@@ -72,7 +74,7 @@ func TestUsualDigitsOfExamples(t *testing.T) {
 	if usual < all*3/4 {
 		t.Errorf("%d of %d example numbers are usual", usual, all)
 	}
-	for _, number := range []string{"+918123456789", "8123456789", "+442079460958"} {
+	for _, number := range []string{"+918123456789", "8123456789", "08123456789", "+9108123456789", "+442079460958"} {
 		if _, ok := usualDigits(number, "IN"); !ok {
 			t.Errorf("%s is not usual", number)
 		}
