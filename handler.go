@@ -74,9 +74,10 @@ type submission struct {
 	counted guard.Pass     // how the post counts toward the rate limit
 	outcome string
 
-	attempts int
-	kept     bool // in the outbox
-	leadID   string
+	isVolatile bool // the lead has values that change with every request
+	attempts   int
+	kept       bool // in the outbox
+	leadID     string
 
 	// For the log:
 	repeats     string   // id of the submission that this one repeats
@@ -243,7 +244,8 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		}
 	}
 
-	values, err := h.fingerprint(r, s)
+	lead := h.submission(s, draft.Lead)
+	values, err := h.fingerprint(r, s, lead)
 	if err != nil {
 		s.reason = err.Error()
 		return h.verdictOf(outcomeUnavailable)
@@ -268,23 +270,23 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		opinion = append(opinion, passed.Signals...)
 	}
 	if opinion.Verdict() == guard.Unwanted && h.app.KeepsLeads() {
-		return h.parkSpam(r, s, draft.Lead, claim, opinion)
+		return h.parkSpam(r, s, lead, claim, opinion)
 	}
-	about := h.screen.Enquiry(r, draft.Lead)
+	about := h.screen.Enquiry(r, lead.Lead)
 	first, isConfirmed := h.screen.Redeem(post, about, values)
 	if opinion.Verdict() != guard.Welcome && !isConfirmed {
-		return h.askAgain(w, r, s, asking{draft.Lead, about, values, claim, earlier}, opinion)
+		return h.askAgain(w, r, s, asking{lead, about, values, claim, earlier}, opinion)
 	}
 
-	h.app.reporter.Remarks(h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
-	v := h.verdictOf(h.deliver(r.Context(), s, draft.Lead))
+	h.app.reporter.Remarks(h.logger, h.Form, draft.Remarks, zap.String("form", h.Form), zap.String("id", s.ID))
+	v := h.verdictOf(h.deliver(r.Context(), s, lead))
 	if v.failure != nil {
 		h.memory.Redeemed.Return(first)
 		return v
 	}
 	claim.End(guard.Result{ID: s.ID, Kept: s.kept})
 	if isConfirmed {
-		h.app.supersede(r.Context(), first, h.submission(s, draft.Lead))
+		h.app.supersede(r.Context(), first, *lead)
 	}
 	return v
 }
@@ -363,9 +365,9 @@ func (h *Handler) isRemoved(ctx context.Context, earlier guard.Result) bool {
 
 // parkSpam parks suspected spam for a person to look at. The visitor is thanked as for any other
 // post, because an error would teach spammers.
-func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, claim *guard.Claim, opinion guard.Opinion) verdict {
+func (h *Handler) parkSpam(r *http.Request, s *submission, lead *delivery.Submission, claim *guard.Claim, opinion guard.Opinion) verdict {
 	s.spamSignals = opinion.Reasons()
-	if err := h.app.park(r.Context(), h.submission(s, lead), "suspected spam: "+s.spamSignals); err != nil {
+	if err := h.app.park(r.Context(), *lead, "suspected spam: "+s.spamSignals); err != nil {
 		h.logger.Error("keeping suspected spam failed",
 			zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
 		return h.verdictOf(outcomeUnavailable)
@@ -376,7 +378,7 @@ func (h *Handler) parkSpam(r *http.Request, s *submission, lead telecrm.Lead, cl
 
 // asking is what a visitor is asked to send again.
 type asking struct {
-	lead    telecrm.Lead
+	lead    *delivery.Submission
 	about   guard.Enquiry
 	values  guard.Fingerprint
 	claim   *guard.Claim
@@ -390,7 +392,7 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 	asked := guard.Result{ID: a.earlier.ID, Kept: a.earlier.Kept, Asked: true}
 	if !asked.Kept {
 		asked.ID = s.ID
-		err := h.app.park(r.Context(), h.submission(s, a.lead), "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
+		err := h.app.park(r.Context(), *a.lead, "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
 		asked.Kept = err == nil
 		if err != nil && h.app.KeepsLeads() {
 			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
@@ -406,8 +408,8 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 }
 
 // submission is what the engine delivers.
-func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submission {
-	return delivery.Submission{
+func (h *Handler) submission(s *submission, lead telecrm.Lead) *delivery.Submission {
+	return &delivery.Submission{
 		ID:      s.ID,
 		Account: h.account.Name(),
 		Form:    h.Form,
@@ -417,7 +419,7 @@ func (h *Handler) submission(s *submission, lead telecrm.Lead) delivery.Submissi
 
 // deliver stores the lead in the outbox, which delivers it, or sends it to TeleCRM directly if the
 // outbox is off or fails. It continues even if the visitor leaves.
-func (h *Handler) deliver(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
+func (h *Handler) deliver(ctx context.Context, s *submission, lead *delivery.Submission) (outcome string) {
 	ctx = s.span.In(context.WithoutCancel(ctx))
 	if h.app.KeepsLeads() {
 		outcome, err := h.submit(ctx, s, lead)
@@ -448,7 +450,7 @@ func (h *Handler) verdictOf(outcome string) verdict {
 }
 
 // submit adds the lead to the outbox and, with `deliver now`, waits for the result.
-func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string, err error) {
+func (h *Handler) submit(ctx context.Context, s *submission, lead *delivery.Submission) (outcome string, err error) {
 	d, err := h.app.dispatcher(ctx)
 	if err != nil {
 		return "", err
@@ -458,7 +460,7 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 	if h.Deliver == deliverLater {
 		wait = 0
 	}
-	result, err := d.Engine.Submit(ctx, h.submission(s, lead), wait)
+	result, err := d.Engine.Submit(ctx, *lead, wait)
 	if err != nil {
 		return "", err
 	}
@@ -480,11 +482,11 @@ func (h *Handler) submit(ctx context.Context, s *submission, lead telecrm.Lead) 
 }
 
 // send sends the lead once while the visitor waits.
-func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (outcome string) {
+func (h *Handler) send(ctx context.Context, s *submission, lead *delivery.Submission) (outcome string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Budget))
 	defer cancel()
 	log := h.logger.WithLazy(zap.String("form", h.Form), zap.String("id", s.ID), zap.String("account", h.account.Name()))
-	settled, result, kept := h.app.sendOnce(ctx, h.account, h.submission(s, lead))
+	settled, result, kept := h.app.sendOnce(ctx, h.account, *lead)
 	if result.Status != 0 {
 		s.attempts = 1
 	}
@@ -501,7 +503,7 @@ func (h *Handler) send(ctx context.Context, s *submission, lead telecrm.Lead) (o
 		} else {
 			log.Info("lead delivered", zap.String("note", settled.Reason))
 		}
-		h.app.reporter.Remarks(log, h.Form, result.Losses(lead))
+		h.app.reporter.Remarks(log, h.Form, result.Losses(lead.Lead))
 		switch result.Verdict { //nolint:exhaustive // all others say that TeleCRM had the lead
 		case telecrm.Created:
 			return outcomeCreated

@@ -1,7 +1,6 @@
 package caddytelecrm
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/leadwire/caddy-telecrm/attribution"
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
@@ -78,9 +78,18 @@ func (h *Handler) unreadable(w http.ResponseWriter, s *submission, err error) ve
 	return fail(outcomeMalformed, answer.Failure{Status: http.StatusBadRequest, Code: answer.CodeMalformed, Problems: problems})
 }
 
-// lead makes a lead from the post.
+// lead makes a lead from the post, and notes whether it has values that change with every request.
 func (h *Handler) lead(s *submission) mapping.Draft {
-	return h.mapping.Lead(s.posted, s.expander(s.posted, func(string, string) bool { return false }), s.offers)
+	return h.mapping.Lead(s.posted, s.expander(s.posted, func(key, value string) bool {
+		s.isVolatile = s.isVolatile || s.changes(key, value)
+		return false
+	}), s.offers)
+}
+
+// changes reports whether a placeholder's value changes with every request.
+func (s *submission) changes(key, value string) bool {
+	isTyped := strings.HasPrefix(key, mapping.FormPlaceholder)
+	return value != "" && (httpx.IsVolatile(key) || !isTyped && guard.IsMoment(value, s.start))
 }
 
 // draft makes a lead from the post. If something is wrong with it, draft reads the page with the
@@ -131,38 +140,43 @@ func (s *submission) expander(posted *form.Form, blank func(key, value string) b
 }
 
 // fingerprint identifies the post's lead and host. Two posts with the same fingerprint are one
-// enquiry. It maps the post a second time, without values that change with every request.
-func (h *Handler) fingerprint(r *http.Request, s *submission) (guard.Fingerprint, error) {
-	posted := h.withoutMoments(s.posted, s.start)
-	draft := h.mapping.Lead(posted, s.expander(posted, func(key, value string) bool {
-		isTyped := strings.HasPrefix(key, mapping.FormPlaceholder)
-		return httpx.IsVolatile(key) || !isTyped && guard.IsMoment(value, s.start)
-	}), s.offers)
-	texts := []string{hostname.Canonical(r.Host)}
-	if h.screen.IsTrapped(s.screened(r)) { // the same post without the trap is not a repeat
-		h.mapping.AddRaw(&draft, posted)
-		texts = append(texts, "trapped")
+// enquiry. If the lead has values that change with every request, fingerprint maps the post again
+// without them.
+func (h *Handler) fingerprint(r *http.Request, s *submission, lead *delivery.Submission) (guard.Fingerprint, error) {
+	isTrapped := h.screen.IsTrapped(s.screened(r))
+	if posted := h.withoutMoments(s.posted, s.start); s.isVolatile || posted != s.posted {
+		draft := h.mapping.Lead(posted, s.expander(posted, s.changes), s.offers)
+		if isTrapped {
+			h.mapping.AddRaw(&draft, posted)
+		}
+		lead = h.submission(s, draft.Lead)
 	}
-	lead, err := json.Marshal(draft.Lead)
+	payload, err := lead.Payload()
 	if err != nil {
 		return guard.Fingerprint{}, fmt.Errorf("comparing the lead with earlier ones: %w", err)
 	}
-	return guard.FingerprintOf(append(texts, string(lead))...), nil
+	texts := []string{hostname.Canonical(r.Host), string(payload)}
+	if isTrapped { // the same post without the trap is not a repeat
+		texts = append(texts, "trapped")
+	}
+	return guard.FingerprintOf(texts...), nil
 }
 
 // withoutMoments returns the form without single-use inputs, and without the times that scripts
-// fill in when the form is sent.
+// fill in when the form is sent. If it has neither, withoutMoments returns the form itself.
 func (h *Handler) withoutMoments(posted *form.Form, now time.Time) *form.Form {
-	typed := h.mapping.TypedNumbers()
-	kept := &form.Form{Entries: make([]form.Entry, 0, len(posted.Entries)), Skipped: posted.Skipped}
-	for _, entry := range posted.Entries {
-		if h.responder.CountsOnce(entry.Name) {
-			continue
+	isMoment := func(entry form.Entry) bool {
+		return !h.mapping.IsTypedNumber(entry.Name) && guard.IsMoment(entry.Value, now)
+	}
+	isOnce := func(entry form.Entry) bool { return h.responder.CountsOnce(entry.Name) }
+	if !slices.ContainsFunc(posted.Entries, func(e form.Entry) bool { return isOnce(e) || isMoment(e) }) {
+		return posted
+	}
+	kept := &form.Form{Entries: slices.DeleteFunc(slices.Clone(posted.Entries), isOnce), Skipped: posted.Skipped}
+	for i, entry := range kept.Entries {
+		if isMoment(entry) {
+			kept.Entries[i].Value = ""
 		}
-		if !slices.Contains(typed, entry.Name) && guard.IsMoment(entry.Value, now) {
-			entry.Value = ""
-		}
-		kept.Entries = append(kept.Entries, entry)
 	}
 	return kept
 }

@@ -15,6 +15,16 @@ type Submission struct {
 	Account string
 	Form    string
 	Job
+
+	payload []byte // the encoded job, once it is
+}
+
+// Payload returns the payload of the submission's entry. The job must not change after that.
+func (s *Submission) Payload() (_ []byte, err error) {
+	if s.payload == nil {
+		s.payload, err = EncodeJob(s.Job)
+	}
+	return s.payload, err
 }
 
 // Submit appends the lead to the outbox. If wait is positive and the lead can be sent and answered
@@ -60,7 +70,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 
 // newEntry returns an entry for the submission. Its state is left to the caller.
 func (l *lane) newEntry(s Submission) (outbox.Entry, error) {
-	payload, err := EncodeJob(s.Job)
+	payload, err := s.Payload()
 	if err != nil {
 		return outbox.Entry{}, fmt.Errorf("encoding payload: %w", err)
 	}

@@ -20,6 +20,9 @@ func IsMoment(text string, now time.Time) bool {
 }
 
 func readMoment(text string) (time.Time, bool) {
+	if text == "" || text[0] < '0' || text[0] > '9' {
+		return time.Time{}, false
+	}
 	if number, err := strconv.ParseUint(text, 10, 63); err == nil {
 		switch len(text) {
 		case len("1700000000"):

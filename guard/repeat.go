@@ -13,12 +13,13 @@ type Fingerprint [sha256.Size]byte
 
 // FingerprintOf returns the fingerprint of the texts in order.
 func FingerprintOf(texts ...string) Fingerprint {
-	hash := sha256.New()
+	var scratch [1024]byte
+	all := scratch[:0]
 	for _, text := range texts {
-		_ = binary.Write(hash, binary.BigEndian, uint64(len(text))) // writing to a hash never fails
-		_, _ = hash.Write([]byte(text))
+		all = binary.BigEndian.AppendUint64(all, uint64(len(text)))
+		all = append(all, text...)
 	}
-	return Fingerprint(hash.Sum(nil))
+	return sha256.Sum256(all)
 }
 
 // mostRepeats bounds how many posts are remembered, to about 10 MB.

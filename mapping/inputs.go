@@ -44,26 +44,43 @@ func (m *Mapping) TooLong(typed *form.Form, limit int) []*Problem {
 	return problems
 }
 
-// FreeText returns the values of inputs that accept any text.
-func (m *Mapping) FreeText(posted *form.Form) []guard.Input {
-	kinds := make(map[string]fieldtype.Type)
-	isName := make(map[string]bool)
+// textInput says what a field's input asks for.
+type textInput struct{ takesAny, isName bool }
+
+// textInputs returns the inputs of fields. If several fields take one input, the last one's type
+// counts.
+func (m *Mapping) textInputs() map[string]textInput {
+	inputs := make(map[string]textInput)
 	for _, f := range m.AllFields() {
-		kinds[f.Input] = f.Kind
-		isName[f.Input] = f.Name == "name" || isName[f.Input]
+		inputs[f.Input] = textInput{
+			takesAny: f.Kind == fieldtype.Text,
+			isName:   f.Name == "name" || inputs[f.Input].isName,
+		}
 	}
+	return inputs
+}
+
+// FreeText returns the values of inputs that accept any text and for which keep returns true.
+func (m *Mapping) FreeText(posted *form.Form, keep func(guard.Input) bool) []guard.Input {
 	var texts []guard.Input
-	for _, entry := range slices.Concat(posted.Entries, posted.Skipped) {
-		kind, isMapped := kinds[entry.Name]
-		if !form.IsForService(entry.Name) && !isBlank(entry.Value) && (!isMapped || kind == fieldtype.Text) {
-			texts = append(texts, guard.Input{Name: entry.Name, Value: entry.Value, IsName: isName[entry.Name]})
+	for _, entries := range [][]form.Entry{posted.Entries, posted.Skipped} {
+		for _, entry := range entries {
+			asked, isMapped := m.texts[entry.Name]
+			if form.IsForService(entry.Name) || isBlank(entry.Value) || isMapped && !asked.takesAny {
+				continue
+			}
+			if input := (guard.Input{Name: entry.Name, Value: entry.Value, IsName: asked.isName}); keep(input) {
+				texts = append(texts, input)
+			}
 		}
 	}
 	return texts
 }
 
-// TypedNumbers lists the inputs with digits that the visitor typed, even if they look like a time.
-func (m *Mapping) TypedNumbers() []string {
+// IsTypedNumber reports whether the visitor typed an input's digits, even if they look like a time.
+func (m *Mapping) IsTypedNumber(input string) bool { return slices.Contains(m.typed, input) }
+
+func (m *Mapping) typedNumbers() []string {
 	var inputs []string
 	for _, f := range m.AllFields() {
 		if f.Name == m.Identifier || f.Kind != fieldtype.Text && f.Kind != fieldtype.Date {

@@ -24,8 +24,10 @@ type Mapping struct {
 	settings []*boundSetting
 	actions  []*boundAction
 	unmapped string
-	mapped   map[string]bool // the inputs that become part of the lead
-	ignored  []string        // inputs that "unmapped" leaves out
+	mapped   map[string]bool      // the inputs that become part of the lead
+	typed    []string             // inputs with digits that the visitor typed
+	texts    map[string]textInput // inputs of fields
+	ignored  []string             // inputs that "unmapped" leaves out
 }
 
 // Config describes how a form's inputs become a lead.
@@ -118,7 +120,7 @@ func New(c Config) (*Mapping, error) {
 		}
 		m.actions = append(m.actions, action)
 	}
-	m.noteMapped()
+	m.noteInputs()
 	return m, nil
 }
 
@@ -131,7 +133,8 @@ func once(names map[string]bool, name string) error {
 	return nil
 }
 
-func (m *Mapping) noteMapped() {
+// noteInputs notes what is asked of inputs for every post.
+func (m *Mapping) noteInputs() {
 	settings := slices.Clone(m.settings)
 	for _, a := range m.actions {
 		settings = append(settings, a.settings...)
@@ -144,6 +147,7 @@ func (m *Mapping) noteMapped() {
 			m.mapped[input] = true
 		}
 	}
+	m.typed, m.texts = m.typedNumbers(), m.textInputs()
 }
 
 // Takes reports whether the input becomes part of the lead.

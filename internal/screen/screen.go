@@ -82,7 +82,7 @@ func (s *Screen) sealSignals(p Post) guard.Opinion {
 // contentSignals returns the signals of what was typed. Only if a value is suspicious does it read
 // the page with the form, to leave out values that the page fills in.
 func (s *Screen) contentSignals(p Post) guard.Opinion {
-	suspicious := slices.DeleteFunc(s.Mapping.FreeText(p.Form), func(i guard.Input) bool { return len(i.Signals()) == 0 })
+	suspicious := s.Mapping.FreeText(p.Form, func(i guard.Input) bool { return len(i.Signals()) > 0 })
 	suspicious = s.Memory.Constants.Without(httpx.ClientAddress(p.Request), suspicious)
 	if len(suspicious) == 0 {
 		return nil
