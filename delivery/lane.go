@@ -34,7 +34,8 @@ type lane struct {
 	refusalFilter RefusalFilter
 	waiters       map[string]*waiter // by entry id
 	recent        recent
-	locked        lockedFields
+	fields        *WorkspaceFields
+	asksFields    bool // a request for the fields is in flight
 	forced        bool // the next attempt does not wait until an entry is due
 	queued        bool // entries may be due that are not taken
 	// outage says that entries may have failed with TeleCRM and not by themselves. A new lane does
@@ -53,6 +54,7 @@ func newLane(e *Engine, account Account) *lane {
 		waiters:  make(map[string]*waiter),
 		health:   health{freeSince: e.now()},
 		outage:   true,
+		fields:   NewWorkspaceFields(),
 	}
 }
 
@@ -64,11 +66,11 @@ func (l *lane) configure(account *Account) (resumed bool) {
 		now := l.engine.now()
 		l.limiter.SetLimitAt(now, rate.Limit(account.Rate))
 		l.limiter.SetBurstAt(now, account.Burst)
+		l.useFields(account)
 		if l.account == nil || !sameWorkspace(l.account, account) {
 			resumed = l.endHold(now)
 			l.pause, l.incident = pause{}, incident{}
 			l.health = health{freeSince: now, last: l.health.last, lastAt: l.health.lastAt}
-			l.locked.due = time.Time{}
 		}
 	}
 	l.account = account
@@ -119,7 +121,7 @@ func (l *lane) run() {
 		case <-l.wake:
 		case <-timer.C:
 		}
-		l.refreshLockedFields(attempts.Go)
+		l.refreshFields(attempts.Go)
 		wait := l.startDue(&attempts)
 		timer.Reset(min(wait, l.announce()))
 	}

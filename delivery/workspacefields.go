@@ -12,21 +12,6 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// WorkspaceFields caches the fields of a workspace's leads, for jobs with values that not every
-// workspace has a field for. Attempts of one account share it.
-type WorkspaceFields struct {
-	turn   chan struct{} // holds one signal while nobody uses the rest
-	fields map[string]telecrm.FieldDefinition
-	due    time.Time // of the next request; zero: now
-}
-
-// NewWorkspaceFields returns an empty cache.
-func NewWorkspaceFields() *WorkspaceFields {
-	w := &WorkspaceFields{turn: make(chan struct{}, 1)}
-	w.turn <- struct{}{}
-	return w
-}
-
 const (
 	// fieldsTimeout bounds a request for the fields, for which leads wait.
 	fieldsTimeout = 3 * time.Second
@@ -36,40 +21,39 @@ const (
 
 // get returns the fields by name, or nil while they are unknown. It asks TeleCRM when they are due,
 // after throttle has returned without an error.
-func (w *WorkspaceFields) get(ctx context.Context, client Client, now time.Time, throttle func() error) (map[string]telecrm.FieldDefinition, error) {
+func (w *WorkspaceFields) get(ctx context.Context, client Client, now func() time.Time, throttle func() error) (map[string]telecrm.FieldDefinition, error) {
 	select {
 	case <-w.turn:
 		defer func() { w.turn <- struct{}{} }()
 	case <-ctx.Done():
 		return nil, nil
 	}
-	if now.Before(w.due) {
-		return w.fields, nil
+	if !w.isDue(now()) {
+		return w.known(), nil
 	}
 	if err := throttle(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, fieldsTimeout)
 	defer cancel()
-	definitions := client.FieldDefinitions(ctx)
-	if definitions.Failure != nil {
-		w.due = now.Add(fieldsRetryDelay)
-		return w.fields, nil
-	}
-	w.fields, w.due = make(map[string]telecrm.FieldDefinition), now.Add(lockedFieldsTTL)
-	for _, field := range definitions.Fields {
-		w.fields[field.APIName] = field
-	}
-	return w.fields, nil
+	w.fetch(ctx, client, now, fieldsRetryDelay)
+	return w.known(), nil
 }
 
-// fitFields removes the optional values that the workspace does not have a field for, and converts
-// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it,
+// fitFields removes the optional values that the workspace does not have a field for, converts the
+// others to the fields' types, and spells labels as the workspace does. If the attempt may not ask for the fields now, the result ends it,
 // unless the lead exists nowhere else.
 func (a *attempt) fitFields(ctx context.Context) *result {
-	if len(a.job.Optional) == 0 {
-		return nil
+	if len(a.job.Optional) > 0 {
+		if ended := a.fitOptional(ctx); ended != nil {
+			return ended
+		}
 	}
+	a.job.Fields = a.account.Fields.spell(a.job.Fields)
+	return nil
+}
+
+func (a *attempt) fitOptional(ctx context.Context) *result {
 	known, reason, err := a.workspaceFields(ctx)
 	if _, isOnly := a.runner.(directRunner); err != nil && !isOnly {
 		return a.postponed(reason, err)
@@ -103,7 +87,7 @@ func (a *attempt) workspaceFields(ctx context.Context) (known map[string]telecrm
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/share)
 		defer cancel()
 	}
-	known, err = a.account.Fields.get(ctx, a.account.Client, a.now(), func() (err error) {
+	known, err = a.account.Fields.get(ctx, a.account.Client, a.now, func() (err error) {
 		reason, err = a.runner.throttle(ctx, a.entry)
 		return err
 	})

@@ -72,7 +72,7 @@ func TestOptionalValues(t *testing.T) {
 		if used := 10 - limiter.Tokens(); used < 2.9 || used > 3.1 {
 			t.Errorf("used %v tokens for three requests", used)
 		}
-		time.Sleep(lockedFieldsTTL)
+		time.Sleep(fieldsTTL)
 		SendOnce(t.Context(), account, limiter, Submission{Job: optionalJob()}, func() {}, nil)
 		if crm.asked != 2 {
 			t.Errorf("asked %d times after the fields have expired", crm.asked)
