@@ -19,7 +19,8 @@ type API interface {
 	Member(ctx context.Context, email string) telecrm.Member
 }
 
-// Ask asks TeleCRM about the workspaces of all accounts that can be asked.
+// Ask asks TeleCRM about the workspaces of all accounts that can be asked. Of a workspace that is
+// known already, it asks only for members of the team that nobody has asked for.
 func (c *Config) Ask(ctx context.Context) {
 	now := c.Now
 	if now == nil {
@@ -37,19 +38,32 @@ func (c *Config) Ask(ctx context.Context) {
 				}
 			}
 		}
-		a.Workspace = ask(ctx, a.API, forms, now)
+		if a.Workspace == nil {
+			a.Workspace = ask(ctx, a.API, now)
+		}
+		if a.Workspace.Fields.OK() {
+			a.Workspace.askMembers(ctx, a.API, forms)
+		}
 	}
 }
 
-// ask asks TeleCRM for the facts that the forms of an account need. It sends a handful of requests
-// that only read, and none after the account was refused.
-func ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Workspace {
-	w := &Workspace{Fields: api.FieldDefinitions(ctx), AskedAt: now(), Members: make(map[string]telecrm.Member)}
+// ask asks TeleCRM for the facts about an account. It sends a handful of requests that only read, and
+// none after the account was refused.
+func ask(ctx context.Context, api API, now func() time.Time) *Workspace {
+	w := &Workspace{Fields: api.FieldDefinitions(ctx), AskedAt: now()}
 	if f := w.Fields.Failure; f != nil {
 		w.Actions.Failure, w.Pipeline.Failure = f, f
 		return w
 	}
 	w.Actions, w.Pipeline = api.ActionDefinitions(ctx), api.Pipeline(ctx)
+	return w
+}
+
+// askMembers asks for the members of the team that the forms name.
+func (w *Workspace) askMembers(ctx context.Context, api API, forms []*Form) {
+	if w.Members == nil {
+		w.Members = make(map[string]telecrm.Member)
+	}
 	for _, f := range forms {
 		for _, v := range f.values() {
 			if v.kind != fieldtype.Assignee {
@@ -62,7 +76,16 @@ func ask(ctx context.Context, api API, forms []*Form, now func() time.Time) *Wor
 			}
 		}
 	}
-	return w
+}
+
+// IsWhole reports whether all of the workspace could be read.
+func (w *Workspace) IsWhole() bool {
+	for _, member := range w.Members {
+		if !member.OK() {
+			return false
+		}
+	}
+	return w.Fields.OK() && w.Actions.OK() && w.Pipeline.OK()
 }
 
 // maxClockSkew is how far the clocks may differ. Answers take time, and dates are in seconds.

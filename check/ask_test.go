@@ -145,7 +145,7 @@ func TestSlowWorkspaceIsNotWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.account.API = client
+	s.account.API, s.account.Workspace = client, nil
 	s.config.Ask(t.Context())
 	report := run(t, s.config)
 	if len(report.Findings) != 1 || report.Findings[0].Code != check.WorkspaceUnavailable || !slices.Equal(report.Unverified, []string{"the fields of account default"}) {

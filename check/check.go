@@ -32,6 +32,9 @@ type Config struct {
 	// State is a file for what the pages were like when a check last found no errors, or "".
 	State string
 
+	// IsGentle leaves the processor to others: pages are read one after another, with rests.
+	IsGentle bool
+
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
 }
@@ -67,7 +70,8 @@ type Site struct {
 
 	Forms []*Form
 
-	running *crawler // reads the pages of the running site; nil if they are files
+	running  *crawler // reads the pages of the running site; nil if they are files
+	isGentle bool
 }
 
 // Form is the configuration of a form. Its words are those of the Caddyfile.
@@ -156,9 +160,11 @@ func (c *Config) openRunning() error {
 	return nil
 }
 
-// Run checks everything. The config must not be in use by another Run. The error means that files could not be read, or that ctx ended.
+// Run checks everything. The config must not be in use by another Run. The error means that files
+// could not be read, or that ctx ended.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	for _, site := range c.Sites {
+		site.isGentle = c.IsGentle
 		for _, f := range site.Forms {
 			f.prepare()
 		}

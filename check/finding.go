@@ -61,6 +61,17 @@ type Finding struct {
 	Also int `json:"also,omitempty"`
 }
 
+// Key is the same for the same finding in each check of a config, also if its words have other
+// numbers or reasons, or its place has moved.
+func (f Finding) Key() string {
+	message := f.Message
+	switch f.Code {
+	case HandlerWithoutForm, ClockOff, WorkspaceUnavailable, TooManyInputs:
+		message = ""
+	}
+	return strings.Join([]string{string(f.Code), f.Form, f.Account, message}, "\x00")
+}
+
 // Report is the result of a check.
 type Report struct {
 	Findings []Finding `json:"findings"`

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/leadwire/caddy-telecrm/check"
 )
 
 // The same mistake on many pages is one finding, at the first of them.
@@ -99,4 +103,45 @@ func TestTenThousandPages(t *testing.T) {
 	if took > time.Minute {
 		t.Errorf("took %v", took)
 	}
+}
+
+// A gentle check reads one page at a time, and rests for most of the time.
+func TestGentleCheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		slow := &slowFS{FS: s.Files, take: 10 * time.Millisecond}
+		for i := range 20 {
+			s.write(fmt.Sprintf("%d.html", i), contact)
+		}
+		s.Files, s.config.IsGentle = slow, true
+		start := time.Now()
+		run(t, s.config)
+		took, worked := time.Since(start), time.Duration(slow.opened.Load())*slow.take
+		if slow.most.Load() != 1 || took < 4*worked || took > 6*worked {
+			t.Errorf("read %d pages at once, in %v for %v of work", slow.most.Load(), took, worked)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := check.Run(ctx, s.config); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: %v", err)
+		}
+	})
+}
+
+// slowFS takes a while to open a page.
+type slowFS struct {
+	fs.FS
+	take               time.Duration
+	opened, open, most atomic.Int64
+}
+
+func (s *slowFS) Open(name string) (fs.File, error) {
+	if strings.HasSuffix(name, ".html") {
+		s.opened.Add(1)
+		s.most.Store(max(s.most.Load(), s.open.Add(1)))
+		time.Sleep(s.take)
+		s.open.Add(-1)
+	}
+	return s.FS.Open(name)
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,10 +39,17 @@ func (w walk) run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	names := make(chan string)
-	for range runtime.GOMAXPROCS(0) {
+	readers := runtime.GOMAXPROCS(0)
+	if w.site.isGentle {
+		readers = 1
+	}
+	for range readers {
 		group.Go(func() error {
+			pace := pacer{isOn: w.site.isGentle}
 			for name := range names {
+				start := time.Now()
 				w.readFile(name)
+				pace.rest(ctx, time.Since(start))
 			}
 			return nil
 		})
@@ -69,6 +77,32 @@ func (w walk) run(ctx context.Context) error {
 		})
 	})
 	return group.Wait()
+}
+
+// pacer makes a walk rest for four times as long as it works.
+type pacer struct {
+	isOn   bool
+	worked time.Duration // since the last rest
+}
+
+const (
+	restShare = 4
+	// restAfter is how long the walk works before it rests. Shorter rests would not be exact.
+	restAfter = 5 * time.Millisecond
+)
+
+// rest notes how long a page took, and rests if it is time to. It ends when ctx does.
+func (p *pacer) rest(ctx context.Context, took time.Duration) {
+	if p.worked += took; !p.isOn || p.worked < restAfter {
+		return
+	}
+	timer := time.NewTimer(restShare * p.worked)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	p.worked = 0
 }
 
 // isSkipped reports whether a folder is not part of the site, by its name.
