@@ -1,7 +1,6 @@
 package page
 
 import (
-	"html"
 	"slices"
 	"strings"
 )
@@ -28,8 +27,7 @@ func (r *rendering) gives(c *control, value string) bool {
 		given, _ := c.tag.get("value")
 		return given == value
 	case aTextarea:
-		given := strings.TrimPrefix(withoutCR(html.UnescapeString(r.source[c.tag.end:c.contentEnd])), "\n")
-		return given == withoutCR(value)
+		return c.text(r.source) == withoutCR(value)
 	case aSelect:
 		return slices.ContainsFunc(c.options, func(o *option) bool { return o.value() == value })
 	case aCheckbox, aRadio:

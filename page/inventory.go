@@ -38,7 +38,9 @@ type InventoryForm struct {
 
 	Controls []InventoryControl
 
-	tag *tag
+	tag      *tag
+	controls []*control
+	source   string // of the page
 }
 
 // Attribute returns an attribute of the form element.
@@ -144,6 +146,7 @@ func (o *outline) describe(f *form, controls []*control, lines *lineCounter) Inv
 	described := InventoryForm{
 		At: lines.position(f.tag.start), ID: f.id, tag: f.tag,
 		Actions: f.actions, HasAction: f.tag.has("action"), IsHidden: f.isHidden, Rebuilt: o.rebuilt(f),
+		controls: controls, source: o.source,
 	}
 	described.Name, _ = f.tag.get("name")
 	method, _ := f.tag.get("method")
