@@ -26,6 +26,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/report"
 	"github.com/leadwire/caddy-telecrm/internal/screen"
 	"github.com/leadwire/caddy-telecrm/internal/tracing"
+	"github.com/leadwire/caddy-telecrm/internal/trial"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/page"
@@ -125,6 +126,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	s, err := h.begin(w, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	if record := trial.Of(r.Context()); record != nil {
+		h.try(w, r, s, record)
+		return nil
 	}
 	defer h.conclude(r, s)
 	v := h.process(w, r, s)

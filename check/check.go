@@ -37,6 +37,9 @@ type Config struct {
 
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
+
+	// JSON is the config as Caddy runs it, for those who try it; nil if it is not needed.
+	JSON []byte
 }
 
 // EmptyPlaceholder is a setting whose placeholder has no value.
@@ -51,6 +54,8 @@ type EmptyPlaceholder struct {
 type Site struct {
 	// Hosts are the site's names, without ports.
 	Hosts []string
+	// Address is the scheme, host and port under which this machine serves the site.
+	Address string
 
 	// Files are the site's files, or nil if they are not known. Root precedes their names in places.
 	Files fs.FS
@@ -82,6 +87,9 @@ type Form struct {
 	// Takes reports whether the form's handler takes a POST to the path of the host. The host is ""
 	// for the page's own.
 	Takes func(host, path string) bool
+
+	// Path is the path that the form's matcher names, or "".
+	Path string
 
 	// Place is where the form's block begins. Lines has the places of its lines by their first words,
 	// such as "field phone", "thank_you" and "action 1042 field note".
@@ -124,8 +132,12 @@ type Account struct {
 	Name         string
 	EnterpriseID string
 	Identifier   string
-	Place        Place
-	Lines        map[string]Place
+	// BaseURL and AsyncBaseURL are those of the APIs; "" for the usual ones. IsAsync means that all
+	// leads go through the Async API.
+	BaseURL, AsyncBaseURL string
+	IsAsync               bool
+	Place                 Place
+	Lines                 map[string]Place
 
 	// API reads from TeleCRM; nil if that is not possible.
 	API API

@@ -2,32 +2,45 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/trial"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// Trial is what would become of a post.
+// Trial says what would become of a post, and why.
 type Trial struct {
-	Form   string       `json:"form"`
-	Inputs []TriedInput `json:"inputs"`
-	// Trap is the trap that was filled in, or "". The post would be parked as suspected spam.
-	Trap     string         `json:"trap,omitempty"`
+	Form  string `json:"form"`
+	Place string `json:"place,omitempty"`
+	URL   string `json:"url"`
+	Page  string `json:"page,omitempty"`
+
+	// Inputs are those of the post, as read. Files and inputs beyond the limits are skipped.
+	Inputs  []TriedInput `json:"inputs"`
+	Files   []string     `json:"files,omitempty"`
+	Skipped []string     `json:"skipped,omitempty"`
+	// Values are those of the lines of the config.
+	Values   []TriedValue   `json:"values"`
 	Problems []TriedProblem `json:"problems,omitempty"`
-	// Empty lists the placeholders that only a request gives a value, which are left empty.
-	Empty []string `json:"empty,omitempty"`
 	// Remarks say which parts of the post the lead does not have as typed.
-	Remarks []string     `json:"remarks,omitempty"`
-	Lead    telecrm.Lead `json:"lead"`
+	Remarks []string `json:"remarks,omitempty"`
+
+	Guards []trial.Guard `json:"guards"`
+	// Score is the spam score, the sum of the signals.
+	Score   int           `json:"score"`
+	Signals []TriedSignal `json:"signals,omitempty"`
+
+	Outcome trial.Outcome `json:"outcome"`
+	// Reason says why the post could not be read.
+	Reason string `json:"reason,omitempty"`
+	// Request is what TeleCRM would get; nil if nothing would be sent.
+	Request *TriedRequest `json:"request,omitempty"`
 }
 
 // TriedInput is an input of the post.
@@ -39,6 +52,18 @@ type TriedInput struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
+// TriedValue is a value of the lead.
+type TriedValue struct {
+	// Field is the API name, with the action before it.
+	Field string `json:"field"`
+	// Value is nil if the lead does not have the field. Reason says where it comes from, or why it is
+	// missing.
+	Value  any    `json:"value"`
+	Type   string `json:"type,omitempty"`
+	Reason string `json:"reason"`
+	Place  string `json:"place,omitempty"`
+}
+
 // TriedProblem is a problem that the visitor would be asked to correct.
 type TriedProblem struct {
 	Input   string `json:"input,omitempty"`
@@ -46,58 +71,119 @@ type TriedProblem struct {
 	Message string `json:"message"`
 }
 
-// Try maps a post as the form's handler does. Placeholders other than {form.NAME} are left empty.
-// Nothing is sent.
-func Try(f *Form, posted *form.Form) (*Trial, error) {
-	in := mapping.Locale{Country: f.Country}
-	if f.TimeZone != "" {
-		location, err := time.LoadLocation(f.TimeZone)
-		if err != nil {
-			return nil, fmt.Errorf("time_zone: %w", err)
-		}
-		in.Location = location
+// TriedSignal is a sign of spam.
+type TriedSignal struct {
+	Reason string `json:"reason"`
+	Weight int    `json:"weight"`
+}
+
+// TriedRequest is the request that creates the lead. Its token is left out.
+type TriedRequest struct {
+	Method string       `json:"method"`
+	URL    string       `json:"url"`
+	Lead   telecrm.Lead `json:"lead"`
+}
+
+// Scale says what the spam score means.
+var Scale = fmt.Sprintf("from %d the visitor is asked to send it again, from %d it is parked", guard.Doubt, guard.Junk)
+
+// hidden stands for a value that is not shown.
+const hidden = "(not shown)"
+
+// Explain says how a form's handler judged a post, and which lines of the config had which effect.
+// Secrets are left out.
+func Explain(f *Form, posted trial.Post, record *trial.Record) *Trial {
+	e := &explanation{form: f, record: record, posted: record.Posted}
+	if e.posted == nil {
+		e.posted = new(form.Form)
 	}
-	if f.DateOrder != "" {
-		order, err := fieldtype.ParseDateOrder(f.DateOrder)
-		if err != nil {
-			return nil, err
-		}
-		in.DateOrder = order
+	t := &Trial{
+		Form: f.Name, Place: written(f.Place), URL: posted.URL, Page: posted.Header.Get("Referer"),
+		Inputs: []TriedInput{}, Values: []TriedValue{}, Files: e.posted.Files, Skipped: e.posted.SkippedNames(),
+		Guards: record.Guards, Score: record.Signals.Score(), Outcome: record.Outcome, Reason: record.Reason,
+		Problems: problemsOf(record.Draft),
 	}
-	identifier := "phone"
-	if f.Account != nil && f.Account.Identifier != "" {
-		identifier = f.Account.Identifier
+	for _, s := range record.Signals {
+		t.Signals = append(t.Signals, TriedSignal{s.Reason, s.Weight})
 	}
-	m, err := mapping.New(mapping.Config{Fields: f.Fields, Set: f.Set, Actions: f.Actions, Unmapped: f.Unmapped, Identifier: identifier, Locale: in})
-	if err != nil {
-		return nil, err
+	for _, entry := range e.posted.Entries {
+		t.Inputs = append(t.Inputs, e.input(entry))
 	}
-	traps := f.traps()
-	m.Ignore(traps)
-	trial := &Trial{Form: f.Name}
-	draft := m.Lead(posted, func(template string) string { return trial.expand(template, posted) }, nil)
-	trial.Lead = draft.Lead
-	for _, entry := range posted.Entries {
-		trial.Inputs = append(trial.Inputs, f.tried(entry, traps))
-		if slices.Contains(traps, entry.Name) && strings.TrimSpace(entry.Value) != "" {
-			trial.Trap = entry.Name
-		}
+	if t.Reason != "" {
+		return t
 	}
+	lead := e.lead()
+	t.Values = e.values(lead)
+	for _, remark := range record.Draft.Remarks {
+		t.Remarks = append(t.Remarks, strings.TrimSpace(remark.Field+": "+remark.Text))
+	}
+	if record.Outcome == trial.Sent {
+		t.Request = f.request(lead)
+	}
+	return t
+}
+
+// written returns a place as text, or "" for an unknown one.
+func written(at Place) string {
+	if at.Line == 0 {
+		return ""
+	}
+	return at.String()
+}
+
+func problemsOf(draft mapping.Draft) []TriedProblem {
 	words := page.Shipped().For("en")
+	var problems []TriedProblem
 	for _, p := range draft.Problems {
-		fault := page.Fault{
-			Code: string(p.Code), Type: string(p.Kind), Label: p.Label, Limit: strconv.FormatFloat(p.Limit, 'f', -1, 64), Choices: p.HasOptions,
-		}
 		message := p.Message
 		if message == "" {
-			message = words.Message(fault)
+			message = words.Message(page.Fault{
+				Code: string(p.Code), Type: string(p.Kind), Label: p.Label,
+				Limit: strconv.FormatFloat(p.Limit, 'f', -1, 64), Choices: p.HasOptions,
+			})
 		}
-		trial.Problems = append(trial.Problems, TriedProblem{p.Input, string(p.Code), message})
+		problems = append(problems, TriedProblem{p.Input, string(p.Code), message})
 	}
-	for _, remark := range draft.Remarks {
-		trial.Remarks = append(trial.Remarks, strings.TrimSpace(remark.Field+": "+remark.Text))
+	return problems
+}
+
+// explanation explains a post.
+type explanation struct {
+	form   *Form
+	record *trial.Record
+	posted *form.Form
+}
+
+// input says what becomes of an input.
+func (e *explanation) input(entry form.Entry) TriedInput {
+	f := e.form
+	tried := TriedInput{Name: entry.Name, Value: entry.Value}
+	if form.IsSecret(entry.Name) && !f.takes(entry.Name) {
+		tried.Value = hidden
 	}
-	return trial, nil
+	for _, v := range f.values() {
+		if slices.Contains(inputsOf(v), entry.Name) {
+			tried.Becomes = append(tried.Becomes, v.path())
+		}
+	}
+	switch {
+	case len(tried.Becomes) > 0:
+	case slices.Contains(f.traps(), entry.Name):
+		tried.Reason = "it is a trap; people leave it empty"
+	case f.Protect && slices.Contains(guard.Traps(), entry.Name):
+		tried.Reason = "it is the trap that protect adds to the page"
+	case form.IsForService(entry.Name):
+		tried.Reason = "it is for a form service or a captcha"
+	case form.IsSecret(entry.Name):
+		tried.Reason = "its name says that it is a secret"
+	case f.Unmapped != "" && strings.TrimSpace(entry.Value) == "":
+		tried.Reason = "it is empty"
+	case f.Unmapped != "":
+		tried.Becomes = []string{f.Unmapped}
+	default:
+		tried.Reason = "no line of the config takes it"
+	}
+	return tried
 }
 
 // traps returns the names of the form's traps.
@@ -112,46 +198,31 @@ func (f *Form) traps() []string {
 	return f.Honeypot
 }
 
-// tried says what becomes of an input.
-func (f *Form) tried(entry form.Entry, traps []string) TriedInput {
-	tried := TriedInput{Name: entry.Name, Value: entry.Value}
-	for _, v := range f.values() {
-		if slices.Contains(inputsOf(v), entry.Name) {
-			name := v.name
-			if v.action != "" {
-				name = "action " + v.action + " " + name
-			}
-			tried.Becomes = append(tried.Becomes, name)
-		}
+// path returns the value's field, with the action before it.
+func (v value) path() string {
+	if v.action != "" {
+		return "action " + v.action + " " + v.name
 	}
-	switch {
-	case len(tried.Becomes) > 0:
-	case slices.Contains(traps, entry.Name):
-		tried.Reason = "it is a trap; people leave it empty"
-	case form.IsForService(entry.Name):
-		tried.Reason = "it is for a form service or a captcha"
-	case form.IsSecret(entry.Name):
-		tried.Reason = "its name says that it is a secret"
-	case f.Unmapped != "":
-		tried.Becomes = []string{f.Unmapped}
-	default:
-		tried.Reason = "no line of the config takes it"
-	}
-	return tried
+	return v.name
 }
 
-var placeholders = regexp.MustCompile(`\{[^{}\s]+\}`)
-
-// expand replaces {form.NAME}, and notes the placeholders that are left empty.
-func (t *Trial) expand(template string, posted *form.Form) string {
-	return placeholders.ReplaceAllStringFunc(template, func(placeholder string) string {
-		key := strings.Trim(placeholder, "{}")
-		if input, ok := strings.CutPrefix(key, mapping.FormPlaceholder); ok {
-			return strings.Join(posted.Values(input), ", ")
+// request returns the request for the lead.
+func (f *Form) request(lead telecrm.Lead) *TriedRequest {
+	base, id, last := telecrm.DefaultBaseURL, "", "/lead"
+	if f.Account != nil {
+		id = f.Account.EnterpriseID
+		if f.Account.BaseURL != "" {
+			base = strings.TrimSuffix(f.Account.BaseURL, "/")
 		}
-		if !slices.Contains(t.Empty, placeholder) {
-			t.Empty = append(t.Empty, placeholder)
+		if f.OnDuplicate == "upsert" || f.Account.IsAsync {
+			base, last = telecrm.DefaultAsyncBaseURL, "/autoupdatelead"
+			if f.Account.AsyncBaseURL != "" {
+				base = strings.TrimSuffix(f.Account.AsyncBaseURL, "/")
+			}
 		}
-		return ""
-	})
+	}
+	if id == "" {
+		id = "<enterprise_id>"
+	}
+	return &TriedRequest{"POST", fmt.Sprintf("%s/enterprise/%s%s", base, id, last), lead}
 }

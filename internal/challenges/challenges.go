@@ -295,6 +295,15 @@ func (v *Verifier) Verify(ctx context.Context, host string, posted *form.Form) c
 	return challenge.Judge(err, v.closed)
 }
 
+// Try reports whether a form has an answer, and what follows if not. It takes an answer for a right
+// one: verifying uses it up, and may ask a service.
+func (v *Verifier) Try(posted *form.Form) (answered bool, _ challenge.Result) {
+	if slices.ContainsFunc(posted.Values(v.input), func(answer string) bool { return answer != "" }) {
+		return true, challenge.Result{}
+	}
+	return false, challenge.Judge(challenge.ErrUnanswered, v.closed)
+}
+
 // Close releases the challenge.
 func (v *Verifier) Close() error {
 	if v == nil || v.release == nil {

@@ -34,15 +34,20 @@ func (r *reader) accountOf(h telecrmHandler, form string, at *block) (*check.Acc
 		}
 		return r.expand(setting, text, place.at(setting))
 	}
+	isAsync := settings.Token == "" && settings.AsyncToken != ""
 	settings.Token = expand("token", settings.Token)
 	settings.AsyncToken = expand("async_token", settings.AsyncToken)
 	settings.EnterpriseID = expand("enterprise_id", settings.EnterpriseID)
 	settings.BaseURL = expand("base_url", settings.BaseURL)
+	settings.AsyncBaseURL = expand("async_base_url", settings.AsyncBaseURL)
 	settings.Identifier = cmp.Or(expand("identifier", settings.Identifier), account.DefaultIdentifier)
 	settings.Country = expand("country", settings.Country)
 	settings.TimeZone = expand("time_zone", settings.TimeZone)
 	if isNew {
-		known = &check.Account{Name: name, EnterpriseID: settings.EnterpriseID, Identifier: settings.Identifier, Place: place.place, Lines: place.lines, API: open(settings)}
+		known = &check.Account{
+			Name: name, EnterpriseID: settings.EnterpriseID, Identifier: settings.Identifier, Place: place.place, Lines: place.lines, API: open(settings),
+			BaseURL: settings.BaseURL, AsyncBaseURL: settings.AsyncBaseURL, IsAsync: isAsync,
+		}
 		r.accounts[key] = known
 		r.result.Accounts = append(r.result.Accounts, known)
 	}

@@ -46,6 +46,12 @@ type server struct {
 	Routes         []httpRoute           `json:"routes"`
 	NamedRoutes    map[string]*httpRoute `json:"named_routes"`
 	TrustedProxies json.RawMessage       `json:"trusted_proxies"`
+	Listen         []string              `json:"listen"`
+	Policies       []json.RawMessage     `json:"tls_connection_policies"`
+	AutoHTTPS      struct {
+		Disabled bool     `json:"disable"`
+		Skip     []string `json:"skip"`
+	} `json:"automatic_https"`
 
 	proxyHeader string
 }
@@ -283,7 +289,7 @@ func (h handler) answers(at way) bool {
 func (w *walker) parts(at way) *siteParts {
 	key := strings.Join(at.hosts, " ")
 	if w.sites[key] == nil {
-		w.sites[key] = &siteParts{site: &check.Site{Hosts: at.hosts, ProxyHeader: w.server.proxyHeader, HasTrustedProxies: len(w.server.TrustedProxies) > 0}}
+		w.sites[key] = &siteParts{site: &check.Site{Hosts: at.hosts, Address: w.server.address(at.hosts), ProxyHeader: w.server.proxyHeader, HasTrustedProxies: len(w.server.TrustedProxies) > 0}}
 	}
 	return w.sites[key]
 }
@@ -300,7 +306,7 @@ func (w *walker) addForm(raw json.RawMessage, at way) {
 	block := w.blocks.form(name, route.Path(h.Match))
 	acct, settings := w.accountOf(h, name, block)
 	f := &check.Form{
-		Name: name, Account: acct, Place: block.place, Lines: block.lines,
+		Name: name, Account: acct, Place: block.place, Lines: block.lines, Path: route.Path(h.Match),
 		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
 		OnDuplicate: h.OnDuplicate, UpdateFields: h.UpdateFields, ThankYou: h.ThankYou, FormPage: h.FormPage, Errors: h.Errors, ErrorsRedirect: h.Redirect,
 		Honeypot: h.Honeypot, Protect: h.Protect,

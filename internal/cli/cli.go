@@ -37,7 +37,7 @@ give the config with --config.`
 )
 
 // Build adds the flags and the subcommands to root, the telecrm command.
-func Build(root *cobra.Command, connect Connect, inspect Inspect) {
+func Build(root *cobra.Command, connect Connect, inspect Inspect, rehearse Rehearse) {
 	t := &terminal{connect: connect, now: time.Now}
 	flags := root.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (default: from --config, or localhost:2019)")
@@ -57,7 +57,7 @@ to look at).`,
 	accounts.AddCommand(t.resumeCommand())
 	outbox := &cobra.Command{Use: "outbox", Short: "Checks and backs up the outbox"}
 	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand())
-	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect), t.initCommand(), t.tryCommand(inspect))
+	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect), t.initCommand(), t.tryCommand(inspect, rehearse))
 	for _, group := range []*cobra.Command{root, leads, accounts, outbox} {
 		group.RunE = showHelp
 	}
@@ -80,6 +80,7 @@ type terminal struct {
 	json                     bool
 
 	client   *adminapi.Client
+	in       io.Reader
 	out, err io.Writer
 	colors   bool // out is a terminal that shows colors
 	redraws  bool // err is a terminal, so a progress bar can be redrawn
@@ -101,7 +102,7 @@ func (t *terminal) runs(f func(ctx context.Context, args []string) error) func(*
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 		defer stop()
-		t.out, t.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		t.in, t.out, t.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		t.colors = isTerminal(t.out) && os.Getenv("NO_COLOR") == ""
 		t.redraws = isTerminal(t.err)
 		err := f(ctx, args)

@@ -1,142 +1,189 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
-
-	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leadwire/caddy-telecrm/check"
-	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/trial"
 )
 
-func (t *terminal) tryCommand(inspect Inspect) *cobra.Command {
-	var name, path string
+// Rehearse opens the handlers of a config that Inspect has read, without starting them.
+type Rehearse func(c *check.Config) (Stage, error)
+
+// Stage has the handlers of a config that is not started.
+type Stage interface {
+	// Page returns the page at an address of the site, as the site would serve it.
+	Page(ctx context.Context, address string) (trial.Page, error)
+	// Try runs a post through the handlers. The form's handler fills in the record.
+	Try(ctx context.Context, post trial.Post, record *trial.Record) error
+	Close() error
+}
+
+// tryOptions are the flags of the try command.
+type tryOptions struct {
+	form, path, page, body, contentType string
+	headers                             []string
+	send                                bool
+	url                                 string
+	wait                                time.Duration
+}
+
+func (t *terminal) tryCommand(inspect Inspect, rehearse Rehearse) *cobra.Command {
+	var o tryOptions
 	cmd := &cobra.Command{
-		Use:   "try <input>=<value>...",
+		Use:   "try [<input>=<value>...]",
 		Short: "Shows what would become of a post, and sends nothing",
 		Long: `
-Maps a post as the form in the config would, and prints what becomes of each
-input and why, what the visitor would have to correct, and the lead that would
-be sent to TeleCRM. It sends nothing, and does not need a running Caddy.
+Runs a post through the handlers of the config as Caddy would, and prints what
+is read, what each input becomes and why, where each value of the lead comes
+from, what the visitor would have to correct, how each guard judges the post,
+and the request that TeleCRM would get. It sends nothing, asks no service, and
+does not need a running Caddy. Tokens and secrets are never printed.
 
-Name the form with --form, or the path that it posts to with --path. A config
-with one form does not need either. Placeholders that only a request gives a
-value, such as {http.request.header.Referer}, are left empty.
+The post is one of these; values given as arguments replace those of a page:
+  <input>=<value>  as a browser sends them
+  --from-page P    what the form on a page sends by itself: hidden inputs,
+                   checked boxes, selected options. P is a path of the site,
+                   such as /contact, a file below its root, or a URL
+  --body FILE      a saved post, or - for standard input: a body as browsers
+                   send and copy it (URL-encoded, multipart or JSON), lines of
+                   <input>=<value>, or a HAR file, whose headers count too
 
-Exits with 1 if the visitor would have to correct something.`,
-		Example: `  caddy telecrm try --path /enquire name="Ravi Menon" phone=8123456789`,
-		RunE: t.runs(func(_ context.Context, args []string) error {
-			c, err := inspect(t.config, t.adapter)
-			if err != nil {
+Name the form with --form, or the path that it posts to with --path, unless the
+config or the page has only one.
+
+With --send it then sends the post to the running Caddy, with the word TEST
+before the name or another text, and follows the lead until TeleCRM has it.
+It uses the form's own guards, outbox and pace, as a visitor's post does.
+
+Exits with 0 if the lead would be sent or, with --send, was delivered; with 1
+if it would not be, or was refused or parked; with 2 if nothing could be tried;
+with 3 if the lead still waits in the outbox, which goes on by itself.`,
+		Example: `  caddy telecrm try --path /enquire name="Ravi Menon" phone=8123456789
+  caddy telecrm try --from-page /contact phone=8123456789
+  caddy telecrm try --body saved.har
+  caddy telecrm try --send --from-page /contact name="Ravi Menon" phone=8123456789`,
+		RunE: t.runs(func(ctx context.Context, args []string) error {
+			err := t.try(ctx, o, inspect, rehearse, args)
+			if _, exits := errors.AsType[*ExitError](err); err == nil || exits {
 				return err
 			}
-			f, err := chooseForm(c, name, path)
-			if err != nil {
-				return err
-			}
-			posted, err := parsePost(args)
-			if err != nil {
-				return err
-			}
-			trial, err := check.Try(f, posted)
-			if err != nil {
-				return fmt.Errorf("form %s: %w", f.Name, err)
-			}
-			return t.printTrial(trial)
+			_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
+			return &ExitError{exitNotChecked}
 		}),
 	}
-	cmd.Flags().StringVar(&name, "form", "", "Name of the form")
-	cmd.Flags().StringVar(&path, "path", "", "Path that the form posts to")
+	flags := cmd.Flags()
+	flags.StringVar(&o.form, "form", "", "Name of the form")
+	flags.StringVar(&o.path, "path", "", "Path that the form posts to")
+	flags.StringVar(&o.page, "from-page", "", "Page with the form, whose own values are posted: a path, a file or a URL")
+	flags.StringVar(&o.body, "body", "", "File with a saved post, or - for standard input")
+	flags.StringVar(&o.contentType, "content-type", "", "Content-Type of --body (default: found out)")
+	flags.StringArrayVar(&o.headers, "header", nil, `Header of the post, such as "Origin: https://other.example"; may be repeated`)
+	flags.BoolVar(&o.send, "send", false, "Send one lead, marked as a test, through the running Caddy")
+	flags.StringVar(&o.url, "url", "", "With --send, the address of the running site (default: this machine, as in the config)")
+	flags.DurationVar(&o.wait, "wait", 30*time.Second, "With --send, how long to follow the lead")
 	return cmd
 }
 
+func (t *terminal) try(ctx context.Context, o tryOptions, inspect Inspect, rehearse Rehearse, args []string) (err error) {
+	c, err := inspect(t.config, t.adapter)
+	if err != nil {
+		return err
+	}
+	stage, err := rehearse(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	entry := &entrance{options: o, config: c, stage: stage, stdin: t.in}
+	drafted, err := entry.draft(ctx, args)
+	if err != nil {
+		return err
+	}
+	shown, err := explain(ctx, stage, drafted)
+	if err != nil {
+		return err
+	}
+	if !o.send {
+		return t.printTrial(shown)
+	}
+	return t.sendTrial(ctx, o, stage, drafted, shown)
+}
+
+// explain tries the post.
+func explain(ctx context.Context, stage Stage, d *draftedPost) (*check.Trial, error) {
+	post, err := d.post()
+	if err != nil {
+		return nil, err
+	}
+	record := &trial.Record{Seal: d.hasSeal}
+	if err := stage.Try(ctx, post, record); err != nil {
+		return nil, err
+	}
+	f := d.form
+	if record.Form != f.Name {
+		i := slices.IndexFunc(d.site.Forms, func(other *check.Form) bool { return other.Name == record.Form })
+		if i < 0 {
+			return nil, fmt.Errorf("post: the form %s takes it, not %s", record.Form, f.Name)
+		}
+		f = d.site.Forms[i]
+	}
+	return check.Explain(f, post, record), nil
+}
+
+// siteForm is a form of the config with its site.
+type siteForm struct {
+	site *check.Site
+	form *check.Form
+}
+
 // chooseForm finds the form with the name, the first one that takes the path, or the only one.
-func chooseForm(c *check.Config, name, path string) (*check.Form, error) {
-	var forms []*check.Form
+func chooseForm(c *check.Config, name, path string) (siteForm, error) {
+	var forms []siteForm
 	var names []string
 	for _, site := range c.Sites {
 		for _, f := range site.Forms {
-			forms, names = append(forms, f), append(names, f.Name)
+			forms, names = append(forms, siteForm{site, f}), append(names, f.Name)
 		}
 	}
 	switch {
 	case name != "" && path != "":
-		return nil, fmt.Errorf("form: give either --form or --path, got both")
+		return siteForm{}, errors.New("form: give either --form or --path, got both")
 	case name == "" && path == "" && len(forms) == 1:
 		return forms[0], nil
 	case name == "" && path == "":
-		return nil, fmt.Errorf("form: the config has several; name one with --form: %s", strings.Join(names, ", "))
+		return siteForm{}, fmt.Errorf("form: the config has several; name one with --form: %s", strings.Join(names, ", "))
 	}
-	i := slices.IndexFunc(forms, func(f *check.Form) bool { return name != "" && f.Name == name || path != "" && f.Takes("", path) })
+	i := slices.IndexFunc(forms, func(c siteForm) bool { return c.isAsked(name, path) })
 	if i < 0 {
-		return nil, fmt.Errorf("form: none has the name %q or takes the path %q; the forms are %s", name, path, strings.Join(names, ", "))
+		return siteForm{}, fmt.Errorf("form: none has the name %q or takes the path %q; the forms are %s", name, path, strings.Join(names, ", "))
 	}
 	return forms[i], nil
 }
 
-// parsePost reads arguments such as name=Ravi.
-func parsePost(args []string) (*form.Form, error) {
-	posted := new(form.Form)
-	for _, arg := range args {
-		name, value, found := strings.Cut(arg, "=")
-		if !found || name == "" {
-			return nil, fmt.Errorf("input: must be <input>=<value>, got %q", arg)
-		}
-		posted.Entries = append(posted.Entries, form.Entry{Name: name, Value: value})
-	}
-	return posted, nil
+// isAsked reports whether the form has the name or takes the path, as far as they are given.
+func (c siteForm) isAsked(name, path string) bool {
+	return (name == "" || c.form.Name == name) && (path == "" || c.form.Takes("", path))
 }
 
-func (t *terminal) printTrial(trial *check.Trial) error {
-	var err error
-	if t.json {
-		err = t.printJSON(trial)
-	} else {
-		err = t.printTrialForPeople(trial)
-	}
-	if err == nil && len(trial.Problems) > 0 {
-		return &ExitError{1}
-	}
-	return err
-}
-
-func (t *terminal) printTrialForPeople(trial *check.Trial) error {
-	t.printf("%s\n", t.paint(bold, "Form "+onOneLine(trial.Form)))
-	rows := [][]cell{header("  INPUT", "VALUE", "BECOMES")}
-	for _, in := range trial.Inputs {
-		becomes := cell{strings.Join(in.Becomes, ", "), good}
-		if in.Reason != "" {
-			becomes = cell{"nothing: " + in.Reason, warn}
+// readHeaders reads headers such as "Origin: https://other.example".
+func readHeaders(lines []string) (http.Header, error) {
+	header := make(http.Header)
+	for _, line := range lines {
+		name, value, found := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !found || name == "" {
+			return nil, fmt.Errorf("header: must be <name>: <value>, got %q", line)
 		}
-		rows = append(rows, []cell{{"  " + onOneLine(in.Name), plain}, {onOneLine(in.Value), plain}, becomes})
+		header.Add(name, strings.TrimSpace(value))
 	}
-	(&table{t: t}).print(rows...)
-	for _, p := range trial.Problems {
-		t.printf("%s %s %s\n", t.paint(bad, "To correct:"), onOneLine(p.Message), t.paint(quiet, "("+onOneLine(p.Input)+" "+p.Code+")"))
-	}
-	for _, remark := range trial.Remarks {
-		t.printf("%s %s\n", t.paint(warn, "Remark:"), onOneLine(remark))
-	}
-	for _, placeholder := range trial.Empty {
-		t.printf("%s %s\n", t.paint(quiet, "Left empty:"), onOneLine(placeholder))
-	}
-	switch {
-	case trial.Trap != "":
-		t.printf("%s\n", t.paint(warn, "The trap "+onOneLine(trial.Trap)+" is filled in, so the post would be parked as suspected spam."))
-	case len(trial.Problems) > 0:
-		t.printf("Nothing would be sent until the visitor has corrected this.\n")
-		return nil
-	}
-	lead, err := json.MarshalIndent(trial.Lead, "", "  ")
-	if err != nil {
-		return fmt.Errorf("printing the lead: %w", err)
-	}
-	t.printf("%s\n%s\n", t.paint(bold, "Lead"), adminapi.Plain(string(lead)))
-	return nil
+	return header, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/checkconfig"
 	"github.com/leadwire/caddy-telecrm/internal/cli"
+	"github.com/leadwire/caddy-telecrm/internal/rehearse"
 )
 
 func init() {
@@ -31,7 +32,7 @@ func init() {
 		Short: cli.Short,
 		Long:  cli.Long,
 		CobraFunc: func(cmd *cobra.Command) {
-			cli.Build(cmd, connectAdmin, inspect)
+			cli.Build(cmd, connectAdmin, inspect, rehearsal)
 			passExitStatus(cmd)
 		},
 	})
@@ -101,8 +102,16 @@ func inspect(config, adapter string) (*check.Config, error) {
 			return nil, fmt.Errorf("loading the config: %w", err)
 		}
 	}
-	return checkconfig.Read(adapted, file, source)
+	c, err := checkconfig.Read(adapted, file, source)
+	if err != nil {
+		return nil, err
+	}
+	c.JSON = adapted
+	return c, nil
 }
+
+// rehearsal opens the handlers of a config that inspect has read.
+func rehearsal(c *check.Config) (cli.Stage, error) { return rehearse.Open(c.JSON) }
 
 // refused matches the adapter's errors about a line of a Caddyfile.
 var refused = regexp.MustCompile(`(?s)^(?:adapting config using \w+: )?(?:parsing caddyfile tokens for '\w+': )?(.+), at (.+?):(\d+)(?: import chain.*)?$`)
