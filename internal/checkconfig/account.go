@@ -25,6 +25,7 @@ func (r *reader) accountOf(h telecrmHandler, form string, at *block) (*check.Acc
 		settings = *r.config.Apps.TeleCRM.Accounts[name]
 		place = r.blocks.account(name)
 	}
+	written := settings
 	key := name + "\x00" + settings.Token + settings.EnterpriseID
 	known := r.accounts[key]
 	isNew := known == nil
@@ -45,29 +46,28 @@ func (r *reader) accountOf(h telecrmHandler, form string, at *block) (*check.Acc
 	settings.TimeZone = expand("time_zone", settings.TimeZone)
 	if isNew {
 		known = &check.Account{
-			Name: name, EnterpriseID: settings.EnterpriseID, Identifier: settings.Identifier, Place: place.place, Lines: place.lines, API: open(settings),
+			Name: name, EnterpriseID: settings.EnterpriseID, Identifier: settings.Identifier, Place: place.place, Lines: place.lines,
 			BaseURL: settings.BaseURL, AsyncBaseURL: settings.AsyncBaseURL, IsAsync: isAsync,
 		}
+		r.open(known, written, settings)
 		r.accounts[key] = known
 		r.result.Accounts = append(r.result.Accounts, known)
 	}
 	return known, settings
 }
 
-// open returns a client for the account, or nil if its settings do not allow one.
-func open(s account.Settings) check.API {
+// open makes the account reachable if its settings allow it.
+func open(a *check.Account, _, s account.Settings) {
 	if s.Token == "" {
-		return nil
+		return
 	}
 	config := telecrm.Config{Token: telecrm.Token(s.Token), EnterpriseID: s.EnterpriseID, BaseURL: s.BaseURL, Timeout: time.Duration(s.Timeout)}
 	if pace, err := account.Pace(s.CRMRate); err == nil {
 		config.Pace = pace
 	}
-	client, err := telecrm.New(config)
-	if err != nil {
-		return nil
+	if client, err := telecrm.New(config); err == nil {
+		a.API = client
 	}
-	return client
 }
 
 // expand expands the placeholders of a setting, and notes one that has no value.

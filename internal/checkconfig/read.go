@@ -4,14 +4,12 @@ package checkconfig
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,7 +118,23 @@ func Read(adapted []byte, file string, source []byte) (*check.Config, error) {
 	if err := json.Unmarshal(adapted, &c); err != nil {
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
-	r := &reader{config: c, blocks: readBlocks(file, source), file: file, accounts: make(map[string]*check.Account), result: new(check.Config)}
+	r := newReader(c, readBlocks(file, source))
+	r.file, r.open = file, open
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	r.readFolder()
+	r.result.State = stateFile(file)
+	return r.result, nil
+}
+
+func newReader(c config, b *blocks) *reader {
+	return &reader{config: c, blocks: b, accounts: make(map[string]*check.Account), result: new(check.Config)}
+}
+
+// read reads the sites of all servers.
+func (r *reader) read() error {
+	c := r.config
 	for _, name := range slices.Sorted(maps.Keys(c.Apps.HTTP.Servers)) {
 		srv := c.Apps.HTTP.Servers[name]
 		if srv == nil {
@@ -131,11 +145,9 @@ func Read(adapted []byte, file string, source []byte) (*check.Config, error) {
 		w.finish()
 	}
 	if len(r.result.Sites) == 0 {
-		return nil, ErrNoForms
+		return ErrNoForms
 	}
-	r.readFolder()
-	r.result.State = stateFile(file)
-	return r.result, nil
+	return nil
 }
 
 // reader builds the config to check.
@@ -145,31 +157,8 @@ type reader struct {
 	file     string
 	accounts map[string]*check.Account
 	result   *check.Config
-}
-
-// stateFile returns the file with the state of the last check of a config.
-func stateFile(config string) string {
-	if absolute, err := filepath.Abs(config); err == nil {
-		config = absolute
-	}
-	sum := sha256.Sum256([]byte(config))
-	return filepath.Join(caddy.AppDataDir(), "telecrm", fmt.Sprintf("check-%x.json", sum[:8]))
-}
-
-// readFolder finds the folder of the outbox.
-func (r *reader) readFolder() {
-	outbox := r.config.Apps.TeleCRM.Outbox
-	file := filepath.Join(caddy.AppDataDir(), "telecrm", "outbox.db")
-	switch {
-	case outbox == nil || outbox.File == "" && outbox.Store == "sqlite":
-	case outbox.Store != "sqlite":
-		return
-	default:
-		file = r.expand("outbox", outbox.File, r.blocks.app("outbox"))
-	}
-	if file != "" {
-		r.result.Folder, r.result.FolderPlace = filepath.Dir(file), r.blocks.app("outbox")
-	}
+	// open makes the account reachable, with settings as written and without placeholders.
+	open func(a *check.Account, written, expanded account.Settings)
 }
 
 // walker goes through the routes of a server.
