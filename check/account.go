@@ -19,30 +19,34 @@ type API interface {
 	Member(ctx context.Context, email string) telecrm.Member
 }
 
-// Ask asks TeleCRM about the workspaces of all accounts that can be asked. Of a workspace that is
-// known already, it asks only for members of the team that nobody has asked for.
+// Ask asks TeleCRM about the workspaces of all accounts that can be asked.
 func (c *Config) Ask(ctx context.Context) {
+	for _, a := range c.Accounts {
+		c.AskFor(ctx, a)
+	}
+}
+
+// AskFor asks TeleCRM about the workspace of an account that can be asked. If the workspace is known
+// already, it asks only for members of the team that nobody has asked for.
+func (c *Config) AskFor(ctx context.Context, a *Account) {
+	if a.API == nil {
+		return
+	}
 	now := c.Now
 	if now == nil {
 		now = time.Now
 	}
-	for _, a := range c.Accounts {
-		if a.API == nil {
-			continue
-		}
-		var forms []*Form
-		for _, site := range c.Sites {
-			for _, f := range site.Forms {
-				if f.Account == a {
-					forms = append(forms, f)
-				}
+	if a.Workspace == nil {
+		a.Workspace = ask(ctx, a.API, now)
+	}
+	if !a.Workspace.Fields.OK() {
+		return
+	}
+	for _, site := range c.Sites {
+		for _, f := range site.Forms {
+			if f.Account == a {
+				a.Workspace.askMembers(ctx, a.API, f)
 			}
-		}
-		if a.Workspace == nil {
-			a.Workspace = ask(ctx, a.API, now)
-		}
-		if a.Workspace.Fields.OK() {
-			a.Workspace.askMembers(ctx, a.API, forms)
 		}
 	}
 }
@@ -59,20 +63,18 @@ func ask(ctx context.Context, api API, now func() time.Time) *Workspace {
 	return w
 }
 
-// askMembers asks for the members of the team that the forms name.
-func (w *Workspace) askMembers(ctx context.Context, api API, forms []*Form) {
+// askMembers asks for the members of the team that the form names.
+func (w *Workspace) askMembers(ctx context.Context, api API, f *Form) {
 	if w.Members == nil {
 		w.Members = make(map[string]telecrm.Member)
 	}
-	for _, f := range forms {
-		for _, v := range f.values() {
-			if v.kind != fieldtype.Assignee {
-				continue
-			}
-			for _, email := range v.constants() {
-				if _, asked := w.Members[email]; !asked {
-					w.Members[email] = api.Member(ctx, email)
-				}
+	for _, v := range f.values() {
+		if v.kind != fieldtype.Assignee {
+			continue
+		}
+		for _, email := range v.constants() {
+			if _, asked := w.Members[email]; !asked {
+				w.Members[email] = api.Member(ctx, email)
 			}
 		}
 	}

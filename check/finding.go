@@ -21,8 +21,11 @@ const (
 	Note Severity = "note"
 )
 
+// Severities lists the severities, the worst first.
+func Severities() []Severity { return []Severity{Error, Warning, Note} }
+
 // rank orders severities, the worst first.
-func (s Severity) rank() int { return slices.Index([]Severity{Error, Warning, Note}, s) }
+func (s Severity) rank() int { return slices.Index(Severities(), s) }
 
 // Place is a position in a file. Lines and columns count from 1; 0 means that it is not known.
 type Place struct {
@@ -151,6 +154,15 @@ func (r *Report) finish() {
 }
 
 // HasErrors reports whether a finding is an error.
-func (r *Report) HasErrors() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })
+func (r *Report) HasErrors() bool { return r.Count(Error) > 0 }
+
+// Count counts the findings of a severity.
+func (r *Report) Count(s Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			n++
+		}
+	}
+	return n
 }

@@ -113,6 +113,25 @@ func (r *Registry) Inline(s Settings, form string) (*Account, error) {
 	return own.In(resolved.Country, resolved.TimeZone, resolved.DateOrder)
 }
 
+// Find returns the account with these settings, as written, or else the one with that name. It
+// returns nil if there is none.
+func (r *Registry) Find(name string, s Settings) *Account {
+	resolved, err := s.resolve(caddy.NewReplacer(), zap.NewNop())
+	if err != nil {
+		return r.named[name]
+	}
+	key := resolved.settingsKey()
+	if acct := r.inline[key]; acct != nil {
+		return acct
+	}
+	for _, known := range slices.Sorted(maps.Keys(r.written)) {
+		if r.written[known] == key {
+			return r.named[known]
+		}
+	}
+	return r.named[name]
+}
+
 // All returns all accounts.
 func (r *Registry) All() []*Account {
 	return slices.AppendSeq(slices.Collect(maps.Values(r.named)), maps.Values(r.inline))
