@@ -16,11 +16,13 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/account"
+	"github.com/leadwire/caddy-telecrm/internal/dailycheck"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/report"
 	"github.com/leadwire/caddy-telecrm/internal/route"
 	"github.com/leadwire/caddy-telecrm/internal/secret"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	_ "github.com/leadwire/caddy-telecrm/modules/admin"              // the admin API
 	_ "github.com/leadwire/caddy-telecrm/modules/attributionhandler" // telecrm_attribution
@@ -58,6 +60,10 @@ type App struct {
 	// How long to keep leads after they are delivered or parked.
 	Keep Keep `json:"keep,omitzero"`
 
+	// Whether to hold the pages, the forms and the workspace against each other after each start and
+	// reload, and then once a day: `daily` or `off`. Nothing waits for it. Default: `daily`
+	Check string `json:"check,omitempty"`
+
 	accounts *account.Registry
 	phones   []string       // countries of the forms' phone numbers
 	secret   *secret.Secret // of the guards of all forms
@@ -72,6 +78,7 @@ type App struct {
 	started  chan struct{}
 	missed   *route.Missed
 	opened   *dispatch.Dispatcher // set once started is closed; nil if the outbox is off
+	daily    *dailycheck.Daily    // nil until started
 }
 
 // Keep says how long to keep leads after they are settled.
@@ -192,6 +199,9 @@ func (a *App) Validate() error {
 	if a.RetryFor < 0 || a.Keep.Delivered < 0 || a.Keep.Parked < 0 {
 		return errors.New("retry_for and keep: must be durations above zero")
 	}
+	if a.Check != "" && a.Check != checkDaily && a.Check != off {
+		return suggest.Unknown("check", a.Check, checkDaily, off)
+	}
 	return nil
 }
 
@@ -205,6 +215,7 @@ func (a *App) Start() error {
 	a.warnOfOverlaps()
 	if !a.KeepsLeads() {
 		a.watch()
+		a.startCheck()
 		return nil
 	}
 	d, err := dispatch.Open(a.resource, a.outbox, a.logger)
@@ -213,7 +224,24 @@ func (a *App) Start() error {
 	}
 	a.opened, a.reporter.Dispatcher = d, d
 	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.reporter.Outlet})
+	a.startCheck()
 	return nil
+}
+
+// checkDaily is the default of Check.
+const checkDaily = "daily"
+
+// startCheck checks the forms from now on.
+func (a *App) startCheck() {
+	if a.Check == off {
+		a.daily = dailycheck.Off()
+		return
+	}
+	running := dailycheck.Running{Servers: a.servers, Settings: a.Accounts, Accounts: a.accounts, Logger: a.logger}
+	if a.opened != nil {
+		running.Engine = a.opened.Engine
+	}
+	a.daily = dailycheck.Start(running.Config())
 }
 
 // warnOfOverlaps warns about forms that get every post of their site, and those that get none.
@@ -245,9 +273,12 @@ func (a *App) watch() {
 	dispatch.Watch(a, list)
 }
 
-// Stop waits for attempts in flight if the process is about to exit. On a reload it does nothing:
-// the outbox stays open, and requests in flight use it until Cleanup.
+// Stop ends the check of the forms, and waits for attempts in flight if the process is about to exit.
+// On a reload the outbox stays open, and requests in flight use it until Cleanup.
 func (a *App) Stop() error {
+	if a.daily != nil {
+		a.daily.Stop()
+	}
 	if a.opened != nil && caddy.Exiting() {
 		a.opened.Stop(a.grace())
 	}

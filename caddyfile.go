@@ -474,6 +474,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    outbox    sqlite [<file>] | off
 //	    retry_for <duration>
 //	    keep      delivered|parked <duration>
+//	    check     daily|off
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
@@ -485,6 +486,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "outbox", Read: a.readOutbox},
 		grammar.Duration("retry_for", &a.RetryFor),
 		{Name: "keep", Many: true, Read: a.readKeep},
+		grammar.Text("check", &a.Check, grammar.OneOf(checkDaily, off)),
 	})
 }
 

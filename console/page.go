@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"io"
 	"net/url"
@@ -14,7 +15,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/check"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 )
 
@@ -33,6 +34,8 @@ type Page struct {
 	Outboxes []Outbox
 	// Direct lists the accounts whose leads are sent without an outbox.
 	Direct []adminapi.Account
+	// Check is the last check of the forms, with its findings; nil if there is none.
+	Check *adminapi.Check
 	// Parked is one page of the parked leads, oldest first. After is the id that it follows.
 	Parked adminapi.Page
 	After  string
@@ -62,6 +65,25 @@ var doneWords = map[string]string{
 	"resumed":       "The account's last leads are being sent.",
 	"resumed-empty": "The account does not have a waiting lead; its next lead is sent as soon as it arrives.",
 	"not-resumed":   "The account is sending, and does not have a waiting lead.",
+}
+
+// maxFindings is how many findings the page lists.
+const maxFindings = 100
+
+// Findings lists the first findings of the check.
+func (p Page) Findings() []check.Finding {
+	if p.Check == nil {
+		return nil
+	}
+	return p.Check.Findings[:min(maxFindings, len(p.Check.Findings))]
+}
+
+// MoreFindings counts the findings that are not listed.
+func (p Page) MoreFindings() int {
+	if p.Check == nil {
+		return 0
+	}
+	return max(len(p.Check.Findings)-maxFindings, 0)
 }
 
 // RefreshSeconds returns the interval of the automatic refresh.
@@ -160,7 +182,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"number":  func(n int) string { return humanize.Comma(int64(n)) },
 	"chart":   newChart,
 	"segment": url.PathEscape,
-	"capital": func(c delivery.Condition) string { return capital(string(c)) },
+	"capital": func(word any) string { return capital(fmt.Sprint(word)) },
 	"prefix":  func() string { return adminapi.Prefix },
 
 	"leadsPath": func() string { return LeadsPath },

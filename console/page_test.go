@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/leadwire/caddy-telecrm/check"
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -56,8 +57,20 @@ func TestRender(t *testing.T) {
 	}{
 		{
 			name: "no outbox", page: Page{Note: "the outbox is off"},
-			has: []string{"Nothing to show: the outbox is off."}, hasNot: []string{"Parked leads"},
+			has: []string{"Nothing to show: the outbox is off."}, hasNot: []string{"Parked leads", "Check of the forms"},
 		},
+		{
+			name: "checked", page: Page{Check: &adminapi.Check{At: now, Errors: 1, Unverified: []string{"the fields of account north"}, Findings: []check.Finding{
+				{Code: check.WrongMethod, Severity: check.Error, Form: "enquiry", Place: check.Place{File: "a.html", Line: 4, Column: 1}, Message: "sent with <GET>", Remedy: `method="post"`, Also: 2},
+			}}},
+			has:    []string{"1 error, 0 warnings and 0 notes.", "Error enquiry sent with <GET> wrong-method at a.html:4:1, and 2 more method=\"post\"", "Not checked: the fields of account north."},
+			hasNot: []string{"Nothing found"},
+		},
+		{
+			name: "checked, with many findings", page: Page{Check: &adminapi.Check{At: now, Notes: 120, Findings: make([]check.Finding, 120)}},
+			has: []string{"0 errors, 0 warnings and 120 notes.", "20 more are not listed."},
+		},
+		{name: "checked, clean", page: Page{Check: &adminapi.Check{At: now}}, has: []string{"Check of the forms", "Nothing found."}},
 		{
 			name: "no outbox, and failing", page: Page{Note: "the outbox is off", Direct: []adminapi.Account{
 				{Name: "north", State: delivery.Failing, StateSince: now.Add(-time.Hour), StateReason: "HTTP 503"}, {Name: "south", State: delivery.Sending},

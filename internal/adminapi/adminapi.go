@@ -29,6 +29,8 @@ type Status struct {
 	Direct []Account `json:"direct,omitempty"`
 	// Note says why Outboxes is empty.
 	Note string `json:"note,omitempty"`
+	// Check counts what the last check of the forms found. It is nil if there is none.
+	Check *Check `json:"check,omitempty"`
 }
 
 // Accounts returns all accounts, with an outbox and without.

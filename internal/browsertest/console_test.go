@@ -19,6 +19,7 @@ const consoleCaddyfile = `{
 		origins localhost:%[1]s ""
 	}
 	telecrm {
+		check off
 		account {
 			token demo-token
 			enterprise_id demo

@@ -173,6 +173,7 @@ func startPages(t *testing.T, folder string) *pagesSite {
 	if err := os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off
 	telecrm {
+		check off
 		account {
 			token sandbox
 			enterprise_id 66aa00bb11cc22dd33ee44ff

@@ -91,6 +91,7 @@ func startTemplate(t *testing.T, name, folder, file string) *templateSite {
 	if err := os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off
 	telecrm {
+		check off
 		account {
 			token sandbox
 			enterprise_id 66aa00bb11cc22dd33ee44ff

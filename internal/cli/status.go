@@ -106,6 +106,9 @@ func (t *terminal) printStatus(status adminapi.Status) {
 		}
 		t.printOutbox(o)
 	}
+	if c := status.Check; c != nil && c.Errors+c.Warnings > 0 {
+		t.printf("\nThe check of the forms found %s, %s; run:\ncaddy telecrm check\n", c, t.ago(c.At))
+	}
 }
 
 // printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts.

@@ -51,6 +51,7 @@ func startAttributedSite(t *testing.T) *attributedSite {
 	https_port `+securePort+`
 	storage file_system DIR
 	telecrm {
+		check off
 		account {
 			token {env.TELECRM_TEST_TOKEN}
 			enterprise_id `+enterpriseID+`

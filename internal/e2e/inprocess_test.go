@@ -58,6 +58,7 @@ func (p *inProcess) load(site string, options ...string) error {
 		output discard
 	}
 	telecrm {
+		check off
 		account {
 			token {env.TELECRM_TEST_TOKEN}
 			enterprise_id %s

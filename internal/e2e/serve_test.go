@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,6 +81,9 @@ func serve(t *testing.T, site string, option ...string) *server {
 	listener := httptest.NewServer(crm)
 	t.Cleanup(listener.Close)
 
+	if !slices.ContainsFunc(option, func(line string) bool { return strings.HasPrefix(line, "check ") }) {
+		option = append(option, "check off") // it would ask the stand-in meanwhile
+	}
 	dir := t.TempDir()
 	s := &server{
 		crm:    crm,

@@ -120,6 +120,7 @@ func (r *rig) caddyfile() string {
 	admin %s
 	grace_period %s
 	telecrm {
+		check off
 		account {
 			token {file.%s}
 			enterprise_id %s

@@ -163,7 +163,7 @@ func (r *rig) context(t testing.TB) caddy.Context {
 		outboxRaw = caddyconfig.JSON(testOutbox{ID: r.id, Store: "handlertest"}, nil)
 	}
 	app := caddyconfig.JSON(caddytelecrm.App{
-		OutboxRaw: outboxRaw, Accounts: map[string]*account.Settings{account.Default: &r.settings},
+		OutboxRaw: outboxRaw, Check: "off", Accounts: map[string]*account.Settings{account.Default: &r.settings},
 	}, nil)
 	ctx, err := caddy.ProvisionContext(&caddy.Config{
 		AppsRaw: caddy.ModuleMap{"telecrm": app},

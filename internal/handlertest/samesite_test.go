@@ -171,7 +171,7 @@ func TestHostsOfARouteInJSON(t *testing.T) {
 	crm := newCRM(t)
 	t.Setenv("TELECRM_TEST_TOKEN", testToken)
 	s := startSite(t, fmt.Appendf(nil, `{"apps": {
-		"telecrm": {"outbox": {"store": "off"}, "accounts": {"default": {"token": "{env.TELECRM_TEST_TOKEN}", "enterprise_id": "%s", "base_url": "%s", "country": "IN"}}},
+		"telecrm": {"check": "off", "outbox": {"store": "off"}, "accounts": {"default": {"token": "{env.TELECRM_TEST_TOKEN}", "enterprise_id": "%s", "base_url": "%s", "country": "IN"}}},
 		"http": {"servers": {"site": {"listen": [":8080"], "automatic_https": {"disable": true}, "routes": [{
 			"match": [{"host": ["example.com", "www.example.com"]}, {"host": ["example.org"]}],
 			"handle": [{"handler": "telecrm", "match": [{"path": ["/contact"]}], "fields": [{"name": "name"}, {"name": "phone"}], "thank_you": "/thanks"}]

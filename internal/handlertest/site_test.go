@@ -45,6 +45,7 @@ func adaptSite(t *testing.T, crm crm, blocks string) []byte {
 	text := fmt.Sprintf(`{
 	auto_https off
 	telecrm {
+		check off
 		account {
 			token {env.TELECRM_TEST_TOKEN}
 			enterprise_id %s

@@ -29,6 +29,7 @@ const (
 const config = `{
 	admin off
 	telecrm {
+		check off
 		account {
 			token %s
 			enterprise_id %s

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/leadwire/caddy-telecrm/internal/dailycheck"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/tracing"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -33,6 +34,7 @@ type collectorSet struct {
 	requestTime    *prometheus.HistogramVec
 	outboxes       *outboxGauges
 	accounts       *accountGauges
+	findings       *findingGauges
 }
 
 func newCollectors() *collectorSet {
@@ -62,6 +64,7 @@ func newCollectors() *collectorSet {
 		}, []string{"account", "endpoint", "code"}),
 		outboxes: newOutboxGauges(name, dispatch.All),
 		accounts: newAccountGauges(name, dispatch.All, dispatch.Direct),
+		findings: newFindingGauges(name, dailycheck.Last),
 	}
 }
 
@@ -69,7 +72,7 @@ func newCollectors() *collectorSet {
 func Register(registry prometheus.Registerer) error {
 	c := collectors
 	for _, collector := range []prometheus.Collector{
-		c.submissions, c.submissionTime, c.deliveries, c.remarks, c.requestTime, c.outboxes, c.accounts,
+		c.submissions, c.submissionTime, c.deliveries, c.remarks, c.requestTime, c.outboxes, c.accounts, c.findings,
 	} {
 		err := registry.Register(collector)
 		if _, registered := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !registered {

@@ -46,6 +46,7 @@ func (API) CaddyModule() caddy.ModuleInfo {
 func (API) Routes() []caddy.AdminRoute {
 	routes := map[string]methods{
 		"/status":                 {http.MethodGet: serveStatus},
+		"/check":                  {http.MethodGet: serveFindings},
 		"/leads":                  {http.MethodGet: serveList},
 		"/leads/search":           {http.MethodPost: serveSearch},
 		"/leads/retry":            {http.MethodPost: serveRetryAll},

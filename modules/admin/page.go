@@ -92,7 +92,10 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Note, page.Direct = status.Note, status.Direct
+	page.Note, page.Direct, page.Check = status.Note, status.Direct, status.Check
+	if page.Check != nil {
+		page.Check.Findings = lastFindings()
+	}
 	for i, o := range status.Outboxes {
 		recall(ctx, open[i])
 		page.Outboxes = append(page.Outboxes, console.Outbox{Outbox: o, Counted: open[i].Tally.Counted()})
