@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -330,53 +329,27 @@ func (h *Handler) findAccount() (*account.Account, error) {
 
 // provisionDuplicates checks the on_duplicate policy, and warns about harm that it may do to the
 // leads of known people.
-func (h *Handler) provisionDuplicates() error {
-	if h.OnDuplicate == "" {
-		h.OnDuplicate = string(delivery.AppendActions)
-		if h.account.Client == nil {
-			h.OnDuplicate = string(delivery.Upsert)
-		}
+func (h *Handler) provisionDuplicates() (err error) {
+	if h.duplicates, err = h.account.OnDuplicate(h.OnDuplicate, h.UpdateFields); err != nil {
+		return err
 	}
-	if err := delivery.CheckPolicy(h.OnDuplicate); err != nil {
-		return fmt.Errorf("on_duplicate: %w", err)
-	}
-	policy := delivery.Policy(h.OnDuplicate)
-	switch {
-	case policy != delivery.UpdateFields && len(h.UpdateFields) > 0:
-		return fmt.Errorf("update_fields: is only for on_duplicate update, got on_duplicate %s", policy)
-	case h.account.Client == nil && policy != delivery.Upsert:
-		return fmt.Errorf("on_duplicate %s: needs a token; with only an async_token, every lead goes through the Async API, which updates the existing lead", policy)
-	case policy == delivery.Upsert && h.account.Async == nil:
-		return errors.New("on_duplicate upsert: needs an async_token in the account")
-	}
-	h.duplicates = delivery.OnDuplicate{Policy: policy, Fields: h.UpdateFields}
+	h.OnDuplicate = string(h.duplicates.Policy)
 	if err := h.duplicates.Check(h.mapping.Identifier, h.mapping.Names()); err != nil {
 		return err
 	}
-	switch policy {
+	switch h.duplicates.Policy {
 	case delivery.UpdateFields:
-		h.warnOfOverwriting(h.UpdateFields)
+		h.notes.Overwrites(h.duplicates.Policy, h.UpdateFields)
 		h.account.ExpectUpdates()
 	case delivery.Upsert:
-		h.warnOfOverwriting(h.mapping.Names())
+		h.notes.Overwrites(h.duplicates.Policy, h.mapping.Names())
 	case delivery.AppendActions:
 		if len(h.Actions) == 0 {
-			h.logger.Warn("the form does not have an action to append to the leads of known people, so their enquiries will be parked; add an action, or set on_duplicate",
-				zap.String("form", h.Form))
+			h.notes.NothingToAppend()
 		}
 	case delivery.IgnoreDuplicate, delivery.ParkDuplicate:
 	}
 	return nil
-}
-
-// warnOfOverwriting warns about fields that a second enquiry should not overwrite.
-func (h *Handler) warnOfOverwriting(names []string) {
-	for _, name := range names {
-		if harm := delivery.Policy(h.OnDuplicate).Harm(name); harm != "" {
-			h.logger.Warn("on_duplicate "+h.OnDuplicate+" sets a field of known people: "+harm,
-				zap.String("form", h.Form), zap.String("field", name))
-		}
-	}
 }
 
 // provisionGuards sets up the guards against spam. Their memory survives reloads.
@@ -392,9 +365,10 @@ func (h *Handler) provisionGuards() error {
 	if err != nil {
 		return fmt.Errorf("dedupe: %w", err)
 	}
-	if h.traps, err = h.findTraps(); err != nil {
+	if h.traps, err = guard.TrapNames(h.Honeypot, h.mapping.Takes); err != nil {
 		return fmt.Errorf("honeypot: %w", err)
 	}
+	h.notes.Traps(h.Honeypot)
 	h.mapping.Ignore(h.traps)
 	if h.origins, err = guard.NewOrigins(h.Origins, h.matcher.Site.Has); err != nil {
 		return fmt.Errorf("origins: %w", err)
@@ -441,30 +415,6 @@ type memory struct{ *guard.Memory }
 
 // Destruct implements [caddy.Destructor]. There is nothing to release.
 func (memory) Destruct() error { return nil }
-
-// findTraps returns the names of the traps. An input that becomes part of the lead cannot be a
-// trap.
-func (h *Handler) findTraps() ([]string, error) {
-	switch {
-	case len(h.Honeypot) == 0:
-		return slices.DeleteFunc(guard.KnownTraps(), h.mapping.Takes), nil
-	case slices.Contains(h.Honeypot, off):
-		if len(h.Honeypot) > 1 {
-			return nil, errors.New("must be either off or the names of inputs")
-		}
-		return nil, nil
-	}
-	for _, trap := range h.Honeypot {
-		if h.mapping.Takes(trap) {
-			return nil, fmt.Errorf("input %s is sent to TeleCRM, so it cannot be a trap", trap)
-		}
-		if guard.IsFilledByBrowsers(trap) {
-			h.logger.Warn("browsers and password managers may fill in this trap, and people's posts would be suspected spam; use a name that does not ask for anything common, such as _gotcha",
-				zap.String("form", h.Form), zap.String("input", trap))
-		}
-	}
-	return h.Honeypot, nil
-}
 
 // keys returns the signing keys for one purpose.
 func (h *Handler) keys(purpose string) (signing.Keys, error) {

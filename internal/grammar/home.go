@@ -9,7 +9,7 @@ import (
 
 // homes maps words to the block that they belong in.
 var homes = byWord(map[string]string{
-	"the global option telecrm":                       "outbox retry_for keep",
+	"the global option telecrm":                       "outbox retry_for keep check",
 	"the global option telecrm, or in a form's block": "account",
 	"an account, or in a form's block": "token async_token enterprise_id base_url async_base_url identifier " +
 		"country time_zone date_order crm_rate timeout",

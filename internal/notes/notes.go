@@ -7,6 +7,9 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/delivery"
+	"github.com/leadwire/caddy-telecrm/guard"
 )
 
 // Notes writes the warnings about one form.
@@ -37,6 +40,30 @@ func (n *Notes) warn(subject, message string, fields ...zap.Field) {
 	n.mu.Unlock()
 	if isNew {
 		n.logger.Warn(message, append([]zap.Field{zap.String("form", n.form)}, fields...)...)
+	}
+}
+
+// Overwrites warns about fields of known people that a second enquiry should not overwrite.
+func (n *Notes) Overwrites(policy delivery.Policy, fields []string) {
+	for _, field := range fields {
+		if harm := policy.Harm(field); harm != "" {
+			n.warn("overwrites "+field, "on_duplicate "+string(policy)+" sets a field of known people: "+harm, zap.String("field", field))
+		}
+	}
+}
+
+// NothingToAppend warns that the form does not have an action for the leads of known people.
+func (n *Notes) NothingToAppend() {
+	n.warn("actions", "the form does not have an action to append to the leads of known people, so their enquiries will be parked; add an action, or set on_duplicate")
+}
+
+// Traps warns about traps of the config that catch people.
+func (n *Notes) Traps(named []string) {
+	for _, trap := range named {
+		if trap != "off" && guard.IsFilledByBrowsers(trap) {
+			n.warn("trap "+trap, "browsers and password managers may fill in this trap, and people's posts would be suspected spam; use a name that does not ask for anything common, such as _gotcha",
+				zap.String("input", trap))
+		}
 	}
 }
 
