@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"os"
 	"path"
@@ -83,7 +84,7 @@ func startTemplate(t *testing.T, name, folder, file string) *templateSite {
 	}
 	var fields strings.Builder
 	for i, control := range controls {
-		fmt.Fprintf(&fields, "\t\t\tfield f%d `%s` {\n\t\t\t\tpattern ^never$\n\t\t\t\trequired\n\t\t\t}\n", i, control)
+		fmt.Fprintf(&fields, "\t\t\tfield f%d `%s` {\n\t\t\t\tpattern ^never$\n\t\t\t\trequired\n\t\t\t\tblank %s\n\t\t\t}\n", i, control, choices(adapted))
 	}
 	at := strings.TrimSuffix(file, "index.html")
 	port := caddyproc.FreePort(t)
@@ -125,8 +126,22 @@ var (
 	methodPattern  = regexp.MustCompile(`(?is)\s(?:method|action)="[^"]*"`)
 	controlPattern = regexp.MustCompile(`(?is)<(?:input|select|textarea)\b[^>]*`)
 	namePattern    = regexp.MustCompile(`(?is)\sname="([^"]*)"`)
+	choicePattern  = regexp.MustCompile(`(?is)<(?:option|input)\b[^>]*\svalue="([^"]*)"|<option[^>]*>([^<]*)`)
 	typePattern    = regexp.MustCompile(`(?is)\stype="([^"]*)"`)
 )
+
+// choices returns the answers that the page's forms offer, as words of a Caddyfile. An answer that a
+// page offers is not an error, unless the config says that it is not one.
+func choices(page string) string {
+	words := []string{"on"}
+	for _, found := range choicePattern.FindAllStringSubmatch(page, -1) {
+		word := "`" + strings.TrimSpace(html.UnescapeString(found[1]+found[2])) + "`"
+		if word != "``" && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
+}
 
 // tieForm adapts a page as its owner has to: the form with the message posts to the plugin, and its
 // controls have names. It returns the names of the controls that the visitor fills in.
