@@ -27,16 +27,18 @@ const unknownDue = -1
 
 // incident decides what operators are told of an account in trouble. They are told once that it
 // begins, once that it gets worse, and once that it is over. An account that keeps changing is
-// announced at most every announceInterval, as its condition is by then.
+// announced announceBurst times, then at most every announceInterval, as its condition is by then.
 type incident struct {
 	announced Condition // the worst that was announced; empty: none
 	since     time.Time
-	lastBegan time.Time // when the last incident was announced
+	spent     time.Time // when all announcements of the burst are allowed again
 }
 
 const (
-	// announceInterval is the least time between the announcements of two incidents of an account.
+	// announceInterval is the least time between the announcements of two incidents of an account,
+	// after announceBurst of them in a short time.
 	announceInterval = 5 * time.Minute
+	announceBurst    = 3
 	// slowPatience is how long an account is slow before that is announced.
 	slowPatience = time.Minute
 )
@@ -85,7 +87,7 @@ func (i *incident) change(account string, s state, now time.Time) (*Trouble, *Re
 			return nil, nil, wait
 		}
 		if i.announced == "" {
-			i.since, i.lastBegan = s.since, now
+			i.since, i.spent = s.since, later(i.spent, now).Add(announceInterval)
 		}
 		i.announced = s.condition
 		return &Trouble{Account: account, Condition: s.condition, Since: s.since, Reason: s.reason}, nil, idleWait
@@ -99,8 +101,8 @@ func (i *incident) notYet(s state, now time.Time) time.Duration {
 	if s.condition == Slow {
 		at = at.Add(slowPatience)
 	}
-	if i.announced == "" && !i.lastBegan.IsZero() {
-		at = later(at, i.lastBegan.Add(announceInterval))
+	if i.announced == "" {
+		at = later(at, i.spent.Add(-(announceBurst-1)*announceInterval))
 	}
 	return at.Sub(now)
 }
