@@ -96,6 +96,7 @@ const globalOption = "telecrm {\naccount {\ntoken {env.TELECRM_TOKEN}\nenterpris
 
 func TestDocumentedCaddyfilesLoad(t *testing.T) {
 	t.Setenv("TELECRM_TOKEN", secretToken)
+	t.Setenv("TELECRM_ASYNC_TOKEN", secretToken)
 	t.Setenv("TURNSTILE_SECRET", secretSiteSecret)
 	for _, e := range examples(t, "caddyfile", "") {
 		t.Run(e.place, func(t *testing.T) {

@@ -110,21 +110,29 @@ func formOf(t *testing.T, text string) (action string, inputs []string) {
 	return action, inputs
 }
 
-// TestDocumentedSymptoms checks that each log line quoted in the README exists in the code.
-func TestDocumentedSymptoms(t *testing.T) {
+// TestDocumentedLogLines checks that each log line quoted in the documents exists in the code.
+func TestDocumentedLogLines(t *testing.T) {
 	texts := stringLiterals(t)
-	rows := tableUnder(t, "README.md", "| symptom |")
-	if len(rows) < 8 {
-		t.Errorf("%d symptoms, want 8 or more", len(rows))
-	}
-	for _, cells := range rows {
-		quoted := codeSpans(cells[1])
-		if len(quoted) == 0 {
-			t.Errorf("%s: the row does not quote a log line", cells[0])
+	for _, table := range []struct {
+		file, header string
+		column, rows int
+	}{
+		{"README.md", "| symptom |", 1, 8},
+		{"docs/monitoring.md", "| logger | level | message |", 2, 8},
+	} {
+		rows := tableUnder(t, table.file, table.header)
+		if len(rows) < table.rows {
+			t.Errorf("%s: %d rows, want %d or more", table.file, len(rows), table.rows)
 		}
-		for _, text := range quoted {
-			if !strings.Contains(texts, text) {
-				t.Errorf("%s: no code logs %q", cells[0], text)
+		for _, cells := range rows {
+			quoted := codeSpans(cells[table.column])
+			if len(quoted) == 0 {
+				t.Errorf("%s: the row %q does not quote a log line", table.file, cells)
+			}
+			for _, text := range quoted {
+				if !strings.Contains(texts, strings.TrimSuffix(text, "…")) {
+					t.Errorf("%s: no code logs %q", table.file, text)
+				}
 			}
 		}
 	}
