@@ -163,6 +163,9 @@ func retryAfter(header string, now time.Time) time.Duration {
 
 // date parses a Date header; it returns zero if that is invalid.
 func date(header string) time.Time {
+	if header == "" {
+		return time.Time{}
+	}
 	at, err := http.ParseTime(header)
 	if err != nil {
 		return time.Time{}

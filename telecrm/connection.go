@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -23,16 +22,16 @@ type Pace interface {
 
 // connection sends the requests of one workspace to one of the APIs.
 type connection struct {
-	enterprise *url.URL // the base of the workspace's URLs
+	enterprise string // the base of the workspace's URLs
 	timeout    time.Duration
 	pace       Pace
 	observe    Observer // nil if not observed
 	now        func() time.Time
 	http       *http.Client
 
-	// authorize adds the token to a request. The token lives in a function because fmt prints the
-	// unexported fields of a struct without calling their methods.
-	authorize func(http.Header)
+	// header returns the header of a request, which all requests share. The token lives in a function
+	// because fmt prints the unexported fields of a struct without calling their methods.
+	header func(hasBody bool) http.Header
 }
 
 // newConnection returns a connection to c.BaseURL, or else to base. Its errors are those of [New].
@@ -56,9 +55,8 @@ func newConnection(c Config, base string) (connection, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
-	bearer := "Bearer " + string(c.Token)
 	return connection{
-		enterprise: root.JoinPath("enterprise", c.EnterpriseID),
+		enterprise: root.JoinPath("enterprise", c.EnterpriseID).String(),
 		timeout:    c.Timeout,
 		pace:       c.Pace,
 		observe:    c.Observe,
@@ -69,13 +67,26 @@ func newConnection(c Config, base string) (connection, error) {
 			// configured.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		authorize: func(h http.Header) { h.Set("Authorization", bearer) },
+		header: headers("Bearer " + string(c.Token)),
 	}, nil
+}
+
+// headers makes the headers of requests with and without a body. A transport must not change them.
+func headers(authorization string) func(hasBody bool) http.Header {
+	without := http.Header{"Authorization": {authorization}, "Accept": {"application/json"}, "User-Agent": {"caddy-telecrm"}}
+	with := without.Clone()
+	with.Set("Content-Type", "application/json")
+	return func(hasBody bool) http.Header {
+		if hasBody {
+			return with
+		}
+		return without
+	}
 }
 
 // url returns the URL of a path below the workspace.
 func (c *connection) url(path string) string {
-	return c.enterprise.String() + path
+	return c.enterprise + path
 }
 
 // idleConnections is how many idle connections are kept.
@@ -89,6 +100,8 @@ func newTransport() http.RoundTripper {
 		// By default two idle connections are kept per host, so most concurrent requests would open
 		// a new one.
 		clone.MaxIdleConns, clone.MaxIdleConnsPerHost = idleConnections, idleConnections
+		// Unpacking an answer of a few hundred bytes costs more than it saves.
+		clone.DisableCompression = true
 		return clone
 	}
 	return http.DefaultTransport
@@ -136,13 +149,7 @@ func (c *connection) send(ctx context.Context, endpoint Endpoint, method, path s
 	if err != nil {
 		return reply{unanswered: fmt.Errorf("building request: %w", withoutURL(err))}
 	}
-	c.authorize(req.Header)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "caddy-telecrm")
-
+	req.Header = c.header(body != nil)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return reply{unanswered: fmt.Errorf("sending request: %w", trace.loggable(err)), ambiguous: trace.mayHaveArrived()}

@@ -3,6 +3,7 @@ package telecrm
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,7 @@ func (a Answer) Losses(lead Lead) []Remark {
 	if len(a.Remarks) == 0 && len(a.Actions) == 0 {
 		return nil
 	}
-	values := NewRedactor(lead.texts()...)
+	values := NewRedactor(slices.Collect(lead.texts())...)
 	short := func(text string) string { return clip(values.Redact(text)) }
 	var losses []Remark
 	for _, r := range a.Remarks {
@@ -30,12 +31,16 @@ func (a Answer) Losses(lead Lead) []Remark {
 // withoutQuotes removes an unknown code that quotes the lead, and an id that is one of the lead's
 // values, because both are logged.
 func (a Answer) withoutQuotes(lead Lead) Answer {
-	if a.Code != "" && !isKnownCode(a.Code) && NewRedactor(lead.texts()...).Quotes(a.Code) {
+	if a.Code != "" && !isKnownCode(a.Code) && NewRedactor(slices.Collect(lead.texts())...).Quotes(a.Code) {
 		a.Code = ""
 	}
-	isNew := a.Verdict == Created || a.Verdict == Duplicate
-	if isNew && slices.ContainsFunc(lead.texts(), func(text string) bool { return strings.EqualFold(text, a.LeadID) }) {
-		a.LeadID = ""
+	if a.Verdict != Created && a.Verdict != Duplicate {
+		return a
+	}
+	for text := range lead.texts() {
+		if strings.EqualFold(text, a.LeadID) {
+			a.LeadID = ""
+		}
 	}
 	return a
 }
@@ -49,45 +54,64 @@ func isKnownCode(code string) bool {
 	return false
 }
 
-// texts returns the lead's values as texts that may be quoted.
-func (l Lead) texts() []string {
-	var texts []string
-	collect := func(fields map[string]any) {
-		for _, value := range fields {
-			texts = append(texts, textsOf(value)...)
+// texts yields the lead's values as texts that may be quoted.
+func (l Lead) texts() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !eachText(l.Fields, yield) {
+			return
+		}
+		for _, action := range l.Actions {
+			if !eachText(action.Fields, yield) {
+				return
+			}
 		}
 	}
-	collect(l.Fields)
-	for _, action := range l.Actions {
-		collect(action.Fields)
-	}
-	return texts
 }
 
-// textsOf returns the ways in which a remark may quote value: as a whole, one line of it, or an
-// email address without its domain.
-func textsOf(value any) []string {
+func eachText(fields map[string]any, yield func(string) bool) (more bool) {
+	for _, value := range fields {
+		if !textsOf(value, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// textsOf yields the ways in which a remark may quote value: as a whole, one line of it, or an email
+// address without its domain. It reports whether yield wants more.
+func textsOf(value any, yield func(string) bool) (more bool) {
 	switch v := value.(type) {
 	case string:
-		texts := append(strings.Split(v, "\n"), v)
-		if local, _, isEmail := strings.Cut(v, "@"); isEmail {
-			texts = append(texts, local)
+		if !yield(v) {
+			return false
 		}
-		return texts
+		if local, _, isEmail := strings.Cut(v, "@"); isEmail && !yield(local) {
+			return false
+		}
+		for line := range strings.SplitSeq(v, "\n") {
+			if len(line) < len(v) && !yield(line) {
+				return false
+			}
+		}
 	case []string:
-		return v
-	case []any:
-		var texts []string
 		for _, item := range v {
-			texts = append(texts, textsOf(item)...)
+			if !yield(item) {
+				return false
+			}
 		}
-		return texts
+	case []any:
+		for _, item := range v {
+			if !textsOf(item, yield) {
+				return false
+			}
+		}
 	case bool, nil:
-		return nil
+	default:
+		text, err := json.Marshal(value)
+		if err != nil {
+			return yield(fmt.Sprint(value))
+		}
+		return yield(string(text))
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return []string{fmt.Sprint(value)}
-	}
-	return []string{string(text)}
+	return true
 }

@@ -330,6 +330,9 @@ func id(raw json.RawMessage) string {
 
 // text returns the text of a JSON string or number, or "".
 func text(raw json.RawMessage) string {
+	if !present(raw) {
+		return ""
+	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s
