@@ -45,7 +45,7 @@ func (p *appends) begin(id string) {
 	if p.byID == nil {
 		p.byID = make(map[string]*pendingAppend)
 	}
-	p.byID[id] = &pendingAppend{sent: make(chan struct{})}
+	p.byID[id] = new(pendingAppend)
 }
 
 // ended records the end of the append. If the lead is stored and claimed, it returns the append.
@@ -105,7 +105,7 @@ func (p *appends) claim(id string) (*pendingAppend, error) {
 		delete(p.byID, id)
 		return nil, ErrKept
 	}
-	pending.claimed = true
+	pending.claimed, pending.sent = true, make(chan struct{})
 	return pending, nil
 }
 

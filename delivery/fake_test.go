@@ -27,6 +27,7 @@ type memory struct {
 	slow      time.Duration // how long an append takes
 	slowErr   error         // of a slow append
 	appending []func()      // appends in flight, which a crash may leave on disk
+	queries   int           // calls of Take and NextDue
 }
 
 func newMemory() *memory {
@@ -161,6 +162,7 @@ func (m *memory) waiting(account string) []outbox.Entry {
 func (m *memory) Take(_ context.Context, account string, due, now time.Time, limit int, busy func(string) bool) ([]outbox.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.queries++
 	if err := m.refusal(); err != nil {
 		return nil, err
 	}
@@ -186,6 +188,7 @@ func (m *memory) Take(_ context.Context, account string, due, now time.Time, lim
 func (m *memory) NextDue(_ context.Context, account string) (time.Time, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.queries++
 	list := m.waiting(account)
 	if len(list) == 0 {
 		return time.Time{}, false, nil

@@ -171,7 +171,7 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 		l.reserve(entries, next.probe)
 		l.limiter.ReserveN(l.engine.now(), len(entries))
 		for _, entry := range entries {
-			attempts.Go(func() { l.work(next.account, entry) })
+			attempts.Go(func() { l.work(next.account, entry, nil) })
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.account == nil || l.queued || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
+	if l.account == nil || l.queued && !l.hasRoom(now) || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
 		l.slots.busy[entry.Identifier] || !l.limiter.AllowN(now, 1) {
 		l.engine.loops.Done()
 		return nil
@@ -129,12 +129,36 @@ func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
 	return l.account
 }
 
+// hasRoom reports whether an attempt that begins now takes nothing from leads that wait for their
+// turn, because there are slots and tokens for all of them.
+func (l *lane) hasRoom(now time.Time) bool {
+	return 2*l.slots.inFlight < l.slots.window && l.limiter.TokensAt(now) >= float64(l.slots.window)
+}
+
+// markQueued makes the loop look for entries when the attempt has ended.
+func (l *lane) markQueued() {
+	l.mu.Lock()
+	l.queued = true
+	l.mu.Unlock()
+}
+
+// isQuiet reports whether the loop does not have anything to do when an attempt ends: no entry may
+// be due that is not taken, operators know the account as it is, and the locked fields are known.
+func (l *lane) isQuiet() bool {
+	knowsLocked := l.account == nil || !l.account.Updates || l.engine.now().Before(l.locked.due)
+	return !l.queued && !l.hold.on() && l.pause.failures == 0 && l.incident.announced == "" &&
+		l.health.state().condition == Sending && knowsLocked
+}
+
 // releaseSlot frees the slot of an attempt that has ended.
 func (l *lane) releaseSlot() {
 	l.mu.Lock()
 	l.slots.inFlight--
+	isQuiet := l.isQuiet()
 	l.mu.Unlock()
-	l.signal()
+	if !isQuiet {
+		l.signal()
+	}
 }
 
 // releaseIdentifier allows the next attempt for the identifier, once the settlement of this one is
@@ -142,8 +166,11 @@ func (l *lane) releaseSlot() {
 func (l *lane) releaseIdentifier(entry outbox.Entry) {
 	l.mu.Lock()
 	delete(l.slots.busy, entry.Identifier)
+	isQuiet := l.isQuiet()
 	l.mu.Unlock()
-	l.signal()
+	if !isQuiet {
+		l.signal()
+	}
 }
 
 // errDeferred ends an attempt before its next request because the account has been paused or put on

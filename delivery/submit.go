@@ -48,10 +48,10 @@ func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (
 	defer cancel()
 	outcome := l.addWaiter(ctx, entry, wait)
 	if outcome == nil {
-		return waiting, l.appendEntry(ctx, entry)
+		return waiting, l.appendAndAttempt(ctx, entry, s.Job)
 	}
 	defer l.removeWaiter(entry.ID)
-	if err := l.appendAndAttempt(ctx, entry); err != nil {
+	if err := l.appendAndAttempt(ctx, entry, s.Job); err != nil {
 		return waiting, err
 	}
 	timer := time.NewTimer(wait)
@@ -98,12 +98,11 @@ func (l *lane) identifierOf(lead telecrm.Lead) string {
 
 // appendEntry appends the entry for the lane to take when it is due.
 func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
-	ended := func() {}
-	if l.engine.track() {
-		ended = l.engine.loops.Done
-	}
+	isTracked := l.engine.track()
 	return l.appendWithin(ctx, entry, func(claimed *pendingAppend, err error) {
-		defer ended()
+		if isTracked {
+			defer l.engine.loops.Done()
+		}
 		if claimed != nil {
 			l.eraseDelivered(entry.ID, claimed)
 		}
@@ -114,12 +113,17 @@ func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 }
 
 // appendAndAttempt appends the entry and, if a slot is free, begins its attempt at once. That saves
-// the commit of taking it.
-func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry) error {
+// taking it from the outbox: a commit and two queries, and decoding the job.
+func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, job Job) error {
 	account := l.tryReserve(entry, entry.CreatedAt)
 	if account == nil {
 		return l.appendEntry(ctx, entry)
 	}
+	return l.appendReserved(ctx, account, entry, job)
+}
+
+// appendReserved appends the entry and begins its attempt, for which a slot is reserved.
+func (l *lane) appendReserved(ctx context.Context, account *Account, entry outbox.Entry, job Job) error {
 	entry.BegunAt = entry.CreatedAt
 	return l.appendWithin(ctx, entry, func(_ *pendingAppend, err error) {
 		defer l.engine.loops.Done()
@@ -129,6 +133,6 @@ func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry) error {
 			return
 		}
 		entry.Attempts = 1
-		l.work(account, entry)
+		l.work(account, entry, &job)
 	})
 }

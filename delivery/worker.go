@@ -18,6 +18,7 @@ type worker struct {
 
 	account     *Account
 	entry       outbox.Entry
+	job         *Job     // nil if it is still to be decoded
 	sent        bool     // a request was sent
 	poison      bool     // TeleCRM turned this lead away and not the account
 	hideRefusal bool     // the visitor cannot do anything about the refusal
@@ -28,11 +29,12 @@ type worker struct {
 	recovers    bool // the lane counts it as recovering
 }
 
-// work makes the attempt at a taken entry and records the settlement.
-func (l *lane) work(account *Account, entry outbox.Entry) {
+// work makes the attempt at a taken entry and records the settlement. The job is the entry's
+// payload; nil if it is not decoded.
+func (l *lane) work(account *Account, entry outbox.Entry, job *Job) {
 	defer l.releaseIdentifier(entry)
 	ctx, ended := l.attemptContext(entry)
-	w := &worker{lane: l, account: account, entry: entry}
+	w := &worker{lane: l, account: account, entry: entry, job: job}
 	r := w.run(ctx)
 	ended(r.settlement)
 	w.countDue()
@@ -52,6 +54,9 @@ func (l *lane) work(account *Account, entry outbox.Entry) {
 		l.retryFailed() // while this entry is taken, because its own retry has a plan
 	}
 	l.record(entry, r.settlement)
+	if r.settlement.State == outbox.Waiting {
+		l.markQueued()
+	}
 	w.refusalRecorded()
 	w.reportRecovery()
 	if settled := l.engine.settings().Hooks.Settled; settled != nil {
@@ -96,8 +101,7 @@ func (w *worker) reportRecovery() {
 
 // run makes the attempt.
 func (w *worker) run(ctx context.Context) result {
-	job, err := DecodeJob(w.entry.Payload)
-	if err != nil {
+	if err := w.decodeJob(); err != nil {
 		return result{
 			settlement: outbox.Settlement{State: outbox.Parked, At: w.engine.now(), Reason: reasonUnreadable},
 			answer:     telecrm.Answer{Verdict: telecrm.Rejected, Err: err},
@@ -106,7 +110,7 @@ func (w *worker) run(ctx context.Context) result {
 	a := &attempt{
 		account:  w.account,
 		entry:    w.entry,
-		job:      job,
+		job:      *w.job,
 		retryFor: w.engine.settings().RetryFor,
 		now:      w.engine.now,
 		locked:   w.lockedNames(),
@@ -130,6 +134,15 @@ func (w *worker) run(ctx context.Context) result {
 		w.removeSuspect(w.entry.ID)
 	}
 	return r
+}
+
+func (w *worker) decodeJob() error {
+	if w.job != nil {
+		return nil
+	}
+	job, err := DecodeJob(w.entry.Payload)
+	w.job = &job
+	return err
 }
 
 // observe adapts the lane to an answer: it opens the window while TeleCRM answers and narrows it
