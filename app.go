@@ -329,17 +329,29 @@ const startPatience = 5 * time.Second
 // dispatcher returns the open outbox. Caddy starts apps in any order, so a request may arrive
 // before the outbox is open.
 func (a *App) dispatcher(ctx context.Context) (*dispatch.Dispatcher, error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	select {
-	case <-a.started:
-	case <-ctx.Done():
-		return nil, errors.New("waiting for the outbox: not open yet")
+	if err := a.awaitStart(ctx); err != nil {
+		return nil, err
 	}
 	if a.opened == nil {
 		return nil, errors.New("the outbox could not be opened")
 	}
 	return a.opened, nil
+}
+
+func (a *App) awaitStart(ctx context.Context) error {
+	select {
+	case <-a.started:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	select {
+	case <-a.started:
+		return nil
+	case <-ctx.Done():
+		return errors.New("waiting for the outbox: not open yet")
+	}
 }
 
 // lookupPatience is how long a post that looks like a repeat waits for the outbox to say whether it

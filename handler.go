@@ -283,7 +283,9 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		return h.askAgain(w, r, s, asking{lead, about, values, claim, earlier}, opinion)
 	}
 
-	h.app.reporter.Remarks(h.logger, h.Form, draft.Remarks, zap.String("form", h.Form), zap.String("id", s.ID))
+	if len(draft.Remarks) > 0 {
+		h.app.reporter.Remarks(h.logger.With(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
+	}
 	v := h.verdictOf(h.deliver(r.Context(), s, lead))
 	if v.failure != nil {
 		h.memory.Redeemed.Return(first)

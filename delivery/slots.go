@@ -145,7 +145,7 @@ func (l *lane) markQueued() {
 // isQuiet reports whether the loop does not have anything to do when an attempt ends: no entry may
 // be due that is not taken, operators know the account as it is, and the locked fields are known.
 func (l *lane) isQuiet() bool {
-	knowsLocked := l.account == nil || !l.account.Updates || l.engine.now().Before(l.locked.due)
+	knowsLocked := l.account == nil || !l.account.Updates || !l.fields.isDue(l.engine.now())
 	return !l.queued && !l.hold.on() && l.pause.failures == 0 && l.incident.announced == "" &&
 		l.health.state().condition == Sending && knowsLocked
 }

@@ -26,7 +26,9 @@ func parseEmail(text string) (address string, ok bool) {
 	if !ok || strings.Contains(domain, "_") {
 		return "", false
 	}
-	address = text[:at] + "@" + domain
+	if address = text; domain != text[at+1:] {
+		address = text[:at] + "@" + domain
+	}
 	return address, len(address) <= longestEmail
 }
 

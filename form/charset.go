@@ -3,6 +3,7 @@ package form
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,6 +30,9 @@ var windows1252 = charset{"windows-1252", charmap.Windows1252}
 // charsetOf returns the encoding for a label, as browsers read it. It reports false for an unknown
 // label and for encodings that browsers do not send forms in.
 func charsetOf(label string) (c charset, known bool) {
+	if label == "" {
+		return charset{}, false
+	}
 	c.encoding, _ = htmlindex.Get(label)
 	if c.encoding == nil {
 		return charset{}, false
@@ -104,32 +108,41 @@ func (c *collector) decode(pageCharset func(*Form) string) error {
 	if named, known := charsetOf(c.form.First(charsetInput)); known && named.encoding != nil {
 		declared = named
 	}
+	if declared.encoding == nil && c.isPlain() {
+		return c.checkDecoded()
+	}
 	raw := c.form
 	if declared.encoding == nil && !c.isUTF8() {
 		declared = windows1252
-		guess := raw.decoded(declared, c.charsets)
+		guess := raw.decoded(declared, c.sent)
 		if pageCharset != nil {
 			if named, known := charsetOf(pageCharset(&guess)); known && named.encoding != nil {
 				declared = named
 			}
 		}
 	}
-	c.form = raw.decoded(declared, c.charsets)
+	c.form = raw.decoded(declared, c.sent)
 	return c.checkDecoded()
+}
+
+// isPlain reports whether the whole form is UTF-8, and nothing declares another encoding.
+func (c *collector) isPlain() bool {
+	hasOwn := slices.ContainsFunc(c.sent, func(v sentValue) bool { return v.own.encoding != nil })
+	return !hasOwn && len(c.form.Skipped) == 0 && c.isUTF8()
 }
 
 // isUTF8 reports whether the whole form is UTF-8, except values that declare their own encoding.
 func (c *collector) isUTF8() bool {
 	for i, entry := range c.form.Entries {
-		if !utf8.ValidString(entry.Name) || c.charsets[i].encoding == nil && !utf8.ValidString(entry.Value) {
+		if !utf8.ValidString(entry.Name) || c.sent[i].own.encoding == nil && !utf8.ValidString(entry.Value) {
 			return false
 		}
 	}
 	return utf8.ValidString(strings.Join(c.form.Files, "")) && utf8.ValidString(strings.Join(c.form.TooLong, ""))
 }
 
-// decoded returns the form in UTF-8. charsets are the encodings that single values declare.
-func (f Form) decoded(declared charset, charsets []charset) Form {
+// decoded returns the form in UTF-8. sent are the values of its entries.
+func (f Form) decoded(declared charset, sent []sentValue) Form {
 	decoded := Form{Cut: f.Cut, Charset: f.Charset}
 	read := func(text string, as charset) string {
 		plain, in := as.decode(text)
@@ -139,7 +152,7 @@ func (f Form) decoded(declared charset, charsets []charset) Form {
 		return plain
 	}
 	for i, entry := range f.Entries {
-		own := charsets[i]
+		own := sent[i].own
 		if own.encoding == nil {
 			own = declared
 		}
@@ -171,7 +184,7 @@ func (c *collector) checkDecoded() error {
 		case len(entry.Name) > c.limits.Name:
 			c.form.Cut = true
 			return c.nameTooLong()
-		case isLong && !c.limits.isLong(c.raw[i]):
+		case isLong && !c.limits.isLong(c.sent[i].text):
 			c.form.TooLong = append(c.form.TooLong, entry.Name)
 			c.tooLong = c.valueTooLong()
 		}

@@ -181,9 +181,11 @@ func Read(body io.Reader, contentType string, limits Limits, pageCharset func(*F
 		body = http.NoBody
 	}
 	limits = limits.withDefaults()
-	src := &source{r: http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)}
+	src := new(source)
 	if mediaType == "application/x-www-form-urlencoded" {
 		src.r = &escapedBody{r: body, limit: limits.Body}
+	} else {
+		src.r = http.MaxBytesReader(nil, io.NopCloser(body), limits.Body)
 	}
 	c := &collector{limits: limits, declared: declared, spare: MaxKept}
 	switch mediaType {
@@ -268,16 +270,26 @@ func readError(err error) error {
 // collector collects a form's entries within limits.
 type collector struct {
 	limits   Limits
-	declared charset   // of the whole body
-	fields   int       // needed values
-	others   int       // values that are not needed
-	form     Form      // before decoding
-	charsets []charset // declared by single values
-	raw      []string  // values before decoding
-	tooLong  error     // set when a value is too long; reading goes on
-	kept     int       // bytes of values that are too long
-	skipped  int       // number of skipped inputs
-	spare    int       // bytes that skipped inputs may still take
+	declared charset // of the whole body
+	fields   int     // needed values
+	others   int     // values that are not needed
+	form     Form    // before decoding
+	sent     []sentValue
+	tooLong  error // set when a value is too long; reading goes on
+	kept     int   // bytes of values that are too long
+	skipped  int   // number of skipped inputs
+	spare    int   // bytes that skipped inputs may still take
+}
+
+// sentValue is the value of an entry before decoding.
+type sentValue struct {
+	text string
+	own  charset // that the value declares
+}
+
+// grow makes room for n values.
+func (c *collector) grow(n int) {
+	c.form.Entries, c.sent = make([]Entry, 0, n), make([]sentValue, 0, n)
 }
 
 // add keeps a value. It skips values without a name: browsers do not send them and no field can be
@@ -371,8 +383,7 @@ func (c *collector) keep(name, value string, own charset) error {
 		return err
 	}
 	c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
-	c.charsets = append(c.charsets, own)
-	c.raw = append(c.raw, value)
+	c.sent = append(c.sent, sentValue{text: value, own: own})
 	return nil
 }
 

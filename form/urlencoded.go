@@ -23,7 +23,7 @@ func (c *collector) readURLEncoded(src *source) error {
 		at := strings.LastIndexByte(body, '&') + 1
 		body, beginning = body[:at], body[at:]
 	}
-	c.form.Entries = make([]Entry, 0, min(strings.Count(body, "&")+1, c.limits.Fields))
+	c.grow(min(strings.Count(body, "&")+1, c.limits.Fields))
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
@@ -99,25 +99,25 @@ func unescape(text string) string {
 	if !strings.ContainsAny(text, "+%") {
 		return text
 	}
-	plain := make([]byte, 0, len(text))
+	var plain strings.Builder
+	plain.Grow(len(text))
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '+':
-			plain = append(plain, ' ')
+			plain.WriteByte(' ')
 			continue
 		case '%':
-			var char [1]byte
 			if i+2 < len(text) {
-				if _, err := hex.Decode(char[:], []byte(text[i+1:i+3])); err == nil {
-					plain = append(plain, char[0])
+				if char, err := hex.DecodeString(text[i+1 : i+3]); err == nil {
+					plain.WriteByte(char[0])
 					i += 2
 					continue
 				}
 			}
 		}
-		plain = append(plain, text[i])
+		plain.WriteByte(text[i])
 	}
-	return string(plain)
+	return plain.String()
 }
 
 // Query returns the values of a name in the query of a URL, read as a form in this encoding is.

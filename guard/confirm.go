@@ -162,6 +162,9 @@ func (a *Asked) Remember(values Fingerprint, of Enquiry, id string, isUsed func(
 // Again returns the submission whose visitor was asked to send these values again. It reports false
 // if there is none, or if that was less than a second ago: a person takes longer.
 func (a *Asked) Again(values Fingerprint, of Enquiry) (id string, ok bool) {
+	if a.isEmpty() {
+		return "", false
+	}
 	key := a.keyOf(values, of)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -171,6 +174,13 @@ func (a *Asked) Again(values Fingerprint, of Enquiry) (id string, ok bool) {
 		return "", false
 	}
 	return earlier.id, true
+}
+
+// isEmpty reports whether no visitor is remembered, as at most times.
+func (a *Asked) isEmpty() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.posts.younger)+len(a.posts.older) == 0
 }
 
 func (a *Asked) keyOf(values Fingerprint, of Enquiry) Fingerprint {

@@ -74,31 +74,39 @@ func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
 	return false, nil
 }
 
-// fromOwnPage reports whether the Origin is that of a page of this site: of the host that the
-// request names, however it is written, or of another host of the site. Another port is another
-// site, and so is a page in clear if a browser says that the request is not from its origin.
-func (o *Origins) fromOwnPage(r *http.Request) bool {
-	origin, err := url.Parse(r.Header.Get("Origin"))
+// ownPage returns the name of the host whose page sent the request, if the Origin is that of a page
+// of this site: of the host that the request names, however it is written, or of another host of the
+// site. Another port is another site, and so is a page in clear if a browser says that the request is
+// not from its origin.
+func (o *Origins) ownPage(r *http.Request) (host string, ok bool) {
+	sent := r.Header.Get("Origin")
+	if sent == "" {
+		return "", false
+	}
+	origin, err := url.Parse(sent)
 	if err != nil || origin.Host == "" || origin.Scheme != "https" && origin.Scheme != "http" {
-		return false
+		return "", false
 	}
 	if origin.Scheme == "http" && r.TLS != nil && r.Header.Get("Sec-Fetch-Site") != "" {
-		return false
+		return "", false
 	}
 	name, port := hostname.Split(origin.Host)
 	ownName, ownPort := hostname.Split(r.Host)
-	return port == ownPort && (name == ownName || o.isSameSite(r, name))
+	return name, port == ownPort && (name == ownName || o.isSameSite(r, name))
+}
+
+func (o *Origins) fromOwnPage(r *http.Request) bool {
+	_, ok := o.ownPage(r)
+	return ok
 }
 
 // PageHost returns the name of the host whose page sent the request, if it is of this site, or else
 // that of the host that the request is for.
 func (o *Origins) PageHost(r *http.Request) string {
-	host, _ := hostname.Split(r.Host)
-	if o.fromOwnPage(r) {
-		if origin, err := url.Parse(r.Header.Get("Origin")); err == nil {
-			host, _ = hostname.Split(origin.Host)
-		}
+	if host, ok := o.ownPage(r); ok {
+		return host
 	}
+	host, _ := hostname.Split(r.Host)
 	return host
 }
 

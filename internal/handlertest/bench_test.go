@@ -82,10 +82,12 @@ func benchmark(b *testing.B, contentType, body string, status int) {
 	}
 }
 
-// newBenchHandler returns a handler that delivers later, with an outbox that discards everything.
+// newBenchHandler returns a handler that delivers later, with an outbox that discards everything. At
+// the account's pace nothing is sent meanwhile.
 func newBenchHandler(b *testing.B) *caddytelecrm.Handler {
 	b.Helper()
 	r := newRig("", benchBlock+"deliver later\nrate_limit off\ndedupe off")
+	r.settings.CRMRate = "1/h 1"
 	r.guest = forgetful{}
 	h := r.handler(b)
 	if err := h.app.Start(); err != nil {
@@ -101,8 +103,11 @@ type forgetful struct{ outbox.Store }
 
 func (f forgetful) Resource() (string, error) { return "forgetful", nil }
 
-func (f forgetful) Open(*zap.Logger) (outbox.Store, error)         { return f, nil }
-func (f forgetful) Append(context.Context, outbox.Entry) error     { return nil }
+func (f forgetful) Open(*zap.Logger) (outbox.Store, error)     { return f, nil }
+func (f forgetful) Append(context.Context, outbox.Entry) error { return nil }
+func (f forgetful) Settle(context.Context, string, outbox.Settlement) error {
+	return nil
+}
 func (f forgetful) Counts(context.Context) ([]outbox.Count, error) { return nil, nil }
 
 func (f forgetful) Clock(context.Context) (outbox.Clock, error)               { return outbox.Clock{}, nil }

@@ -41,6 +41,9 @@ func Split(host string) (name, port string) {
 
 // Name returns a name or an address, without a port, as browsers write it.
 func Name(name string) string {
+	if isPlain(name) {
+		return name
+	}
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return addr.String()
@@ -54,4 +57,18 @@ func Name(name string) string {
 		return name
 	}
 	return strings.TrimSuffix(ascii, ".")
+}
+
+// isPlain reports whether a name is written as browsers do: it is in lower case, neither an address nor
+// in Punycode, and does not end in a dot.
+func isPlain(name string) bool {
+	hasLetter := false
+	for i := range len(name) {
+		isLetter := 'a' <= name[i] && name[i] <= 'z'
+		hasLetter = hasLetter || isLetter
+		if !isLetter && name[i] != '.' && name[i] != '-' && (name[i] < '0' || name[i] > '9') {
+			return false
+		}
+	}
+	return hasLetter && !strings.HasSuffix(name, ".") && !strings.Contains(name, "xn--")
 }

@@ -24,7 +24,7 @@ var ErrSlowBody = errors.New("body: too slow; it must arrive within 30s plus 1s 
 // one open for days. Operators can set `timeouts` or `read_min_rate`.
 type BodyClock struct {
 	io.ReadCloser
-	control  *http.ResponseController
+	control  *http.ResponseController // nil if there is no connection
 	deadline time.Time
 	read     int64
 }
@@ -40,7 +40,11 @@ func StartBodyClock(w http.ResponseWriter, r *http.Request, patience time.Durati
 
 // set changes the deadline. It fails for requests made by other handlers: they do not have a
 // connection and cannot be slow.
-func (c *BodyClock) set(deadline time.Time) { _ = c.control.SetReadDeadline(deadline) }
+func (c *BodyClock) set(deadline time.Time) {
+	if c.control != nil && c.control.SetReadDeadline(deadline) != nil {
+		c.control = nil
+	}
+}
 
 // Stop removes the deadline. The server reads from the connection next, and would treat a deadline
 // that has passed as a client that has left.

@@ -2,7 +2,6 @@ package httpx
 
 import (
 	"cmp"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,7 +20,7 @@ func WantsJSON(r *http.Request) bool {
 	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return true
 	}
-	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == "application/json" {
+	if mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(mediaType), "application/json") {
 		return !asHTML.above(asJSON)
 	}
 	return asJSON.above(asHTML)
@@ -61,13 +60,14 @@ func rankOf(accept, mainType, subtype string) rank {
 	var best rank
 	for part := range strings.SplitSeq(accept, ",") {
 		mediaRange, params, _ := strings.Cut(part, ";")
+		main, sub, _ := strings.Cut(strings.TrimSpace(mediaRange), "/")
 		precision := 0
-		switch strings.ToLower(strings.TrimSpace(mediaRange)) {
-		case mainType + "/" + subtype:
+		switch {
+		case strings.EqualFold(main, mainType) && strings.EqualFold(sub, subtype):
 			precision = 3
-		case mainType + "/*":
+		case strings.EqualFold(main, mainType) && sub == "*":
 			precision = 2
-		case "*/*":
+		case main == "*" && sub == "*":
 			precision = 1
 		}
 		if precision > best.precision {

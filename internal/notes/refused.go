@@ -36,10 +36,12 @@ func (t *tally) add(refused map[refusal]bool) (usual map[refusal]int) {
 		}
 	}
 	t.judged++
-	usual = make(map[refusal]int)
 	for r := range refused {
 		t.refused[r]++
 		if n := t.refused[r]; n >= fewestRefused && n*10 >= t.judged*9 {
+			if usual == nil {
+				usual = make(map[refusal]int)
+			}
 			usual[r] = n
 		}
 	}
@@ -49,7 +51,10 @@ func (t *tally) add(refused map[refusal]bool) (usual map[refusal]int) {
 // Judged counts a post with its problems, and warns about a field that nearly all posts are refused
 // for, which is rarely the visitors' mistake.
 func (n *Notes) Judged(problems []*mapping.Problem) {
-	refused := make(map[refusal]bool, len(problems))
+	var refused map[refusal]bool
+	if len(problems) > 0 {
+		refused = make(map[refusal]bool, len(problems))
+	}
 	for _, p := range problems {
 		refused[refusal{p.Input, string(p.Code)}] = true
 	}

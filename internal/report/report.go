@@ -79,13 +79,11 @@ func Unconfirmed(log *zap.Logger, answer telecrm.Answer) {
 	}
 }
 
-// Remarks logs and counts the parts of a form's lead that were not stored as sent. The log lines have
-// the fields in about, too.
-func (r *Reporter) Remarks(log *zap.Logger, form string, remarks []telecrm.Remark, about ...zap.Field) {
+// Remarks logs and counts the parts of a form's lead that were not stored as sent.
+func (r *Reporter) Remarks(log *zap.Logger, form string, remarks []telecrm.Remark) {
 	if len(remarks) == 0 {
 		return
 	}
-	log = log.With(about...)
 	tokens := r.Tokens()
 	for _, remark := range remarks {
 		log.Warn("a part of the lead was not stored as sent",

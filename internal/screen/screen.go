@@ -108,10 +108,14 @@ func (s *Screen) contentSignals(p Post) guard.Opinion {
 
 // Enquiry returns what a confirmation of the post is bound to.
 func (s *Screen) Enquiry(r *http.Request, lead telecrm.Lead) guard.Enquiry {
+	identifier, isText := lead.Fields[s.Mapping.Identifier].(string)
+	if !isText {
+		identifier = fmt.Sprint(lead.Fields[s.Mapping.Identifier])
+	}
 	return guard.Enquiry{
 		Host:       hostname.Canonical(r.Host),
 		Network:    guard.NetworkOf(httpx.ClientAddress(r)),
-		Identifier: fmt.Sprint(lead.Fields[s.Mapping.Identifier]),
+		Identifier: identifier,
 	}
 }
 
