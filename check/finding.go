@@ -89,6 +89,8 @@ type Report struct {
 	mu       sync.Mutex
 	found    map[string]*Finding
 	snapshot Snapshot
+	mends    bool // edits are wanted
+	edits    []edit
 }
 
 // RefusedError says that Caddy refuses a line of the config.

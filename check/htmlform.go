@@ -41,6 +41,7 @@ func (c *formCheck) run() {
 			c.checkNotSent()
 		}
 		for _, f := range handlers {
+			c.mendTag(c.html.At, "method", "post")
 			c.add(Finding{
 				Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
 				Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
@@ -217,6 +218,7 @@ func (c *formCheck) checkUnhandled(targets []target) {
 			})
 			return
 		case c.isSibling(t.host):
+			c.mendAction(t.path)
 			c.add(Finding{
 				Code: OtherHost, Place: c.place(), Remedy: fmt.Sprintf("action=%q", t.path),
 				Message: fmt.Sprintf("the form posts to %s, but the site is %s; a redirect between them loses what was typed, so leave the host out", t.host, strings.Join(c.site.Hosts, ", ")),
@@ -227,6 +229,7 @@ func (c *formCheck) checkUnhandled(targets []target) {
 		}
 	}
 	for _, t := range targets {
+		c.mendAction(onlyNear(t.path, c.pathsOfHandlers()))
 		c.add(Finding{
 			Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(t),
 			Message: fmt.Sprintf("the form posts to %s, but no handler takes that, and file_server answers 405", t.path),
@@ -295,15 +298,27 @@ func (c *formCheck) isSibling(host string) bool {
 	})
 }
 
-// actionOfHandler returns the block for the form, or the action if a handler is spelled like it.
-func (c *formCheck) actionOfHandler(t target) string {
+// mendAction corrects the action of the form.
+func (c *formCheck) mendAction(by string) {
+	if by != "" && c.html.HasAction && len(c.html.Actions) == 1 {
+		c.mendTag(c.html.At, "action", by)
+	}
+}
+
+// pathsOfHandlers lists the handlers that are named by their path.
+func (c *formCheck) pathsOfHandlers() []string {
 	var names []string
 	for _, f := range c.site.Forms {
-		if strings.HasPrefix(f.Name, "/") {
+		if strings.HasPrefix(f.Name, "/") && !strings.Contains(f.Name, "*") {
 			names = append(names, f.Name)
 		}
 	}
-	if nearest := nearestName(t.path, names); nearest != "" {
+	return names
+}
+
+// actionOfHandler returns the block for the form, or the action if a handler is spelled like it.
+func (c *formCheck) actionOfHandler(t target) string {
+	if nearest := nearestName(t.path, c.pathsOfHandlers()); nearest != "" {
 		return fmt.Sprintf("action=%q", nearest)
 	}
 	if t.path == "" {

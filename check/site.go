@@ -192,8 +192,12 @@ func (s *survey) checkTarget(ctx context.Context, f *Form, word, target string, 
 	if s.site.has(ctx, at) || s.site.answers(at) {
 		return
 	}
+	remedy := s.similarPage(word, at)
+	if _, by, found := strings.Cut(remedy, word+" "); found && target == at && word != "errors" {
+		s.mendLine(f, word, target, by)
+	}
 	s.add(Finding{
-		Code: code, Form: f.Name, Place: f.at(word), Remedy: s.similarPage(word, at),
+		Code: code, Form: f.Name, Place: f.at(word), Remedy: remedy,
 		Message: fmt.Sprintf("%s leads to %s, but the site in %s does not have such a page", word, at, s.site.place()),
 	})
 }
@@ -307,6 +311,7 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 		remedy := ""
 		if nearest != "" {
 			remedy = v.withInput(input, nearest)
+			s.mendInput(f, v, input, e.certain(v, f, input, names))
 		}
 		s.add(Finding{
 			Code: InputNotInForm, Severity: severity, Form: f.Name, Place: f.at(v.line), Remedy: remedy,

@@ -39,6 +39,10 @@ generator, and follows its links. With --offline it does not ask TeleCRM. With
 flag last found no errors. With --sarif it prints a SARIF 2.1.0 log, which code
 hosts show beside the lines.
 
+With --fix it prints a patch instead, for what can be mended without a doubt,
+such as a misspelt field, other capitals, or a form that is sent with GET. It
+changes no file; look at the patch, and apply it with: patch -p1
+
 Exits with 1 if there are errors, else with 2 if something could not be
 checked, else with 0, also if there are warnings and notes.`,
 		Args: cobra.NoArgs,
@@ -51,6 +55,9 @@ checked, else with 0, also if there are warnings and notes.`,
 				_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
 				return &ExitError{exitNotChecked}
 			}
+			if o.fix {
+				return t.printPatch(report)
+			}
 			return t.printReport(report, o.sarif)
 		}),
 	}
@@ -58,14 +65,15 @@ checked, else with 0, also if there are warnings and notes.`,
 	cmd.Flags().StringVar(&o.url, "url", "",
 		"Read the pages of the site that runs at this address instead of its files")
 	cmd.Flags().StringVar(&o.since, "since", "", `With "last", also say what changed on the pages since a check last found no errors`)
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "Print a patch for what can be mended without a doubt")
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd
 }
 
 // checkOptions are the flags of the check command.
 type checkOptions struct {
-	offline, sarif bool
-	url, since     string
+	offline, fix, sarif bool
+	url, since          string
 }
 
 func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter string) (*check.Config, *check.Report, error) {
@@ -79,7 +87,7 @@ func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter 
 	if err != nil {
 		return nil, nil, err
 	}
-	c.URL = o.url
+	c.URL, c.Mends = o.url, o.fix
 	if !o.offline {
 		c.Ask(ctx)
 	}
@@ -130,9 +138,15 @@ func (t *terminal) printReport(r *check.Report, sarif bool) error {
 	default:
 		t.printFindings(r)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return exitOfCheck(r)
+}
+
+// exitOfCheck returns the error for the exit status, or nil.
+func exitOfCheck(r *check.Report) error {
+	switch {
 	case r.HasErrors():
 		return &ExitError{1}
 	case len(r.Unverified) > 0:

@@ -54,5 +54,28 @@ func Nearest(got string, words map[string]string) string {
 	return nearest
 }
 
+// Only returns the word that is most like got, or "" if none is like it, or another is as much.
+func Only(got string, words map[string]string) string {
+	nearest := Nearest(got, words)
+	if nearest == "" {
+		return ""
+	}
+	distance := func(spelling string) int {
+		return levenshtein.ComputeDistance(strings.ToLower(got), strings.ToLower(spelling))
+	}
+	least := mostEdits(strings.ToLower(got))
+	for spelling, word := range words {
+		if word == nearest {
+			least = min(least, distance(spelling))
+		}
+	}
+	for spelling, word := range words {
+		if word != nearest && distance(spelling) <= least {
+			return ""
+		}
+	}
+	return nearest
+}
+
 // mostEdits returns how many letters of a word may be wrong.
 func mostEdits(word string) int { return (len([]rune(word)) + 1) / 3 }
