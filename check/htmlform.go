@@ -131,11 +131,10 @@ func (c *formCheck) shares(f *Form) bool {
 
 // note collects what the form has.
 func (c *formCheck) note(f *Form) {
-	names, kinds := make(map[string]bool), make(map[string]string)
+	names := make(map[string]bool)
 	for _, control := range c.html.Controls {
 		if control.Name != "" && !control.IsDisabled {
 			names[control.Name] = true
-			kinds[control.Name] = control.Type
 		}
 	}
 	c.survey.mu.Lock()
@@ -143,13 +142,14 @@ func (c *formCheck) note(f *Form) {
 	e := c.evidence[f]
 	e.forms++
 	e.isRebuilt = e.isRebuilt || c.html.Rebuilt != ""
+	e.pages.add(c.page.path(), names)
 	for name := range names {
-		e.inputs[name], e.kinds[name] = true, kinds[name]
+		e.inputs[name] = true
 	}
 	for _, control := range c.html.Controls {
 		at := c.page.in(control.At)
 		if first, has := e.firstAt[control.Name]; names[control.Name] && (!has || at.compare(first) < 0) {
-			e.firstAt[control.Name] = at
+			e.firstAt[control.Name], e.kinds[control.Name] = at, control.Type
 		}
 	}
 	for _, v := range f.values() {

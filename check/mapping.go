@@ -122,6 +122,21 @@ func (v value) written(name string, kind fieldtype.Type) string {
 	return "field " + Quote(name)
 }
 
+// inputsOf lists the inputs that a value is made of.
+func inputsOf(v value) []string {
+	if v.set != nil {
+		return v.set.Inputs()
+	}
+	return []string{inputOf(v.field)}
+}
+
+func inputOf(f *mapping.Field) string {
+	if f.Input == "" {
+		return f.Name
+	}
+	return f.Input
+}
+
 // Quote writes a word of a Caddyfile, in quotes if necessary.
 func Quote(word string) string {
 	isOdd := strings.ContainsAny(word, " \t\r\n\"`#<") || strings.HasPrefix(word, "{") && !strings.HasSuffix(word, "}") || word == "}"

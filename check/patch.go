@@ -31,7 +31,7 @@ func (r *Report) Patch(read func(file string) ([]byte, error), called func(file 
 		byFile[e.place.File] = append(byFile[e.place.File], e)
 	}
 	var b bytes.Buffer
-	for _, file := range slices.Sorted(maps.Keys(byFile)) {
+	for _, file := range slices.SortedFunc(maps.Keys(byFile), func(a, b string) int { return strings.Compare(called(a), called(b)) }) {
 		content, err := read(file)
 		if err != nil || !utf8.Valid(content) {
 			continue

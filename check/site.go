@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
-	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -245,6 +244,7 @@ type evidence struct {
 	offered   map[string]map[string]bool
 	isFree    map[string]bool  // visitors type the input's value
 	firstAt   map[string]Place // of each input
+	pages     pageInputs
 }
 
 func newEvidence() *evidence {
@@ -272,21 +272,6 @@ func (s *survey) checkHandler(f *Form) {
 			s.checkOffered(f, v)
 		}
 	}
-}
-
-// inputsOf lists the inputs that a value is made of.
-func inputsOf(v value) []string {
-	if v.set != nil {
-		return v.set.Inputs()
-	}
-	return []string{inputOf(v.field)}
-}
-
-func inputOf(f *mapping.Field) string {
-	if f.Input == "" {
-		return f.Name
-	}
-	return f.Input
 }
 
 // checkInput reports an input that no form has, or that some do not have although it is required.

@@ -1,12 +1,14 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,11 @@ type sourcePage struct {
 	source      []byte
 	contentType string
 	isWhole     bool
+}
+
+// path returns the shortest path under which the site serves the page.
+func (p sourcePage) path() string {
+	return slices.MinFunc(p.urls, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
 }
 
 // walk reads the pages of a site. It may call read for several pages at once.

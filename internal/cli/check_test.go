@@ -155,7 +155,7 @@ func TestCheckSinceLast(t *testing.T) {
 		_, stderr, err = runChecking(t, inspect, "", "", "check", "-c", "site.conf", "-a", "caddyfile", "--since", "last")
 		return stderr, err
 	}
-	const renamed = "Changed: form /enquire: input fone is new, at site/index.html:1:52\nChanged: form /enquire: input phone vanished; it was at site/index.html:1:52\n"
+	const renamed = "Changed: form /enquire: input fone is new on /, at site/index.html:1:52\nChanged: form /enquire: input phone vanished from /; it was at site/index.html:1:52\n"
 	for i, tt := range []struct {
 		page, want string
 		status     int
