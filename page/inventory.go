@@ -67,18 +67,28 @@ type InventoryControl struct {
 	// IsSecret means that the control asks for a password, a payment card or a one-time code.
 	IsSecret bool
 	// IsLabelled means that the control has an accessible name. A placeholder is not one. Label has its
-	// words, as far as they are in the control's own tag or in a label element.
+	// words, as far as they are in the control's own tag or in a label element. Near has those of the
+	// label element before a control without a name, if it does not belong to another one.
 	IsLabelled bool
 	Label      string
+	Near       string
 
 	tag *tag
 }
 
 // Attribute returns an attribute of the control's element.
-func (c InventoryControl) Attribute(name string) (value string, has bool) { return c.tag.get(name) }
+func (c InventoryControl) Attribute(name string) (value string, has bool) {
+	if c.tag == nil {
+		return "", false
+	}
+	return c.tag.get(name)
+}
 
 // Has reports whether the control's element has the attribute.
-func (c InventoryControl) Has(name string) bool { return c.tag.has(name) }
+func (c InventoryControl) Has(name string) bool {
+	_, has := c.Attribute(name)
+	return has
+}
 
 // Position is a place in a page. Lines and columns count from 1, and columns are in characters.
 type Position struct{ Line, Column int }
@@ -183,7 +193,9 @@ func (o *outline) describeControl(c *control, lines *lineCounter) InventoryContr
 		IsShown: c.kind != notShown && c.kind != aButton, IsDisabled: c.disabled,
 		IsRequired: c.tag.has("required"), IsMultiple: c.tag.has("multiple"), IsSecret: c.kind == aSecret && !c.isFile(),
 	}
-	described.Label, described.IsLabelled = o.nameOf(c)
+	if described.Label, described.IsLabelled = o.nameOf(c); !described.IsLabelled && described.IsShown {
+		described.Near = o.nearLabel(c)
+	}
 	kind, _ := c.tag.get("type")
 	described.Type = strings.ToLower(strings.TrimSpace(kind))
 	if c.tag.name == "input" && described.Type == "" {
@@ -227,6 +239,26 @@ func (o *outline) nameOf(c *control) (name string, has bool) {
 	}
 	name, _ = c.tag.get("title")
 	return cleanLabel(name), cleanLabel(name) != ""
+}
+
+// nearLabel returns the words of the label element before a control, if no other control is between
+// them, and the label does not belong to another one.
+func (o *outline) nearLabel(c *control) string {
+	var near *label
+	for _, l := range o.labels {
+		if l.tag.start < c.tag.start {
+			near = l
+		}
+	}
+	if near == nil || slices.ContainsFunc(o.controls, func(other *control) bool {
+		id, _ := other.tag.get("id")
+		of, hasFor := near.tag.get("for")
+		isBetween := other != c && other.kind != notShown && near.tag.start < other.tag.start && other.tag.start < c.tag.start
+		return isBetween || hasFor && id != "" && id == of
+	}) {
+		return ""
+	}
+	return cleanLabel(near.words.String())
 }
 
 // lineCounter finds the lines and columns of positions. It is fastest if each position is after the

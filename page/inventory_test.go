@@ -88,3 +88,23 @@ func TestHasForm(t *testing.T) {
 		}
 	}
 }
+
+// Many pages have a label before a control without tying them.
+func TestInventoryNearLabels(t *testing.T) {
+	t.Parallel()
+	const source = `<form><div><label>Your Name</label><input name=a></div><div><label>E-mail</label><span>@</span><input type=hidden name=h><input name=b></div>
+<input name=c><label for=d>Tied</label><input name=e><input id=d name=d><label for=nothing>Loose</label><textarea name=f></textarea><label>In <input name=g></label><input name=i></form>`
+	got, err := ReadInventory([]byte(source), "text/html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := make(map[string]string)
+	for _, c := range got.Forms[0].Controls {
+		if c.Near != "" {
+			near[c.Name] = c.Near
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"a": "Your Name", "b": "E-mail", "f": "Loose"}, near); diff != "" {
+		t.Errorf("near labels (-want +got):\n%s", diff)
+	}
+}
