@@ -83,9 +83,12 @@ func TestMessagesAreReadWithTheConfig(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
 		}
 	}
-	for _, folder := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "hi.json"), "{env.TELECRM_TEST_NOT_SET}"} {
-		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages") || !strings.Contains(err.Error(), folder) {
-			t.Errorf("%s: error %v", folder, err)
+	for folder, want := range map[string]string{
+		filepath.Join(dir, "none"): "none", filepath.Join(dir, "hi.json"): "hi.json",
+		"{env.TELECRM_TEST_NOT_SET}": "the environment variable TELECRM_TEST_NOT_SET is not set",
+	} {
+		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", folder, err, want)
 		}
 	}
 	for _, thanks := range []string{"Jolly good.", "Most kind."} {

@@ -205,9 +205,12 @@ func TestRateLimitExceptions(t *testing.T) {
 // What the Caddyfile's parser cannot know is checked with the config, as it is for JSON.
 func TestInvalidRateLimitExceptions(t *testing.T) {
 	t.Setenv("TELECRM_TEST_OFFICE", "the office")
-	for _, except := range []string{"{env.TELECRM_TEST_OFFICE}", "{env.TELECRM_TEST_NOT_SET}"} {
-		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), "rate_limit_except: must be an address or a network, got ") {
-			t.Errorf("%s: error %v", except, err)
+	for except, want := range map[string]string{
+		"{env.TELECRM_TEST_OFFICE}":  "rate_limit_except: must be an address or a network, got ",
+		"{env.TELECRM_TEST_NOT_SET}": "rate_limit_except: network: the environment variable TELECRM_TEST_NOT_SET is not set",
+	} {
+		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", except, err, want)
 		}
 	}
 	for _, except := range []string{"10.0.0.0/33", "10.0.0", "localhost", "10.0.0.1-10.0.0.9", "*"} {
