@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -106,14 +107,17 @@ func (c *comparedForm) checkControl(control page.InventoryControl) {
 			if name != "" {
 				c.mendTag(control.At, "name", name)
 			}
-			c.report(InputWithoutName, control.At, fmt.Sprintf(`name="%s"`, escape(cmp.Or(name, suggestedName(control)))),
-				"%s does not have a name, so browsers do not send it", described(control))
+			remedy := cmp.Or(name, suggestedName(control))
+			if remedy != "" {
+				remedy = fmt.Sprintf(`name="%s"`, escape(remedy))
+			}
+			c.report(InputWithoutName, control.At, remedy, "%s does not have a name, so browsers do not send it", described(control))
 		}
 		return
 	}
 	isTrap := c.isTrap(control.Name)
 	if control.IsShown && !isTrap && !control.IsLabelled && !hidesFromPeople(control) {
-		c.report(ControlWithoutLabel, control.At, fmt.Sprintf(`<label>%s <input name="%s"></label>`, escape(labelled(control)), escape(control.Name)),
+		c.report(ControlWithoutLabel, control.At, labelFor(control),
 			"%s does not have a label, so screen readers cannot say what it is for", control.Name)
 	}
 	if control.IsSecret || control.Type != "hidden" && form.IsSecret(control.Name) {
@@ -144,12 +148,16 @@ func described(control page.InventoryControl) string {
 	if id, _ := control.Attribute("id"); id != "" {
 		return fmt.Sprintf("the %s with id=%q", control.Element, id)
 	}
+	if control.Element == "input" {
+		return "an input"
+	}
 	return "a " + control.Element
 }
 
+// suggestedName returns a name for a control that lacks one, or "".
 func suggestedName(control page.InventoryControl) string {
 	id, _ := control.Attribute("id")
-	switch {
+	switch words := strings.FieldsFunc(strings.ToLower(control.Words()), isNoLetter); {
 	case id != "":
 		return id
 	case control.Type == "email":
@@ -158,16 +166,27 @@ func suggestedName(control page.InventoryControl) string {
 		return "phone"
 	case control.Element == "textarea":
 		return "message"
+	default:
+		return strings.Join(words[:min(len(words), 3)], "_")
 	}
-	return "name"
 }
 
-// labelled returns the words for a label.
-func labelled(control page.InventoryControl) string {
-	if placeholder, _ := control.Attribute("placeholder"); strings.TrimSpace(placeholder) != "" {
-		return strings.TrimSpace(placeholder)
+func isNoLetter(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+// labelFor returns the control in a label.
+func labelFor(control page.InventoryControl) string {
+	words := control.Words()
+	if words == "" {
+		words = wordsOf(control.Name)
 	}
-	return wordsOf(control.Name)
+	name := escape(control.Name)
+	switch control.Element {
+	case "textarea":
+		return fmt.Sprintf(`<label>%s <textarea name="%s"></textarea></label>`, escape(words), name)
+	case "select":
+		return fmt.Sprintf(`<label>%s <select name="%s">…</select></label>`, escape(words), name)
+	}
+	return fmt.Sprintf(`<label>%s <input name="%s"></label>`, escape(words), name)
 }
 
 // wordsOf turns the name of an input into words.

@@ -3,6 +3,8 @@ package check
 import (
 	"context"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -57,4 +59,12 @@ func TypeOf(theirs string) fieldtype.Type {
 // HasPage reports whether the site has a page for the path, as a file.
 func (site *Site) HasPage(at string) bool {
 	return site.Files != nil && site.has(context.Background(), path.Clean("/"+at))
+}
+
+// FollowsPage reports whether the form posts to the address of its page, and the page has several:
+// with and without .html. A handler that takes one of them does not get the posts to the others.
+// Addresses of index files do not count: file_server redirects to that of the folder.
+func FollowsPage(p Page, f page.InventoryForm) bool {
+	isIndex := slices.ContainsFunc(p.Paths, func(at string) bool { return strings.HasSuffix(at, "/") })
+	return slices.Contains(f.Actions, "") && !isIndex && len(p.Paths) > 1
 }

@@ -2,7 +2,11 @@ package check
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/leadwire/caddy-telecrm/page"
 )
 
 // services are other form services, by the host that their forms post to.
@@ -25,11 +29,14 @@ func IsService(host string) bool {
 	return known
 }
 
+// sbToken is the attribute by which the script of SB Forms finds its forms.
+const sbToken = "data-sb-form-api-token"
+
 // serviceAttributes are the attributes of a form that other services read.
 var serviceAttributes = map[string]string{
 	"netlify": "Netlify", "data-netlify": "Netlify", "netlify-honeypot": "Netlify", "data-netlify-honeypot": "Netlify",
 	"data-netlify-recaptcha": "Netlify", "data-static-form-name": "CloudCannon", "data-fs-form": "Formspree",
-	"data-sb-form-api-token": "SB Forms", "data-formspark-id": "Formspark",
+	sbToken: "SB Forms", "data-formspark-id": "Formspark",
 }
 
 // checkService reports what is left of another form service.
@@ -43,10 +50,8 @@ func (c *formCheck) checkService() {
 			break
 		}
 	}
-	for attribute, name := range serviceAttributes {
-		if _, has := c.html.Attribute(attribute); has {
-			report("", "the form has the attribute %s of %s, which does nothing here; remove it", attribute, name)
-		}
+	for _, leftover := range Leftovers(c.html) {
+		c.add(Finding{Code: ServiceLeftover, Place: c.page.in(leftover.At), Message: leftover.Message})
 	}
 	for _, control := range c.html.Controls {
 		switch strings.ToLower(control.Name) {
@@ -57,4 +62,32 @@ func (c *formCheck) checkService() {
 			})
 		}
 	}
+}
+
+// Leftover is a part of another form service in a form.
+type Leftover struct {
+	At      page.Position
+	What    string // to be removed
+	Message string
+}
+
+// Leftovers lists the attributes of other form services in a form, and what waits for their scripts.
+func Leftovers(f page.InventoryForm) []Leftover {
+	var found []Leftover
+	for _, attribute := range slices.Sorted(maps.Keys(serviceAttributes)) {
+		if _, has := f.Attribute(attribute); has {
+			found = append(found, Leftover{f.At, attribute + " from the form", fmt.Sprintf(
+				"the form has the attribute %s of %s, which does nothing here; remove it", attribute, serviceAttributes[attribute])})
+		}
+	}
+	_, waits := f.Attribute(sbToken)
+	waits = waits || slices.ContainsFunc(f.Controls, func(c page.InventoryControl) bool { return c.Has("data-sb-validations") })
+	for _, c := range f.Controls {
+		class, _ := c.Attribute("class")
+		if waits && c.Element == "button" && slices.Contains(strings.Fields(class), "disabled") {
+			found = append(found, Leftover{c.At, "the class disabled from the button",
+				"the button has the class disabled, so visitors cannot press it until the script of SB Forms removes the class; remove it from the page"})
+		}
+	}
+	return found
 }

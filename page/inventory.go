@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -88,6 +89,12 @@ func (c InventoryControl) Attribute(name string) (value string, has bool) {
 func (c InventoryControl) Has(name string) bool {
 	_, has := c.Attribute(name)
 	return has
+}
+
+// Words returns the words by which visitors know the control, or "".
+func (c InventoryControl) Words() string {
+	placeholder, _ := c.Attribute("placeholder")
+	return strings.TrimRight(cmp.Or(c.Label, c.Near, strings.TrimSpace(placeholder)), " *.…:")
 }
 
 // Position is a place in a page. Lines and columns count from 1, and columns are in characters.
@@ -196,11 +203,7 @@ func (o *outline) describeControl(c *control, lines *lineCounter) InventoryContr
 	if described.Label, described.IsLabelled = o.nameOf(c); !described.IsLabelled && described.IsShown {
 		described.Near = o.nearLabel(c)
 	}
-	kind, _ := c.tag.get("type")
-	described.Type = strings.ToLower(strings.TrimSpace(kind))
-	if c.tag.name == "input" && described.Type == "" {
-		described.Type = "text"
-	}
+	described.Type = c.typeOf()
 	described.Value, _ = c.tag.get("value")
 	if c.kind == aCheckbox || c.kind == aRadio {
 		described.Value = c.checkedValue()
@@ -211,6 +214,20 @@ func (o *outline) describeControl(c *control, lines *lineCounter) InventoryContr
 		}
 	}
 	return described
+}
+
+// typeOf returns the type of an input or a button, in lower case. The attribute means nothing to
+// others.
+func (c *control) typeOf() string {
+	kind, _ := c.tag.get("type")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	switch {
+	case c.tag.name != "input" && c.tag.name != "button":
+		return ""
+	case c.tag.name == "input" && kind == "":
+		return "text"
+	}
+	return kind
 }
 
 func (c *control) isFile() bool {

@@ -93,7 +93,7 @@ func TestHasForm(t *testing.T) {
 func TestInventoryNearLabels(t *testing.T) {
 	t.Parallel()
 	const source = `<form><div><label>Your Name</label><input name=a></div><div><label>E-mail</label><span>@</span><input type=hidden name=h><input name=b></div>
-<input name=c><label for=d>Tied</label><input name=e><input id=d name=d><label for=nothing>Loose</label><textarea name=f></textarea><label>In <input name=g></label><input name=i></form>`
+<input name=c><label for=d>Tied</label><input name=e><input id=d name=d><label for=nothing>Loose</label><textarea name=f type=email></textarea><label>In <input name=g></label><input name=i></form>`
 	got, err := ReadInventory([]byte(source), "text/html")
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +103,9 @@ func TestInventoryNearLabels(t *testing.T) {
 		if c.Near != "" {
 			near[c.Name] = c.Near
 		}
+	}
+	if kind := got.Forms[0].Controls[6].Type; kind != "" {
+		t.Errorf("the type of a textarea is %q", kind)
 	}
 	if diff := cmp.Diff(map[string]string{"a": "Your Name", "b": "E-mail", "f": "Loose"}, near); diff != "" {
 		t.Errorf("near labels (-want +got):\n%s", diff)

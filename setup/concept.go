@@ -47,26 +47,59 @@ func conceptOf(c page.InventoryControl) (asks concept, sign string) {
 			return found, `autocomplete="` + word + `"`
 		}
 	}
-	switch c.Type {
-	case "tel":
-		return phone, `type="tel"`
-	case "email":
-		return email, `type="email"`
-	}
-	if c.Element == "select" || c.Type != "text" && c.Element != "textarea" {
+	isText := c.Type == "text" || c.Element == "textarea"
+	if c.Element == "select" || !isText && typed[c.Type] == nothing {
 		return nothing, ""
 	}
-	for _, at := range namesOf(c) {
-		for _, asks := range []concept{firstName, lastName, name, phone, email, message} {
-			if slices.Contains(spellings[asks], fold(at.text)) {
-				return asks, at.sign
-			}
-		}
+	// Templates have a type that was copied from another input. Visitors see the label.
+	if visible := byWords(namesOf(c)[1:3]); !isText && visible.asks != nothing && visible.asks != typed[c.Type] {
+		return visible.asks, visible.sign
+	}
+	if asks := typed[c.Type]; asks != nothing {
+		return asks, `type="` + c.Type + `"`
+	}
+	if found := byWords(namesOf(c)); found.asks != nothing {
+		return found.asks, found.sign
 	}
 	if c.Element == "textarea" {
 		return message, "textarea"
 	}
 	return nothing, ""
+}
+
+// typed maps types of inputs.
+var typed = map[string]concept{"tel": phone, "email": email}
+
+// meaning is what a control asks for, and what shows it.
+type meaning struct {
+	asks concept
+	sign string
+}
+
+// byWords finds the first of the texts that names what a control asks for.
+func byWords(texts []named) meaning {
+	for _, at := range texts {
+		for _, asks := range []concept{firstName, lastName, name, phone, email, message} {
+			if slices.Contains(spellings[asks], fold(at.text)) {
+				return meaning{asks, at.sign}
+			}
+		}
+	}
+	return meaning{}
+}
+
+// typeFor returns the type that an input should have instead of its own, or "".
+func typeFor(c page.InventoryControl) string {
+	asks, _ := conceptOf(c)
+	if own := typed[c.Type]; c.Element != "input" || own == nothing || asks == own || asks == nothing {
+		return ""
+	}
+	for kind, of := range typed {
+		if of == asks {
+			return kind
+		}
+	}
+	return "text"
 }
 
 // named is a text that names a control, and where it stands.
@@ -76,14 +109,14 @@ type named struct{ text, sign string }
 func namesOf(c page.InventoryControl) []named {
 	id, _ := c.Attribute("id")
 	placeholder, _ := c.Attribute("placeholder")
-	return []named{{c.Name, "name"}, {c.Label, "label"}, {id, "id"}, {strings.TrimRight(placeholder, " *."), "placeholder"}}
+	return []named{{c.Name, "name"}, {c.Label, "label"}, {c.Near, "the label before it"}, {id, "id"}, {strings.TrimRight(placeholder, " *."), "placeholder"}}
 }
 
-// usableName matches ids that can serve as a name.
-var usableName = regexp.MustCompile(`^[A-Za-z][\w-]*$`)
+// usableName matches texts that can serve as a name.
+var usableName = regexp.MustCompile(`^[A-Za-z][\w-]{0,39}$`)
 
-// nameFor returns the name of a control, or one for a control that lacks it: its id, or what it asks
-// for. It returns "" if neither is known.
+// nameFor returns the name of a control, or one for a control that lacks it: its id, what it asks
+// for, or the words near it. It returns "" if none can be found.
 func nameFor(c page.InventoryControl) string {
 	if c.Name != "" {
 		return c.Name
@@ -91,8 +124,14 @@ func nameFor(c page.InventoryControl) string {
 	if id, _ := c.Attribute("id"); usableName.MatchString(id) {
 		return id
 	}
-	asks, _ := conceptOf(c)
-	return strings.ReplaceAll(string(asks), " ", "_")
+	if asks, _ := conceptOf(c); asks != nothing {
+		return strings.ReplaceAll(string(asks), " ", "_")
+	}
+	words := strings.FieldsFunc(strings.ToLower(c.Words()), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if name := strings.Join(words, "_"); usableName.MatchString(name) {
+		return name
+	}
+	return ""
 }
 
 // fold makes spellings of a name equal, such as your-email, contact[email] and E-mail.

@@ -24,6 +24,8 @@ type Options struct {
 	Address string
 	// Country and TimeZone are the account's; "" if they are not known.
 	Country, TimeZone string
+	// BaseURL is the root of the Sync API; "" for TeleCRM's own.
+	BaseURL string
 
 	// Workspace has the fields of the workspace. Without it, only the standard fields are used.
 	Workspace *check.Workspace
@@ -38,6 +40,8 @@ type htmlForm struct {
 	path string // that it posts to, or should
 	// posts means that it posts there as it is.
 	posts bool
+	// missing is the input for the lead identifier that the form lacks, or nil.
+	missing *page.InventoryControl
 }
 
 // Caddyfile returns a Caddyfile for the site, formatted as `caddy fmt` does.
@@ -83,7 +87,7 @@ func (o Options) enquiry(p check.Page, f page.InventoryForm) (htmlForm, bool) {
 	if !isOwn && f.Posts && !isService(f) {
 		return htmlForm{}, false // somebody else's
 	}
-	return htmlForm{page: p, form: f, path: cmp.Or(at, "/enquire"), posts: f.Posts && isOwn}, true
+	return htmlForm{page: p, form: f, path: cmp.Or(at, "/enquire"), posts: f.Posts && isOwn && !check.FollowsPage(p, f)}, true
 }
 
 // target returns the path that the form posts to on its own site. A form without an action of its

@@ -128,7 +128,8 @@ func TestCaddyfile(t *testing.T) {
 		},
 		{
 			"without a workspace", nil, map[string]string{"kontakt/index.html": `<form method="post"><input name="vorname" autocomplete="given-name"><input name="nachname" autocomplete="family-name"><input name="telefon" autocomplete="tel"></form>`},
-			`	telecrm /kontakt/ {
+			`	# In site/kontakt/index.html:1:119, set required in the input.
+	telecrm /kontakt/ {
 		set name "{form.vorname} {form.nachname}"
 		# telefon: by autocomplete="tel"
 		field phone telefon
@@ -140,10 +141,10 @@ func TestCaddyfile(t *testing.T) {
 		},
 		{
 			"a template", workspace, map[string]string{"index.html": `<form id="contactForm"><input id="name" placeholder="Enter your name..." required><input placeholder="Your Phone *" type="tel"><textarea id="m"></textarea><input></form>`},
-			`	# In site/index.html:1:1, write: <form method="post" action="/">
-	# In site/index.html:1:24, add name="name" to the input.
-	# In site/index.html:1:83, add name="phone" to the input.
-	# In site/index.html:1:128, add name="m" to the textarea.
+			`	# In site/index.html:1:1, set method="post" action="/" in the form.
+	# In site/index.html:1:24, set name="name" autocomplete="name" aria-label="Enter your name" in the input.
+	# In site/index.html:1:83, set name="phone" required autocomplete="tel" aria-label="Your Phone" in the input.
+	# In site/index.html:1:128, set name="m" in the textarea.
 	# In site/index.html:1:156, give the input a name.
 	telecrm / {
 		# name: by id
@@ -168,7 +169,9 @@ func TestCaddyfile(t *testing.T) {
 				"a.html": `<form method="post" action="https://formspree.io/f/x"><input name="phone"><input name="other"></form>`,
 				"b.html": `<form method="post" action="/enquire"><input name="phone"><input name="city"></form>`,
 			},
-			`	# In site/a.html:1:1, write: <form method="post" action="/enquire">
+			`	# In site/a.html:1:1, set method="post" action="/enquire" in the form.
+	# In site/a.html:1:55, set required autocomplete="tel" in the input.
+	# In site/b.html:1:39, set required autocomplete="tel" in the input.
 	telecrm /enquire {
 		field phone
 		field city
@@ -177,6 +180,35 @@ func TestCaddyfile(t *testing.T) {
 			set note "Asked for an answer"
 		}
 		unmapped remarks
+		thank_you /thank-you
+	}
+
+`,
+		},
+		{
+			"a template without a phone, with copied types and loose labels", workspace, map[string]string{"index.html": `<form method="post" action="/enquire" data-sb-form-api-token="x">
+<label for="n">Full Name</label><input id="n" type="email" name="n">
+<div><label>Your Email</label><input name="e" type="text"></div>
+<div><label>Your thoughts</label><textarea name="t" data-sb-validations="required"></textarea></div>
+<button class="btn disabled">Send</button></form>`},
+			`	# In site/index.html:1:1, remove data-sb-form-api-token from the form.
+	# In site/index.html:5:1, remove the class disabled from the button.
+	# In site/index.html:2:33, set type="text" autocomplete="name" in the input.
+	# In site/index.html:1:1, add to the form, because TeleCRM requires it: <label>Phone <input name="phone" type="tel" autocomplete="tel" required></label>
+	telecrm /enquire {
+		# n: by label
+		field name n
+		# e: by the label before it
+		field email e
+		# t: perhaps, by textarea
+		field remarks t
+		field phone {
+			required
+		}
+		action 1042 {
+			# Callback asked
+			field note t
+		}
 		thank_you /thank-you
 	}
 

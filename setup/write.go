@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/leadwire/caddy-telecrm/check"
-	"github.com/leadwire/caddy-telecrm/page"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -40,6 +39,9 @@ func (w *writer) writeAll(forms []htmlForm) {
 	w.line("# From TeleCRM: Settings, Website and API. Set both in the environment of Caddy.")
 	w.line("token {env.TELECRM_TOKEN}")
 	w.line("enterprise_id {env.TELECRM_ENTERPRISE_ID}")
+	if w.BaseURL != "" {
+		w.line("base_url %s", check.Quote(w.BaseURL))
+	}
 	if w.known.identifier != "phone" {
 		w.line("identifier %s", w.known.identifier)
 	}
@@ -97,9 +99,13 @@ func (w *writer) locale(word, value, example, meaning string) {
 
 // form writes the block for the forms that post to one path.
 func (w *writer) form(forms []htmlForm) {
+	for i := range forms {
+		if !w.identifies(inputsOf(forms[i].form)) {
+			forms[i].missing = w.identifierInput(forms[i].form)
+		}
+	}
 	merged := mergedForm(forms)
-	inputs := inputsOf(merged)
-	if !w.identifies(inputs) {
+	if !w.identifies(inputsOf(merged)) {
 		w.line("# The form at %s has no input for %s, which TeleCRM requires in every lead.", forms[0].page.At(forms[0].form.At), w.known.identifier)
 		w.line("")
 		return
@@ -108,51 +114,14 @@ func (w *writer) form(forms []htmlForm) {
 		w.changes(f)
 	}
 	w.line("telecrm %s {", check.Quote(forms[0].path))
-	(&formWriter{writer: w, inputs: inputs, taken: make(map[string]bool), done: make(map[string]bool)}).write()
+	(&formWriter{writer: w, inputs: inputsOf(merged), taken: make(map[string]bool), done: make(map[string]bool)}).write()
 	if thanks := w.thankYou(); thanks != "" {
 		w.line("thank_you %s", check.Quote(thanks))
 	} else {
-		w.line("thank_you / # write a page that thanks visitors, and name it here")
+		w.line("thank_you %s # write a page that thanks visitors, and name it here", check.Quote(w.home(forms[0])))
 	}
 	w.line("}")
 	w.line("")
-}
-
-// mergedForm returns a form with the controls of all forms.
-func mergedForm(forms []htmlForm) page.InventoryForm {
-	merged := forms[0].form
-	merged.Controls = slices.Clip(merged.Controls)
-	seen := make(map[string]bool)
-	for _, c := range merged.Controls {
-		seen[nameFor(c)] = true
-	}
-	for _, f := range forms[1:] {
-		for _, c := range f.form.Controls {
-			if !seen[nameFor(c)] {
-				merged.Controls = append(merged.Controls, c)
-			}
-		}
-		for _, c := range f.form.Controls {
-			seen[nameFor(c)] = true
-		}
-	}
-	return merged
-}
-
-// changes says what to change in the page of a form that does not post as it is.
-func (w *writer) changes(f htmlForm) {
-	if !f.posts {
-		w.line("# In %s, write: <form method=\"post\" action=\"%s\">", f.page.At(f.form.At), f.path)
-	}
-	for _, c := range f.form.Controls {
-		switch name := nameFor(c); {
-		case c.Name != "" || !isForPeople(c):
-		case name != "":
-			w.line("# In %s, add name=\"%s\" to the %s.", f.page.At(c.At), name, c.Element)
-		default:
-			w.line("# In %s, give the %s a name.", f.page.At(c.At), c.Element)
-		}
-	}
 }
 
 // identifies reports whether an input gives the lead identifier.
@@ -173,6 +142,14 @@ func (w *writer) thankYou() string {
 		}
 	}
 	return ""
+}
+
+// home returns the path of the site's first page, or else that of the page with the form.
+func (w *writer) home(f htmlForm) string {
+	if w.Site.Files == nil || w.Site.HasPage("/") {
+		return "/"
+	}
+	return f.page.Paths[0]
 }
 
 // formWriter writes the lines of a form's block.

@@ -229,8 +229,13 @@ func (s *templateSite) send(b *tab, typed []string) {
 
 // submit sends the form with the given selector.
 func submit(selector string) chromedp.Action[chromedp.Void] {
+	return act("HTMLFormElement.prototype.submit.call(document.querySelector(" + quote(selector) + ")); void 0")
+}
+
+// act runs JavaScript in the page.
+func act(script string) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Evaluate[any]("HTMLFormElement.prototype.submit.call(document.querySelector("+quote(selector)+")); void 0")(ctx, target)
+		_, err := chromedp.Evaluate[any](script)(ctx, target)
 		return chromedp.Void{}, err
 	}
 }

@@ -63,7 +63,7 @@ func (t *terminal) init(ctx context.Context, o initOptions) error {
 	}
 	options := setup.Options{
 		Site: check.Site{Root: o.root, Try: []string{"{path}.html", "{path}"}}, URL: o.url,
-		Address: o.site, Country: o.country, TimeZone: o.timeZone,
+		Address: o.site, Country: o.country, TimeZone: o.timeZone, BaseURL: o.baseURL,
 	}
 	if o.root != "" {
 		if _, err := os.ReadDir(o.root); err != nil {
