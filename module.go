@@ -396,7 +396,7 @@ func (h *Handler) provisionUnlimited() error {
 	repl := caddy.NewReplacer()
 	h.unlimited = nil
 	for _, text := range h.RateLimitExcept {
-		if err := placeholder.Expand(repl, placeholder.Setting{Name: "network", Value: &text}); err != nil {
+		if err := placeholder.ExpandKnown(repl, placeholder.Setting{Name: "except", Value: &text}); err != nil {
 			return err
 		}
 		network, err := parseNetwork(text)

@@ -84,10 +84,12 @@ func TestMessagesAreReadWithTheConfig(t *testing.T) {
 		}
 	}
 	for folder, want := range map[string]string{
-		filepath.Join(dir, "none"): "none", filepath.Join(dir, "hi.json"): "hi.json",
-		"{env.TELECRM_TEST_NOT_SET}": "the environment variable TELECRM_TEST_NOT_SET is not set",
+		filepath.Join(dir, "none"):     "no such file or directory; create it, or correct the path",
+		filepath.Join(dir, "hi.json"):  "not a directory; name the folder",
+		"{env.TELECRM_TEST_NOT_SET}":   "messages: the environment variable TELECRM_TEST_NOT_SET is not set",
+		"{file." + dir + "/no-folder}": "no such file or directory; create it, or correct the path",
 	} {
-		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages") || !strings.Contains(err.Error(), want) {
+		if _, err := newRig(crm.url, answerBlock+"\nmessages "+folder).provision(t); err == nil || !strings.Contains(err.Error(), "messages: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", folder, err, want)
 		}
 	}

@@ -206,11 +206,11 @@ func TestRateLimitExceptions(t *testing.T) {
 func TestInvalidRateLimitExceptions(t *testing.T) {
 	t.Setenv("TELECRM_TEST_OFFICE", "the office")
 	for except, want := range map[string]string{
-		"{env.TELECRM_TEST_OFFICE}":  "rate_limit_except: must be an address or a network, got ",
-		"{env.TELECRM_TEST_NOT_SET}": "rate_limit_except: network: the environment variable TELECRM_TEST_NOT_SET is not set",
+		"{env.TELECRM_TEST_OFFICE}":  "must be an address or a network, got ",
+		"{env.TELECRM_TEST_NOT_SET}": "except: the environment variable TELECRM_TEST_NOT_SET is not set",
 	} {
-		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want one with %q", except, err, want)
+		if _, err := newRig("http://localhost:1", guardedBlock+"rate_limit 2 1m {\nexcept "+except+"\n}").provision(t); err == nil || !strings.Contains(err.Error(), "rate_limit_except: "+want) {
+			t.Errorf("%s: error %v", except, err)
 		}
 	}
 	for _, except := range []string{"10.0.0.0/33", "10.0.0", "localhost", "10.0.0.1-10.0.0.9", "*"} {
