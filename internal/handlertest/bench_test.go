@@ -135,3 +135,55 @@ type discard struct {
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// notOurs are requests that a form's handler hands on.
+var notOurs = map[string]struct{ method, path string }{
+	"page":    {http.MethodGet, "/contact"},
+	"asset":   {http.MethodGet, "/assets/site.css"},
+	"post":    {http.MethodPost, "/search"},
+	"options": {http.MethodOptions, "/enquire"},
+}
+
+func prepareNotOurs(tb testing.TB, method, path string) (h testHandler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) {
+	tb.Helper()
+	rig := newRig("", benchBlock+"rate_limit off")
+	rig.paths = []string{"/enquire"}
+	h = rig.handler(tb)
+	w = &discard{header: make(http.Header)}
+	r = httptest.NewRequestWithContext(tb.Context(), method, "https://www.example.com"+path, nil)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	return h, w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+}
+
+// BenchmarkNotOurs measures what the handler costs the other requests of a site.
+func BenchmarkNotOurs(b *testing.B) {
+	for name, request := range notOurs {
+		b.Run(name, func(b *testing.B) {
+			h, w, r, next := prepareNotOurs(b, request.method, request.path)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := h.ServeHTTP(w, r, next); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// The other requests of a site do not allocate anything in the handler.
+func TestNotOursAllocatesNothing(t *testing.T) {
+	for name, request := range notOurs {
+		t.Run(name, func(t *testing.T) {
+			h, w, r, next := prepareNotOurs(t, request.method, request.path)
+			got := testing.AllocsPerRun(100, func() {
+				if err := h.ServeHTTP(w, r, next); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if got > 0 {
+				t.Errorf("%v allocations", got)
+			}
+		})
+	}
+}

@@ -33,8 +33,11 @@ func NewMissed() *Missed { return &Missed{paths: make(map[string]bool)} }
 // Note logs the post if err is what file_server returns for a POST: 405, or 404 if there is no such
 // file. Programs cause many of the latter, so they count only if a page of this site posts.
 func (m *Missed) Note(logger *zap.Logger, r *http.Request, form string, err error) {
-	var refused caddyhttp.HandlerError
-	if m == nil || !errors.As(err, &refused) || r.Method != http.MethodPost {
+	if m == nil || err == nil || r.Method != http.MethodPost {
+		return
+	}
+	refused, ok := errors.AsType[caddyhttp.HandlerError](err)
+	if !ok {
 		return
 	}
 	isFromPage := refused.StatusCode == http.StatusNotFound && guard.SenderOf(r).NamesPage
