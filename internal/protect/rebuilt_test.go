@@ -31,20 +31,3 @@ func TestServedPageThatAScriptRebuilds(t *testing.T) {
 		}
 	}
 }
-
-func TestRebuiltPagesAreFewAndTold(t *testing.T) {
-	pages := newRebuiltPages()
-	for n := range 3 * mostPages {
-		source := []byte(fmt.Sprint("<form>", n))
-		if first, again := pages.read(source, true), pages.read(source, true); first != again {
-			t.Fatal("the same page was read twice")
-		}
-		if len(pages.known) > mostPages {
-			t.Fatalf("%d pages are remembered", len(pages.known))
-		}
-	}
-	other := pages.read([]byte("<form>"), false)
-	if other == pages.read([]byte("<form>"), true) {
-		t.Error("the beginning of a page counts as a whole one")
-	}
-}
