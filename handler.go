@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/guard"
 	"github.com/leadwire/caddy-telecrm/internal/answer"
 	"github.com/leadwire/caddy-telecrm/internal/httpx"
+	"github.com/leadwire/caddy-telecrm/internal/logline"
 	"github.com/leadwire/caddy-telecrm/internal/metrics"
 	"github.com/leadwire/caddy-telecrm/internal/report"
 	"github.com/leadwire/caddy-telecrm/internal/screen"
@@ -228,7 +227,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		v.unread = true
 		return v
 	}
-	if s.counted = h.countPost(r); s.counted.Wait > 0 {
+	if s.counted = h.screen.Count(r); s.counted.Wait > 0 {
 		return h.limit(w, r, s, s.counted)
 	}
 	if err := h.readForm(w, r, s); err != nil {
@@ -298,28 +297,13 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	return v
 }
 
-// countPost counts the post toward its address's limit, if there is one. The pass says how long the visitor must
-// wait if it is over the limit.
-func (h *Handler) countPost(r *http.Request) guard.Pass {
-	client := httpx.ClientAddress(r).Unmap().WithZone("")
-	isUnlimited := slices.ContainsFunc(h.unlimited, func(network netip.Prefix) bool { return network.Contains(client) })
-	if h.memory.Rate == nil || isUnlimited {
-		return guard.Pass{}
-	}
-	return h.memory.Rate.Take(client)
-}
-
 // recount does not count mistakes that the visitor has corrected.
 func (h *Handler) recount(r *http.Request, s *submission, v verdict) {
-	if s.counted.At.IsZero() {
-		return
-	}
-	client := httpx.ClientAddress(r)
 	switch v.outcome {
 	case outcomeInvalid, outcomeAsked, outcomeUnproven, outcomeRefused, outcomeTooLarge:
-		h.memory.Rate.Mistaken(client, s.counted)
+		h.screen.Mistaken(r, s.counted)
 	case outcomeCreated, outcomeKnown, outcomeAccepted, outcomeWaiting:
-		h.memory.Rate.Corrected(client)
+		h.screen.Corrected(r, s.counted)
 	}
 }
 
@@ -589,39 +573,20 @@ func (h *Handler) conclude(r *http.Request, s *submission) {
 		}
 	}
 	if entry := h.logger.Check(zap.InfoLevel, "submission"); entry != nil {
-		entry.Write(h.logFields(s, took)...)
+		entry.Write(h.logLine(s, took).Fields()...)
 	}
 }
 
-func (h *Handler) logFields(s *submission, took time.Duration) []zap.Field {
-	fields := []zap.Field{
-		zap.String("form", h.Form),
-		zap.String("id", s.ID),
-		zap.String("outcome", s.outcome),
-		zap.Int("attempts", s.attempts),
-		zap.Duration("duration", took),
+func (h *Handler) logLine(s *submission, took time.Duration) logline.Submission {
+	line := logline.Submission{
+		Form: h.Form, ID: s.ID, Outcome: s.outcome, Attempts: s.attempts, Took: took,
+		LeadID: s.leadID, Reason: s.reason, Repeats: s.repeats, SpamSignals: s.spamSignals, Wrong: s.wrong,
 	}
-	for _, f := range []struct{ name, value string }{
-		{"lead_id", s.leadID}, {"reason", s.reason}, {"repeats", s.repeats}, {"spam_signals", s.spamSignals},
-	} {
-		if f.value != "" {
-			fields = append(fields, zap.String(f.name, f.value))
-		}
-	}
-	var dropped, files, skipped []string
 	if s.Typed != nil {
-		skipped = form.LoggableNames(s.Typed.SkippedNames())
+		line.Skipped = s.Typed.SkippedNames()
 	}
 	if s.posted != nil {
-		dropped, files = form.LoggableNames(h.mapping.Dropped(s.posted)), form.LoggableNames(s.posted.Files)
+		line.Unmapped, line.Files = h.mapping.Dropped(s.posted), s.posted.Files
 	}
-	for _, f := range []struct {
-		name   string
-		values []string
-	}{{"wrong", s.wrong}, {"unmapped_inputs", dropped}, {"skipped_files", files}, {"skipped_inputs", skipped}} {
-		if len(f.values) > 0 {
-			fields = append(fields, zap.Strings(f.name, f.values))
-		}
-	}
-	return fields
+	return line
 }

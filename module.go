@@ -518,6 +518,7 @@ func (h *Handler) provisionScreen() error {
 		Traps:         h.traps,
 		TrapsExpected: len(h.Honeypot) > 0, // false with "honeypot off"
 		Memory:        h.memory,
+		Unlimited:     h.unlimited,
 		Confirmations: guard.NewConfirmations(keys, h.Form),
 		Protector:     h.protector,
 		Mapping:       h.mapping,

@@ -5,6 +5,7 @@ package screen
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Screen struct {
 	Traps         []string
 	TrapsExpected bool
 	Memory        *guard.Memory
+	Unlimited     []netip.Prefix // networks without a rate limit
 	Confirmations *guard.Confirmations
 	Protector     *protect.Protector // nil without stamps
 	Mapping       *mapping.Mapping
