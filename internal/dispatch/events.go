@@ -57,10 +57,10 @@ func (o *Outlet) hasHandler(name string) bool { return !o.isOpen() || o.events.S
 
 // Announce queues an event. The outlet of the config in force emits it once the events before it
 // have been handled. Announce does not wait. It drops an event that has no handler in the outlet
-// from.
-func (d *Dispatcher) Announce(from *Outlet, name string, data map[string]any) {
+// from, without making its data.
+func (d *Dispatcher) Announce(from *Outlet, name string, data func() map[string]any) {
 	if from != nil && from.hasHandler(name) {
-		d.events.add(event{name, data})
+		d.events.add(event{name, data()})
 	}
 }
 

@@ -17,14 +17,14 @@ const HeldAdvice = "TeleCRM does not accept leads from this account; check that 
 func (r *Reporter) Held(account, reason string) {
 	r.Logger.Error(HeldAdvice+"; the account is on hold, and its leads are kept and retried automatically",
 		zap.String("account", account), zap.String("reason", reason), r.waiting(account))
-	r.Dispatcher.Announce(r.Outlet, eventHeld, map[string]any{"account": account, "reason": reason})
+	r.Dispatcher.Announce(r.Outlet, eventHeld, func() map[string]any { return map[string]any{"account": account, "reason": reason} })
 }
 
 // Resumed reports that an account is no longer on hold.
 func (r *Reporter) Resumed(recovery delivery.Recovery) {
 	r.Logger.Info("TeleCRM accepts leads from this account again; all that wait go now",
 		zap.String("account", recovery.Account), lasted(recovery), due(recovery))
-	r.Dispatcher.Announce(r.Outlet, eventResumed, map[string]any{"account": recovery.Account})
+	r.Dispatcher.Announce(r.Outlet, eventResumed, func() map[string]any { return map[string]any{"account": recovery.Account} })
 }
 
 // troubleMessages say what is wrong with an account, by its condition.

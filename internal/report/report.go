@@ -47,9 +47,6 @@ func (r *Reporter) Settled(attempt delivery.Report) {
 		zap.String("id", entry.ID),
 		zap.Int("attempts", entry.Attempts))
 	reason := settlement.Reason
-	about := map[string]any{
-		"id": entry.ID, "account": entry.Account, "form": entry.Form, "reason": reason, "attempts": entry.Attempts,
-	}
 	switch settlement.State {
 	case outbox.Delivered:
 		note := zap.Skip()
@@ -62,14 +59,27 @@ func (r *Reporter) Settled(attempt delivery.Report) {
 		for _, loss := range attempt.Losses {
 			r.Dispatcher.Tally.Remarked(entry.Form, r.Forms[entry.Form].Of(loss.Field))
 		}
-		about["lead_id"] = settlement.LeadID
-		r.Dispatcher.Announce(r.Outlet, eventDelivered, about)
+		r.announce(eventDelivered, attempt)
 	case outbox.Parked:
 		log.Warn("lead parked", zap.String("reason", reason))
-		r.Dispatcher.Announce(r.Outlet, eventParked, about)
+		r.announce(eventParked, attempt)
 	case outbox.Waiting:
 		log.Info("lead waiting", zap.String("reason", reason), zap.String("next_attempt", settlement.DueAt.UTC().Format(time.RFC3339)))
 	}
+}
+
+// announce emits an event about the lead of an attempt.
+func (r *Reporter) announce(event string, attempt delivery.Report) {
+	r.Dispatcher.Announce(r.Outlet, event, func() map[string]any {
+		about := map[string]any{
+			"id": attempt.Entry.ID, "account": attempt.Entry.Account, "form": attempt.Entry.Form,
+			"reason": attempt.Settlement.Reason, "attempts": attempt.Entry.Attempts,
+		}
+		if event == eventDelivered {
+			about["lead_id"] = attempt.Settlement.LeadID
+		}
+		return about
+	})
 }
 
 // Unconfirmed logs that TeleCRM accepted a lead without returning its id.
