@@ -265,13 +265,13 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 	}
 	defer claim.End(guard.Result{}) // unless it has ended with a result: then the lead may be posted again
 
-	opinion := append(signals, h.screen.Signals(post)...)
+	opinion := signals.And(h.screen.Signals(post))
 	if opinion.Verdict() != guard.Unwanted {
 		passed := h.challenge.Verify(r.Context(), h.origins.PageHost(r), s.posted)
 		if passed.Refuse {
 			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge, Note: h.Fallback})
 		}
-		opinion = append(opinion, passed.Signals...)
+		opinion = opinion.And(passed.Signals)
 	}
 	if opinion.Verdict() == guard.Unwanted && h.app.KeepsLeads() {
 		return h.parkSpam(r, s, lead, claim, opinion)

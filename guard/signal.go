@@ -37,6 +37,14 @@ const (
 // Opinion is the list of signals about one post.
 type Opinion []Signal
 
+// And returns the signals of both opinions.
+func (o Opinion) And(more Opinion) Opinion {
+	if len(o) == 0 {
+		return more
+	}
+	return append(o, more...)
+}
+
 // Score returns the spam score: the sum of the weights.
 func (o Opinion) Score() int {
 	sum := 0

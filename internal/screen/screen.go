@@ -63,11 +63,11 @@ func (s *Screen) Signals(p Post) guard.Opinion {
 	case s.TrapsExpected && len(s.Traps) > 0 && !slices.ContainsFunc(s.Traps, p.Form.Has): // a script that fills in only what it knows
 		signals = append(signals, guard.Signal{Reason: "the post lacks the form's trap", Weight: 2})
 	}
-	signals = append(signals, s.sealSignals(p)...)
+	signals = signals.And(s.sealSignals(p))
 	if !p.JSON {
-		signals = append(signals, guard.SenderOf(p.Request).Signals()...)
+		signals = signals.And(guard.SenderOf(p.Request).Signals())
 	}
-	return append(signals, s.contentSignals(p)...)
+	return signals.And(s.contentSignals(p))
 }
 
 // sealSignals returns the signals of the page's trap and stamp. A page that a script rebuilds has
