@@ -52,7 +52,6 @@ type bench struct {
 	rows    []row
 	servers []*server
 	load    time.Duration
-	profile string // a folder, or ""
 	results [][]measured
 }
 
