@@ -18,6 +18,7 @@ var plainPages = map[string]struct{ style, body string }{
 	"flush":   {`body, main { margin: 0 }`, `<main>%s</main>`},
 	"columns": {`form { display: grid; grid-template-columns: 1fr 1fr; gap: 1em } body { margin: 0 }`, `<h1>Contact</h1>%s`},
 	"beside":  {`form p { display: flex; gap: 1em } label { width: 6em } input { width: 12em }`, `<main><h1>Contact</h1>%s</main>`},
+	"rows":    {`form p { display: grid; grid-template-columns: 6em 1fr; gap: .5em } input { box-sizing: border-box; width: 100% }`, `<main><h1>Contact</h1>%s</main>`},
 	"dark":    {`:root { color-scheme: dark }`, `<main><h1>Contact</h1>%s</main>`},
 	"painted": {`body { margin: 0; background: #101418; color: #eee } h1 { color: #eee } label { color: #eee }`, `<main><h1>Contact</h1>%s</main>`},
 	"closed":  {`body { margin: 0 } .popup { display: none }`, `<h1>Contact</h1><div class="popup">%s</div>`},
@@ -46,8 +47,12 @@ func TestErrorsOnPlainPages(t *testing.T) {
 			b := &tab{t: t, ctx: b.ctx, witness: b.witness}
 			b.open(site.url + "/" + name)
 			before := b.violationsByElement()
+			room := b.widthOf("[name=phone]")
 			evaluate[any](b, `document.querySelector("[name=name]").value = "Anjali Menon"; document.querySelector("[name=phone]").value = "12345"; document.querySelector("form").submit(); void 0`)
 			b.awaitText("too short")
+			if left := b.widthOf("[name=phone]"); left < room {
+				t.Errorf("the message leaves the input %v pixels of %v", left, room)
+			}
 			for _, screen := range screens {
 				call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 					Width: screen.width, Height: screen.height, DeviceScaleFactor: 1, Mobile: screen.mobile,
@@ -63,6 +68,12 @@ func TestErrorsOnPlainPages(t *testing.T) {
 			checkViolations(t, before, b.violationsByElement())
 		})
 	}
+}
+
+// widthOf returns how wide the element is.
+func (b *tab) widthOf(selector string) float64 {
+	b.t.Helper()
+	return evaluate[float64](b, fmt.Sprintf("document.querySelector(%s).getBoundingClientRect().width", quote(selector)))
 }
 
 // checkPlainError measures the summary and the messages.
