@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,25 @@ func TestConfirmationsAreBound(t *testing.T) {
 				t.Errorf("%d leads, want 1", len(crm.Leads()))
 			}
 		})
+	}
+}
+
+// A visitor who is asked once more reads, in their language, that nothing was sent yet.
+func TestOneMoreStepSaysThatNothingWasSent(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, unprovenBlock)
+	withOutbox(t, h)
+	for language, want := range map[string]string{
+		"en": "Your message has not been sent yet.",
+		"de": "Ihre Nachricht ist noch nicht gesendet.",
+		"hi": "आपका संदेश अभी भेजा नहीं गया है।",
+		"ar": "لم تُرسل رسالتك بعد.",
+	} {
+		r := postForm(with(unproven, "message", "Please call me, "+language))
+		r.Header.Set("Accept-Language", language)
+		w := h.mustServe(t, r)
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: status %d, the page does not say %q", language, w.Code, want)
+		}
 	}
 }
 
