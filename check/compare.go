@@ -195,8 +195,11 @@ func wordsOf(input string) string {
 }
 
 // controlFor returns a control for an input that a form lacks.
-func controlFor(v value, input string) string {
-	kind := "text"
+func controlFor(v value, input string, isRequired bool) string {
+	kind, required := "text", ""
+	if isRequired {
+		required = " required"
+	}
 	switch v.kind { //nolint:exhaustive // other types are typed as text
 	case fieldtype.Email:
 		kind = "email"
@@ -205,7 +208,7 @@ func controlFor(v value, input string) string {
 	case fieldtype.Date:
 		kind = "date"
 	}
-	return fmt.Sprintf(`<label>%s <input name="%s" type="%s" required></label>`, escape(wordsOf(input)), escape(input), kind)
+	return fmt.Sprintf(`<label>%s <input name="%s" type="%s"%s></label>`, escape(wordsOf(input)), escape(input), kind, required)
 }
 
 // checkField compares a field with the controls that give its value.

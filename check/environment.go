@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // checkEnvironment reports what is wrong around the config.
 func (r *Report) checkEnvironment(c Config) {
 	for _, empty := range c.Empty {
 		r.add(Finding{
-			Code: PlaceholderEmpty, Place: empty.Place,
+			Code: PlaceholderEmpty, Place: empty.Place, Remedy: exported(empty.Text),
 			Message: fmt.Sprintf("%s: the placeholder %s has no value: %s", empty.Setting, empty.Text, empty.Reason),
 		})
 	}
@@ -29,6 +30,16 @@ func (r *Report) checkEnvironment(c Config) {
 			r.checkProxy(site, "the config reads "+site.ProxyHeader)
 		}
 	}
+}
+
+// exported returns the shell's line that gives a variable of the environment a value.
+func exported(placeholder string) string {
+	name, isVariable := strings.CutPrefix(placeholder, "{env.")
+	name, isWhole := strings.CutSuffix(name, "}")
+	if !isVariable || !isWhole || strings.ContainsAny(name, "{}") {
+		return ""
+	}
+	return "export " + name + "=..."
 }
 
 // checkProxy reports a proxy that the config does not trust. It is known by a sign.

@@ -100,7 +100,7 @@ func TestTenThousandPages(t *testing.T) {
 		t.Errorf("memory grew by %d KB", grown>>10)
 	}
 	// The promise is 10 s. Tests may run on a slow machine, beside others.
-	if took > time.Minute {
+	if took > 3*time.Minute {
 		t.Errorf("took %v", took)
 	}
 }

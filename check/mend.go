@@ -87,7 +87,16 @@ func (c comparison) mendCase(v value, label, by string) {
 
 // certain returns the input that was certainly meant, or "".
 func (e *evidence) certain(v value, f *Form, input string, names []string) string {
-	return cmp.Or(onlyNear(input, slices.DeleteFunc(slices.Clone(names), f.takes)), e.onlyOf(v, f))
+	return cmp.Or(onlyNear(input, v.candidates(f, names)), e.onlyOf(v, f))
+}
+
+// candidates returns the inputs that the value may have been meant to take. An input is rarely meant
+// for two fields of the lead.
+func (v value) candidates(f *Form, names []string) []string {
+	if v.set != nil || v.action != "" {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), f.takes)
 }
 
 // mendInput makes a value take another input.

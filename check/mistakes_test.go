@@ -115,7 +115,7 @@ var inWorkspace = []mistake{
 	},
 	{"unknown status", func(s *site) { s.form.Set[1].Value = "Fersh" }, check.UnknownStatus, "Caddyfile:29:3", "set status Fresh", nil},
 	{"status in other capitals", func(s *site) { s.form.Set[1].Value = "fresh" }, check.UnknownStatus, "Caddyfile:29:3", "set status Fresh", nil},
-	{"archived status", func(s *site) { s.form.Set[1].Value = "Cold" }, check.ArchivedStatus, "Caddyfile:29:3", "", nil},
+	{"archived status", func(s *site) { s.form.Set[1].Value = "Cold" }, check.ArchivedStatus, "Caddyfile:29:3", "set status Fresh", nil},
 	{
 		"unknown lost reason", func(s *site) {
 			s.form.Set[1] = mapping.Setting{Name: "status", Value: "To costly", Type: "lost_reason"}
@@ -124,7 +124,7 @@ var inWorkspace = []mistake{
 	},
 	{
 		"archived lost reason", func(s *site) { s.form.Set[1] = mapping.Setting{Name: "status", Value: "Moved", Type: "lost_reason"} },
-		check.ArchivedLostReason, "Caddyfile:29:3", "", nil,
+		check.ArchivedLostReason, "Caddyfile:29:3", `set status "Too costly" lost_reason`, nil,
 	},
 	{"nobody of the team", func(s *site) { s.form.Set[2].Value = "agent8@example.org" }, check.UnknownAssignee, "Caddyfile:30:3", "", nil},
 	{"unknown action", func(s *site) { s.form.Actions[0].Code = "1024" }, check.UnknownAction, "Caddyfile:20:2", "action 1042", nil},
@@ -152,7 +152,7 @@ var inWorkspace = []mistake{
 			s.definition("product").Locked = true
 			s.form.OnDuplicate = "upsert"
 		},
-		check.LockedField, "Caddyfile:24:3", "", nil,
+		check.LockedField, "Caddyfile:24:3", "on_duplicate actions", nil,
 	},
 	{
 		"token refused", func(s *site) { s.refuse(401, telecrm.CodeNotAuthorized, "Invalid access token.") },
@@ -197,11 +197,11 @@ var inPages = []mistake{
 	},
 	{
 		"required input renamed", func(s *site) { s.replace(`name="phone"`, `name="tel"`) },
-		check.InputNotInForm, "Caddyfile:22:3", "", []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:22:3", "field phone tel", []check.Code{check.InputNotMapped},
 	},
 	{
 		"input that is nothing like it", func(s *site) { s.replace(`name="message"`, `name="x"`) },
-		check.InputNotInForm, "Caddyfile:26:3", "", []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:26:3", `<label>message <input name="message" type="text"></label>`, []check.Code{check.InputNotMapped},
 	},
 	{
 		"input of the same type", func(s *site) { s.replace(`name="phone"`, `name="mobile"`) },
@@ -225,7 +225,7 @@ var inPages = []mistake{
 	},
 	{
 		"input of a set", func(s *site) { s.form.Set[0] = mapping.Setting{Name: "message2", Value: "{form.mesage}"} },
-		check.InputNotInForm, "Caddyfile:20:2", "", []check.Code{check.UnknownField},
+		check.InputNotInForm, "Caddyfile:20:2", "set message2 {form.message}", []check.Code{check.UnknownField},
 	},
 	{
 		"extra input", func(s *site) { s.replace("<button>", `<label>City <input name="city"></label><button>`) },
@@ -443,7 +443,7 @@ var around = []mistake{
 		"placeholder", func(s *site) {
 			s.config.Empty = []check.EmptyPlaceholder{{Setting: "token", Text: "{env.X}", Reason: "it is not set", Place: check.Place{File: "Caddyfile", Line: 4, Column: 9}}}
 		},
-		check.PlaceholderEmpty, "Caddyfile:4:9", "", nil,
+		check.PlaceholderEmpty, "Caddyfile:4:9", "export X=...", nil,
 	},
 	{
 		"proxy", func(s *site) {
@@ -459,7 +459,7 @@ var around = []mistake{
 			}
 			s.config.Folder, s.config.FolderPlace = file, check.Place{File: "Caddyfile", Line: 12, Column: 3}
 		},
-		check.FolderNotWritable, "Caddyfile:12:3", "", nil,
+		check.FolderNotWritable, "Caddyfile:12:3", "sudo install -d -o caddy -g caddy -m 700 FOLDER", nil,
 	},
 }
 
@@ -502,7 +502,7 @@ func TestMistakes(t *testing.T) {
 				t.Fatalf("%s at %s is not among the findings:%s", m.code, m.place, describe(report.Findings))
 			}
 			f := report.Findings[found]
-			if m.remedy != "" && f.Remedy != m.remedy {
+			if want := strings.Replace(m.remedy, "FOLDER", s.config.Folder, 1); f.Remedy != want {
 				t.Errorf("got the remedy %q, want %q", f.Remedy, m.remedy)
 			}
 			others := slices.DeleteFunc(slices.Clone(report.Findings), func(f check.Finding) bool { return f.Code == m.code || slices.Contains(m.also, f.Code) })

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -289,11 +290,8 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		nearest := nearestName(input, slices.DeleteFunc(slices.Clone(names), f.takes))
-		if nearest == "" {
-			nearest = e.onlyOf(v, f)
-		}
-		remedy := ""
+		nearest := cmp.Or(nearestName(input, v.candidates(f, names)), e.onlyOf(v, f))
+		remedy := controlFor(v, input, isRequired)
 		if nearest != "" {
 			remedy = v.withInput(input, nearest)
 			s.mendInput(f, v, input, e.certain(v, f, input, names))
@@ -305,7 +303,7 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 	case isRequired && isMissing:
 		s.add(Finding{
 			Code: RequiredInputMissing, Severity: severity, Form: f.Name, Place: at, Also: e.lacking[input] - 1,
-			Remedy:  controlFor(v, input),
+			Remedy:  controlFor(v, input, true),
 			Message: fmt.Sprintf("this form does not have the input %s, which is required, so all of its posts are refused", input),
 		})
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -304,7 +305,7 @@ func (c comparison) checkStages(v value, active, archived []string, unknown, old
 		switch {
 		case slices.Contains(active, label):
 		case slices.Contains(archived, label):
-			c.report(old, v.line, remedy,
+			c.report(old, v.line, replaced(v, label, cmp.Or(nearest, active[0]), active),
 				"the %s %q is archived; active ones are %s", what, label, strings.Join(active, ", "))
 		default:
 			c.mendCase(v, label, onlyNear(label, active))
@@ -376,7 +377,7 @@ func (c comparison) checkLocked() {
 	case "upsert":
 		for _, v := range f.values() {
 			if v.action == "" && isLocked(v.name) {
-				c.report(LockedField, v.line, "",
+				c.report(LockedField, v.line, "on_duplicate actions",
 					"%s is locked after a lead is created; on_duplicate upsert sends it for known people too, and what TeleCRM does then is not documented", v.name)
 			}
 		}
