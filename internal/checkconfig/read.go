@@ -294,6 +294,7 @@ func (w *walker) addForm(raw json.RawMessage, at way) {
 	name := cmp.Or(h.Form, route.Path(h.Match), "form")
 	block := w.blocks.form(name, route.Path(h.Match))
 	acct, settings := w.accountOf(h, name, block)
+	w.notePlaceholders(h, block)
 	f := &check.Form{
 		Name: name, Account: acct, Place: block.place, Lines: block.lines, Path: route.Path(h.Match),
 		Fields: h.Fields, Set: h.Set, Actions: h.Actions, Unmapped: h.Unmapped,
@@ -340,6 +341,7 @@ func (w *walker) finish() {
 
 // openRoot opens the site's folder. A root that depends on the request is not known.
 func (w *walker) openRoot(site *check.Site) {
+	w.noteEmpty("root", site.Root, check.Place{File: w.file})
 	site.Root = w.expandQuietly(site.Root)
 	if site.Root == "" || strings.Contains(site.Root, "{") {
 		site.Root = ""

@@ -206,3 +206,37 @@ func TestReadWithoutLines(t *testing.T) {
 		t.Errorf("found %+v, error %v", report.Findings, err)
 	}
 }
+
+// A placeholder that comes from outside and has no value is noted wherever it is.
+func TestPlaceholdersWithoutValues(t *testing.T) {
+	t.Setenv("CHECK_CITY", "Pune")
+	config := read(t, "Caddyfile", `
+example.com {
+	root * {env.CHECK_NO_ROOT}
+	telecrm /enquire {
+		token x
+		enterprise_id 66aa00bb11cc22dd33ee44ff
+		country IN
+		field phone
+		set city {env.CHECK_CITY}
+		set source "{env.CHECK_NO_SOURCE} {query.utm_source}"
+		action 1042 {
+			set note "from {file./no/such/file}"
+		}
+		thank_you /thanks/{env.CHECK_NO_PAGE}?id={telecrm.id}
+	}
+	file_server
+}
+`)
+	var got []string
+	for _, empty := range config.Empty {
+		got = append(got, empty.Place.String()+" "+empty.Setting+" "+empty.Text)
+	}
+	want := []string{
+		"Caddyfile:14:3 thank_you {env.CHECK_NO_PAGE}", "Caddyfile:10:3 set source {env.CHECK_NO_SOURCE}",
+		"Caddyfile:12:4 action 1042 set note {file./no/such/file}", "Caddyfile root {env.CHECK_NO_ROOT}",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
