@@ -442,6 +442,13 @@ func (f *fakeCRM) FieldDefinitions(ctx context.Context) telecrm.Definitions {
 	return f.definitions
 }
 
+// timesAsked returns how often the fields were asked for.
+func (f *fakeCRM) timesAsked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
 func (f *fakeCRM) calls() []call {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -26,16 +27,18 @@ const page = `<form method="post" action="/enquire"><label>Phone <input name="ph
 
 // bench is a running config with a form, and the log of its checks.
 type bench struct {
-	t       *testing.T
-	key     string // of the workspace
+	t   *testing.T
+	key string // of the workspace
+
+	mu      sync.Mutex
 	page    string
 	failure *telecrm.Answer
 	waitErr error
 	waits   time.Duration
 	takes   time.Duration // to read the config
 
-	asked   atomic.Int64
 	learned []string
+	asked   atomic.Int64
 	log     *observer.ObservedLogs
 	logger  *zap.Logger
 	running *Daily
@@ -49,6 +52,13 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
+// set changes what the next check sees.
+func (b *bench) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
 func (b *bench) start() { b.running = Start(Config{Read: b.read, Logger: b.logger}) }
 
 // reload starts the next config before it stops the one before, as Caddy does.
@@ -59,23 +69,28 @@ func (b *bench) reload() {
 }
 
 func (b *bench) read() (*check.Config, map[*check.Account]Account, error) {
-	time.Sleep(b.takes)
+	b.mu.Lock()
+	takes, page, waits, waitErr := b.takes, b.page, b.waits, b.waitErr
+	b.mu.Unlock()
+	time.Sleep(takes)
 	a := &check.Account{Name: "default", Identifier: "phone"}
 	f := &check.Form{
 		Name: "/enquire", Account: a, Takes: func(_, path string) bool { return path == "/enquire" },
 		Fields: []mapping.Field{{Name: "phone"}}, Country: "IN", ThankYou: "/",
 	}
-	site := &check.Site{Files: fstest.MapFS{"index.html": {Data: []byte(b.page)}}, Root: "site", Forms: []*check.Form{f}}
+	site := &check.Site{Files: fstest.MapFS{"index.html": {Data: []byte(page)}}, Root: "site", Forms: []*check.Form{f}}
 	reached := Account{
 		Key: b.key, API: (*workspace)(b),
 		Wait: func(ctx context.Context) error {
 			select {
-			case <-time.After(b.waits):
+			case <-time.After(waits):
 			case <-ctx.Done():
 			}
-			return b.waitErr
+			return waitErr
 		},
 		Learn: func(fields []telecrm.FieldDefinition, _ time.Time) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.learned = nil
 			for _, field := range fields {
 				b.learned = append(b.learned, field.APIName)
@@ -90,8 +105,11 @@ type workspace bench
 
 func (w *workspace) FieldDefinitions(context.Context) telecrm.Definitions {
 	w.asked.Add(1)
-	if w.failure != nil {
-		return telecrm.Definitions{Failure: w.failure}
+	w.mu.Lock()
+	failure := w.failure
+	w.mu.Unlock()
+	if failure != nil {
+		return telecrm.Definitions{Failure: failure}
 	}
 	return telecrm.Definitions{Fields: []telecrm.FieldDefinition{{APIName: "phone", Type: "PHONE", Identifier: true}}}
 }
@@ -144,7 +162,7 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 		if b.asked.Load() != 3 || !slices.Equal(b.learned, []string{"phone"}) || len(Last().Report.Findings) > 0 {
 			t.Errorf("asked %d times, learned %q, found %v", b.asked.Load(), b.learned, Last().Report.Findings)
 		}
-		b.page = strings.Replace(page, `name="phone"`, `name="fone"`, 1)
+		b.set(func() { b.page = strings.Replace(page, `name="phone"`, `name="fone"`, 1) })
 		b.reload()
 		b.expect(afterStart, "warn input-not-in-form", "warn input-not-mapped")
 		for range 3 {
@@ -158,15 +176,15 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 		if b.asked.Load() != 6 {
 			t.Errorf("asked %d times after a day", b.asked.Load())
 		}
-		b.page = page
+		b.set(func() { b.page = page })
 		b.expect(day, "info input-not-in-form", "info input-not-mapped")
 		if got := Last(); !slices.Equal(got.Forms, []string{"/enquire"}) || time.Since(got.At) > day {
 			t.Errorf("got %+v", got)
 		}
-		b.page = strings.Replace(page, ` autocomplete="tel"`, "", 1)
+		b.set(func() { b.page = strings.Replace(page, ` autocomplete="tel"`, "", 1) })
 		b.expect(day, "info autocomplete-missing")
 		b.running.Stop()
-		b.page = "x"
+		b.set(func() { b.page = "x" })
 		b.expect(2 * day)
 		if Last() != nil {
 			t.Error("a stopped check has a result")
@@ -198,15 +216,17 @@ func TestWorkspaceThatDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer func() { b.running.Stop() }()
-		b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New("no route to host")}
+		b.set(func() { b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Err: errors.New("no route to host")} })
 		b.expect(afterStart, "warn workspace-unavailable")
-		b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Status: 502}
+		b.set(func() { b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Status: 502} })
 		b.expect(retryDelay + retryDelay/8)
-		b.failure = nil
+		b.set(func() { b.failure = nil })
 		b.expect(retryDelay+retryDelay/8, "info workspace-unavailable")
-		b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Status: 502}
+		b.set(func() { b.failure = &telecrm.Answer{Verdict: telecrm.Retry, Status: 502} })
 		b.expect(2 * day)
-		b.failure = &telecrm.Answer{Verdict: telecrm.Hold, Status: 401, Code: telecrm.CodeNotAuthorized}
+		b.set(func() {
+			b.failure = &telecrm.Answer{Verdict: telecrm.Hold, Status: 401, Code: telecrm.CodeNotAuthorized}
+		})
 		b.expect(day, "warn token-refused")
 	})
 }
@@ -216,12 +236,12 @@ func TestAccountOnHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer func() { b.running.Stop() }()
-		b.waitErr = delivery.ErrOnHold
+		b.set(func() { b.waitErr = delivery.ErrOnHold })
 		b.expect(afterStart)
 		if b.asked.Load() != 0 || Last() == nil {
 			t.Errorf("asked %d times, found %v", b.asked.Load(), Last())
 		}
-		b.waitErr = nil
+		b.set(func() { b.waitErr = nil })
 		b.expect(retryDelay + retryDelay/8)
 		if b.asked.Load() != 3 {
 			t.Errorf("asked %d times after the hold", b.asked.Load())
@@ -233,7 +253,7 @@ func TestAccountOnHold(t *testing.T) {
 func TestStopEndsTheCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.waits = time.Minute
+		b.set(func() { b.waits = time.Minute })
 		b.expect(afterStart)
 		start := time.Now()
 		b.running.Stop()
@@ -247,7 +267,7 @@ func TestStopEndsTheCheck(t *testing.T) {
 func TestStopDoesNotWaitForADisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.takes = time.Minute
+		b.set(func() { b.takes = time.Minute })
 		b.expect(afterStart)
 		start := time.Now()
 		b.running.Stop()
@@ -270,11 +290,11 @@ func TestFewLinesForManyFindings(t *testing.T) {
 		for i := range 300 {
 			fmt.Fprintf(&inputs, `<label>X <input name="x%d"></label>`, i)
 		}
-		b.page = strings.Replace(page, "</form>", inputs.String()+"</form>", 1)
+		b.set(func() { b.page = strings.Replace(page, "</form>", inputs.String()+"</form>", 1) })
 		if lines := b.pass(afterStart); len(lines) != maxLogged+1 || len(Last().Report.Findings) != 300 {
 			t.Errorf("logged %d lines for %d findings", len(lines), len(Last().Report.Findings))
 		}
-		b.page = page
+		b.set(func() { b.page = page })
 		if lines := b.pass(day); len(lines) != maxLogged+1 {
 			t.Errorf("logged %d lines", len(lines))
 		}
