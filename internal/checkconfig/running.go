@@ -3,6 +3,7 @@ package checkconfig
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -60,6 +61,9 @@ func loadedServer(srv *caddyhttp.Server) *server {
 func (s *server) loadedRoutes(routes caddyhttp.RouteList, depth int) []httpRoute {
 	list := make([]httpRoute, 0, len(routes))
 	for _, r := range routes {
+		if isRedirect(r) {
+			continue
+		}
 		loaded := httpRoute{Match: loadedSets(r.MatcherSets)}
 		for _, h := range r.Handlers {
 			if raw := s.loadedHandler(h, depth); raw != nil {
@@ -69,6 +73,17 @@ func (s *server) loadedRoutes(routes caddyhttp.RouteList, depth int) []httpRoute
 		list = append(list, loaded)
 	}
 	return list
+}
+
+// isRedirect reports whether Caddy itself has added the route, to redirect to HTTPS: loaded matchers
+// are pointers.
+func isRedirect(r caddyhttp.Route) bool {
+	return slices.ContainsFunc(r.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+		return slices.ContainsFunc(set, func(matcher any) bool {
+			_, isOwn := matcher.(caddyhttp.MatchProtocol)
+			return isOwn
+		})
+	})
 }
 
 // loadedHandler returns a handler as it is in JSON. Of handlers that do not matter, or that may change
