@@ -400,6 +400,7 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 
 // submission is what the engine delivers.
 func (h *Handler) submission(s *submission, lead telecrm.Lead) *delivery.Submission {
+	lead.Fields = h.account.Fields.Spell(lead.Fields)
 	return &delivery.Submission{
 		ID:      s.ID,
 		Account: h.account.Name(),

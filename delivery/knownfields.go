@@ -96,38 +96,33 @@ func (w *WorkspaceFields) fetch(ctx context.Context, client Client, now func() t
 	w.due = now().Add(retryDelay)
 }
 
-// spell returns the fields with the labels of dropdowns and tags as the workspace spells them, as far
-// as it is known: TeleCRM would create another option for a label in other capitals.
-func (w *WorkspaceFields) spell(fields map[string]any) map[string]any {
-	if w == nil {
-		return fields
-	}
-	spelled, known := maps.Clone(fields), w.known()
-	for name, value := range fields {
-		field := known[name]
+// Spell returns the fields with the labels of dropdowns and tags as the workspace spells them, as far
+// as it is known: TeleCRM would create another option for a label in other capitals. It must be called
+// before a lead is submitted, so that all attempts send the same.
+func (w *WorkspaceFields) Spell(fields map[string]any) map[string]any {
+	changed := make(map[string]any)
+	for name, field := range w.known() {
 		if field.Type != "DROPDOWN" && field.Type != "TAGS" {
 			continue
 		}
-		switch value := value.(type) {
+		switch value := fields[name].(type) {
 		case string:
-			spelled[name] = labelOf(value, field.Options)
-		case []string: // not stored yet
+			if label := labelOf(value, field.Options); label != value {
+				changed[name] = label
+			}
+		case []string:
 			labels := make([]string, 0, len(value))
 			for _, label := range value {
 				labels = append(labels, labelOf(label, field.Options))
 			}
-			spelled[name] = labels
-		case []any: // from the outbox
-			labels := make([]any, 0, len(value))
-			for _, label := range value {
-				if text, ok := label.(string); ok {
-					label = labelOf(text, field.Options)
-				}
-				labels = append(labels, label)
-			}
-			spelled[name] = labels
+			changed[name] = labels
 		}
 	}
+	if len(changed) == 0 {
+		return fields
+	}
+	spelled := maps.Clone(fields)
+	maps.Copy(spelled, changed)
 	return spelled
 }
 

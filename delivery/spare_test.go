@@ -95,17 +95,17 @@ func TestLabelsAsInTheWorkspace(t *testing.T) {
 	t.Parallel()
 	fields := NewWorkspaceFields()
 	given := map[string]any{
-		"channel": " paid  search", "other_channel": "Fax", "tags": []string{"NEW", "x"}, "stored": []any{"new", 3}, "twice": "a", "city": "pune",
+		"channel": " paid  search", "other_channel": "Fax", "tags": []string{"NEW", "x"}, "twice": "a", "city": "pune",
 	}
-	if got := fields.spell(given); got["channel"] != " paid  search" {
+	if got := fields.Spell(given); got["channel"] != " paid  search" {
 		t.Errorf("spelled %v without knowing the workspace", got)
 	}
-	definitions := append(workspace().Fields, tagsOf("tags", "New"), tagsOf("stored", "New"), tagsOf("twice", "A", "a "), tagsOf("city"))
+	definitions := append(workspace().Fields, tagsOf("tags", "New"), tagsOf("twice", "A", "a "), tagsOf("city"))
 	fields.Learn(definitions, time.Now())
 	want := map[string]any{
-		"channel": "Paid Search", "other_channel": "Fax", "tags": []string{"New", "x"}, "stored": []any{"New", 3}, "twice": "a", "city": "pune",
+		"channel": "Paid Search", "other_channel": "Fax", "tags": []string{"New", "x"}, "twice": "a", "city": "pune",
 	}
-	if diff := cmp.Diff(want, fields.spell(given)); diff != "" {
+	if diff := cmp.Diff(want, fields.Spell(given)); diff != "" {
 		t.Error(diff)
 	}
 	if given["channel"] != " paid  search" {

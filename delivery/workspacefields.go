@@ -40,20 +40,13 @@ func (w *WorkspaceFields) get(ctx context.Context, client Client, now func() tim
 	return w.known(), nil
 }
 
-// fitFields removes the optional values that the workspace does not have a field for, converts the
-// others to the fields' types, and spells labels as the workspace does. If the attempt may not ask for the fields now, the result ends it,
+// fitFields removes the optional values that the workspace does not have a field for, and converts
+// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it,
 // unless the lead exists nowhere else.
 func (a *attempt) fitFields(ctx context.Context) *result {
-	if len(a.job.Optional) > 0 {
-		if ended := a.fitOptional(ctx); ended != nil {
-			return ended
-		}
+	if len(a.job.Optional) == 0 {
+		return nil
 	}
-	a.job.Fields = a.account.Fields.spell(a.job.Fields)
-	return nil
-}
-
-func (a *attempt) fitOptional(ctx context.Context) *result {
 	known, reason, err := a.workspaceFields(ctx)
 	if _, isOnly := a.runner.(directRunner); err != nil && !isOnly {
 		return a.postponed(reason, err)

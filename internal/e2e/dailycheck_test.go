@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -117,5 +119,37 @@ func TestCheckDelaysNothing(t *testing.T) {
 	s.Stop(t)
 	if took := time.Since(start); took > 6*time.Second {
 		t.Errorf("the stop took %v", took)
+	}
+}
+
+// The labels of the workspace serve the handler once they are known: one in other capitals is sent as
+// the workspace spells it, and does not become another option.
+func TestKnownLabelsServeTheHandler(t *testing.T) {
+	t.Parallel()
+	site, _ := checkedSite(t, checkedPage)
+	site = strings.Replace(site, "field phone", "field phone\nset source {form.via} dropdown", 1)
+	for check, want := range map[string]string{"check off": "web  SITE", "check daily": "Web site"} {
+		t.Run(check, func(t *testing.T) {
+			t.Parallel()
+			s := serveWith(t, site, func(c *sandbox.Config) {
+				c.Schema = sandbox.DefaultSchema()
+				for i, field := range c.Schema.Fields {
+					if field.APIName == "source" {
+						c.Schema.Fields[i].Type, c.Schema.Fields[i].Options = sandbox.TypeDropdown, []string{"Web site", "Expo"}
+					}
+				}
+			}, check)
+			if check == "check daily" {
+				s.checkedMetrics(t)
+			}
+			values := url.Values{"name": {"Ravi Menon"}, "phone": {"081234 56789"}, "via": {"web  SITE"}}
+			if got := s.post(t, "/contact", values); got.status != http.StatusSeeOther {
+				t.Fatalf("posted: %+v", got)
+			}
+			eventuallyTrue(t, "the lead arrives", func() bool { return len(s.crm.Leads()) == 1 })
+			if got := s.crm.Leads()[0].Fields["source"]; got != want {
+				t.Errorf("sent %q, want %q", got, want)
+			}
+		})
 	}
 }

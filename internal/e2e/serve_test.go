@@ -73,8 +73,16 @@ type server struct {
 // account and the given lines.
 func serve(t *testing.T, site string, option ...string) *server {
 	t.Helper()
+	return serveWith(t, site, func(*sandbox.Config) {}, option...)
+}
+
+// serveWith is like serve, with another stand-in.
+func serveWith(t *testing.T, site string, configure func(*sandbox.Config), option ...string) *server {
+	t.Helper()
 	caddyproc.LeaveOutIfShort(t)
-	crm, err := sandbox.New(sandbox.Config{Token: secretToken, EnterpriseID: enterpriseID})
+	config := sandbox.Config{Token: secretToken, EnterpriseID: enterpriseID}
+	configure(&config)
+	crm, err := sandbox.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
