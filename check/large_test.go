@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -113,10 +114,14 @@ func TestGentleCheck(t *testing.T) {
 		slow := &slowFS{FS: s.Files, take: 10 * time.Millisecond}
 		for i := range 20 {
 			s.write(fmt.Sprintf("%d.html", i), contact)
+			s.write(fmt.Sprintf("images/%d/logo.svg", i), "")
 		}
+		s.files["pipe.html"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
 		s.Files, s.config.IsGentle = slow, true
 		start := time.Now()
-		run(t, s.config)
+		if report := run(t, s.config); report.Pages != 23 {
+			t.Errorf("read %d pages", report.Pages)
+		}
 		took, worked := time.Since(start), time.Duration(slow.opened.Load())*slow.take
 		if slow.most.Load() != 1 || took < 4*worked || took > 6*worked {
 			t.Errorf("read %d pages at once, in %v for %v of work", slow.most.Load(), took, worked)
@@ -129,11 +134,17 @@ func TestGentleCheck(t *testing.T) {
 	})
 }
 
-// slowFS takes a while to open a page.
+// slowFS takes a while to open a page or to list a folder.
 type slowFS struct {
 	fs.FS
 	take               time.Duration
 	opened, open, most atomic.Int64
+}
+
+func (s *slowFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	s.opened.Add(1)
+	time.Sleep(s.take)
+	return fs.ReadDir(s.FS, name)
 }
 
 func (s *slowFS) Open(name string) (fs.File, error) {

@@ -63,7 +63,10 @@ func (w walk) run(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		defer close(names)
+		pace, listing := pacer{isOn: w.site.isGentle}, time.Now()
 		return fs.WalkDir(w.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			pace.rest(ctx, time.Since(listing))
+			defer func() { listing = time.Now() }()
 			switch {
 			case err != nil && name == ".":
 				return err
@@ -72,7 +75,9 @@ func (w walk) run(ctx context.Context) error {
 				return nil
 			case entry.IsDir() && name != "." && isSkipped(entry.Name()):
 				return fs.SkipDir
-			case entry.IsDir() || !isPage(name):
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case !isPage(name) || !entry.Type().IsRegular() && entry.Type() != fs.ModeSymlink: // a pipe would block
 				return nil
 			}
 			select {
