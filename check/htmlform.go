@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"net/url"
@@ -261,14 +262,30 @@ func (c *formCheck) checkNotSent() {
 	c.add(Finding{Code: FormNotSent, Place: c.place(), Remedy: c.postToHandler(), Message: message})
 }
 
-// postToHandler returns the attributes for a form that posts to the site's only handler, or to a new
+// postToHandler returns the attributes for a form that posts to the handler it is for, or to a new
 // one.
 func (c *formCheck) postToHandler() string {
-	action := "/enquire"
-	if len(c.site.Forms) == 1 && strings.HasPrefix(c.site.Forms[0].Name, "/") && !strings.Contains(c.site.Forms[0].Name, "*") {
-		action = c.site.Forms[0].Name
+	return fmt.Sprintf(`method="post" action="%s"`, escape(cmp.Or(c.ownHandler(), "/enquire")))
+}
+
+// ownHandler returns the path of the handler that the form seems to be for: the site's only one, the
+// only one for its page, or the only one that takes one of its inputs; or "".
+func (c *formCheck) ownHandler() string {
+	takesPage := func(f *Form) bool {
+		return slices.ContainsFunc(c.page.urls, func(at string) bool { return f.Takes("", at) })
 	}
-	return fmt.Sprintf(`method="post" action="%s"`, escape(action))
+	for _, isFor := range []func(*Form) bool{func(*Form) bool { return true }, takesPage, c.shares} {
+		var paths []string
+		for _, f := range c.site.Forms {
+			if path := f.PathFor(); path != "" && isFor(f) {
+				paths = append(paths, path)
+			}
+		}
+		if len(paths) == 1 {
+			return paths[0]
+		}
+	}
+	return ""
 }
 
 // looksLikeEnquiry reports whether the form asks for a message, or for a way to answer and something

@@ -116,7 +116,7 @@ func (t *terminal) try(ctx context.Context, o tryOptions, inspect Inspect, rehea
 	if !o.send {
 		return t.printTrial(shown)
 	}
-	return t.sendTrial(ctx, o, stage, drafted, shown)
+	return t.sendTrial(ctx, o, c.JSON, stage, drafted, shown)
 }
 
 // explain tries the post.

@@ -238,3 +238,14 @@ func TestHARHeaders(t *testing.T) {
 		t.Errorf("URL %s, headers (-want +got):\n%s", post.URL, diff)
 	}
 }
+
+func TestAdminOf(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		`{"admin":{"listen":"localhost:12019"}}`: "localhost:12019", `{}`: "", `{`: "", "": "",
+	} {
+		if got := adminOf([]byte(config)); got != want {
+			t.Errorf("%s: got %q, want %q", config, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -48,9 +49,9 @@ type SentTrial struct {
 }
 
 // sendTrial sends the post to the running Caddy, marked as a test, and follows its lead.
-func (t *terminal) sendTrial(ctx context.Context, o tryOptions, stage Stage, d *draftedPost, shown *check.Trial) error {
+func (t *terminal) sendTrial(ctx context.Context, o tryOptions, config []byte, stage Stage, d *draftedPost, shown *check.Trial) error {
 	if shown.Outcome != trial.Sent && shown.Outcome != "asked" {
-		return errors.Join(t.printTrial(shown))
+		return t.printTrial(shown)
 	}
 	if err := d.mark(shown); err != nil {
 		return err
@@ -67,7 +68,7 @@ func (t *terminal) sendTrial(ctx context.Context, o tryOptions, stage Stage, d *
 			return err
 		}
 	}
-	s := &sender{terminal: t, draft: d, since: t.now()}
+	s := &sender{terminal: t, draft: d, admin: adminOf(config), since: t.now()}
 	if err := s.connect(o.url); err != nil {
 		return err
 	}
@@ -80,6 +81,19 @@ func (t *terminal) sendTrial(ctx context.Context, o tryOptions, stage Stage, d *
 		return err
 	}
 	return t.printSent(sent)
+}
+
+// adminOf returns the address of the admin endpoint in a config, or "".
+func adminOf(config []byte) string {
+	var c struct {
+		Admin struct {
+			Listen string `json:"listen"`
+		} `json:"admin"`
+	}
+	if json.Unmarshal(config, &c) != nil {
+		return ""
+	}
+	return c.Admin.Listen
 }
 
 // mark writes the mark before the first text of the post that becomes a text of the lead, the name
@@ -106,6 +120,7 @@ func (d *draftedPost) mark(shown *check.Trial) error {
 type sender struct {
 	*terminal
 	draft  *draftedPost
+	admin  string // address of the admin endpoint in the config, or ""
 	origin *url.URL
 	http   *http.Client
 	since  time.Time
@@ -232,7 +247,7 @@ func (s *sender) post(ctx context.Context, entries []form.Entry) (sent *SentTria
 
 // follow waits until the lead has come to its end, or the patience has.
 func (s *sender) follow(ctx context.Context, patience time.Duration, sent *SentTrial) error {
-	client, err := s.terminal.connect(s.address, s.config, s.adapter)
+	client, err := s.terminal.connect(cmp.Or(s.address, s.admin), s.config, s.adapter)
 	if err != nil {
 		return err
 	}
