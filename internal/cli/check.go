@@ -33,6 +33,10 @@ actions, statuses and assignees of the workspace. Reports what does not fit
 together, with the place and what to write instead. It changes nothing, and
 does not need a running Caddy.
 
+With --root it checks a config that another machine runs: the pages are in that
+folder, and what depends on the other machine is left out, such as placeholders
+for secrets.
+
 With --url it reads the pages of a running site, such as the server of a site
 generator, and follows its links. With --offline it does not ask TeleCRM. With
 --since last it also says what changed on the pages since a check with this
@@ -62,6 +66,7 @@ checked, else with 0, also if there are warnings and notes.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "Do not ask TeleCRM")
+	cmd.Flags().StringVar(&o.root, "root", "", "Folder with the pages here, if another machine runs the config")
 	cmd.Flags().StringVar(&o.url, "url", "",
 		"Read the pages of the site that runs at this address instead of its files")
 	cmd.Flags().StringVar(&o.since, "since", "", `With "last", also say what changed on the pages since a check last found no errors`)
@@ -73,7 +78,7 @@ checked, else with 0, also if there are warnings and notes.`,
 // checkOptions are the flags of the check command.
 type checkOptions struct {
 	offline, fix, sarif bool
-	url, since          string
+	root, url, since    string
 }
 
 func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter string) (*check.Config, *check.Report, error) {
@@ -86,6 +91,11 @@ func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter 
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if o.root != "" {
+		if err := c.MoveTo(o.root); err != nil {
+			return nil, nil, err
+		}
 	}
 	c.URL, c.Mends = o.url, o.fix
 	if !o.offline {

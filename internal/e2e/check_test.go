@@ -66,6 +66,8 @@ func TestCheckCommand(t *testing.T) {
 		{"clean", config, contact, "sandbox-token", nil, 0, []string{"Read 2 pages with 1 form: nothing found."}},
 		{"mapping and workspace", strings.Replace(config, "field city", "field City city", 1), contact, "sandbox-token", nil, 1, []string{"error   Caddyfile:17:3  field-case", "│ field city"}},
 		{"offline", strings.Replace(config, "field city", "field City city", 1), contact, "", []string{"--offline"}, 1, []string{"Caddyfile:5:4  placeholder-empty"}},
+		{"config of another machine", strings.Replace(config, "root * site", "root * /srv/none", 1), contact, "", []string{"--offline", "--root", "site"}, 0, []string{"Read 2 pages with 1 form: nothing found."}},
+		{"no pages here", strings.Replace(config, "root * site", "root * /srv/none", 1), contact, "", []string{"--offline"}, 2, []string{"in /srv/none: no such file or directory; if they are elsewhere on this machine, give their folder with --root"}},
 		{"page", config, strings.Replace(contact, `name="phone"`, `name="fone"`, 1), "sandbox-token", nil, 1, []string{"Caddyfile:16:3  input-not-in-form", "field phone fone", "site/contact.html:2:14  input-not-mapped"}},
 		{"token", config, contact, "other", nil, 1, []string{"Account default", "Caddyfile:5:4  token-refused"}},
 		{"no TeleCRM", strings.Replace(config, "CRM/autoupdate", "http://127.0.0.1:1/autoupdate", 1), contact, "sandbox-token", nil, 2, []string{"Not checked: the fields of account default"}},
