@@ -4,18 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/leadwire/caddy-telecrm/outbox"
-)
+	"github.com/google/uuid"
 
-// maxPage is the maximum number of entries on a page of a list.
-const maxPage = 1000
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
+)
 
 // Take implements [outbox.Store].
 func (s *Store) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) ([]outbox.Entry, error) {
@@ -138,8 +137,8 @@ func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (
 
 // Expire implements [outbox.Store].
 func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time, limit int) (int, error) {
-	if state != outbox.Delivered && state != outbox.Parked {
-		return 0, fmt.Errorf("expiring entries: state must be delivered or parked, got %q: %w", state, outbox.ErrState)
+	if err := record.CheckExpire(state); err != nil {
+		return 0, err
 	}
 	return s.upTo(ctx, limit, func(m *member, limit int) (int, error) { return m.Expire(ctx, state, before, limit) })
 }
@@ -162,11 +161,12 @@ func (s *Store) Forget(ctx context.Context, account, identifier string) error {
 
 // List implements [outbox.Store].
 func (s *Store) List(ctx context.Context, f outbox.Filter) ([]outbox.Entry, error) {
-	if f.Limit <= 0 || f.Limit > maxPage {
-		f.Limit = maxPage
+	f, _, err := record.CheckFilter(f)
+	if err != nil {
+		return nil, record.Wrap("listing entries", uuid.Nil, err)
 	}
 	var page []outbox.Entry
-	err := s.each(ctx, func(m *member) error {
+	err = s.each(ctx, func(m *member) error {
 		entries, err := m.List(ctx, f)
 		page = append(page, slices.DeleteFunc(entries, func(e outbox.Entry) bool { return m.hasMoved(e.ID) })...)
 		return err

@@ -2,12 +2,12 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // The statements of Activity. They read indices only.
@@ -18,16 +18,16 @@ const (
 
 // Activity implements [outbox.Store].
 func (s *Store) Activity(ctx context.Context, from, to time.Time) (a outbox.Activity, err error) {
-	from, to = from.Add(time.Millisecond-1), to.Add(time.Millisecond-1) // entries keep milliseconds
+	from, to = record.Ceil(from), record.Ceil(to) // entries keep milliseconds
 	err = s.read(ctx, func(h *handle) error {
 		for _, count := range []struct {
 			into  *int
 			query query
 			args  []any
 		}{
-			{&a.Appended, qCountIDs, []any{firstID(from), firstID(to)}},
-			{&a.Delivered, qCountSettled, []any{stateDelivered, millis(from), millis(to)}},
-			{&a.Parked, qCountSettled, []any{stateParked, millis(from), millis(to)}},
+			{&a.Appended, qCountIDs, []any{record.FirstID(from), record.FirstID(to)}},
+			{&a.Delivered, qCountSettled, []any{record.Delivered, record.Millis(from), record.Millis(to)}},
+			{&a.Parked, qCountSettled, []any{record.Parked, record.Millis(from), record.Millis(to)}},
 		} {
 			if err := h.reads[count.query].QueryRowContext(ctx, count.args...).Scan(count.into); err != nil {
 				return explainScan(err)
@@ -35,12 +35,5 @@ func (s *Store) Activity(ctx context.Context, from, to time.Time) (a outbox.Acti
 		}
 		return nil
 	})
-	return a, wrap("counting the entries of a time", uuid.Nil, err)
-}
-
-// firstID returns the smallest id of version 7 that is made at the given time.
-func firstID(at time.Time) []byte {
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:8], uint64(max(0, at.UnixMilli()))<<16) //nolint:gosec // not negative
-	return id[:]
+	return a, record.Wrap("counting the entries of a time", uuid.Nil, err)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // Adopt implements [outbox.Store]. An entry whose checksum did not match in its own store stays
@@ -21,7 +21,7 @@ func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 	for i, e := range entries {
 		var err error
 		if rows[i], err = s.adoptedRow(e.Entry); err != nil {
-			return wrap("adopting", rows[i].id, err)
+			return record.Wrap("adopting", rows[i].id, err)
 		}
 		size += entryBytes + len(e.Payload)
 	}
@@ -41,26 +41,19 @@ func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 
 // adoptedRow returns the row of an entry of another store.
 func (s *Store) adoptedRow(entry outbox.Entry) (row, error) {
-	id, err := parseID(entry.ID)
+	of, err := record.Adopted(entry)
 	if err != nil {
-		return row{}, err
+		return row{id: of.ID}, err
 	}
-	r := row{id: id, state: rowState(cmp.Or(entry.State, outbox.Waiting)), entry: entry}
-	if r.state == 0 {
-		return r, fmt.Errorf("state must be one of %v, got %q: %w", outbox.States(), entry.State, outbox.ErrState)
-	}
-	if err := checkSizes(entry); err != nil {
-		return r, err
-	}
-	if r.state == stateParked && entry.Reason == reasonDamaged {
-		r.state = stateDamaged
+	damaged := of.State == record.Parked && entry.Reason == reasonDamaged
+	if damaged {
+		of.State = record.Damaged
 		if entry.SettledAt.IsZero() {
-			r.entry.SettledAt = s.now() // so that it expires
+			of.Entry.SettledAt = s.now() // so that it expires
 		}
 	}
-	r.measure(entry.Payload)
-	r.seal()
-	if r.state == stateDamaged {
+	r := rowOf(of)
+	if damaged {
 		r.crc = ^r.crc // a damaged entry must not look intact
 	}
 	return r, nil
@@ -92,12 +85,12 @@ func (c *change) adopt(r row, recalled bool) error {
 // replaces reports whether a row of another store replaces the store's own.
 func (r *row) replaces(own *row) bool {
 	switch {
-	case r.state == stateDamaged:
+	case r.state == record.Damaged:
 		return false
 	case !own.whole, r.entry.IsLater(own.entry):
 		return true
 	}
-	return own.state == stateTaken && !own.entry.IsLater(r.entry)
+	return own.state == record.Taken && !own.entry.IsLater(r.entry)
 }
 
 // Remove closes the store and removes its files while it still holds the lock.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // attempt is an entry that this process has taken.
@@ -140,11 +141,11 @@ func (c *change) move(r *row, from, to int64) {
 		c.deltas[shard{r.entry.Account, to}]++
 	}
 	switch {
-	case to == stateTaken:
+	case to == record.Taken:
 		kept := *r
 		kept.entry.Payload = nil
 		c.taken[r.id] = &kept
-	case from == stateTaken:
+	case from == record.Taken:
 		c.taken[r.id] = nil
 	}
 }
@@ -172,17 +173,17 @@ func (c *change) find(id uuid.UUID) (*row, error) {
 
 // setAside parks a damaged row. It does not change the row's checksum.
 func (c *change) setAside(r *row) error {
-	if r.state == stateDamaged {
+	if r.state == record.Damaged {
 		return nil
 	}
 	c.log.Error("an entry is damaged on disk; it is parked and will not be sent; inspect it, then erase it",
 		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.String("created_at", r.entry.CreatedAt.Format(time.RFC3339)))
 	c.spend(0)
-	affected, err := c.exec(qSetAside, millis(c.now()), r.seq)
+	affected, err := c.exec(qSetAside, record.Millis(c.now()), r.seq)
 	if err == nil && affected == 0 {
 		return fmt.Errorf("%w: a row has another number", errDamaged)
 	}
-	c.move(r, r.state, stateDamaged)
+	c.move(r, r.state, record.Damaged)
 	return err
 }
 
@@ -197,7 +198,7 @@ func (c *change) findWhole(id uuid.UUID, in ...int64) (*row, error) {
 		return nil, cmp.Or(c.setAside(r), fmt.Errorf("%s: %w", reasonDamaged, outbox.ErrState))
 	case slices.Contains(in, r.state):
 		return r, nil
-	case r.state == stateTaken:
+	case r.state == record.Taken:
 		return nil, fmt.Errorf("an attempt is in flight: %w", outbox.ErrState)
 	}
 	return nil, fmt.Errorf("the entry is %s: %w", r.entry.State, outbox.ErrState)
@@ -208,8 +209,8 @@ func (c *change) replace(r *row, from int64) error {
 	r.seal()
 	e := &r.entry
 	c.spend(r.payloadSize)
-	affected, err := c.exec(qUpdate, r.state, millis(e.DueAt), int64(e.Attempts), e.Step, millis(e.BegunAt), millis(e.AmbiguousSince),
-		millis(e.FailingSince), e.Reason, e.LeadID, millis(e.SettledAt), r.crc, r.seq)
+	affected, err := c.exec(qUpdate, r.state, record.Millis(e.DueAt), int64(e.Attempts), e.Step, record.Millis(e.BegunAt), record.Millis(e.AmbiguousSince),
+		record.Millis(e.FailingSince), e.Reason, e.LeadID, record.Millis(e.SettledAt), r.crc, r.seq)
 	if err == nil && affected == 0 {
 		return outbox.ErrNotFound // it was in memory, but is no longer in the file
 	}
@@ -222,11 +223,11 @@ func (c *change) replace(r *row, from int64) error {
 const maxPassedOver = 1000
 
 func (c *change) take(account string, due, now time.Time, limit int, busy func(string) bool) (entries []outbox.Entry, err error) {
-	now = fromMillis(millis(now))
+	now = record.FromMillis(record.Millis(now))
 	lastDue, lastID := int64(math.MinInt64), uuid.UUID{}
 	for passed := 0; len(entries) < limit && passed < maxPassedOver; {
-		want := min(limit-len(entries), maxPage)
-		found, err := c.query(qDue, account, millis(due), lastDue, lastID[:], want)
+		want := min(limit-len(entries), record.MaxPage)
+		found, err := c.query(qDue, account, record.Millis(due), lastDue, lastID[:], want)
 		if err != nil {
 			return nil, err
 		}
@@ -235,7 +236,7 @@ func (c *change) take(account string, due, now time.Time, limit int, busy func(s
 				return entries, nil
 			}
 			r := &found[i]
-			lastDue, lastID = millis(r.entry.DueAt), r.id
+			lastDue, lastID = record.Millis(r.entry.DueAt), r.id
 			switch {
 			case !r.whole:
 				passed++
@@ -243,12 +244,12 @@ func (c *change) take(account string, due, now time.Time, limit int, busy func(s
 			case busy != nil && r.entry.Identifier != "" && busy(r.entry.Identifier):
 				passed++
 				c.spend(0)
-				_, err = c.exec(qPostpone, millis(now.Add(time.Second)), r.seq)
+				_, err = c.exec(qPostpone, record.Millis(now.Add(time.Second)), r.seq)
 			default:
-				r.state = stateTaken
+				r.state = record.Taken
 				r.entry.Attempts++
 				r.entry.BegunAt = now
-				err = c.replace(r, stateWaiting)
+				err = c.replace(r, record.Waiting)
 				entries = append(entries, r.entry)
 			}
 			if err != nil {
@@ -263,23 +264,23 @@ func (c *change) take(account string, due, now time.Time, limit int, busy func(s
 }
 
 func (c *change) advance(id uuid.UUID, p outbox.Progress) error {
-	r, err := c.findWhole(id, stateTaken)
+	r, err := c.findWhole(id, record.Taken)
 	if err != nil {
 		return err
 	}
 	e := &r.entry
 	e.Step, e.LeadID, e.Reason = p.Step, p.LeadID, p.Reason
 	e.BegunAt, e.AmbiguousSince = p.At, time.Time{}
-	return c.replace(r, stateTaken)
+	return c.replace(r, record.Taken)
 }
 
 func (c *change) settle(id uuid.UUID, s outbox.Settlement) error {
-	r, err := c.findWhole(id, stateTaken)
+	r, err := c.findWhole(id, record.Taken)
 	if err != nil {
 		return err
 	}
 	e := &r.entry
-	r.state = rowState(s.State)
+	r.state = record.StateOf(s.State)
 	e.DueAt, e.SettledAt = time.Time{}, time.Time{}
 	if s.State == outbox.Waiting {
 		e.DueAt = s.DueAt
@@ -291,19 +292,19 @@ func (c *change) settle(id uuid.UUID, s outbox.Settlement) error {
 	if s.Uncounted {
 		e.Attempts = max(e.Attempts-1, 0)
 	}
-	if err := c.replace(r, stateTaken); err != nil {
+	if err := c.replace(r, record.Taken); err != nil {
 		return err
 	}
 	return c.remember(r)
 }
 
 func (c *change) retry(id uuid.UUID, at time.Time) error {
-	r, err := c.findWhole(id, stateWaiting, stateParked)
+	r, err := c.findWhole(id, record.Waiting, record.Parked)
 	if err != nil {
 		return err
 	}
 	from := r.state
-	r.state = stateWaiting
+	r.state = record.Waiting
 	e := &r.entry
 	e.DueAt, e.SettledAt = at, time.Time{}
 	e.Attempts, e.FailingSince = 0, time.Time{}
@@ -316,7 +317,7 @@ func (c *change) erase(id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if r.state == stateTaken {
+	if r.state == record.Taken {
 		return fmt.Errorf("an attempt is in flight: %w", outbox.ErrState)
 	}
 	return c.remove(r)
@@ -336,9 +337,9 @@ func (c *change) remove(r *row) error {
 // expire removes the entries that reached the state before the given time. With parked entries it
 // also removes damaged ones.
 func (c *change) expire(state outbox.State, before time.Time, limit int) (removed int, err error) {
-	of := []int64{rowState(state)}
+	of := []int64{record.StateOf(state)}
 	if state == outbox.Parked {
-		of = append(of, stateDamaged)
+		of = append(of, record.Damaged)
 	}
 	for _, s := range of {
 		old, err := c.settledBefore(s, before, limit-removed)
@@ -361,7 +362,7 @@ func (c *change) expire(state outbox.State, before time.Time, limit int) (remove
 // settledBefore returns the longest settled rows of a state, with only the fields that remove
 // needs.
 func (c *change) settledBefore(state int64, before time.Time, limit int) (old []row, err error) {
-	rows, err := c.writes[qSettled].QueryContext(c.ctx, state, millis(before), limit)
+	rows, err := c.writes[qSettled].QueryContext(c.ctx, state, record.Millis(before), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -379,17 +380,17 @@ func (c *change) settledBefore(state int64, before time.Time, limit int) (old []
 // release makes due the entries that an earlier process took and did not settle. The outcome of
 // those attempts is unknown.
 func (c *change) release() error {
-	return c.each(stateTaken, func(r *row) error {
+	return c.each(record.Taken, func(r *row) error {
 		r.abandon(c.now())
-		return c.replace(r, stateTaken)
+		return c.replace(r, record.Taken)
 	})
 }
 
 // doubtAll marks all waiting entries as ambiguous.
 func (c *change) doubtAll() error {
-	return c.each(stateWaiting, func(r *row) error {
+	return c.each(record.Waiting, func(r *row) error {
 		r.doubt()
-		return c.replace(r, stateWaiting)
+		return c.replace(r, record.Waiting)
 	})
 }
 
@@ -401,9 +402,9 @@ func (c *change) each(state int64, f func(*row) error) error {
 			return nil
 		}
 		var after uuid.UUID
-		for found := make([]row, maxPage); s.state == state && len(found) == maxPage; {
+		for found := make([]row, record.MaxPage); s.state == state && len(found) == record.MaxPage; {
 			var err error
-			if found, err = c.query(qInState, s.account, state, after[:], maxPage); err != nil {
+			if found, err = c.query(qInState, s.account, state, after[:], record.MaxPage); err != nil {
 				return err
 			}
 			for i := range found {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // Report is the result of [Store.Check].
@@ -32,7 +33,7 @@ func (s *Store) Check(ctx context.Context, thorough bool) (Report, error) {
 		report, err = h.check(ctx, thorough)
 		return err
 	})
-	return report, wrap("checking the outbox", uuid.Nil, err)
+	return report, record.Wrap("checking the outbox", uuid.Nil, err)
 }
 
 const (
@@ -110,7 +111,7 @@ func (h *handle) check(ctx context.Context, thorough bool) (report Report, err e
 func (h *handle) checkEntries(ctx context.Context, report *Report) error {
 	var after uuid.UUID
 	for {
-		found, err := h.search(ctx, outbox.Filter{Limit: maxPage}, after)
+		found, err := h.search(ctx, outbox.Filter{Limit: record.MaxPage}, after)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (h *handle) checkEntries(ctx context.Context, report *Report) error {
 				report.Damaged = append(report.Damaged, r.entry.ID)
 			}
 		}
-		if len(found) < maxPage {
+		if len(found) < record.MaxPage {
 			return nil
 		}
 	}

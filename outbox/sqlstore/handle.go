@@ -13,12 +13,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
-const (
-	storeIDSize = 16
-	secretSize  = 32
-)
+const storeIDSize = 16
 
 // ledger is the database's record of its identity and history. It counts commits, appended entries,
 // removed entries, and entries that were found missing.
@@ -273,7 +271,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 
 // found writes the ledger of a new database, with a random id and secret.
 func (h *handle) found(ctx context.Context) error {
-	store, secret := make([]byte, storeIDSize), make([]byte, secretSize)
+	store, secret := make([]byte, storeIDSize), make([]byte, record.SecretSize)
 	_, _ = rand.Read(store) // it never fails
 	_, _ = rand.Read(secret)
 	_, err := h.conn.ExecContext(ctx, h.dialect.bind(qNewLedger), store, secret)
@@ -286,7 +284,7 @@ func (h *handle) readLedger(ctx context.Context) error {
 	err := h.conn.QueryRowContext(ctx, h.dialect.bind(qGetLedger)).
 		Scan(&l.store, &l.secret, &l.commits, &l.appended, &l.removed, &l.missing)
 	err = explainScan(err)
-	if err == nil && (len(l.store) != storeIDSize || len(l.secret) != secretSize) {
+	if err == nil && (len(l.store) != storeIDSize || len(l.secret) != record.SecretSize) {
 		err = fmt.Errorf("%w: its ledger is corrupt", errDamaged)
 	}
 	var last int64
@@ -330,7 +328,7 @@ func (h *handle) shards(account string, state outbox.State) []shard {
 	defer h.mu.RUnlock()
 	var of []shard
 	for s := range h.counts {
-		if (account == "" || s.account == account) && (state == "" || publicState(s.state) == state) {
+		if (account == "" || s.account == account) && (state == "" || record.PublicState(s.state) == state) {
 			of = append(of, s)
 		}
 	}

@@ -2,31 +2,22 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
-const (
-	hashSize     = 16
-	knownColumns = 4
-)
+const knownColumns = 4
 
-// hash returns the keyed hash under which a lead's id is remembered. The secret never leaves the
-// file. Without it, guessing cannot reveal the identifier.
+// hash returns the keyed hash under which a lead's id is remembered.
 func (h *handle) hash(account, identifier string) []byte {
-	mac := hmac.New(sha256.New, h.secret)
-	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))
-	mac.Write([]byte(account))
-	mac.Write([]byte(identifier))
-	return mac.Sum(nil)[:hashSize]
+	return record.Hash(h.secret, account, identifier)
 }
 
 // knownSum returns the checksum of a remembered id.
@@ -42,10 +33,10 @@ func (c *change) remember(r *row) error { return c.rememberBy(qRemember, r) }
 // rememberBy stores the lead's id of a delivered row with the given query.
 func (c *change) rememberBy(q query, r *row) error {
 	e := &r.entry
-	if r.state != stateDelivered || e.LeadID == "" || e.Identifier == "" {
+	if of := (record.Record{State: r.state, Entry: *e}); !of.IsRecalled() {
 		return nil
 	}
-	hash, at := c.hash(e.Account, e.Identifier), millis(e.SettledAt)
+	hash, at := c.hash(e.Account, e.Identifier), record.Millis(e.SettledAt)
 	_, err := c.exec(q, hash, at, e.LeadID, knownSum(hash, at, e.LeadID))
 	return err
 }
@@ -64,7 +55,7 @@ func (s *Store) Recall(ctx context.Context, account, identifier string) (leadID 
 		return explainScan(err)
 	})
 	if err != nil || !known {
-		return "", false, wrap("recalling a lead's id", uuid.Nil, err)
+		return "", false, record.Wrap("recalling a lead's id", uuid.Nil, err)
 	}
 	return leadID, true, nil
 }
@@ -81,7 +72,7 @@ func (s *Store) Forget(ctx context.Context, account, identifier string) error {
 // ForgetBefore implements [outbox.Store].
 func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (forgotten int, err error) {
 	err = s.do(ctx, "forgetting old lead ids", uuid.Nil, &operation{run: func(c *change) error {
-		affected, err := c.exec(qForgetOld, millis(before), limit)
+		affected, err := c.exec(qForgetOld, record.Millis(before), limit)
 		forgotten = int(affected)
 		c.erased = c.erased || affected > 0
 		return err
@@ -90,15 +81,4 @@ func (s *Store) ForgetBefore(ctx context.Context, before time.Time, limit int) (
 		return 0, err
 	}
 	return forgotten, nil
-}
-
-// wrap adds the operation to an error, and the entry if there is one.
-func wrap(doing string, id uuid.UUID, err error) error {
-	if err == nil {
-		return nil
-	}
-	if id != uuid.Nil {
-		doing += " entry " + id.String()
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // This file reads the rows of a damaged database, like the .recover command of SQLite's shell. It
@@ -123,7 +125,7 @@ func (l *leftovers) leaf(page []byte, number uint32, f func([]any) error) error 
 func (l *leftovers) cell(b []byte) []any {
 	size, b := varint(b)
 	number, b := varint(b)
-	if size <= 0 || size > 2*maxPayloadSize {
+	if size <= 0 || size > 2*record.MaxPayloadSize {
 		return nil
 	}
 	// The rest of a long record is on overflow pages. Each of them begins with the number of the
@@ -144,11 +146,11 @@ func (l *leftovers) cell(b []byte) []any {
 		payload = append(payload, next[4:][:min(pageSize-4, size-int64(len(payload)))]...)
 		rest = next
 	}
-	return record(payload, number)
+	return decodeRecord(payload, number)
 }
 
-// record decodes a record. It returns nil if the record is invalid.
-func record(payload []byte, number int64) (values []any) {
+// decodeRecord decodes a record. It returns nil if the record is invalid.
+func decodeRecord(payload []byte, number int64) (values []any) {
 	size, types := varint(payload)
 	at := int64(len(payload) - len(types))
 	if size < at || size > int64(len(payload)) {

@@ -14,10 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
-
-// maxPage is the maximum number of entries on a page of a list.
-const maxPage = 1000
 
 // read commits lazy settlements and then calls f with the database. If f meets damage, read has it
 // repaired and calls f again.
@@ -77,15 +75,15 @@ func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, fou
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
-		due, found = fromMillis(at), err == nil
+		due, found = record.FromMillis(at), err == nil
 		return explainScan(err)
 	})
-	return due, found, wrap("finding the next due entry", uuid.Nil, err)
+	return due, found, record.Wrap("finding the next due entry", uuid.Nil, err)
 }
 
 // Ahead implements [outbox.Store].
 func (s *Store) Ahead(ctx context.Context, entry outbox.Entry, n int) (found bool, err error) {
-	id, err := parseID(entry.ID)
+	id, err := record.ParseID(entry.ID)
 	if err != nil {
 		return false, fmt.Errorf("counting the entries ahead of an entry: %w: %w", err, outbox.ErrNotFound)
 	}
@@ -94,19 +92,19 @@ func (s *Store) Ahead(ctx context.Context, entry outbox.Entry, n int) (found boo
 	}
 	err = s.readNow(ctx, func(h *handle) error {
 		var one int
-		err := h.reads[qAhead].QueryRowContext(ctx, entry.Account, millis(entry.DueAt), id[:], n-1).Scan(&one)
+		err := h.reads[qAhead].QueryRowContext(ctx, entry.Account, record.Millis(entry.DueAt), id[:], n-1).Scan(&one)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		found = err == nil
 		return explainScan(err)
 	})
-	return found, wrap("counting the entries ahead of", id, err)
+	return found, record.Wrap("counting the entries ahead of", id, err)
 }
 
 // Get implements [outbox.Store].
 func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err error) {
-	parsed, err := parseID(id)
+	parsed, err := record.ParseID(id)
 	if err != nil {
 		return entry, fmt.Errorf("getting entry: %w: %w", err, outbox.ErrNotFound)
 	}
@@ -120,7 +118,7 @@ func (s *Store) Get(ctx context.Context, id string) (entry outbox.Entry, err err
 		}
 		return err
 	})
-	return entry, wrap("getting", parsed, err)
+	return entry, record.Wrap("getting", parsed, err)
 }
 
 // Clock implements [outbox.Store].
@@ -128,10 +126,10 @@ func (s *Store) Clock(ctx context.Context) (clock outbox.Clock, err error) {
 	err = s.read(ctx, func(h *handle) error {
 		var seen, steady int64
 		err := h.reads[qClock].QueryRowContext(ctx).Scan(&seen, &steady)
-		clock = outbox.Clock{SeenAt: fromMillis(seen), SteadySince: fromMillis(steady)}
+		clock = outbox.Clock{SeenAt: record.FromMillis(seen), SteadySince: record.FromMillis(steady)}
 		return explainScan(err)
 	})
-	return clock, wrap("reading the clock", uuid.Nil, err)
+	return clock, record.Wrap("reading the clock", uuid.Nil, err)
 }
 
 // Counts implements [outbox.Store].
@@ -140,14 +138,14 @@ func (s *Store) Counts(ctx context.Context) (counts []outbox.Count, err error) {
 		counts = h.publicCounts()
 		return nil
 	})
-	return counts, wrap("counting entries", uuid.Nil, err)
+	return counts, record.Wrap("counting entries", uuid.Nil, err)
 }
 
 func (h *handle) publicCounts() (counts []outbox.Count) {
 	h.mu.RLock()
 	sum := make(map[outbox.Count]int64)
 	for s, n := range h.counts {
-		sum[outbox.Count{Account: s.account, State: publicState(s.state)}] += n
+		sum[outbox.Count{Account: s.account, State: record.PublicState(s.state)}] += n
 	}
 	h.mu.RUnlock()
 	for c, n := range sum {
@@ -157,30 +155,22 @@ func (h *handle) publicCounts() (counts []outbox.Count) {
 		}
 	}
 	slices.SortFunc(counts, func(a, b outbox.Count) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(rowState(a.State), rowState(b.State)))
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(record.StateOf(a.State), record.StateOf(b.State)))
 	})
 	return counts
 }
 
 // List implements [outbox.Store].
 func (s *Store) List(ctx context.Context, f outbox.Filter) (page []outbox.Entry, err error) {
-	var after uuid.UUID
-	if f.After != "" {
-		if after, err = parseID(f.After); err != nil {
-			return nil, fmt.Errorf("listing entries: after: %w", err)
-		}
-	}
-	if f.State != "" && rowState(f.State) == 0 {
-		return nil, fmt.Errorf("listing entries: state must be one of %v, got %q: %w", outbox.States(), f.State, outbox.ErrState)
-	}
-	if f.Limit <= 0 || f.Limit > maxPage {
-		f.Limit = maxPage
+	f, after, err := record.CheckFilter(f)
+	if err != nil {
+		return nil, record.Wrap("listing entries", uuid.Nil, err)
 	}
 	err = s.read(ctx, func(h *handle) (err error) {
 		page, err = h.list(ctx, f, after)
 		return err
 	})
-	return page, wrap("listing entries", uuid.Nil, err)
+	return page, record.Wrap("listing entries", uuid.Nil, err)
 }
 
 func (h *handle) list(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]outbox.Entry, error) {
@@ -203,13 +193,13 @@ func (h *handle) list(ctx context.Context, f outbox.Filter, after uuid.UUID) ([]
 func (h *handle) search(ctx context.Context, f outbox.Filter, after uuid.UUID) (found []row, err error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
-		since = millis(f.Since.Add(time.Millisecond - 1)) // entries keep milliseconds
+		since = record.Millis(record.Ceil(f.Since)) // entries keep milliseconds
 	}
 	if !f.Until.IsZero() {
-		until = millis(f.Until.Add(time.Millisecond - 1))
+		until = record.Millis(record.Ceil(f.Until))
 	}
-	state := rowState(f.State) // zero for all
-	also, ok := map[outbox.State]int64{outbox.Waiting: stateTaken, outbox.Parked: stateDamaged}[f.State]
+	state := record.StateOf(f.State) // zero for all
+	also, ok := map[outbox.State]int64{outbox.Waiting: record.Taken, outbox.Parked: record.Damaged}[f.State]
 	if !ok {
 		also = state
 	}

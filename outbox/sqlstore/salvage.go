@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 // ledgerColumns is the number of columns of the ledger.
@@ -20,7 +21,7 @@ func decodeLedger(v []any) (l ledger, ok bool) {
 	}
 	l.store, _ = v[2].([]byte)
 	l.secret, _ = v[3].([]byte)
-	ok = len(l.store) == storeIDSize && len(l.secret) == secretSize
+	ok = len(l.store) == storeIDSize && len(l.secret) == record.SecretSize
 	for i, n := range []*int64{&l.commits, &l.appended, &l.removed, &l.missing, &l.clockSeen, &l.clockSteady} {
 		value, isInteger := v[4+i].(int64)
 		*n, ok = value, ok && isInteger
@@ -111,7 +112,7 @@ func (w *writer) adopt(c *change, values []any, newest bool) (entry bool, err er
 			w.log.Warn("a damaged entry was not carried over", zap.String("id", r.entry.ID))
 			return false, nil
 		}
-		if !newest && r.state == stateWaiting {
+		if !newest && r.state == record.Waiting {
 			r.doubt()
 			r.seal()
 		}

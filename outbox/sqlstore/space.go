@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
 const (
@@ -164,7 +166,7 @@ func (s *Store) Compact(ctx context.Context) error {
 			return err
 		}})
 		if err != nil {
-			return wrap("compacting", uuid.Nil, err)
+			return record.Wrap("compacting", uuid.Nil, err)
 		}
 	}
 	return nil
@@ -218,7 +220,7 @@ func (w *writer) vacuum() error {
 // outbox. The error wraps [os.ErrExist] if the file exists.
 func (s *Store) Backup(ctx context.Context, file string) error {
 	err := s.read(ctx, func(h *handle) error { return h.copyTo(ctx, file) })
-	return wrap("backing up to "+file, uuid.Nil, err)
+	return record.Wrap("backing up to "+file, uuid.Nil, err)
 }
 
 // copyTo writes a copy of the database to a new file.

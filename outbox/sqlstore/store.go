@@ -71,6 +71,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
 	"github.com/leadwire/caddy-telecrm/outbox/reserve"
 )
 
@@ -206,7 +207,7 @@ func (s *Store) Health() error { return s.health.get() }
 func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	r, err := newRow(entry)
 	if err != nil {
-		return wrap("appending", r.id, err)
+		return record.Wrap("appending", r.id, err)
 	}
 	return s.do(ctx, "appending", r.id, &operation{
 		size:  len(entry.Payload),
@@ -233,16 +234,13 @@ func (s *Store) Advance(ctx context.Context, id string, p outbox.Progress) error
 	if p.At.IsZero() {
 		p.At = s.now()
 	}
-	return s.change(ctx, "advancing", id, checkTexts(p.Step, p.Reason, p.LeadID), &operation{},
+	return s.change(ctx, "advancing", id, record.CheckTexts(p.Step, p.Reason, p.LeadID), &operation{},
 		func(c *change, id uuid.UUID) error { return c.advance(id, p) })
 }
 
 // Settle implements [outbox.Store].
 func (s *Store) Settle(ctx context.Context, id string, settlement outbox.Settlement) error {
-	err := checkTexts(settlement.Step, settlement.Reason, settlement.LeadID)
-	if rowState(settlement.State) == 0 {
-		err = fmt.Errorf("state must be one of %v, got %q: %w", outbox.States(), settlement.State, outbox.ErrState)
-	}
+	err := record.CheckSettlement(settlement)
 	if settlement.At.IsZero() {
 		settlement.At = s.now()
 	}
@@ -259,7 +257,7 @@ func (s *Store) Retry(ctx context.Context, id string, at time.Time) error {
 // RetryFailed implements [outbox.Store].
 func (s *Store) RetryFailed(ctx context.Context, account string, at time.Time, limit int) (changed int, err error) {
 	err = s.do(ctx, "retrying failed entries", uuid.Nil, &operation{run: func(c *change) error {
-		n, err := c.exec(qRetryFailed, millis(at), account, millis(at), limit)
+		n, err := c.exec(qRetryFailed, record.Millis(at), account, record.Millis(at), limit)
 		changed = int(n)
 		return err
 	}})
@@ -277,12 +275,12 @@ func (s *Store) Erase(ctx context.Context, id string) error {
 
 // change makes the writer change one entry, unless the call is invalid.
 func (s *Store) change(ctx context.Context, doing, text string, invalid error, op *operation, f func(*change, uuid.UUID) error) error {
-	id, err := parseID(text)
+	id, err := record.ParseID(text)
 	if err != nil {
 		return fmt.Errorf("%s entry: %w: %w", doing, err, outbox.ErrNotFound)
 	}
 	if invalid != nil {
-		return wrap(doing, id, invalid)
+		return record.Wrap(doing, id, invalid)
 	}
 	op.id, op.run = id, func(c *change) error { return f(c, id) }
 	return s.do(ctx, doing, id, op)
@@ -290,8 +288,8 @@ func (s *Store) change(ctx context.Context, doing, text string, invalid error, o
 
 // Expire implements [outbox.Store].
 func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time, limit int) (removed int, err error) {
-	if rowState(state) == 0 || state == outbox.Waiting {
-		return 0, fmt.Errorf("expiring entries: state must be delivered or parked, got %q: %w", state, outbox.ErrState)
+	if err := record.CheckExpire(state); err != nil {
+		return 0, err
 	}
 	for more := true; more; {
 		n := 0
@@ -311,7 +309,7 @@ func (s *Store) Expire(ctx context.Context, state outbox.State, before time.Time
 // SetClock implements [outbox.Store].
 func (s *Store) SetClock(ctx context.Context, clock outbox.Clock) error {
 	return s.do(ctx, "storing the clock", uuid.Nil, &operation{run: func(c *change) error {
-		_, err := c.exec(qSetClock, millis(clock.SeenAt), millis(clock.SteadySince))
+		_, err := c.exec(qSetClock, record.Millis(clock.SeenAt), record.Millis(clock.SteadySince))
 		return err
 	}})
 }
@@ -319,7 +317,7 @@ func (s *Store) SetClock(ctx context.Context, clock outbox.Clock) error {
 // do makes the writer carry out an operation and waits for it. The id is zero if the operation is
 // not about one entry.
 func (s *Store) do(ctx context.Context, doing string, id uuid.UUID, op *operation) error {
-	return wrap(doing, id, s.await(ctx, op))
+	return record.Wrap(doing, id, s.await(ctx, op))
 }
 
 func (s *Store) await(ctx context.Context, op *operation) error {
