@@ -29,6 +29,11 @@ var (
 	// ErrFull means that the store's disk is full. The store accepts no entries until there is
 	// room, but its entries can still be delivered.
 	ErrFull = errors.New("the outbox's disk is full")
+	// ErrBusy means that an attempt cannot begin at present, in a store that several processes share,
+	// because another one has an attempt with the same identifier in flight.
+	ErrBusy = errors.New("another attempt is in flight")
+	// ErrUnsure means that an entry may have been stored, but may not be durable.
+	ErrUnsure = errors.New("the outbox may not have stored the entry safely")
 	// ErrAway means that the store cannot be opened at present, so its entries cannot be reached.
 	// Beside [ErrNotFound] it means that the entry may be there.
 	ErrAway = errors.New("the outbox cannot be opened at present")
@@ -47,7 +52,8 @@ const (
 // States returns all states.
 func States() []State { return []State{Waiting, Delivered, Parked} }
 
-// Entry is one lead on its way to the CRM.
+// Entry is one lead on its way to the CRM. Its texts are UTF-8 without NUL, or else a store may
+// replace these characters.
 type Entry struct {
 	// ID identifies the entry. It is a UUID. Use version 7: those sort by time, which keeps a store
 	// small and fast and its lists in the order of time.
@@ -199,7 +205,9 @@ type Store interface {
 	// Reason and was never tried. Any other is Waiting: with BegunAt it is taken by the caller,
 	// with one attempt in flight, and without it is due at DueAt. Append returns an error wrapping
 	// ErrExists if the id is known, and one wrapping ErrState for an entry that is Delivered, or
-	// Parked and taken.
+	// Parked and taken. A store that several processes share returns one wrapping ErrBusy for a taken
+	// entry if another process has one of its identifier in flight. After an error wrapping ErrUnsure
+	// the entry must be kept elsewhere too, under the same id.
 	Append(ctx context.Context, entry Entry) error
 
 	// Adopt adds entries of another store as they are, all or none. None of them may be taken there. If
@@ -210,7 +218,8 @@ type Store interface {
 
 	// Take takes up to limit entries of the account that are due at the time due, the longest due
 	// first, and records an attempt that begins at now. It skips entries whose identifier busy
-	// reports true for and makes them due a second after now. The two times differ only if the
+	// reports true for and makes them due a second after now. A store that several processes share
+	// does so too with entries whose identifier is in flight. The two times differ only if the
 	// machine's clock was set back in between.
 	Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) ([]Entry, error)
 

@@ -103,7 +103,7 @@ func (m *model) append(rt *rapid.T) {
 	e := outbox.Entry{
 		ID:         m.id(rt),
 		Account:    rapid.SampledFrom(modelAccounts).Draw(rt, "account"),
-		Form:       rapid.StringN(0, 10, 40).Draw(rt, "form"),
+		Form:       rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool { return r != 0 }), 0, 10, 40).Draw(rt, "form"),
 		Identifier: rapid.SampledFrom(modelIdentifiers).Draw(rt, "identifier"),
 		Payload:    rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(rt, "payload"),
 		CreatedAt:  m.clock.now(),
@@ -118,8 +118,12 @@ func (m *model) append(rt *rapid.T) {
 		e.DueAt, e.SettledAt = time.Time{}, m.clock.now()
 	}
 	err := m.store.Append(m.t.Context(), e)
-	if _, known := m.entries[e.ID]; known {
+	switch _, known := m.entries[e.ID]; {
+	case known:
 		m.wantError(rt, err, outbox.ErrExists)
+		return
+	case !e.BegunAt.IsZero() && m.inFlight(e):
+		m.wantError(rt, err, outbox.ErrBusy)
 		return
 	}
 	m.must(rt, err)
@@ -127,6 +131,19 @@ func (m *model) append(rt *rapid.T) {
 		e.Attempts = 1
 	}
 	m.entries[e.ID] = &modelEntry{Entry: e, taken: !e.BegunAt.IsZero()}
+}
+
+// inFlight reports whether the store must not begin an attempt because of another one.
+func (m *model) inFlight(e outbox.Entry) bool {
+	if _, shared := m.backend.(Sharer); !shared || e.Identifier == "" {
+		return false
+	}
+	for _, other := range m.entries {
+		if other.taken && other.Account == e.Account && other.Identifier == e.Identifier {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) wantError(rt *rapid.T, err, want error) {
@@ -162,7 +179,7 @@ func (m *model) take(rt *rapid.T) {
 		if len(want) == limit || e.DueAt.After(now) {
 			break
 		}
-		if busy != "" && e.Identifier == busy {
+		if busy != "" && e.Identifier == busy || m.inFlight(e.Entry) {
 			e.DueAt = now.Add(time.Second)
 			continue
 		}

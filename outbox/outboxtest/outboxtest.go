@@ -32,6 +32,12 @@ type Flapper interface {
 	Flap() (forgot bool, err error)
 }
 
+// Sharer is a [Backend] whose stores several processes share, so that at most one attempt with an
+// identifier is in flight.
+type Sharer interface {
+	Shared()
+}
+
 // Run tests an implementation. newBackend returns an empty backend whose stores read the time from
 // now. The test cleans it up.
 func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backend) {
