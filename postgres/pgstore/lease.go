@@ -1,0 +1,235 @@
+package pgstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
+)
+
+// node is this process in the fleet, until its lease ends. It then joins as another node.
+type node struct {
+	id uuid.UUID
+	// until is when the lease ends by this machine's clock, which is not later than by the
+	// database's.
+	until time.Time
+}
+
+// leaseMargin is the part of a lease that a node does not use, because clocks may run differently
+// fast.
+const leaseMargin = 12
+
+// untilFrom returns until when a lease lasts that was asked for at the given time.
+func (s *Store) untilFrom(asked time.Time) time.Time {
+	return asked.Add(s.opts.Lease - s.opts.Lease/leaseMargin)
+}
+
+func (s *Store) currentNode() *node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.node
+}
+
+// LeasedUntil returns when the lease of an entry's attempt ends, unless it is renewed before. No
+// request may go on after that. It returns false if this process has not taken the entry.
+func (s *Store) LeasedUntil(id string) (time.Time, bool) {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return time.Time{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, taken := s.taken[parsed]
+	if !taken {
+		return time.Time{}, false
+	}
+	return a.node.until, true
+}
+
+// join joins the fleet as a new node.
+func (s *Store) join(ctx context.Context) error {
+	asked := time.Now()
+	n := &node{id: uuid.New(), until: s.untilFrom(asked)}
+	if _, err := s.pool.ExecContext(ctx, s.text(qJoin), n.id[:], s.opts.Node, s.opts.Lease.Milliseconds()); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.node = n
+	return nil
+}
+
+// leave makes the entries due that this process has taken, and leaves the fleet.
+func (s *Store) leave(ctx context.Context) error {
+	s.mu.Lock()
+	nodes := map[uuid.UUID]bool{s.node.id: true}
+	for _, a := range s.taken {
+		nodes[a.node.id] = true
+	}
+	s.mu.Unlock()
+	for id := range nodes {
+		if _, err := s.release(ctx, id[:]); err != nil {
+			return err
+		}
+	}
+	id := s.currentNode().id
+	_, err := s.pool.ExecContext(ctx, s.text(qLeave), id[:])
+	return err
+}
+
+// releaseBatch is the number of entries that are released at once.
+const releaseBatch = 1000
+
+// release makes the entries due that a node or any dead node has taken, and returns their number.
+func (s *Store) release(ctx context.Context, node []byte) (released int64, err error) {
+	for {
+		result, err := s.pool.ExecContext(ctx, s.text(qRelease), record.Millis(s.opts.Now()), node, releaseBatch)
+		if err != nil {
+			return released, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n == 0 {
+			return released, err
+		}
+		released += n
+	}
+}
+
+// releaseDead makes the entries due whose node's lease has ended.
+func (s *Store) releaseDead(ctx context.Context) error {
+	if _, err := s.pool.ExecContext(ctx, s.text(qBury)); err != nil {
+		return err
+	}
+	released, err := s.release(ctx, nil)
+	if released > 0 {
+		s.opts.Logger.Warn("leads were in flight on a node that is gone; TeleCRM is asked about them before they are sent",
+			zap.String("outbox", s.name), zap.Int64("leads", released))
+	}
+	return err
+}
+
+// keepLease renews the lease until ctx ends, and looks for dead nodes.
+func (s *Store) keepLease(ctx context.Context) {
+	for {
+		wait := s.opts.Lease/4 + rand.N(s.opts.Lease/12) //nolint:gosec // it only spreads the load
+		if s.health.get() != nil {
+			wait /= 8
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		err := s.keepNow(ctx)
+		if ctx.Err() == nil {
+			s.health.note(explain(err))
+		}
+	}
+}
+
+func (s *Store) keepNow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, min(s.opts.ReadTimeout, s.opts.Lease/4))
+	defer cancel()
+	if err := s.renew(ctx); err != nil {
+		return err
+	}
+	if _, err := s.version(ctx, s.pool); err != nil {
+		return err
+	}
+	if err := s.giveBackStrays(ctx); err != nil {
+		return err
+	}
+	return s.releaseDead(ctx)
+}
+
+// renew renews the lease. If it has ended, the process joins as another node.
+func (s *Store) renew(ctx context.Context) error {
+	asked := time.Now()
+	n := s.currentNode()
+	result, err := s.pool.ExecContext(ctx, s.text(qRenew), n.id[:], s.opts.Lease.Milliseconds())
+	if err != nil {
+		return err
+	}
+	renewed, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if renewed == 0 {
+		s.opts.Logger.Warn("this node's lease has ended; another node decides the leads that were in flight here",
+			zap.String("outbox", s.name), zap.String("node", s.opts.Node))
+		return s.join(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.until = s.untilFrom(asked)
+	return nil
+}
+
+// giveBackStrays makes entries due that this process has taken without having learned it.
+func (s *Store) giveBackStrays(ctx context.Context) error {
+	s.mu.Lock()
+	strays := maps.Clone(s.strays)
+	s.mu.Unlock()
+	ids := slices.SortedFunc(maps.Keys(strays), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		of := strays[id].id
+		if _, err := s.pool.ExecContext(ctx, s.text(qGiveBack), of[:], [][]byte{id[:]}); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		delete(s.strays, id)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// holder returns the node for an attempt that begins now. The error wraps [outbox.ErrBusy] if the
+// node's lease has ended.
+func (s *Store) holder() (*node, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !time.Now().Before(s.node.until) {
+		return nil, fmt.Errorf("this node's lease has ended: %w", outbox.ErrBusy)
+	}
+	return s.node, nil
+}
+
+// Node is a process that has the store open.
+type Node struct {
+	Name     string
+	Self     bool
+	JoinedAt time.Time
+	Alive    bool // its lease has not ended
+	InFlight int  // the entries that it has taken
+}
+
+// Nodes lists the processes that have the store open.
+func (s *Store) Nodes(ctx context.Context) (nodes []Node, err error) {
+	self := s.currentNode().id
+	err = s.read(ctx, func(ctx context.Context) error {
+		return s.rows(ctx, qNodes, func(rows *sql.Rows) error {
+			var n Node
+			if err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &n.Alive, &n.InFlight); err != nil {
+				return err
+			}
+			n.JoinedAt = n.JoinedAt.UTC()
+			nodes = append(nodes, n)
+			return nil
+		}, self[:])
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the nodes of the outbox: %w", err)
+	}
+	return nodes, nil
+}

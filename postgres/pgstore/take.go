@@ -1,0 +1,159 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/record"
+)
+
+// maxPassedOver limits the busy entries that one Take skips.
+const maxPassedOver = 1000
+
+// Take implements [outbox.Store]. It skips entries that another node is taking, and postpones those
+// whose identifier is in flight on any node.
+func (s *Store) Take(ctx context.Context, account string, due, now time.Time, limit int, busy func(identifier string) bool) ([]outbox.Entry, error) {
+	by, err := s.holder()
+	if err != nil {
+		return nil, nil //nolint:nilerr // the next lease begins soon
+	}
+	var c choice
+	for try := 1; ; try++ {
+		err = s.transact(ctx, func(t tx) error {
+			c = choice{now: record.FromMillis(record.Millis(now)), limit: limit, busy: busy, identifiers: make(map[string]bool)}
+			if err := c.choose(t, account, due); err != nil {
+				return err
+			}
+			return c.take(t, by)
+		})
+		// Another node has taken a lead of the same identifier in between.
+		if code(err) != codeUnique || try == maxTries {
+			break
+		}
+	}
+	if errors.Is(err, errUnknown) {
+		err = s.askTaken(ctx, by, &c, err)
+	}
+	if err != nil && !errors.Is(err, errDoubt) {
+		return nil, wrap("taking entries", uuid.Nil, err)
+	}
+	s.begun(by, c.entries...)
+	return c.entries, nil
+}
+
+// choice is what one Take takes.
+type choice struct {
+	now         time.Time
+	limit       int
+	busy        func(string) bool
+	identifiers map[string]bool // of the entries
+	entries     []outbox.Entry
+	ids         []uuid.UUID
+	postponed   [][]byte
+}
+
+// choose chooses entries and locks them.
+func (c *choice) choose(t tx, account string, due time.Time) error {
+	lastDue, lastID := int64(math.MinInt64), uuid.UUID{}
+	for len(c.entries) < c.limit && len(c.postponed) < maxPassedOver {
+		want := min(c.limit-len(c.entries), record.MaxPage)
+		found, err := t.due(account, record.Millis(due), lastDue, lastID, want)
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			lastDue, lastID = record.Millis(r.Entry.DueAt), r.ID
+			c.add(r)
+		}
+		if len(found) < want {
+			break
+		}
+	}
+	return nil
+}
+
+// dueRecord is an entry that is due. inFlight says that there is an attempt with its identifier.
+type dueRecord struct {
+	record.Record
+
+	inFlight bool
+}
+
+func (t tx) due(account string, due, lastDue int64, lastID uuid.UUID, limit int) (found []dueRecord, err error) {
+	rows, err := t.in.QueryContext(t.ctx, t.text(qDue), account, due, lastDue, lastID[:], limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d dueRecord
+		if d.Record, err = scanRecord(rows, &d.inFlight); err != nil {
+			return nil, err
+		}
+		found = append(found, d)
+	}
+	return found, rows.Err()
+}
+
+// add takes an entry, or postpones it.
+func (c *choice) add(r dueRecord) {
+	identifier := r.Entry.Identifier
+	if identifier != "" && (r.inFlight || c.identifiers[identifier] || c.busy != nil && c.busy(identifier)) {
+		c.postponed = append(c.postponed, slices.Clone(r.ID[:]))
+		return
+	}
+	c.identifiers[identifier] = true
+	r.Entry.Attempts++
+	r.Entry.BegunAt = c.now
+	c.entries, c.ids = append(c.entries, r.Entry), append(c.ids, r.ID)
+}
+
+// take records the choice.
+func (c *choice) take(t tx, by *node) error {
+	if len(c.postponed) > 0 {
+		if _, err := t.exec(qPostpone, record.Millis(c.now.Add(time.Second)), c.postponed); err != nil {
+			return err
+		}
+	}
+	if len(c.ids) == 0 {
+		return nil
+	}
+	rows, err := t.exec(qTake, by.key(), record.Millis(c.now), keys(c.ids))
+	if err == nil && int(rows) != len(c.ids) {
+		err = fmt.Errorf("the lease of this node has ended: %w", outbox.ErrBusy)
+	}
+	return err
+}
+
+func keys(ids []uuid.UUID) [][]byte {
+	keys := make([][]byte, 0, len(ids))
+	for _, id := range ids {
+		keys = append(keys, slices.Clone(id[:]))
+	}
+	return keys
+}
+
+// askTaken finds out whether a choice was recorded whose answer was lost. If that is not possible
+// either, the entries are given back later.
+func (s *Store) askTaken(ctx context.Context, by *node, c *choice, lost error) error {
+	owned := 0
+	err := s.read(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		return s.pool.QueryRowContext(ctx, s.text(qOwned), by.key(), keys(c.ids)).Scan(&owned)
+	})
+	if err == nil && owned == len(c.ids) {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range c.ids {
+		s.strays[id] = by
+	}
+	return lost
+}
