@@ -1,5 +1,7 @@
 package pgstore
 
+import "context"
+
 // Die closes the store as if its process had died: its leases remain until they end.
 func (s *Store) Die() error {
 	s.gate.Lock()
@@ -9,3 +11,9 @@ func (s *Store) Die() error {
 	s.keeping.Wait()
 	return s.pool.Close()
 }
+
+// Keep renews the lease and looks for dead nodes now.
+func (s *Store) Keep(ctx context.Context) error { return s.keepNow(ctx) }
+
+// Version is the version of the schema that this program knows.
+var Version = len(migrations)
