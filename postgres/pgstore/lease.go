@@ -89,19 +89,24 @@ func (s *Store) leave(ctx context.Context) error {
 // releaseBatch is the number of entries that are released at once.
 const releaseBatch = 1000
 
-// release makes the entries due that a node or any dead node has taken, and returns their number.
-func (s *Store) release(ctx context.Context, node []byte) (released int64, err error) {
-	for {
-		result, err := s.pool.ExecContext(ctx, s.text(qRelease), record.Millis(s.opts.Now()), node, releaseBatch)
+// release makes the entries due that a node or any dead node has taken, and lets all nodes take those
+// that were reserved for it. It returns the number of entries that are ambiguous.
+func (s *Store) release(ctx context.Context, node []byte) (ambiguous int, err error) {
+	for n := 1; n > 0; {
+		n = 0
+		err := s.rows(ctx, qRelease, func(rows *sql.Rows) error {
+			var is bool
+			err := rows.Scan(&is)
+			if n++; is {
+				ambiguous++
+			}
+			return err
+		}, record.Millis(s.opts.Now()), node, releaseBatch)
 		if err != nil {
-			return released, err
+			return ambiguous, err
 		}
-		n, err := result.RowsAffected()
-		if err != nil || n == 0 {
-			return released, err
-		}
-		released += n
 	}
+	return ambiguous, nil
 }
 
 // releaseDead makes the entries due whose node's lease has ended.
@@ -112,7 +117,7 @@ func (s *Store) releaseDead(ctx context.Context) error {
 	released, err := s.release(ctx, nil)
 	if released > 0 {
 		s.opts.Logger.Warn("leads were in flight on a node that is gone; TeleCRM is asked about them before they are sent",
-			zap.String("outbox", s.name), zap.Int64("leads", released))
+			zap.String("outbox", s.name), zap.Int("leads", released))
 	}
 	return err
 }

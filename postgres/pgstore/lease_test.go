@@ -26,7 +26,7 @@ func TestNodesTakeDisjoint(t *testing.T) {
 		work.Go(func() {
 			for {
 				now := time.Now()
-				batch, err := node.Take(t.Context(), "default", now, now, 7, nil)
+				batch, err := node.Take(t.Context(), "default", now.Add(time.Minute), now, 7, nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -171,5 +171,41 @@ func TestNodes(t *testing.T) {
 	}
 	if taken := take(t, a, 10); len(taken) != 1 || taken[0].AmbiguousSince.IsZero() {
 		t.Errorf("node a has taken %+v", taken)
+	}
+}
+
+// The node that appended a lead has some time to take it. Then all may.
+func TestReserved(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	a, b := f.join(t, "a"), f.join(t, "b")
+	e := lead()
+	must(t, a.Append(t.Context(), e))
+	for _, after := range []time.Duration{0, 9 * time.Second} {
+		taken, err := b.Take(t.Context(), "default", e.DueAt.Add(after), time.Now(), 1, nil)
+		must(t, err)
+		if len(taken) > 0 {
+			t.Fatalf("node b has taken a lead of node a %v after it was due", after)
+		}
+	}
+	due, waiting, err := b.NextDue(t.Context(), "default")
+	must(t, err)
+	if late := due.Sub(e.DueAt); !waiting || late < 9*time.Second || late > 11*time.Second {
+		t.Errorf("the lead is due for node b after %v, %v", late, waiting)
+	}
+	if due, _, _ := a.NextDue(t.Context(), "default"); due.After(e.DueAt) {
+		t.Errorf("the lead is due for node a at %v, want %v", due, e.DueAt)
+	}
+	taken, err := b.Take(t.Context(), "default", e.DueAt.Add(11*time.Second), time.Now(), 1, nil)
+	must(t, err)
+	if len(taken) != 1 {
+		t.Error("node b has not taken a lead that node a has left")
+	}
+	// What a node leaves behind is for all at once.
+	e = lead()
+	must(t, a.Append(t.Context(), e))
+	must(t, a.Close())
+	if taken, err := b.Take(t.Context(), "default", e.DueAt, time.Now(), 1, nil); err != nil || len(taken) != 1 || !taken[0].AmbiguousSince.IsZero() {
+		t.Errorf("node b has taken %+v, error %v", taken, err)
 	}
 }

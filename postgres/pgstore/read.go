@@ -83,9 +83,9 @@ func (s *Store) one(ctx context.Context, q query, args, targets []any) (found bo
 
 // NextDue implements [outbox.Store].
 func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
-	var at int64
-	found, err = s.one(ctx, qNextDue, []any{account}, []any{&at})
-	return record.FromMillis(at), found, wrap("finding the next due entry", uuid.Nil, err)
+	var at sql.NullInt64
+	_, err = s.one(ctx, qNextDue, []any{account, s.currentNode().key(), reserved.Milliseconds()}, []any{&at})
+	return record.FromMillis(at.Int64), at.Valid, wrap("finding the next due entry", uuid.Nil, err)
 }
 
 // Ahead implements [outbox.Store].

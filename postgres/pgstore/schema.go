@@ -48,6 +48,7 @@ var migrations = []migration{{1, []query{
 		reason TEXT NOT NULL,
 		lead_id TEXT NOT NULL,
 		settled_at BIGINT NOT NULL,
+		-- The node that has taken the entry, or for which a new one is reserved.
 		node BYTEA
 	) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
 		autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05)`,
@@ -58,7 +59,7 @@ var migrations = []migration{{1, []query{
 	`CREATE INDEX entries_list ON {schema}.entries (account, state, id)`,
 	`CREATE INDEX entries_due ON {schema}.entries (account, due_at, id) WHERE state = 1`,
 	`CREATE INDEX entries_settled ON {schema}.entries (state, settled_at, id) WHERE settled_at <> 0`,
-	`CREATE INDEX entries_taken ON {schema}.entries (node, id) WHERE state = 4`,
+	`CREATE INDEX entries_node ON {schema}.entries (node, id) WHERE node IS NOT NULL`,
 	// At most one attempt at leads of an identifier is in flight, on all nodes together.
 	`CREATE UNIQUE INDEX entries_busy ON {schema}.entries (account, identifier) WHERE state = 4 AND identifier <> ''`,
 	`CREATE TABLE {schema}.known (
@@ -121,7 +122,8 @@ const (
 	qDue query = `SELECT ` + columns + `, e.identifier <> '' AND EXISTS (SELECT 1 FROM {schema}.entries b
 			WHERE b.account = e.account AND b.identifier = e.identifier AND b.identifier <> '' AND b.state = 4)
 		FROM {schema}.entries e JOIN {schema}.payloads p USING (id)
-		WHERE e.account = $1 AND e.state = 1 AND e.due_at <= $2 AND (e.due_at, e.id) > ($3, $4)
+		WHERE e.account = $1 AND e.state = 1 AND e.due_at <= $2 AND (e.due_at, e.id) > ($3, $4) AND
+			(e.node IS NULL OR e.node = $6 OR e.due_at <= $2 - $7)
 		ORDER BY e.due_at, e.id LIMIT $5 FOR UPDATE OF e SKIP LOCKED`
 	qTake     query = `UPDATE {schema}.entries SET state = 4, node = $1, begun_at = $2, attempts = attempts + 1 WHERE id = ANY($3) AND ` + leased
 	qPostpone query = `UPDATE {schema}.entries SET due_at = $1 WHERE id = ANY($2)`
@@ -134,7 +136,7 @@ const (
 		k AS (INSERT INTO {schema}.known (hash, at, lead_id) SELECT $12, settled_at, lead_id FROM e WHERE $13
 			ON CONFLICT (hash) DO UPDATE SET at = excluded.at, lead_id = excluded.lead_id)
 		SELECT count(*) FROM e`
-	qRetry query = `UPDATE {schema}.entries SET state = 1, due_at = $2, settled_at = 0, attempts = 0, failing_since = 0
+	qRetry query = `UPDATE {schema}.entries SET state = 1, node = NULL, due_at = $2, settled_at = 0, attempts = 0, failing_since = 0
 		WHERE id = $1 AND state IN (1, 3)`
 	qRetryFailed query = `UPDATE {schema}.entries SET due_at = $2 WHERE id IN (SELECT id FROM {schema}.entries
 		WHERE account = $1 AND state = 1 AND due_at > $2 AND failing_since <> 0 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)`
@@ -161,11 +163,12 @@ const (
 	qLeave query = `DELETE FROM {schema}.nodes WHERE id = $1`
 	// Deleting a node waits for the renewal of its lease, if there is one under way.
 	qBury query = `DELETE FROM {schema}.nodes WHERE leased_until <= clock_timestamp()`
-	// The outcome of the attempts is unknown, so the entries are ambiguous.
-	qRelease query = `UPDATE {schema}.entries SET state = 1, node = NULL, due_at = $1, ambiguous_since =
-			CASE WHEN ambiguous_since <> 0 THEN ambiguous_since WHEN begun_at <> 0 THEN begun_at ELSE created_at END
-		WHERE id IN (SELECT id FROM {schema}.entries e WHERE state = 4 AND (node = $2
-			OR NOT EXISTS (SELECT 1 FROM {schema}.nodes n WHERE n.id = e.node)) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)`
+	// The outcome of attempts is unknown, so the entries that were taken are ambiguous.
+	qRelease query = `UPDATE {schema}.entries SET state = 1, node = NULL, due_at = CASE state WHEN 4 THEN $1 ELSE due_at END, ambiguous_since =
+			CASE WHEN state = 1 OR ambiguous_since <> 0 THEN ambiguous_since WHEN begun_at <> 0 THEN begun_at ELSE created_at END
+		WHERE id IN (SELECT id FROM {schema}.entries e WHERE node IS NOT NULL AND (node = $2
+			OR NOT EXISTS (SELECT 1 FROM {schema}.nodes n WHERE n.id = e.node)) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+		RETURNING ambiguous_since <> 0`
 	// Nothing was sent for these, because the process did not learn that it has them.
 	qGiveBack query = `UPDATE {schema}.entries SET state = 1, node = NULL, attempts = greatest(attempts - 1, 0) WHERE id = ANY($2) AND ` + own
 	qNodes    query = `SELECT n.name, n.id = $1, n.joined_at, n.leased_until - clock_timestamp() > interval '0',
@@ -176,7 +179,9 @@ const (
 const (
 	qByID    query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id) WHERE e.id = ANY($1)`
 	qOwned   query = `SELECT count(*) FROM {schema}.entries WHERE id = ANY($2) AND ` + own
-	qNextDue query = `SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 ORDER BY due_at, id LIMIT 1`
+	qNextDue query = `SELECT least(
+		(SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 AND (node IS NULL OR node = $2) ORDER BY due_at, id LIMIT 1),
+		(SELECT due_at + $3 FROM {schema}.entries WHERE account = $1 AND state = 1 AND node <> $2 ORDER BY due_at, id LIMIT 1))`
 	qAhead   query = `SELECT 1 FROM {schema}.entries WHERE account = $1 AND state = 1 AND (due_at, id) < ($2, $3) ORDER BY due_at, id LIMIT 1 OFFSET $4`
 	qRecall  query = `SELECT lead_id FROM {schema}.known WHERE hash = $1`
 	qSearch  query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id)

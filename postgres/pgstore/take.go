@@ -14,6 +14,10 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
+// reserved is how long after it is due a new entry is left to the node that appended it. So the other
+// nodes need not be told about it.
+const reserved = 10 * time.Second
+
 // maxPassedOver limits the busy entries that one Take skips.
 const maxPassedOver = 1000
 
@@ -28,7 +32,7 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	for try := 1; ; try++ {
 		err = s.transact(ctx, func(t tx) error {
 			c = choice{now: record.FromMillis(record.Millis(now)), limit: limit, busy: busy, identifiers: make(map[string]bool)}
-			if err := c.choose(t, account, due); err != nil {
+			if err := c.choose(t, by, account, due); err != nil {
 				return err
 			}
 			return c.take(t, by)
@@ -60,11 +64,11 @@ type choice struct {
 }
 
 // choose chooses entries and locks them.
-func (c *choice) choose(t tx, account string, due time.Time) error {
+func (c *choice) choose(t tx, by *node, account string, due time.Time) error {
 	lastDue, lastID := int64(math.MinInt64), uuid.UUID{}
 	for len(c.entries) < c.limit && len(c.postponed) < maxPassedOver {
 		want := min(c.limit-len(c.entries), record.MaxPage)
-		found, err := t.due(account, record.Millis(due), lastDue, lastID, want)
+		found, err := t.due(account, record.Millis(due), lastDue, lastID[:], want, by.key(), reserved.Milliseconds())
 		if err != nil {
 			return err
 		}
@@ -86,8 +90,8 @@ type dueRecord struct {
 	inFlight bool
 }
 
-func (t tx) due(account string, due, lastDue int64, lastID uuid.UUID, limit int) (found []dueRecord, err error) {
-	rows, err := t.in.QueryContext(t.ctx, t.text(qDue), account, due, lastDue, lastID[:], limit)
+func (t tx) due(args ...any) (found []dueRecord, err error) {
+	rows, err := t.in.QueryContext(t.ctx, t.text(qDue), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,14 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	if err != nil {
 		return wrap("appending", r.ID, err)
 	}
-	var by *node
-	if r.State == record.Taken {
+	by := s.currentNode()
+	switch r.State {
+	case record.Taken:
 		if by, err = s.holder(); err != nil {
 			return wrap("appending", r.ID, err)
 		}
+	case record.Parked:
+		by = nil
 	}
 	err = s.change(ctx, func(t tx) error {
 		rows, err := t.exec(qAppend, values(r, by)...)
@@ -41,7 +44,7 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	err = s.settleDoubt(ctx, r.ID, err, func(found record.Record) bool {
 		return found.State == r.State && found.Entry.BegunAt.Equal(record.FromMillis(record.Millis(entry.BegunAt)))
 	})
-	if err == nil && by != nil {
+	if err == nil && r.State == record.Taken {
 		s.begun(by, r.Entry)
 	}
 	return wrap("appending", r.ID, err)
