@@ -136,17 +136,17 @@ func (p *appends) size() int {
 }
 
 // appendWithin appends the entry and waits until ctx ends. When the append has ended, it calls then
-// in a goroutine of its own.
-func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(claimed *pendingAppend, err error)) error {
+// in a goroutine of its own, with the entry as it is stored.
+func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(stored outbox.Entry, claimed *pendingAppend, err error)) error {
 	appends := &l.engine.appends
 	appends.begin(entry.ID)
 	ended := make(chan error, 1)
 	go func() {
 		// A canceled append may still be stored. Only its end tells.
-		err := l.engine.store.Append(context.WithoutCancel(ctx), entry)
+		stored, err := l.engine.appendFree(context.WithoutCancel(ctx), entry)
 		claimed := appends.ended(entry.ID, err)
 		ended <- err
-		then(claimed, err)
+		then(stored, claimed, err)
 	}()
 	select {
 	case err := <-ended:
@@ -161,6 +161,20 @@ func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(c
 		}
 		return fmt.Errorf("submitting lead: %w", ctx.Err())
 	}
+}
+
+// busyDelay is how long a lead waits whose identifier another process has in flight.
+const busyDelay = time.Second
+
+// appendFree appends the entry and returns it as it is stored: without an attempt if another process
+// has one at a lead with the same identifier in flight.
+func (e *Engine) appendFree(ctx context.Context, entry outbox.Entry) (outbox.Entry, error) {
+	err := e.store.Append(ctx, entry)
+	if errors.Is(err, outbox.ErrBusy) {
+		entry.BegunAt, entry.DueAt = time.Time{}, entry.DueAt.Add(busyDelay)
+		err = e.store.Append(ctx, entry)
+	}
+	return entry, err
 }
 
 // eraseDelivered erases a stored entry whose lead was delivered directly. If it has been taken

@@ -123,7 +123,7 @@ func (l *lane) run() {
 		}
 		l.refreshFields(attempts.Go)
 		wait := l.startDue(&attempts)
-		timer.Reset(min(wait, l.announce()))
+		timer.Reset(min(wait, l.announce(), l.engine.sharedWait()))
 	}
 }
 

@@ -99,16 +99,11 @@ func (l *lane) identifierOf(lead telecrm.Lead) string {
 // appendEntry appends the entry for the lane to take when it is due.
 func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 	isTracked := l.engine.track()
-	return l.appendWithin(ctx, entry, func(claimed *pendingAppend, err error) {
+	return l.appendWithin(ctx, entry, func(_ outbox.Entry, claimed *pendingAppend, err error) {
 		if isTracked {
 			defer l.engine.loops.Done()
 		}
-		if claimed != nil {
-			l.eraseDelivered(entry.ID, claimed)
-		}
-		if err == nil {
-			l.entryAdded()
-		}
+		l.appended(entry.ID, claimed, err)
 	})
 }
 
@@ -125,14 +120,25 @@ func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, job Job
 // appendReserved appends the entry and begins its attempt, for which a slot is reserved.
 func (l *lane) appendReserved(ctx context.Context, account *Account, entry outbox.Entry, job Job) error {
 	entry.BegunAt = entry.CreatedAt
-	return l.appendWithin(ctx, entry, func(_ *pendingAppend, err error) {
+	return l.appendWithin(ctx, entry, func(stored outbox.Entry, claimed *pendingAppend, err error) {
 		defer l.engine.loops.Done()
-		if err != nil {
+		if err != nil || stored.BegunAt.IsZero() {
 			l.releaseSlot()
 			l.releaseIdentifier(entry)
+			l.appended(entry.ID, claimed, err)
 			return
 		}
-		entry.Attempts = 1
-		l.work(account, entry, &job)
+		stored.Attempts = 1
+		l.work(account, stored, &job)
 	})
+}
+
+// appended follows the append of an entry that the lane takes when it is due.
+func (l *lane) appended(id string, claimed *pendingAppend, err error) {
+	if claimed != nil {
+		l.eraseDelivered(id, claimed)
+	}
+	if err == nil {
+		l.entryAdded()
+	}
 }

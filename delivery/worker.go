@@ -34,6 +34,8 @@ type worker struct {
 func (l *lane) work(account *Account, entry outbox.Entry, job *Job) {
 	defer l.releaseIdentifier(entry)
 	ctx, ended := l.attemptContext(entry)
+	ctx, unleased := l.engine.withinLease(ctx, entry.ID)
+	defer unleased()
 	w := &worker{lane: l, account: account, entry: entry, job: job}
 	r := w.run(ctx)
 	ended(r.settlement)

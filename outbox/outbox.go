@@ -189,6 +189,18 @@ type Clock struct {
 	SteadySince time.Time
 }
 
+// Shared is a store that several processes may use at once. Each leases the entries that it takes.
+type Shared interface {
+	Store
+
+	// IsShared reports whether other processes may make entries due.
+	IsShared() bool
+
+	// LeasedUntil returns when the lease of an entry that this process has taken ends, unless it is
+	// renewed before. The attempt must have ended by then. It returns false if there is no lease.
+	LeasedUntil(id string) (until time.Time, leased bool)
+}
+
 // Store is a durable journal of entries. It is safe for concurrent use. Changes are on disk when a
 // method returns, unless it says otherwise.
 //

@@ -39,8 +39,10 @@ func (s *Store) currentNode() *node {
 	return s.node
 }
 
-// LeasedUntil returns when the lease of an entry's attempt ends, unless it is renewed before. No
-// request may go on after that. It returns false if this process has not taken the entry.
+// IsShared implements [outbox.Shared].
+func (*Store) IsShared() bool { return true }
+
+// LeasedUntil implements [outbox.Shared].
 func (s *Store) LeasedUntil(id string) (time.Time, bool) {
 	parsed, err := uuid.Parse(id)
 	if err != nil {

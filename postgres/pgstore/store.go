@@ -123,7 +123,7 @@ type attempt struct {
 	account, identifier string
 }
 
-var _ outbox.Store = (*Store)(nil)
+var _ outbox.Shared = (*Store)(nil)
 
 // Open opens the outbox and joins it as a node. It creates the schema and its tables, or brings them
 // up to date. The error wraps [outbox.ErrNewer] if a later version has done that in a way that this

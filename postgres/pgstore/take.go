@@ -28,6 +28,7 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	if err != nil {
 		return nil, nil //nolint:nilerr // the next lease begins soon
 	}
+	busy = once(busy)
 	var c choice
 	for try := 1; ; try++ {
 		err = s.transact(ctx, func(t tx) error {
@@ -50,6 +51,20 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	}
 	s.begun(by, c.entries...)
 	return c.entries, nil
+}
+
+// once returns a function that calls busy once for each identifier, because a transaction may be tried
+// again.
+func once(busy func(string) bool) func(string) bool {
+	known := make(map[string]bool)
+	return func(identifier string) bool {
+		is, asked := known[identifier]
+		if !asked && busy != nil {
+			is = busy(identifier)
+			known[identifier] = is
+		}
+		return is
+	}
 }
 
 // choice is what one Take takes.
@@ -109,7 +124,7 @@ func (t tx) due(args ...any) (found []dueRecord, err error) {
 // add takes an entry, or postpones it.
 func (c *choice) add(r dueRecord) {
 	identifier := r.Entry.Identifier
-	if identifier != "" && (r.inFlight || c.identifiers[identifier] || c.busy != nil && c.busy(identifier)) {
+	if identifier != "" && (r.inFlight || c.identifiers[identifier] || c.busy(identifier)) {
 		c.postponed = append(c.postponed, slices.Clone(r.ID[:]))
 		return
 	}
