@@ -281,6 +281,9 @@ func (l *lane) record(entry outbox.Entry, s outbox.Settlement) {
 
 // retryable reports whether the outbox may work later after this error.
 func retryable(err error) bool {
+	if errors.Is(err, outbox.ErrAway) {
+		return true
+	}
 	for _, final := range []error{outbox.ErrNotFound, outbox.ErrState, outbox.ErrClosed, context.Canceled} {
 		if errors.Is(err, final) {
 			return false

@@ -77,8 +77,8 @@ func (s *Store) adoptAll(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("spool %s: %w", from.file, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil || !v.refused {
-		return err
+	if err := errors.Join(errs...); err != nil || !v.refused || v.away != nil {
+		return cmp.Or(err, v.away)
 	}
 	return s.probe(ctx, v.primary)
 }
@@ -147,16 +147,28 @@ func compare(ctx context.Context, spool, primary *member, doubtful map[string]bo
 			if err != nil {
 				return err
 			}
-			if doubtful[e.ID] || e.IsLater(other) {
-				err = eraseTaken(ctx, primary, e.ID)
-			} else {
-				err = spool.Erase(ctx, e.ID)
-			}
-			if err != nil {
+			if err := keepOne(ctx, spool, primary, e, other, doubtful[e.ID]); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// keepOne removes one of two copies of an entry: e in a spool and other in the primary.
+func keepOne(ctx context.Context, spool, primary *member, e, other outbox.Entry, doubtful bool) error {
+	if _, shared := primary.Store.(outbox.Shared); shared {
+		// Other processes may have gone on with the primary's.
+		if e.IsLater(other) && other.State == outbox.Waiting {
+			if err := primary.Erase(ctx, e.ID); !errors.Is(err, outbox.ErrState) {
+				return err
+			}
+		}
+		return spool.Erase(ctx, e.ID)
+	}
+	if doubtful || e.IsLater(other) {
+		return eraseTaken(ctx, primary, e.ID)
+	}
+	return spool.Erase(ctx, e.ID)
 }
 
 // eraseTaken erases an entry of the primary that this process may have appended as taken. No attempt

@@ -21,17 +21,31 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	if err := s.checkNew(ctx, v, entry.ID); err != nil {
 		return err
 	}
+	if s.isDoubtful(entry.ID) {
+		return s.appendUnsure(ctx, v, entry)
+	}
 	if v.primary == nil {
-		return s.appendToSpool(ctx, v, entry)
+		err := s.appendToSpool(ctx, v, entry)
+		if err == nil && v.away != nil {
+			s.refuse(v.away)
+		}
+		return err
 	}
 	if v.refused && s.appendToSpool(ctx, v, entry) == nil {
 		return nil
 	}
-	err = v.primary.Append(ctx, entry)
+	err = s.appendToPrimary(ctx, v.primary, entry)
 	if err == nil && !entry.BegunAt.IsZero() {
 		v.primary.begun(entry)
 	}
-	if err == nil || !refuses(v.primary, err) {
+	switch {
+	case errors.Is(err, outbox.ErrUnsure):
+		s.doubt(entry.ID)
+		if !entry.BegunAt.IsZero() {
+			return fmt.Errorf("appending entry %s: %w: %w", entry.ID, outbox.ErrBusy, err)
+		}
+		return s.appendUnsure(ctx, v, entry)
+	case err == nil, !refuses(v.primary, err):
 		return err
 	}
 	return s.appendRefused(ctx, v, entry, err)
@@ -54,7 +68,7 @@ func (s *Store) checkNew(ctx context.Context, v view, id string) error {
 // refuses reports whether a store that returned the error for an entry does not accept others
 // either.
 func refuses(m *member, err error) bool {
-	for _, answer := range []error{context.Canceled, context.DeadlineExceeded, outbox.ErrExists, outbox.ErrState, outbox.ErrClosed} {
+	for _, answer := range []error{context.Canceled, context.DeadlineExceeded, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrClosed} {
 		if errors.Is(err, answer) {
 			return false
 		}
@@ -66,15 +80,17 @@ func refuses(m *member, err error) bool {
 // may have stored the entry nevertheless, which only reading it can tell. If that fails too, nothing
 // is taken from the primary until the spool has been compared with it.
 func (s *Store) appendRefused(ctx context.Context, v view, entry outbox.Entry, refusal error) error {
-	_, err := v.primary.Get(ctx, entry.ID)
-	if err == nil {
-		return nil
+	doubtful := false
+	if _, shared := v.primary.Store.(outbox.Shared); !shared { // which would have answered ErrUnsure
+		_, err := v.primary.Get(ctx, entry.ID)
+		if err == nil {
+			return nil
+		}
+		if doubtful = !errors.Is(err, outbox.ErrNotFound); doubtful {
+			s.doubt(entry.ID)
+		}
 	}
-	doubtful := !errors.Is(err, outbox.ErrNotFound)
-	if doubtful {
-		s.doubt(entry.ID)
-	}
-	err = s.appendToSpool(ctx, v, entry)
+	err := s.appendToSpool(ctx, v, entry)
 	s.mu.Lock()
 	switch {
 	case err != nil:
@@ -93,6 +109,15 @@ func (s *Store) appendRefused(ctx context.Context, v view, entry outbox.Entry, r
 	}
 	s.setTrouble(refusal)
 	return nil
+}
+
+// refuse records that the primary does not accept entries.
+func (s *Store) refuse(because error) {
+	s.mu.Lock()
+	s.refused = true
+	s.mu.Unlock()
+	s.setTrouble(because)
+	s.signal()
 }
 
 // doubt records that an entry of a spool may be in the primary too.
@@ -150,10 +175,17 @@ func (s *Store) tryAppend(ctx context.Context, m *member, entry outbox.Entry) (f
 func (s *Store) cause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.primary == nil && s.trouble != nil {
-		return fmt.Errorf("%w: %w", outbox.ErrAway, s.trouble)
+	trouble := s.trouble
+	if shared := s.sharedPrimary(); shared != nil && trouble == nil {
+		trouble = shared.Health()
 	}
-	return s.trouble
+	switch {
+	case trouble == nil:
+		return outbox.ErrAway
+	case s.primary != nil && s.sharedPrimary() == nil:
+		return trouble
+	}
+	return fmt.Errorf("%w: %w", outbox.ErrAway, trouble)
 }
 
 // Adopt implements [outbox.Store].

@@ -111,6 +111,9 @@ type view struct {
 	spools  []*member
 	refused bool
 	hidden  bool
+	// away says why the primary, which is open, cannot be reached; nil if it can. It is not in the
+	// view then.
+	away error
 }
 
 // members returns the spools and then the primary, which is the order in which to look for an
@@ -150,7 +153,44 @@ func (s *Store) enter(ctx context.Context) (v view, leave func(), err error) {
 		s.gate.Release(1)
 		return view{}, nil, outbox.ErrClosed
 	}
-	return view{s.primary, slices.Clone(s.spools), s.refused, s.hidden}, func() { s.gate.Release(1) }, nil
+	v = view{primary: s.primary, spools: slices.Clone(s.spools), refused: s.refused, hidden: s.hidden}
+	if shared := s.sharedPrimary(); shared != nil {
+		if v.away = shared.Health(); v.away != nil {
+			v.primary = nil
+		}
+	}
+	return v, func() { s.gate.Release(1) }, nil
+}
+
+// sharedPrimary returns the primary if it is open and several processes share it. The caller holds
+// mu.
+func (s *Store) sharedPrimary() outbox.Shared {
+	if s.primary == nil {
+		return nil
+	}
+	shared, ok := s.primary.Store.(outbox.Shared)
+	if !ok || !shared.IsShared() {
+		return nil
+	}
+	return shared
+}
+
+// IsShared implements [outbox.Shared].
+func (s *Store) IsShared() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sharedPrimary() != nil
+}
+
+// LeasedUntil implements [outbox.Shared]. Entries of spools are not leased.
+func (s *Store) LeasedUntil(id string) (until time.Time, leased bool) {
+	s.mu.Lock()
+	primary, shared := s.primary, s.sharedPrimary()
+	s.mu.Unlock()
+	if shared == nil || !primary.isTaken(id) {
+		return time.Time{}, false
+	}
+	return shared.LeasedUntil(id)
 }
 
 // Limits of how long enterAlone keeps new operations waiting. It waits longer after each failure,

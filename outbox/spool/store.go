@@ -6,6 +6,8 @@
 //   - While the primary cannot be opened, for example because another process has its file open,
 //     everything goes to a spool, and is delivered from there.
 //   - While the open primary does not accept entries, they go to a spool on another disk.
+//   - While a primary that several processes share is away, everything goes to a spool of this
+//     process. So does an entry that the primary does not store in time.
 //
 // A spool belongs to the process that holds its lock. Each process takes over the spools that
 // another one left behind when it died. When the primary can be used, the entries of the spools
@@ -66,6 +68,10 @@ type Options struct {
 	// entries, a spool on the same disk would not help.
 	Folder string
 
+	// AppendPatience is how long the primary may take to store an entry. Then the entry goes to a
+	// spool. Zero means no limit.
+	AppendPatience time.Duration
+
 	// Logger logs events that operators must know about. Nil disables logging.
 	Logger *zap.Logger
 	// Now returns the current time. Nil means time.Now.
@@ -89,7 +95,8 @@ type Store struct {
 
 	stop context.CancelFunc
 	work sync.WaitGroup
-	wake chan struct{} // holds one signal that there may be something to move
+	late sync.WaitGroup // appends that the primary did not answer in time
+	wake chan struct{}  // holds one signal that there may be something to move
 
 	mu       sync.Mutex
 	primary  *member // nil until it is open
@@ -108,7 +115,7 @@ type Store struct {
 	closed   bool
 }
 
-var _ outbox.Store = (*Store)(nil)
+var _ outbox.Shared = (*Store)(nil)
 
 // errSlow is the trouble of a primary that is still being opened.
 var errSlow = errors.New("the outbox is still being opened; a damaged one is carried over to a new file, which takes a while, or else check its disk")
@@ -378,7 +385,8 @@ func (s *Store) Close() error {
 	if err := s.gate.Acquire(context.Background(), everything); err != nil {
 		return err
 	}
-	defer s.gate.Release(everything)
+	s.gate.Release(everything) // none begins any more
+	s.late.Wait()
 	s.mu.Lock()
 	open := slices.Clone(s.spools)
 	if s.primary != nil {

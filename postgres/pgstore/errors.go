@@ -47,7 +47,7 @@ func classify(err error) error {
 	if ok && reported.SeverityUnlocalized == "ERROR" {
 		return err // it was rolled back
 	}
-	return fmt.Errorf("%w: %w", errUnknown, err)
+	return fmt.Errorf("%w: %w", errUnknown, silent(err))
 }
 
 // retryable reports whether the server has rolled back a transaction only because of another one.
@@ -140,10 +140,22 @@ func discard(conn *sql.Conn, err error) {
 	}
 }
 
-// contextError returns the error of the caller's context if that has ended, and else err.
+// errSilent means that the server does not answer within the store's own limits.
+var errSilent = errors.New("PostgreSQL does not answer in time")
+
+// contextError returns the error of the caller's context if that has ended. Otherwise it returns err,
+// which is not an error of a context then.
 func contextError(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil && err != nil {
+	if cause := ctx.Err(); err != nil && cause != nil {
 		return cause
+	}
+	return silent(err)
+}
+
+// silent returns an error without the error of the store's own context.
+func silent(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errSilent
 	}
 	return err
 }

@@ -182,9 +182,9 @@ const (
 	qNextDue query = `SELECT least(
 		(SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 AND (node IS NULL OR node = $2) ORDER BY due_at, id LIMIT 1),
 		(SELECT due_at + $3 FROM {schema}.entries WHERE account = $1 AND state = 1 AND node <> $2 ORDER BY due_at, id LIMIT 1))`
-	qAhead   query = `SELECT 1 FROM {schema}.entries WHERE account = $1 AND state = 1 AND (due_at, id) < ($2, $3) ORDER BY due_at, id LIMIT 1 OFFSET $4`
-	qRecall  query = `SELECT lead_id FROM {schema}.known WHERE hash = $1`
-	qSearch  query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id)
+	qAhead  query = `SELECT 1 FROM {schema}.entries WHERE account = $1 AND state = 1 AND (due_at, id) < ($2, $3) ORDER BY due_at, id LIMIT 1 OFFSET $4`
+	qRecall query = `SELECT lead_id FROM {schema}.known WHERE hash = $1`
+	qSearch query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id)
 		WHERE e.id > $1 AND e.created_at >= $2 AND e.created_at < $3 AND e.state = ANY($4::bigint[])
 		AND $5 IN ('', e.account) AND $6 IN ('', e.form) AND $7 IN ('', e.identifier) ORDER BY e.id LIMIT $8`
 	// It reads a page of each account and state at most, and finds the accounts one after another in

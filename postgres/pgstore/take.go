@@ -169,10 +169,6 @@ func (s *Store) askTaken(ctx context.Context, by *node, c *choice, lost error) e
 	if err == nil && owned == len(c.ids) {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range c.ids {
-		s.strays[id] = by
-	}
+	s.stray(by, c.ids...)
 	return lost
 }

@@ -44,10 +44,23 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	err = s.settleDoubt(ctx, r.ID, err, func(found record.Record) bool {
 		return found.State == r.State && found.Entry.BegunAt.Equal(record.FromMillis(record.Millis(entry.BegunAt)))
 	})
-	if err == nil && r.State == record.Taken {
+	switch {
+	case r.State != record.Taken:
+	case err == nil:
 		s.begun(by, r.Entry)
+	case errors.Is(err, outbox.ErrUnsure):
+		s.stray(by, r.ID)
 	}
 	return wrap("appending", r.ID, err)
+}
+
+// stray records that this process may have taken entries, for which nothing will be sent.
+func (s *Store) stray(by *node, ids ...uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.strays[id] = by
+	}
 }
 
 // values returns a row in the order of the columns of qAppend and qAdopt.

@@ -1,0 +1,220 @@
+package spool_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
+)
+
+// remote is a primary on another machine, which several processes share. While it is away, every
+// method fails as if the network was cut.
+type remote struct {
+	*sqlstore.Store
+
+	away atomic.Bool
+	lost atomic.Bool  // the answers to appends are lost
+	slow atomic.Int64 // how long an append takes
+	done atomic.Int64 // appends that have ended
+}
+
+var errCut = errors.New("the network is cut")
+
+func (*remote) IsShared() bool                       { return true }
+func (*remote) LeasedUntil(string) (time.Time, bool) { return time.Time{}, false }
+
+func (r *remote) Health() error {
+	if r.away.Load() {
+		return errCut
+	}
+	return r.Store.Health()
+}
+
+func (r *remote) Append(ctx context.Context, e outbox.Entry) error {
+	defer r.done.Add(1)
+	time.Sleep(time.Duration(r.slow.Load()))
+	if r.away.Load() {
+		return errCut
+	}
+	err := r.Store.Append(ctx, e)
+	if r.lost.Load() {
+		return errors.Join(outbox.ErrUnsure, err)
+	}
+	return err
+}
+
+func (r *remote) Get(ctx context.Context, id string) (outbox.Entry, error) {
+	if r.away.Load() {
+		return outbox.Entry{}, errCut
+	}
+	return r.Store.Get(ctx, id)
+}
+
+func (r *remote) Adopt(ctx context.Context, entries []outbox.Adoption) error {
+	if r.away.Load() {
+		return errCut
+	}
+	return r.Store.Adopt(ctx, entries)
+}
+
+// openShared opens a store over a remote primary.
+func openShared(t *testing.T) (*spool.Store, *remote) {
+	t.Helper()
+	dir := t.TempDir()
+	open := func(ctx context.Context, file string) (*sqlstore.Store, error) {
+		return sqlstore.Open(ctx, file, sqlstore.Options{LockTimeout: time.Millisecond})
+	}
+	db, err := open(t.Context(), filepath.Join(dir, "remote.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	primary := &remote{Store: db}
+	s := spool.Open(t.Context(), spool.Options{
+		Name: "db.example/leads",
+		Open: func(context.Context) (outbox.Store, error) { return primary, nil },
+		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
+			store, err := open(ctx, file)
+			if err != nil {
+				return nil, err
+			}
+			return store, nil
+		},
+		Prefixes:       func() []string { return []string{filepath.Join(dir, "local.spool-")} },
+		AppendPatience: 300 * time.Millisecond,
+		Retry:          10 * time.Millisecond,
+		MaxRetry:       50 * time.Millisecond,
+	})
+	t.Cleanup(func() { _ = s.Close() })
+	return s, primary
+}
+
+func newLead(begun bool) outbox.Entry {
+	e := outbox.Entry{ID: uuid.Must(uuid.NewV7()).String(), Account: "default", Payload: []byte("{}"), CreatedAt: time.Now(), DueAt: time.Now()}
+	if begun {
+		e.BegunAt = e.CreatedAt
+	}
+	return e
+}
+
+// awaitMoved waits until the primary has the entry and no spool is left.
+func awaitMoved(t *testing.T, s *spool.Store, r *remote, id string) outbox.Entry {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if e, err := r.Store.Get(t.Context(), id); err == nil && len(s.Status().Spools) == 0 {
+			return e
+		}
+	}
+	t.Fatalf("entry %s has not moved: %+v", id, s.Status())
+	return outbox.Entry{}
+}
+
+// While the primary is away, leads are kept and delivered from a spool, and move when it is back. An
+// attempt at a lead of the primary can still be recorded then.
+func TestSharedPrimaryAway(t *testing.T) {
+	t.Parallel()
+	s, primary := openShared(t)
+	ctx, now := t.Context(), time.Now()
+	before := newLead(true)
+	if err := s.Append(ctx, before); err != nil {
+		t.Fatal(err)
+	}
+	primary.away.Store(true)
+	kept, tried := newLead(false), newLead(true)
+	for _, e := range []outbox.Entry{kept, tried} {
+		if err := s.Append(ctx, e); err != nil {
+			t.Fatalf("appending while the primary is away: %v", err)
+		}
+	}
+	if status := s.Status(); status.Trouble == nil || len(status.Spools) != 1 {
+		t.Errorf("status %+v", status)
+	}
+	delivered := outbox.Settlement{State: outbox.Delivered, At: now, LeadID: "lead-1"}
+	if err := s.Settle(ctx, tried.ID, delivered); err != nil {
+		t.Errorf("settling a lead of the spool: %v", err)
+	}
+	if err := s.Settle(ctx, before.ID, delivered); !errors.Is(err, outbox.ErrAway) {
+		t.Errorf("settling a lead of the primary: error %v", err)
+	}
+	if taken, err := s.Take(ctx, "default", now.Add(time.Second), now, 10, nil); err != nil || len(taken) != 1 || taken[0].ID != kept.ID {
+		t.Errorf("taken from the spool: %v, error %v", taken, err)
+	}
+	if err := s.Settle(ctx, kept.ID, delivered); err != nil {
+		t.Error(err)
+	}
+	primary.away.Store(false)
+	for _, id := range []string{kept.ID, tried.ID} {
+		if e := awaitMoved(t, s, primary, id); e.State != outbox.Delivered || e.Attempts != 1 {
+			t.Errorf("moved as %+v", e)
+		}
+	}
+	if err := s.Settle(ctx, before.ID, delivered); err != nil {
+		t.Errorf("settling a lead of the primary when it is back: %v", err)
+	}
+}
+
+// A lead whose append has an unknown result is kept in a spool too. It is not sent from there before
+// it is compared, and there is one of it in the end.
+func TestUnsureAppend(t *testing.T) {
+	t.Parallel()
+	for _, begun := range []bool{false, true} {
+		s, primary := openShared(t)
+		ctx := t.Context()
+		primary.lost.Store(true)
+		e := newLead(false)
+		if begun {
+			e = newLead(true)
+			if err := s.Append(ctx, e); !errors.Is(err, outbox.ErrBusy) {
+				t.Fatalf("appending a taken lead: error %v", err)
+			}
+			// The primary gives it back, because no attempt follows.
+			if err := primary.Store.Settle(ctx, e.ID, outbox.Settlement{State: outbox.Waiting, DueAt: e.DueAt, Uncounted: true}); err != nil {
+				t.Fatal(err)
+			}
+			e.BegunAt = time.Time{}
+		}
+		if err := s.Append(ctx, e); err != nil {
+			t.Fatalf("appending a lead (%v): %v", begun, err)
+		}
+		primary.lost.Store(false)
+		if got := awaitMoved(t, s, primary, e.ID); got.State != outbox.Waiting || got.Attempts != 0 {
+			t.Errorf("the lead is %+v", got)
+		}
+		page, err := s.List(ctx, outbox.Filter{})
+		if err != nil || len(page) != 1 {
+			t.Errorf("there are %d leads, error %v", len(page), err)
+		}
+	}
+}
+
+// A lead that the primary does not store in time goes to a spool, and only there.
+func TestSlowAppend(t *testing.T) {
+	t.Parallel()
+	s, primary := openShared(t)
+	primary.slow.Store(int64(time.Second))
+	e := newLead(false)
+	begun := time.Now()
+	if err := s.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 900*time.Millisecond {
+		t.Errorf("the append took %v", took)
+	}
+	primary.slow.Store(0)
+	if got := awaitMoved(t, s, primary, e.ID); got.State != outbox.Waiting {
+		t.Errorf("the lead is %+v", got)
+	}
+	for deadline := time.Now().Add(20 * time.Second); primary.done.Load() == 0 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if page, err := s.List(t.Context(), outbox.Filter{}); err != nil || len(page) != 1 {
+		t.Errorf("there are %d leads, error %v", len(page), err)
+	}
+}
