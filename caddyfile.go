@@ -471,7 +471,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        crm_rate       <n>/<s|m|h> [<burst>]
 //	        timeout        <duration>
 //	    }
-//	    outbox    sqlite [<file>] | off
+//	    outbox    sqlite [<file>] | postgres <dsn> { … } | off
 //	    retry_for <duration>
 //	    keep      delivered|parked <duration>
 //	    check     daily|off
@@ -492,11 +492,15 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Errf("outbox takes one of: sqlite [<file>], off")
+		return d.Errf("outbox takes one of: sqlite [<file>], postgres <dsn>, off")
 	}
 	name := d.Val()
 	if name == "bolt" {
 		return d.Errf("outbox bolt does not exist any more; write: outbox sqlite [<file>]")
+	}
+	if _, err := caddy.GetModule("telecrm.outbox." + name); err != nil && name == "postgres" {
+		return d.Errf("outbox postgres is not in this Caddy; build one with xcaddy build " +
+			"--with github.com/leadwire/caddy-telecrm --with github.com/leadwire/caddy-telecrm/postgres")
 	}
 	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
 	if err != nil {
