@@ -57,6 +57,9 @@ type Outbox struct {
 	// How long a post waits for the database. Then its lead goes to the spool. Default: 2s
 	AppendTimeout caddy.Duration `json:"append_timeout,omitempty"`
 
+	// How long the leads in flight stay with a machine that does not answer. At least 5s. Default: 1m
+	Lease caddy.Duration `json:"lease,omitempty"`
+
 	// The name of this machine in the list of nodes. Default: the host's name
 	Node string `json:"node,omitempty"`
 
@@ -78,6 +81,7 @@ func (Outbox) CaddyModule() caddy.ModuleInfo {
 const (
 	defaultAppendTimeout = 2 * time.Second
 	noSpool              = "off"
+	minLease             = 5 * time.Second
 )
 
 // schemaName matches names that need no quotes in psql.
@@ -97,6 +101,9 @@ func (o *Outbox) Provision(caddy.Context) error {
 	}
 	if !schemaName.MatchString(o.Schema) {
 		return fmt.Errorf("outbox schema: must be lower-case letters, digits and underscores, got %q", o.Schema)
+	}
+	if o.Lease != 0 && time.Duration(o.Lease) < minLease {
+		return fmt.Errorf("outbox lease: must be at least %v, got %v", minLease, time.Duration(o.Lease))
 	}
 	o.address, err = pgstore.ParseDSN(dsn)
 	return err
@@ -134,7 +141,7 @@ func (o *Outbox) Open(logger *zap.Logger) (outbox.Store, error) {
 func (o *Outbox) open(ctx context.Context, logger *zap.Logger) (outbox.Store, error) {
 	store, err := pgstore.Open(ctx, o.address, pgstore.Options{
 		Schema: o.Schema, PoolSize: o.PoolSize, ReadTimeout: time.Duration(o.ReadTimeout), CommitTimeout: time.Duration(o.CommitTimeout),
-		Node: o.Node, Logger: logger,
+		Lease: time.Duration(o.Lease), Node: o.Node, Logger: logger,
 	})
 	if err != nil {
 		return nil, err // a nil pointer must not become an interface
@@ -175,6 +182,7 @@ func (o *Outbox) prefixes(resource string) []string {
 //	    read_timeout   <duration>
 //	    commit_timeout <duration>
 //	    append_timeout <duration>
+//	    lease          <duration>
 //	    node           <name>
 //	    spool          <file>|off
 //	}
@@ -197,6 +205,7 @@ func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		grammar.Duration("read_timeout", &o.ReadTimeout),
 		grammar.Duration("commit_timeout", &o.CommitTimeout),
 		grammar.Duration("append_timeout", &o.AppendTimeout),
+		grammar.Duration("lease", &o.Lease),
 		grammar.Text("node", &o.Node),
 		grammar.Text("spool", &o.Spool),
 	})
