@@ -149,6 +149,34 @@ func (o *Outbox) open(ctx context.Context, logger *zap.Logger) (outbox.Store, er
 	return store, nil
 }
 
+// OpenToMove implements [dispatch.Mover].
+func (o *Outbox) OpenToMove(ctx context.Context, logger *zap.Logger, away bool) (outbox.Store, error) {
+	resource, err := o.Resource()
+	if err != nil {
+		return nil, err
+	}
+	if !away {
+		return o.open(ctx, logger)
+	}
+	if err := spool.Unused(o.prefixes(resource)); err != nil {
+		return nil, err
+	}
+	store, err := o.open(ctx, logger)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := store.(*pgstore.Store).Nodes(ctx)
+	for _, n := range nodes {
+		if !n.Self && err == nil {
+			err = fmt.Errorf("%s is in use by node %s; stop Caddy there, or wait until its lease ends: %w", resource, n.Name, outbox.ErrInUse)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
 func openSpool(ctx context.Context, file string, logger *zap.Logger) (spool.Spool, error) {
 	store, err := sqlstore.Open(ctx, file, sqlstore.Options{Logger: logger, LockTimeout: time.Millisecond})
 	if err != nil {
@@ -215,5 +243,5 @@ func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var (
 	_ caddy.Provisioner     = (*Outbox)(nil)
 	_ caddyfile.Unmarshaler = (*Outbox)(nil)
-	_ dispatch.Guest        = (*Outbox)(nil)
+	_ dispatch.Mover        = (*Outbox)(nil)
 )

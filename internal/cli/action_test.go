@@ -41,7 +41,7 @@ func TestActionFitsTheCommand(t *testing.T) {
 		t.Errorf("it uses %v without declaring them", used)
 	}
 	root := &cobra.Command{Use: "telecrm"}
-	Build(root, nil, nil, nil)
+	Build(root, nil, nil, nil, nil)
 	command, _, err := root.Find([]string{"check"})
 	if err != nil {
 		t.Fatal(err)

@@ -31,13 +31,13 @@ Shows the state of the leads of a running Caddy, and retries, discards, exports
 and erases them. Writes a config for the forms of a site, and checks one before
 it runs. Shows what would become of a post.
 
-Commands other than init, check and try use Caddy's admin endpoint, by default
+Commands other than init, check, try and outbox copy use Caddy's admin endpoint, by default
 localhost:2019. If your config sets another address, give it with --address, or
 give the config with --config.`
 )
 
 // Build adds the flags and the subcommands to root, the telecrm command.
-func Build(root *cobra.Command, connect Connect, inspect Inspect, rehearse Rehearse) {
+func Build(root *cobra.Command, connect Connect, inspect Inspect, rehearse Rehearse, open OpenOutbox) {
 	t := &terminal{connect: connect, now: time.Now}
 	flags := root.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (default: from --config, or localhost:2019)")
@@ -55,8 +55,8 @@ to look at).`,
 	leads.AddCommand(t.listCommand(), t.showCommand(), t.retryCommand(), t.discardCommand(), t.exportCommand(), t.eraseCommand())
 	accounts := &cobra.Command{Use: "accounts", Short: "Controls the accounts"}
 	accounts.AddCommand(t.resumeCommand())
-	outbox := &cobra.Command{Use: "outbox", Short: "Checks and backs up the outbox"}
-	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand())
+	outbox := &cobra.Command{Use: "outbox", Short: "Checks, backs up and moves the outbox"}
+	outbox.AddCommand(t.outboxCheckCommand(), t.outboxBackupCommand(), t.outboxCopyCommand(open))
 	root.AddCommand(t.statusCommand(), leads, accounts, outbox, t.checkCommand(inspect), t.initCommand(), t.tryCommand(inspect, rehearse))
 	for _, group := range []*cobra.Command{root, leads, accounts, outbox} {
 		group.RunE = showHelp

@@ -113,7 +113,7 @@ func runChecking(t *testing.T, inspect Inspect, origin, stdin string, args ...st
 	root := &cobra.Command{Use: "telecrm", SilenceUsage: true, SilenceErrors: true}
 	Build(root, func(string, string, string) (*adminapi.Client, error) {
 		return &adminapi.Client{HTTP: http.DefaultClient, Origin: origin, Address: "localhost:2019"}, nil
-	}, inspect, rehearsing)
+	}, inspect, rehearsing, nil)
 	var out, errs bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&errs)

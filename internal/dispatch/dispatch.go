@@ -33,6 +33,14 @@ type Guest interface {
 	Open(logger *zap.Logger) (outbox.Store, error)
 }
 
+// Mover is a guest whose store can be opened to move its entries, without a spool. If away is true,
+// they move away, and no other process may use the store or a spool of it.
+type Mover interface {
+	Guest
+
+	OpenToMove(ctx context.Context, logger *zap.Logger, away bool) (outbox.Store, error)
+}
+
 // LastAttempts is how long attempts in flight may take to finish once no config uses their outbox.
 const LastAttempts = 15 * time.Second
 

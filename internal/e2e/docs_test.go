@@ -248,7 +248,7 @@ var inlineCommand = regexp.MustCompile("`caddy (telecrm [a-z][^`]*)`")
 // The documented commands and their flags exist, and all commands are documented.
 func TestDocumentedCommands(t *testing.T) {
 	root := &cobra.Command{Use: "telecrm"}
-	cli.Build(root, nil, nil, nil)
+	cli.Build(root, nil, nil, nil, nil)
 	undocumented := make(map[string]bool)
 	var note func(*cobra.Command)
 	note = func(cmd *cobra.Command) {

@@ -32,7 +32,7 @@ func init() {
 		Short: cli.Short,
 		Long:  cli.Long,
 		CobraFunc: func(cmd *cobra.Command) {
-			cli.Build(cmd, connectAdmin, inspect, rehearsal)
+			cli.Build(cmd, connectAdmin, inspect, rehearsal, openOutbox)
 			passExitStatus(cmd)
 		},
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -103,6 +104,24 @@ func openFile(ctx context.Context, path string, lockTimeout time.Duration, logge
 	return store, nil
 }
 
+// OpenToMove implements [dispatch.Mover].
+func (s *SQLite) OpenToMove(ctx context.Context, logger *zap.Logger, away bool) (outbox.Store, error) {
+	path, err := s.Resource()
+	if err != nil {
+		return nil, err
+	}
+	if away {
+		// Opening would create the file.
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("opening outbox: %w", err)
+		}
+		if err := spool.Unused(spoolPrefixes(path)); err != nil {
+			return nil, err
+		}
+	}
+	return openFile(ctx, path, 0, logger)
+}
+
 // spoolPrefixes returns the beginnings of the paths of the file's spools. They are the same for all
 // paths of one file.
 func spoolPrefixes(path string) []string {
@@ -166,7 +185,7 @@ func (*Off) Open(*zap.Logger) (outbox.Store, error) {
 var (
 	_ caddy.Provisioner     = (*SQLite)(nil)
 	_ caddyfile.Unmarshaler = (*SQLite)(nil)
-	_ dispatch.Guest        = (*SQLite)(nil)
+	_ dispatch.Mover        = (*SQLite)(nil)
 	_ caddyfile.Unmarshaler = (*Off)(nil)
 	_ dispatch.Guest        = (*Off)(nil)
 )

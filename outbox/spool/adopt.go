@@ -7,18 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
-)
-
-// Limits of the entries that move at once, while other operations wait.
-const (
-	maxBatch      = 200
-	maxBatchBytes = 1 << 20
+	"github.com/leadwire/caddy-telecrm/outbox/move"
 )
 
 // adoptSpools moves the entries of spools until ctx ends.
@@ -218,67 +212,19 @@ func (s *Store) moveBatch(ctx context.Context, from, to *member, after string) (
 		return 0, after, false, err
 	}
 	defer leave()
-	page, err := from.List(ctx, outbox.Filter{After: after, Limit: maxBatch})
-	if err != nil || len(page) == 0 {
-		return 0, after, false, err
+	c, err := move.Batch(ctx, from, to, after, from.isTaken)
+	if err != nil || len(c.IDs) == 0 {
+		return 0, c.Last, c.More, err
 	}
-	var batch []outbox.Adoption
-	bytes := 0
-	for _, e := range page {
-		if len(batch) > 0 && bytes+len(e.Payload) > maxBatchBytes {
-			break
-		}
-		last = e.ID
-		if from.isTaken(e.ID) {
-			continue
-		}
-		adoption := outbox.Adoption{Entry: e}
-		if e.State == outbox.Delivered && e.LeadID != "" && e.Identifier != "" {
-			recalled, _, err := from.Recall(ctx, e.Account, e.Identifier)
-			if err != nil {
-				return 0, after, false, err
-			}
-			adoption.Recalled = recalled == e.LeadID
-		}
-		batch = append(batch, adoption)
-		bytes += len(e.Payload)
+	for _, id := range c.IDs {
+		from.setMoved(id, true)
 	}
-	if len(batch) == 0 {
-		return 0, last, true, nil
-	}
-	if err := to.Adopt(ctx, batch); err != nil {
-		return 0, after, false, err
-	}
-	for _, e := range batch {
-		from.setMoved(e.ID, true)
-	}
-	return len(batch), last, true, eraseMoved(ctx, from)
+	return len(c.IDs), c.Last, true, eraseMoved(ctx, from)
 }
 
-// eraseMoved erases the entries that were adopted elsewhere. It does so at once, so that they share
-// a commit.
+// eraseMoved erases the entries that were adopted elsewhere.
 func eraseMoved(ctx context.Context, from *member) error {
-	ids := from.movedIDs()
-	errs := make([]error, len(ids))
-	var work sync.WaitGroup
-	for i, id := range ids {
-		work.Go(func() {
-			// Once adopted, an entry must not stay because the process ends.
-			err := from.Erase(context.WithoutCancel(ctx), id)
-			if err == nil || errors.Is(err, outbox.ErrNotFound) {
-				from.setMoved(id, false)
-				return
-			}
-			errs[i] = err
-		})
-	}
-	work.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err // the others are like it
-		}
-	}
-	return nil
+	return move.Erase(ctx, from, from.movedIDs(), func(id string) { from.setMoved(id, false) })
 }
 
 // removeIfEmpty removes a spool without entries.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,6 +48,20 @@ func find(prefix string) (files []string, err error) {
 	}
 	slices.Sort(files)
 	return slices.Compact(files), nil
+}
+
+// Unused returns an error if there is a spool with one of the prefixes.
+func Unused(prefixes []string) error {
+	for _, prefix := range prefixes {
+		files, err := find(prefix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(files) > 0 {
+			return fmt.Errorf("there are leads in the spool %s; start Caddy with its outbox, so that they move there, and stop it", files[0])
+		}
+	}
+	return nil
 }
 
 // claim takes over the spools that no process has open.
