@@ -96,7 +96,13 @@ func TestCanceledRequest(t *testing.T) {
 		must(t, primary.Exec(context.WithoutCancel(ctx), "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'"))
 		must(t, primary.Exec(context.WithoutCancel(ctx), "SELECT pg_reload_conf()"))
 	}
+	must(t, primary.Exec(ctx, "CREATE TABLE probe (n INT)"))
 	standby("missing")
+	for waits := false; !waits; { // the setting takes effect a little later
+		probe, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		waits = primary.Exec(probe, "INSERT INTO probe VALUES (1)") != nil
+		cancel()
+	}
 	t.Cleanup(func() {
 		standby("")
 		must(t, s.Close())

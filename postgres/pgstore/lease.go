@@ -94,6 +94,7 @@ const releaseBatch = 1000
 // release makes the entries due that a node or any dead node has taken, and lets all nodes take those
 // that were reserved for it. It returns the number of entries that are ambiguous.
 func (s *Store) release(ctx context.Context, node []byte) (ambiguous int, err error) {
+	defer s.floors.forget()
 	for n := 1; n > 0; {
 		n = 0
 		err := s.rows(ctx, qRelease, func(rows *sql.Rows) error {
@@ -189,6 +190,7 @@ func (s *Store) giveBackStrays(ctx context.Context) error {
 	strays := maps.Clone(s.strays)
 	s.mu.Unlock()
 	ids := slices.SortedFunc(maps.Keys(strays), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	defer s.floors.forget()
 	for _, id := range ids {
 		of := strays[id].id
 		if _, err := s.pool.ExecContext(ctx, s.text(qGiveBack), of[:], [][]byte{id[:]}); err != nil {

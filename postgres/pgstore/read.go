@@ -83,8 +83,20 @@ func (s *Store) one(ctx context.Context, q query, args, targets []any) (found bo
 
 // NextDue implements [outbox.Store].
 func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
-	var at sql.NullInt64
-	_, err = s.one(ctx, qNextDue, []any{account, s.currentNode().key(), reserved.Milliseconds()}, []any{&at})
+	var at, first sql.NullInt64
+	from := s.floors.get(account)
+	seen := s.floors.seek(account)
+	_, err = s.one(ctx, qNextDue, []any{account, s.currentNode().key(), reserved.Milliseconds(), from}, []any{&at, &first})
+	if seen != nil {
+		switch {
+		case err != nil:
+			seen(from)
+		case !first.Valid:
+			seen(math.MaxInt64)
+		default:
+			seen(first.Int64)
+		}
+	}
 	return record.FromMillis(at.Int64), at.Valid, wrap("finding the next due entry", uuid.Nil, err)
 }
 
@@ -98,7 +110,7 @@ func (s *Store) Ahead(ctx context.Context, entry outbox.Entry, n int) (found boo
 		return true, nil
 	}
 	var one int
-	found, err = s.one(ctx, qAhead, []any{entry.Account, record.Millis(entry.DueAt), id[:], n - 1}, []any{&one})
+	found, err = s.one(ctx, qAhead, []any{entry.Account, record.Millis(entry.DueAt), id[:], n - 1, s.floors.get(entry.Account)}, []any{&one})
 	return found, wrap("counting the entries ahead of", id, err)
 }
 

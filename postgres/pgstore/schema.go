@@ -180,9 +180,10 @@ const (
 	qByID    query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id) WHERE e.id = ANY($1)`
 	qOwned   query = `SELECT count(*) FROM {schema}.entries WHERE id = ANY($2) AND ` + own
 	qNextDue query = `SELECT least(
-		(SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 AND (node IS NULL OR node = $2) ORDER BY due_at, id LIMIT 1),
-		(SELECT due_at + $3 FROM {schema}.entries WHERE account = $1 AND state = 1 AND node <> $2 ORDER BY due_at, id LIMIT 1))`
-	qAhead  query = `SELECT 1 FROM {schema}.entries WHERE account = $1 AND state = 1 AND (due_at, id) < ($2, $3) ORDER BY due_at, id LIMIT 1 OFFSET $4`
+		(SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 AND due_at >= $4 AND (node IS NULL OR node = $2) ORDER BY due_at, id LIMIT 1),
+		(SELECT due_at + $3 FROM {schema}.entries WHERE account = $1 AND state = 1 AND due_at >= $4 AND node <> $2 ORDER BY due_at, id LIMIT 1)),
+		(SELECT due_at FROM {schema}.entries WHERE account = $1 AND state = 1 AND due_at >= $4 ORDER BY due_at, id LIMIT 1)`
+	qAhead  query = `SELECT 1 FROM {schema}.entries WHERE account = $1 AND state = 1 AND due_at >= $5 AND (due_at, id) < ($2, $3) ORDER BY due_at, id LIMIT 1 OFFSET $4`
 	qRecall query = `SELECT lead_id FROM {schema}.known WHERE hash = $1`
 	qSearch query = `SELECT ` + columns + ` FROM {schema}.entries e JOIN {schema}.payloads p USING (id)
 		WHERE e.id > $1 AND e.created_at >= $2 AND e.created_at < $3 AND e.state = ANY($4::bigint[])

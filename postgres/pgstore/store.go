@@ -103,6 +103,7 @@ type Store struct {
 	words  *strings.Replacer
 	secret []byte
 	health health
+	floors floors
 
 	stop    context.CancelFunc
 	keeping sync.WaitGroup

@@ -32,7 +32,7 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	var c choice
 	for try := 1; ; try++ {
 		err = s.transact(ctx, func(t tx) error {
-			c = choice{now: record.FromMillis(record.Millis(now)), limit: limit, busy: busy, identifiers: make(map[string]bool)}
+			c = choice{from: s.floors.get(account), now: record.FromMillis(record.Millis(now)), limit: limit, busy: busy, identifiers: make(map[string]bool)}
 			if err := c.choose(t, by, account, due); err != nil {
 				return err
 			}
@@ -69,6 +69,7 @@ func once(busy func(string) bool) func(string) bool {
 
 // choice is what one Take takes.
 type choice struct {
+	from        int64 // no entry is due before
 	now         time.Time
 	limit       int
 	busy        func(string) bool
@@ -80,7 +81,7 @@ type choice struct {
 
 // choose chooses entries and locks them.
 func (c *choice) choose(t tx, by *node, account string, due time.Time) error {
-	lastDue, lastID := int64(math.MinInt64), uuid.UUID{}
+	lastDue, lastID := max(c.from, math.MinInt64+1)-1, uuid.UUID{}
 	for len(c.entries) < c.limit && len(c.postponed) < maxPassedOver {
 		want := min(c.limit-len(c.entries), record.MaxPage)
 		found, err := t.due(account, record.Millis(due), lastDue, lastID[:], want, by.key(), reserved.Milliseconds())

@@ -45,6 +45,8 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 		return found.State == r.State && found.Entry.BegunAt.Equal(record.FromMillis(record.Millis(entry.BegunAt)))
 	})
 	switch {
+	case r.State == record.Waiting:
+		s.floors.lower(entry.Account, record.Millis(entry.DueAt))
 	case r.State != record.Taken:
 	case err == nil:
 		s.begun(by, r.Entry)
@@ -150,6 +152,7 @@ func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 		}
 		return nil
 	})
+	s.floors.forget()
 	return wrap("adopting entries", uuid.Nil, err) // adopting them again does no harm
 }
 
@@ -228,6 +231,9 @@ func (s *Store) Settle(ctx context.Context, id string, o outbox.Settlement) erro
 	if errors.Is(err, outbox.ErrUnsure) && errors.Is(err, errDoubt) {
 		err = nil // if the standby lacks it, the attempt was never settled, which is found out
 	}
+	if o.State == outbox.Waiting {
+		s.floors.lower(a.account, due)
+	}
 	if err == nil || errors.Is(err, outbox.ErrState) || errors.Is(err, outbox.ErrNotFound) {
 		s.ended(parsed)
 	}
@@ -236,6 +242,7 @@ func (s *Store) Settle(ctx context.Context, id string, o outbox.Settlement) erro
 
 // Retry implements [outbox.Store].
 func (s *Store) Retry(ctx context.Context, id string, at time.Time) error {
+	defer s.floors.forget()
 	return s.changeOne(ctx, "retrying", id, func(t tx, id uuid.UUID) (int64, error) { return t.exec(qRetry, id[:], record.Millis(at)) })
 }
 
@@ -261,6 +268,7 @@ func (s *Store) changeOne(ctx context.Context, doing, text string, f func(tx, uu
 
 // RetryFailed implements [outbox.Store].
 func (s *Store) RetryFailed(ctx context.Context, account string, at time.Time, limit int) (int, error) {
+	defer s.floors.lower(account, record.Millis(at))
 	return s.changeSome(ctx, "retrying failed entries", qRetryFailed, account, record.Millis(at), limit)
 }
 

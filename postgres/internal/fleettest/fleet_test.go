@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,13 +46,22 @@ const (
 
 // fleet is several Caddies, their database and their CRM.
 type fleet struct {
-	server *pgtest.Server
-	crm    *sandbox.Sandbox
-	nodes  []*node
+	server, standby *pgtest.Server
+	dsn             string
+	crm             *sandbox.Sandbox
+	nodes           []*node
 
 	mu    sync.Mutex
 	posts []*post
 }
+
+// standby says whether the database has one.
+type standby bool
+
+const (
+	noStandby          standby = false
+	synchronousStandby standby = true
+)
 
 // node is one of the Caddies.
 type node struct {
@@ -68,7 +78,7 @@ type post struct {
 	status int // 0: no answer
 }
 
-func newFleet(t *testing.T, nodes int) *fleet {
+func newFleet(t *testing.T, nodes int, with standby) *fleet {
 	t.Helper()
 	crm, err := sandbox.New(sandbox.Config{Token: token, EnterpriseID: enterpriseID, Latency: 30 * time.Millisecond})
 	if err != nil {
@@ -80,14 +90,19 @@ func newFleet(t *testing.T, nodes int) *fleet {
 		crm.Close()
 	})
 	f := &fleet{server: pgtest.Start(t), crm: crm}
+	f.dsn = f.server.DSN()
+	if with == synchronousStandby {
+		f.standby = f.server.Standby(t)
+		f.dsn = strings.Replace(f.dsn, f.server.Address(), f.server.Address()+","+f.standby.Address(), 1)
+	}
 	for i := range nodes {
-		f.add(t, fmt.Sprintf("web-%d", i+1), api.URL, f.server.DSN())
+		f.add(t, fmt.Sprintf("web-%d", i+1), api.URL)
 	}
 	return f
 }
 
 // add starts another node.
-func (f *fleet) add(t *testing.T, name, api, dsn string) {
+func (f *fleet) add(t *testing.T, name, api string) {
 	t.Helper()
 	n := &node{home: t.TempDir(), site: "127.0.0.1:" + caddyproc.FreePort(t)}
 	n.config = filepath.Join(n.home, "Caddyfile")
@@ -127,7 +142,7 @@ http://%s {
 		t.Fatal(err)
 	}
 	f.nodes = append(f.nodes, n)
-	n.start(t, dsn)
+	n.start(t, f.dsn)
 }
 
 func (n *node) start(t *testing.T, dsn string) {
@@ -228,14 +243,14 @@ func (f *fleet) verify(t *testing.T, within time.Duration) {
 
 // Nodes that are killed at any moment lose and double nothing.
 func TestKilledNodes(t *testing.T) {
-	f := newFleet(t, 3)
+	f := newFleet(t, 3, noStandby)
 	kills := sized(6, 100)
 	f.during(t, sized(40, 100), func() {
 		for range kills {
 			time.Sleep(200*time.Millisecond + rand.N(500*time.Millisecond))
 			n := f.nodes[rand.IntN(len(f.nodes))]
 			n.Kill()
-			n.start(t, f.server.DSN())
+			n.start(t, f.dsn)
 		}
 		time.Sleep(500 * time.Millisecond)
 	})
@@ -244,7 +259,7 @@ func TestKilledNodes(t *testing.T) {
 
 // A server that is killed under load, and then away for a while, loses and doubles nothing.
 func TestKilledServer(t *testing.T) {
-	f := newFleet(t, 3)
+	f := newFleet(t, 3, noStandby)
 	kills := sized(3, 20)
 	f.during(t, sized(40, 100), func() {
 		for range kills {
@@ -258,6 +273,68 @@ func TestKilledServer(t *testing.T) {
 			}
 		}
 		time.Sleep(500 * time.Millisecond)
+	})
+	f.verify(t, 3*lease+sized(2*time.Minute, 5*time.Minute))
+}
+
+// When the primary is lost and the standby promoted, nothing is lost or doubled. The nodes find the
+// new primary by themselves.
+func TestPromotedStandby(t *testing.T) {
+	f := newFleet(t, 3, synchronousStandby)
+	f.during(t, sized(40, 100), func() {
+		time.Sleep(2 * time.Second)
+		if err := f.server.Kill(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if err := f.standby.Promote(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(sized(5*time.Second, 30*time.Second))
+	})
+	f.verify(t, 3*lease+sized(2*time.Minute, 5*time.Minute))
+}
+
+// While the standby does not answer, no visitor is thanked for what only the primary has. So nothing
+// is lost when the primary is then destroyed.
+func TestStoppedStandby(t *testing.T) {
+	f := newFleet(t, 3, synchronousStandby)
+	f.during(t, sized(40, 100), func() {
+		time.Sleep(2 * time.Second)
+		if err := f.standby.Signal(syscall.SIGSTOP); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(sized(4*time.Second, 30*time.Second))
+		if err := f.server.Kill(); err != nil {
+			t.Error(err)
+		}
+		if err := f.standby.Signal(syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+		if err := f.standby.Promote(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(sized(5*time.Second, 30*time.Second))
+	})
+	f.verify(t, 3*lease+sized(2*time.Minute, 5*time.Minute))
+}
+
+// A node that is stopped for longer than its lease, and then goes on, does nothing twice.
+func TestStoppedNode(t *testing.T) {
+	f := newFleet(t, 3, noStandby)
+	f.during(t, sized(40, 100), func() {
+		for range sized(2, 5) {
+			time.Sleep(time.Second + rand.N(500*time.Millisecond))
+			n := f.nodes[rand.IntN(len(f.nodes))]
+			if err := syscall.Kill(n.PID(), syscall.SIGSTOP); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(sized(3*lease, 2*time.Minute))
+			if err := syscall.Kill(n.PID(), syscall.SIGCONT); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Second)
 	})
 	f.verify(t, 3*lease+sized(2*time.Minute, 5*time.Minute))
 }

@@ -77,6 +77,57 @@ func New(settings ...string) (*Server, error) {
 	return s, nil
 }
 
+// Standby starts a standby of the server, for which commits on it wait from then on. The test ends it.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	backup, err := program("pg_basebackup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby := &Server{dir: filepath.Join(dir, "data"), settings: s.settings, owner: s.owner}
+	t.Cleanup(func() {
+		if err := standby.Remove(); err != nil {
+			t.Errorf("stopping the standby: %v", err)
+		}
+	})
+	if s.owner != nil {
+		if err := os.Chown(dir, int(s.owner.Uid), int(s.owner.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output, err := standby.command(backup, "-D", standby.dir, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "postgres",
+		"-R", "-X", "stream", "-c", "fast").CombinedOutput()
+	if err != nil {
+		t.Fatalf("copying the server: %v: %s", err, output)
+	}
+	if err := standby.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
+		if err := s.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return standby
+}
+
+// Promote makes a standby the primary, which waits for no other standby.
+func (s *Server) Promote(ctx context.Context) error {
+	return errors.Join(s.Exec(ctx, "SELECT pg_promote()"),
+		s.Exec(ctx, "ALTER SYSTEM SET synchronous_standby_names = ''"), s.Exec(ctx, "SELECT pg_reload_conf()"))
+}
+
+// Signal sends a signal to all processes of the server.
+func (s *Server) Signal(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return syscall.Kill(-s.process.Process.Pid, sig)
+}
+
 // program returns the path of one of PostgreSQL's programs.
 func program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
@@ -126,7 +177,7 @@ func (s *Server) disown() error {
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = filepath.Dir(s.dir)
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setpgid: true}
 	return c
 }
 
