@@ -29,6 +29,8 @@ func (s *sharedMemory) LeasedUntil(string) (time.Time, bool) {
 	return s.until, true
 }
 
+func (*sharedMemory) Fleet(context.Context) (outbox.Fleet, error) { return outbox.Fleet{}, nil }
+
 func (s *sharedMemory) lease(until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

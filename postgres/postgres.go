@@ -165,8 +165,8 @@ func (o *Outbox) OpenToMove(ctx context.Context, logger *zap.Logger, away bool) 
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := store.(*pgstore.Store).Nodes(ctx)
-	for _, n := range nodes {
+	fleet, err := store.(outbox.Shared).Fleet(ctx)
+	for _, n := range fleet.Nodes {
 		if !n.Self && err == nil {
 			err = fmt.Errorf("%s is in use by node %s; stop Caddy there, or wait until its lease ends: %w", resource, n.Name, outbox.ErrInUse)
 		}

@@ -49,8 +49,29 @@ type Outbox struct {
 	// Trouble says what is wrong with the outbox itself. It is empty if it works.
 	Trouble string `json:"trouble,omitempty"`
 	// Spool says where leads are kept meanwhile. It is nil if there is no spool.
-	Spool    *Spool    `json:"spool,omitempty"`
+	Spool *Spool `json:"spool,omitempty"`
+	// Fleet is the state of an outbox that several machines share. It is nil for others.
+	Fleet    *Fleet    `json:"fleet,omitempty"`
 	Accounts []Account `json:"accounts"`
+}
+
+// Fleet is the state of an outbox that several machines share.
+type Fleet struct {
+	Nodes []Node `json:"nodes"`
+	// DeadRows is roughly the number of row versions that the database has not cleaned up yet.
+	DeadRows int `json:"dead_rows"`
+	// OpenSeconds is for how long the oldest transaction has been open, which keeps the database from
+	// cleaning up.
+	OpenSeconds float64 `json:"oldest_transaction_seconds"`
+}
+
+// Node is a machine that uses a shared outbox.
+type Node struct {
+	Name string `json:"name"`
+	// Self says that this machine answers.
+	Self     bool      `json:"self,omitempty"`
+	Since    time.Time `json:"since"`
+	InFlight int       `json:"in_flight"`
 }
 
 // Spool is where leads are kept while the outbox cannot be used.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -152,10 +153,36 @@ func (t *terminal) stateInWords(a adminapi.Account) string {
 	return words + ": " + onOneLine(a.StateReason)
 }
 
+// longTransaction is how long a transaction may be open before the status mentions it.
+const longTransaction = 10 * time.Minute
+
+func (t *terminal) printFleet(f adminapi.Fleet) {
+	nodes := make([]string, 0, len(f.Nodes))
+	for _, n := range f.Nodes {
+		node := onOneLine(n.Name)
+		if n.Self {
+			node += " (this one)"
+		}
+		if n.InFlight > 0 {
+			node += " with " + plural(n.InFlight, "lead", "leads") + " in flight"
+		}
+		nodes = append(nodes, node)
+	}
+	t.printf("Nodes: %s\n", strings.Join(nodes, ", "))
+	if open := time.Duration(f.OpenSeconds * float64(time.Second)); open > longTransaction {
+		t.printf("%s\n", t.paint(warn, fmt.Sprintf("A transaction has been open in the database for %v, so it cannot clean up %s.",
+			open.Round(time.Minute), plural(f.DeadRows, "dead row", "dead rows"))))
+	}
+	t.printf("\n")
+}
+
 func (t *terminal) printOutbox(o adminapi.Outbox) {
 	t.printf("Outbox %s\n\n", onOneLine(o.Resource))
 	if o.Trouble != "" {
 		t.printf("%s\n\n", t.paint(bad, onOneLine(o.Trouble)))
+	}
+	if o.Fleet != nil {
+		t.printFleet(*o.Fleet)
 	}
 	if len(o.Accounts) == 0 {
 		t.printf("No accounts.\n")

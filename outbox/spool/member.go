@@ -182,6 +182,23 @@ func (s *Store) IsShared() bool {
 	return s.sharedPrimary() != nil
 }
 
+// Fleet implements [outbox.Shared].
+func (s *Store) Fleet(ctx context.Context) (outbox.Fleet, error) {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return outbox.Fleet{}, err
+	}
+	defer leave()
+	if v.primary == nil {
+		return outbox.Fleet{}, nil
+	}
+	shared, ok := v.primary.Store.(outbox.Shared)
+	if !ok {
+		return outbox.Fleet{}, nil
+	}
+	return shared.Fleet(ctx)
+}
+
 // LeasedUntil implements [outbox.Shared]. Entries of spools are not leased.
 func (s *Store) LeasedUntil(id string) (until time.Time, leased bool) {
 	s.mu.Lock()

@@ -31,6 +31,10 @@ var errCut = errors.New("the network is cut")
 func (*remote) IsShared() bool                       { return true }
 func (*remote) LeasedUntil(string) (time.Time, bool) { return time.Time{}, false }
 
+func (*remote) Fleet(context.Context) (outbox.Fleet, error) {
+	return outbox.Fleet{Nodes: []outbox.Node{{Name: "web-1", Self: true}}}, nil
+}
+
 func (r *remote) Health() error {
 	if r.away.Load() {
 		return errCut

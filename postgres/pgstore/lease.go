@@ -214,31 +214,23 @@ func (s *Store) holder() (*node, error) {
 	return s.node, nil
 }
 
-// Node is a process that has the store open.
-type Node struct {
-	Name     string
-	Self     bool
-	JoinedAt time.Time
-	Alive    bool // its lease has not ended
-	InFlight int  // the entries that it has taken
-}
-
-// Nodes lists the processes that have the store open.
-func (s *Store) Nodes(ctx context.Context) (nodes []Node, err error) {
+// Fleet implements [outbox.Shared].
+func (s *Store) Fleet(ctx context.Context) (fleet outbox.Fleet, err error) {
 	self := s.currentNode().id
 	err = s.read(ctx, func(ctx context.Context) error {
+		fleet = outbox.Fleet{}
+		var open float64
+		if err := s.pool.QueryRowContext(ctx, s.text(qHealth), s.opts.Schema).Scan(&fleet.DeadRows, &open); err != nil {
+			return err
+		}
+		fleet.OpenFor = time.Duration(open * float64(time.Second))
 		return s.rows(ctx, qNodes, func(rows *sql.Rows) error {
-			var n Node
-			if err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &n.Alive, &n.InFlight); err != nil {
-				return err
-			}
+			var n outbox.Node
+			err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &n.InFlight)
 			n.JoinedAt = n.JoinedAt.UTC()
-			nodes = append(nodes, n)
-			return nil
+			fleet.Nodes = append(fleet.Nodes, n)
+			return err
 		}, self[:])
 	})
-	if err != nil {
-		return nil, fmt.Errorf("listing the nodes of the outbox: %w", err)
-	}
-	return nodes, nil
+	return fleet, wrap("reading the state of the fleet", uuid.Nil, err)
 }

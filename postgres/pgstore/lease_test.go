@@ -144,16 +144,13 @@ func TestNodes(t *testing.T) {
 	must(t, b.Append(t.Context(), lead(begun)))
 	describe := func() string {
 		t.Helper()
-		nodes, err := a.Nodes(t.Context())
+		fleet, err := a.Fleet(t.Context())
 		must(t, err)
 		var lines []string
-		for _, n := range nodes {
+		for _, n := range fleet.Nodes {
 			line := n.Name
 			if n.Self {
 				line += " self"
-			}
-			if n.Alive {
-				line += " alive"
 			}
 			if n.InFlight > 0 {
 				line += " busy"
@@ -162,11 +159,11 @@ func TestNodes(t *testing.T) {
 		}
 		return strings.Join(lines, ", ")
 	}
-	if got := describe(); got != "a self alive, b alive busy" {
+	if got := describe(); got != "a self, b busy" {
 		t.Errorf("nodes: %s", got)
 	}
 	must(t, b.Close())
-	if got := describe(); got != "a self alive" {
+	if got := describe(); got != "a self" {
 		t.Errorf("nodes after one was closed: %s", got)
 	}
 	if taken := take(t, a, 10); len(taken) != 1 || taken[0].AmbiguousSince.IsZero() {

@@ -26,6 +26,11 @@ func TestOldSnapshot(t *testing.T) {
 	must(t, f.server.Exec(t.Context(), fmt.Sprintf(`INSERT INTO %[1]s.entries SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 'default', '', '', 1, 1, n,
 		0, '', 0, 0, 0, '', '', 0, NULL FROM generate_series(1, 50000) n; UPDATE %[1]s.entries SET state = 2, due_at = 0, settled_at = 1 WHERE id < '\x01'`, f.schema)))
 	during := claims(t, s)
+	state, err := s.Fleet(t.Context())
+	must(t, err)
+	if state.OpenFor == 0 {
+		t.Error("the state of the fleet does not have the open transaction")
+	}
 	if during > 3*before {
 		t.Errorf("taking a lead took %v, and %v with an old snapshot", before, during)
 	}
