@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +128,24 @@ func TestCanceledRequest(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("the append has not ended")
+	}
+}
+
+// A lead that is delivered at once takes two round trips, each of which is a commit.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	proxy := pgtest.NewProxy(t, f.server.Address())
+	s := f.joinAt(t, "a", strings.Replace(f.server.DSN(), f.server.Address(), proxy.Address(), 1))
+	const leads = 50
+	before := proxy.Requests()
+	for i := range leads {
+		e := lead(begun, func(e *outbox.Entry) { e.Identifier = fmt.Sprintf("9180%08d", i) })
+		must(t, s.Append(t.Context(), e))
+		must(t, s.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: time.Now(), LeadID: "lead-1"}))
+	}
+	// A connection that was idle for a while is tried first, which a busy machine may make happen.
+	if n := proxy.Requests() - before; n < 2*leads || n > 2*leads+leads/2 {
+		t.Errorf("%d leads took %d round trips, want %d", leads, n, 2*leads)
 	}
 }

@@ -16,6 +16,7 @@ type Proxy struct {
 	work     sync.WaitGroup
 	lose     atomic.Pointer[lose]
 	lost     atomic.Int64
+	requests atomic.Int64
 	refusing atomic.Bool
 
 	mu    sync.Mutex
@@ -57,6 +58,9 @@ func (p *Proxy) LoseAnswer(text string, thenRefuse bool) {
 
 // Lost returns the number of answers that were lost.
 func (p *Proxy) Lost() int { return int(p.lost.Load()) }
+
+// Requests returns the number of requests that were passed on, each of which waits for an answer.
+func (p *Proxy) Requests() int { return int(p.requests.Load()) }
 
 // Refuse makes the proxy cut all connections and refuse new ones, until it is called with false.
 func (p *Proxy) Refuse(refuse bool) {
@@ -112,6 +116,7 @@ func (p *Proxy) forward(client, server net.Conn) {
 	requests.Go(func() {
 		defer end()
 		_ = pass(server, client, func(request []byte) bool {
+			p.requests.Add(1)
 			if l := p.lose.Load(); l != nil && bytes.Contains(request, l.request) && p.lose.CompareAndSwap(l, nil) {
 				losing.Store(l)
 			}
