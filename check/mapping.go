@@ -78,6 +78,11 @@ func kindOf(action, name, word string) fieldtype.Type {
 	return fieldtype.Text
 }
 
+// isTyped reports whether the line has a type.
+func (v value) isTyped() bool {
+	return v.field != nil && v.field.Type != "" || v.set != nil && v.set.Type != ""
+}
+
 // constants lists the values that the config itself gives, such as the options of a field.
 func (v value) constants() []string {
 	if v.field != nil {

@@ -424,6 +424,35 @@ var inPages = []mistake{
 		"nesting", func(s *site) { s.replace("</form>", "</form><svg><p></svg>") },
 		check.PageNesting, "site/contact.html:1:1", "", nil,
 	},
+	{
+		"file", func(s *site) {
+			s.replace(`<textarea name="message" maxlength="2000"></textarea>`, `<input name="message" type="file">`)
+		},
+		check.InputTypeDiffers, "site/contact.html:10:16", `type="url"`, nil,
+	},
+	{
+		"slash after the action", func(s *site) { s.replace(`action="/enquire"`, `action="/enquire/"`) },
+		check.ActionWithoutHandler, "site/contact.html:4:1", `action="/enquire"`, []check.Code{check.HandlerWithoutForm},
+	},
+	{
+		"values that are numbers", func(s *site) { s.replace("<option>Battery", `<option value="2">Battery`) },
+		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery 2", []check.Code{check.OptionNotOffered},
+	},
+	{
+		"disabled input", func(s *site) { s.replace(`name="email"`, `name="email" disabled`) },
+		check.InputNotInForm, "Caddyfile:23:3", `<label>email <input name="email" type="email"></label>`, nil,
+	},
+	{
+		"standard name in capitals", func(s *site) { s.field("email").Name = "Email" },
+		check.FieldCase, "Caddyfile:20:2", "field email", []check.Code{check.InputNotInForm, check.InputNotMapped, check.InputTypeDiffers},
+	},
+	{
+		"status that visitors choose", func(s *site) {
+			s.form.Set[1] = mapping.Setting{Name: "rating", Value: "3"}
+			s.form.Fields = append(s.form.Fields, mapping.Field{Name: "status", Input: "product", Options: []string{"Solar", "Battery"}})
+		},
+		check.UnknownStatus, "Caddyfile:20:2", "options Fresh Won", []check.Code{check.OptionNotAccepted},
+	},
 }
 
 var around = []mistake{

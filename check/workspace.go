@@ -110,8 +110,11 @@ func (c comparison) checkName(v value, fields map[string]telecrm.FieldDefinition
 	remedy, original := "", v
 	if nearest != "" {
 		kind := v.kind
+		if !v.isTyped() {
+			kind = kindOf(v.action, nearest, "")
+		}
 		if field, known := fields[nearest]; known && word == "" {
-			kind = typeFor(field.Type, v.kind)
+			kind = typeFor(field.Type, kind)
 		}
 		if v.field != nil && v.field.Input == "" && c.inputs[nearest] && !c.inputs[v.name] {
 			v = v.from(nearest)
