@@ -88,8 +88,9 @@ func (s *Store) migrateWithin(ctx context.Context, tx *sql.Tx) error {
 	if err := tx.QueryRowContext(ctx, string(qHasLedger), s.opts.Schema).Scan(&tables); err != nil {
 		return err
 	}
-	version, err := 0, error(nil)
+	version := 0
 	if tables > 0 {
+		var err error
 		if version, err = s.version(ctx, tx); err != nil || version >= len(migrations) {
 			return err // another node was faster
 		}

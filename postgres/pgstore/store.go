@@ -141,7 +141,7 @@ func Open(ctx context.Context, address Address, opts Options) (*Store, error) {
 	}
 	s.health = health{log: opts.Logger, name: s.name}
 	if err := s.open(ctx); err != nil {
-		s.pool.Close()
+		_ = s.pool.Close()
 		return nil, fmt.Errorf("opening outbox %s: %w", s.name, explain(err))
 	}
 	var keeping context.Context
