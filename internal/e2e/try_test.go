@@ -92,6 +92,9 @@ func TestTrySends(t *testing.T) {
 	if lead := leads[0]; lead.Fields["name"] != "TEST Ravi Menon" || lead.Fields["city"] != "Team" || lead.Fields["source"] != "Landing page" || !strings.Contains(output, "TeleCRM has it as lead "+lead.ID) {
 		t.Errorf("TeleCRM has %+v:\n%s", lead, output)
 	}
+	if output, status = try(append(page, "--send", "--json")...); status != 0 || !strings.Contains(output, `"state":"delivered","lead_id":"`+leads[0].ID+`"`) || !strings.Contains(output, `"trial":{"form":"/enquire"`) {
+		t.Errorf("status %d:\n%s", status, output)
+	}
 	if output, status = try(append(page, "--send")...); status != 0 || len(s.crm.Leads()) != 1 || !strings.Contains(output, "it repeats the post of") {
 		t.Errorf("status %d, and TeleCRM has %d leads:\n%s", status, len(s.crm.Leads()), output)
 	}

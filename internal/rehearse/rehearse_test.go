@@ -74,13 +74,13 @@ const form = `
 // The config's own handlers judge the post: before and after the form's, in blocks and on all hosts.
 // Secrets need not be there.
 func TestTry(t *testing.T) {
-	t.Parallel()
 	for name, source := range map[string]string{
 		"site":               `:8080 {` + form + "\n}",
 		"handle":             `:8080 { ` + "\nhandle /x {\nrespond hi\n}\nhandle {" + form + "\n}\n}",
 		"host and log":       "{\nlog {\noutput file /nonexistent/folder/log\n}\nstorage file_system /nonexistent\n}\nexample.com, localhost {\nlog\ntls /nonexistent/cert.pem /nonexistent/key.pem" + form + "\n}",
 		"forward_auth":       ":8080 {\nforward_auth BACKEND {\nuri /auth\n}" + form + "\n}",
 		"basic_auth":         ":8080 {\nbasic_auth {\nbob $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}" + form + "\n}",
+		"stand-in":           ":8081 {\ntelecrm_sandbox {\ntoken {env.REHEARSE_NO_SUCH_TOKEN}\nenterprise_id 66aa00bb11cc22dd33ee44ff\n}\n}\n:8080 {" + form + "\n}",
 		"proxy for the rest": ":8080 {" + form + "\nreverse_proxy BACKEND\n}",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,6 @@ func TestTry(t *testing.T) {
 
 // A post that no form takes goes nowhere.
 func TestTryReachesNothingElse(t *testing.T) {
-	t.Parallel()
 	for name, source := range map[string]string{
 		"proxy":          ":8080 {" + form + "\nreverse_proxy BACKEND\n}",
 		"proxy in front": ":8080 {\nroute {\nreverse_proxy BACKEND" + form + "\n}\n}",
@@ -122,7 +121,6 @@ func TestTryReachesNothingElse(t *testing.T) {
 
 // Pages are those that the site serves.
 func TestPage(t *testing.T) {
-	t.Parallel()
 	stage, _ := open(t, ":8080 {\nroot * ROOT"+form+"\ntry_files {path}.html {path}\nfile_server\n}")
 	page, err := stage.Page(t.Context(), "http://localhost:8080/contact")
 	if err != nil || !strings.Contains(string(page.Body), `name="_stamp"`) || !strings.HasPrefix(page.ContentType, "text/html") {
@@ -134,7 +132,6 @@ func TestPage(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	t.Parallel()
 	for name, adapted := range map[string]string{
 		"not JSON":        "{",
 		"not provisioned": `{"apps":{"http":{"servers":{"a":{"routes":[{"handle":[{"handler":"telecrm"}]}]}}}}}`,
