@@ -65,9 +65,14 @@ func (e *explanation) values(lead telecrm.Lead) []TriedValue {
 		switch {
 		case explained[name]:
 		case name == e.form.Unmapped:
-			list = append(list, TriedValue{Field: name, Value: lead.Fields[name], Type: "text", Place: written(e.form.at("unmapped")), Reason: "unmapped: " + strings.Join(e.unmapped(), ", ")})
+			list = append(list, TriedValue{
+				Field: name, Value: lead.Fields[name], Type: "text", Place: written(e.form.at("unmapped")),
+				Reason: "unmapped: " + strings.Join(e.unmapped(), ", "),
+			})
 		default:
-			list = append(list, TriedValue{Field: name, Value: lead.Fields[name], Type: "text", Place: written(e.form.at("attribution")), Reason: "attribution"})
+			list = append(list, TriedValue{
+				Field: name, Value: lead.Fields[name], Type: "text", Place: written(e.form.at("attribution")), Reason: "attribution",
+			})
 		}
 	}
 	return list

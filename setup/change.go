@@ -66,7 +66,9 @@ func (w *writer) identifierInput(f page.InventoryForm) *page.InventoryControl {
 	}
 	label := []rune(strings.ReplaceAll(identifier.APIName, "_", " "))
 	label[0] = unicode.ToUpper(label[0])
-	return &page.InventoryControl{Element: "input", Type: kind, Name: identifier.APIName, Label: string(label), IsShown: true, IsRequired: true, IsLabelled: true}
+	return &page.InventoryControl{
+		Element: "input", Type: kind, Name: identifier.APIName, Label: string(label), IsShown: true, IsRequired: true, IsLabelled: true,
+	}
 }
 
 // changes says what to change in the page of a form, so that it posts, and its inputs can be sent.

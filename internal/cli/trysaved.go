@@ -124,7 +124,9 @@ func (e *entrance) archived(r archivedRequest) *draftedPost {
 			if !f.Takes("", u.Path) || !found.isAsked(e.options.form, e.options.path) {
 				continue
 			}
-			d := &draftedPost{siteForm: found, path: u.RequestURI(), contentType: r.PostData.MimeType, body: []byte(r.PostData.Text), headers: make(http.Header)}
+			d := &draftedPost{
+				siteForm: found, path: u.RequestURI(), contentType: r.PostData.MimeType, body: []byte(r.PostData.Text), headers: make(http.Header),
+			}
 			for _, h := range r.Headers {
 				if !strings.HasPrefix(h.Name, ":") {
 					d.headers.Add(h.Name, h.Value)

@@ -231,7 +231,8 @@ func (s *sender) post(ctx context.Context, entries []form.Entry) (sent *SentTria
 		} `json:"errors"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, trial.MaxPage)).Decode(&answer); err != nil {
-		return nil, "", fmt.Errorf("send: %s answers with status %d, and not as the form does; compare the running config with this one", s.origin.String()+s.draft.path, resp.StatusCode)
+		return nil, "", fmt.Errorf("send: %s answers with status %d, and not as the form does; compare the running config with this one",
+			s.origin.String()+s.draft.path, resp.StatusCode)
 	}
 	sent = &SentTrial{ID: answer.ID, Status: resp.StatusCode, Message: answer.Message}
 	for _, wrong := range answer.Errors {
