@@ -107,8 +107,9 @@ func unescape(text string) string {
 			plain.WriteByte(' ')
 			continue
 		case '%':
+			var char [1]byte
 			if i+2 < len(text) {
-				if char, err := hex.DecodeString(text[i+1 : i+3]); err == nil {
+				if _, err := hex.Decode(char[:], []byte(text[i+1:i+3])); err == nil {
 					plain.WriteByte(char[0])
 					i += 2
 					continue
