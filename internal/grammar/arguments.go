@@ -14,11 +14,11 @@ const otherQuotes = "'‘’‚“”„«»‹›"
 // checkQuotes returns an error if an argument of the line begins with a quotation mark that does
 // not quote.
 func checkQuotes(d *caddyfile.Dispenser) error {
-	args := 0
+	word, args := d.Val(), 0
 	for ; d.NextArg(); args++ {
 		mark, _ := utf8.DecodeRuneInString(d.Val())
 		if !d.Token().Quoted() && strings.ContainsRune(otherQuotes, mark) {
-			return d.Errf("%q; use straight double quotes around a value with spaces", d.Val())
+			return d.Errf("%s: %q begins with a mark that does not quote; use straight double quotes around a value with spaces", word, d.Val())
 		}
 	}
 	for range args {
