@@ -93,19 +93,30 @@ type Report struct {
 	edits    []edit
 }
 
-// RefusedError says that Caddy refuses a line of the config.
-type RefusedError struct {
+// RefusedError says that Caddy refuses lines of the config.
+type RefusedError []RefusedLine
+
+// RefusedLine is a line of the config that Caddy refuses.
+type RefusedLine struct {
 	Place   Place
 	Message string
 }
 
-func (e *RefusedError) Error() string { return e.Message + ", at " + e.Place.String() }
+func (e RefusedError) Error() string {
+	lines := make([]string, 0, len(e))
+	for _, line := range e {
+		lines = append(lines, line.Message+", at "+line.Place.String())
+	}
+	return strings.Join(lines, "; and ")
+}
 
-// Refused returns the report for a config with a line that Caddy refuses, so that nothing else could
+// Refused returns the report for a config with lines that Caddy refuses, so that nothing else could
 // be checked.
-func Refused(e *RefusedError) *Report {
+func Refused(e RefusedError) *Report {
 	r := newReport()
-	r.add(Finding{Code: ConfigRefused, Place: e.Place, Message: e.Message})
+	for _, line := range e {
+		r.add(Finding{Code: ConfigRefused, Place: line.Place, Message: line.Message})
+	}
 	r.unverified("everything else: Caddy refuses the config")
 	r.finish()
 	return r

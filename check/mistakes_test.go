@@ -506,7 +506,7 @@ func TestMessageListsInputs(t *testing.T) {
 
 // refused is the finding about a line that Caddy refuses, for which no site is read.
 func refused() *check.Report {
-	return check.Refused(&check.RefusedError{Place: check.Place{File: "Caddyfile", Line: 12}, Message: `unknown field type "fone"; did you mean phone?`})
+	return check.Refused(check.RefusedError{{Place: check.Place{File: "Caddyfile", Line: 12}, Message: `unknown field type "fone"; did you mean phone?`}})
 }
 
 func TestRefusedConfig(t *testing.T) {

@@ -86,7 +86,7 @@ func (o checkOptions) run(ctx context.Context, inspect Inspect, config, adapter 
 		return nil, nil, fmt.Errorf("since: must be last, got %q", o.since)
 	}
 	c, err := inspect(config, adapter)
-	if refused, ok := errors.AsType[*check.RefusedError](err); ok {
+	if refused, ok := errors.AsType[check.RefusedError](err); ok {
 		return new(check.Config), check.Refused(refused), nil
 	}
 	if err != nil {

@@ -84,7 +84,7 @@ func TestCheckThatCannotRun(t *testing.T) {
 func TestCheckOfRefusedConfig(t *testing.T) {
 	t.Parallel()
 	inspect := func(string, string) (*check.Config, error) {
-		return nil, &check.RefusedError{Place: check.Place{File: "site.conf", Line: 12}, Message: "field phone: a phone field needs a country"}
+		return nil, check.RefusedError{{Place: check.Place{File: "site.conf", Line: 12}, Message: "field phone: a phone field needs a country"}}
 	}
 	stdout, stderr, err := runChecking(t, inspect, "", "", "check", "--since", "last")
 	const want = "Site\n  error   site.conf:12  config-refused\n          field phone: a phone field needs a country\n\n" +

@@ -87,7 +87,7 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 // inspect reads the config as `caddy run` does.
 func inspect(config, adapter string) (*check.Config, error) {
 	adapted, file, adapter, err := caddycmd.LoadConfig(config, adapter)
-	if refused := refusedLine(err); refused != nil {
+	if refused := refusedLines(err); refused != nil {
 		return nil, refused
 	}
 	if err != nil {
@@ -113,21 +113,31 @@ func inspect(config, adapter string) (*check.Config, error) {
 // rehearsal opens the handlers of a config that inspect has read.
 func rehearsal(c *check.Config) (cli.Stage, error) { return rehearse.Open(c.JSON) }
 
-// refused matches the adapter's errors about a line of a Caddyfile.
-var refused = regexp.MustCompile(`(?s)^(?:adapting config using \w+: )?(?:parsing caddyfile tokens for '\w+': )?(.+), at (.+?):(\d+)(?: import chain.*)?$`)
+// Caddy's errors about lines of a Caddyfile, of which the last ends the text.
+var (
+	adapting = regexp.MustCompile(`^(?:adapting config using \w+: )?(?:parsing caddyfile tokens for '\w+': )?`)
+	refused  = regexp.MustCompile(`(?s)^(.+?), at ([^,;]+?):(\d+)(?: import chain [^;]*)?(?:; and |$)`)
+)
 
-// refusedLine returns the error of [check] for a line that Caddy refuses, or nil.
-func refusedLine(err error) *check.RefusedError {
+// refusedLines returns the error of [check] for lines that Caddy refuses, or nil.
+func refusedLines(err error) check.RefusedError {
 	if err == nil {
 		return nil
 	}
-	found := refused.FindStringSubmatch(err.Error())
-	if found == nil {
-		return nil
+	text := err.Error()
+	text = text[len(adapting.FindString(text)):]
+	var lines check.RefusedError
+	for text != "" {
+		found := refused.FindStringSubmatch(text)
+		if found == nil {
+			return nil
+		}
+		number, err := strconv.Atoi(found[3])
+		if err != nil {
+			return nil
+		}
+		lines = append(lines, check.RefusedLine{Place: check.Place{File: found[2], Line: number}, Message: found[1]})
+		text = text[len(found[0]):]
 	}
-	line, err := strconv.Atoi(found[3])
-	if err != nil {
-		return nil
-	}
-	return &check.RefusedError{Place: check.Place{File: found[2], Line: line}, Message: found[1]}
+	return lines
 }

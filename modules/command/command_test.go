@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,6 +46,27 @@ func TestConnectAdmin(t *testing.T) {
 	for _, address := range []string{"localhost:1-2", "localhost:x"} {
 		if _, err := connectAdmin(address, "", ""); err == nil || !strings.Contains(err.Error(), "localhost:2019") {
 			t.Errorf("%s: error %v", address, err)
+		}
+	}
+}
+
+// Each line that Caddy refuses is a finding of its own.
+func TestRefusedLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"parsing caddyfile tokens for 'telecrm': country: unknown country \"India\"; use a code, at Caddyfile:7; and field: unknown word \"x\"; and more, at sites/a.conf:12 import chain ['Caddyfile:1 (import sites/*)']; and thank_you: wrong, at Caddyfile:20": "Caddyfile:7 sites/a.conf:12 Caddyfile:20",
+		"adapting config using caddyfile: parsing caddyfile tokens for 'telecrm': field: options is repeated, at Caddyfile:3":                                                                                                                                      "Caddyfile:3",
+		"reading the config: no such file": "",
+	} {
+		var places []string
+		lines := refusedLines(errors.New(text))
+		for _, line := range lines {
+			places = append(places, line.Place.String())
+			if strings.Contains(line.Message, ", at ") || strings.HasPrefix(line.Message, "parsing") {
+				t.Errorf("message %q", line.Message)
+			}
+		}
+		if got := strings.Join(places, " "); got != want {
+			t.Errorf("%s: lines %q, want %q", text, got, want)
 		}
 	}
 }
