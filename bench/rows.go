@@ -104,10 +104,10 @@ func (b *bench) profileAll(folder string) error {
 }
 
 // print prints the medians of all rounds. Rates and processor times are also printed as ratios to
-// those of the handler that keeps nothing.
+// those of the handler that keeps nothing. Errors of writing come from the last flush.
 func (b *bench) print() error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "connections\thandler\tserver\trequests/s\tratio\tµs CPU a request\tratio\tmedian answer\t\n")
+	_, _ = fmt.Fprint(w, "connections\thandler\tserver\trequests/s\tratio\tµs CPU a request\tratio\tmedian answer\t\n")
 	base := 0
 	for i, row := range b.rows {
 		if row.connections != b.rows[base].connections {
@@ -116,14 +116,14 @@ func (b *bench) print() error {
 		for n := range b.servers {
 			m := b.results[n][i]
 			than := b.results[n][base]
-			fmt.Fprintf(w, "%d\t%s\t%d\t%.0f\t%.2f\t%.0f\t%.2f\t%v\t\n", row.connections, row.name, n+1,
+			_, _ = fmt.Fprintf(w, "%d\t%s\t%d\t%.0f\t%.2f\t%.0f\t%.2f\t%v\t\n", row.connections, row.name, n+1,
 				median(m.rate), median(ratios(m.rate, than.rate)), median(m.cpu), median(ratios(m.cpu, than.cpu)),
 				time.Duration(median(m.median)*float64(time.Microsecond)).Round(10*time.Microsecond))
 		}
 		if row.latency > 0 {
 			for n := range b.servers {
 				allowed := float64(row.connections) / row.latency.Seconds()
-				fmt.Fprintf(w, "\tshare of what the latency allows\t%d\t%.3f\t\t\t\t\t\n", n+1, median(b.results[n][i].rate)/allowed)
+				_, _ = fmt.Fprintf(w, "\tshare of what the latency allows\t%d\t%.3f\t\t\t\t\t\n", n+1, median(b.results[n][i].rate)/allowed)
 			}
 		}
 	}

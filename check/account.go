@@ -96,8 +96,10 @@ const maxClockSkew = 2 * time.Minute
 // checkAccount reports what is wrong with an account as a whole.
 func (r *Report) checkAccount(a *Account) {
 	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy})
+		r.add(Finding{
+			Code: code, Account: a.Name, Place: a.at(line),
+			Message: fmt.Sprintf(format, args...), Remedy: remedy,
+		})
 	}
 	if strings.Contains(a.EnterpriseID, ":") {
 		add(TokenAsID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff",
@@ -146,8 +148,10 @@ func aheadOrBehind(skew time.Duration) string {
 // addFailure reports why the workspace could not be read.
 func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
 	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{Code: code, Account: a.Name, Place: a.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy})
+		r.add(Finding{
+			Code: code, Account: a.Name, Place: a.at(line),
+			Message: fmt.Sprintf(format, args...), Remedy: remedy,
+		})
 	}
 	isRefused := failure.Status == 401 || failure.Code == telecrm.CodeNotAuthorized || failure.Code == telecrm.CodeEnterpriseNotFound
 	switch {

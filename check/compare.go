@@ -21,8 +21,10 @@ type comparedForm struct {
 }
 
 func (c *comparedForm) report(code Code, at page.Position, remedy, format string, args ...any) {
-	c.add(Finding{Code: code, Form: c.form.Name, Place: c.page.in(at),
-		Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	c.add(Finding{
+		Code: code, Form: c.form.Name, Place: c.page.in(at),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy,
+	})
 }
 
 func (c *comparedForm) run() {

@@ -151,7 +151,7 @@ func (c *crawler) follow(from sourcePage) {
 		return
 	}
 	for tokens := html.NewTokenizer(bytes.NewReader(from.source)); ; {
-		switch tokens.Next() {
+		switch tokens.Next() { //nolint:exhaustive // links are in start tags only
 		case html.ErrorToken:
 			return
 		case html.StartTagToken, html.SelfClosingTagToken:

@@ -38,13 +38,13 @@ func DateOrderOf(control page.InventoryControl) string {
 		if found == nil {
 			continue
 		}
-		order := ""
+		var order strings.Builder
 		for _, part := range found[1:] {
 			first, _ := utf8.DecodeRuneInString(strings.ToLower(part))
-			order += string(first)
+			order.WriteRune(first)
 		}
-		if _, err := fieldtype.ParseDateOrder(order); err == nil {
-			return order
+		if _, err := fieldtype.ParseDateOrder(order.String()); err == nil {
+			return order.String()
 		}
 	}
 	return ""

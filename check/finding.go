@@ -68,7 +68,7 @@ type Finding struct {
 // numbers or reasons, or its place has moved.
 func (f Finding) Key() string {
 	message := f.Message
-	switch f.Code {
+	switch f.Code { //nolint:exhaustive // the messages of the others do not change by themselves
 	case HandlerWithoutForm, ClockOff, WorkspaceUnavailable, TooManyInputs:
 		message = ""
 	}

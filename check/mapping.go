@@ -157,8 +157,10 @@ func Quote(word string) string {
 // checkMapping reports lines that cannot work, whatever the workspace and the pages.
 func (r *Report) checkMapping(f *Form) {
 	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{Code: code, Form: f.Name, Place: f.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy})
+		r.add(Finding{
+			Code: code, Form: f.Name, Place: f.at(line),
+			Message: fmt.Sprintf(format, args...), Remedy: remedy,
+		})
 	}
 	names := make(map[string]bool)
 	for _, v := range f.values() {

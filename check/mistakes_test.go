@@ -28,7 +28,8 @@ type mistake struct {
 var inWorkspace = []mistake{
 	{
 		"misspelt field", func(s *site) { s.field("message").Name = "mesage" },
-		check.UnknownField, "Caddyfile:20:2", "field message", []check.Code{check.InputNotInForm, check.LengthInHTMLOnly},
+		check.UnknownField, "Caddyfile:20:2", "field message",
+		[]check.Code{check.InputNotInForm, check.LengthInHTMLOnly},
 	},
 	{
 		"misspelt field with its own input", func(s *site) { f := s.field("message"); f.Name, f.Input = "mesage", "message" },
@@ -63,13 +64,15 @@ var inWorkspace = []mistake{
 	},
 	{
 		"text for a phone", func(s *site) { s.field("phone").Type = "text" },
-		check.WrongType, "Caddyfile:22:3", "field phone", []check.Code{},
+		check.WrongType, "Caddyfile:22:3", "field phone",
+		[]check.Code{},
 	},
 	{
 		"identifier not mapped", func(s *site) {
 			s.form.Fields = slices.DeleteFunc(s.form.Fields, func(f mapping.Field) bool { return f.Name == "phone" })
 		},
-		check.IdentifierNotMapped, "Caddyfile:20:2", "field phone", []check.Code{check.InputNotMapped},
+		check.IdentifierNotMapped, "Caddyfile:20:2", "field phone",
+		[]check.Code{check.InputNotMapped},
 	},
 	{
 		"other identifier", func(s *site) {
@@ -80,7 +83,8 @@ var inWorkspace = []mistake{
 	},
 	{
 		"unknown option", func(s *site) { s.field("product").Options = []string{"Solar", "Batery"} },
-		check.UnknownOption, "Caddyfile:24:3", "options Solar Battery", []check.Code{check.OptionNotAccepted, check.OptionNotOffered},
+		check.UnknownOption, "Caddyfile:24:3", "options Solar Battery",
+		[]check.Code{check.OptionNotAccepted, check.OptionNotOffered},
 	},
 	{
 		"option in other capitals", func(s *site) { s.field("product").Options = []string{"solar", "Battery"} },
@@ -88,7 +92,8 @@ var inWorkspace = []mistake{
 	},
 	{
 		"unknown default", func(s *site) { s.field("product").Default = "Others" },
-		check.UnknownOption, "Caddyfile:24:3", "default Other", []check.Code{check.InvalidMapping},
+		check.UnknownOption, "Caddyfile:24:3", "default Other",
+		[]check.Code{check.InvalidMapping},
 	},
 	{
 		"placeholder for a dropdown", func(s *site) { s.form.Set[0].Value = "{query.utm_source}" },
@@ -193,19 +198,23 @@ func (s *site) refuse(status int, code, message string) {
 var inPages = []mistake{
 	{
 		"renamed input", func(s *site) { s.replace(`name="email"`, `name="e_mail"`) },
-		check.InputNotInForm, "Caddyfile:23:3", "field email e_mail", []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:23:3", "field email e_mail",
+		[]check.Code{check.InputNotMapped},
 	},
 	{
 		"required input renamed", func(s *site) { s.replace(`name="phone"`, `name="tel"`) },
-		check.InputNotInForm, "Caddyfile:22:3", "field phone tel", []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:22:3", "field phone tel",
+		[]check.Code{check.InputNotMapped},
 	},
 	{
 		"input that is nothing like it", func(s *site) { s.replace(`name="message"`, `name="x"`) },
-		check.InputNotInForm, "Caddyfile:26:3", `<label>message <input name="message" type="text"></label>`, []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:26:3", `<label>message <input name="message" type="text"></label>`,
+		[]check.Code{check.InputNotMapped},
 	},
 	{
 		"input of the same type", func(s *site) { s.replace(`name="phone"`, `name="mobile"`) },
-		check.InputNotInForm, "Caddyfile:22:3", "field phone mobile", []check.Code{check.InputNotMapped},
+		check.InputNotInForm, "Caddyfile:22:3", "field phone mobile",
+		[]check.Code{check.InputNotMapped},
 	},
 	{
 		"template", func(s *site) {
@@ -225,7 +234,8 @@ var inPages = []mistake{
 	},
 	{
 		"input of a set", func(s *site) { s.form.Set[0] = mapping.Setting{Name: "message2", Value: "{form.mesage}"} },
-		check.InputNotInForm, "Caddyfile:20:2", "set message2 {form.message}", []check.Code{check.UnknownField},
+		check.InputNotInForm, "Caddyfile:20:2", "set message2 {form.message}",
+		[]check.Code{check.UnknownField},
 	},
 	{
 		"extra input", func(s *site) { s.replace("<button>", `<label>City <input name="city"></label><button>`) },
@@ -245,15 +255,18 @@ var inPages = []mistake{
 	},
 	{
 		"option that is refused", func(s *site) { s.replace("<option>Battery", "<option>Wind") },
-		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery Wind", []check.Code{check.OptionNotOffered},
+		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery Wind",
+		[]check.Code{check.OptionNotOffered},
 	},
 	{
 		"misspelt option", func(s *site) { s.replace("<option>Battery", "<option>Batery") },
-		check.OptionNotAccepted, "site/contact.html:8:16", `value="Battery"`, []check.Code{check.OptionNotOffered},
+		check.OptionNotAccepted, "site/contact.html:8:16", `value="Battery"`,
+		[]check.Code{check.OptionNotOffered},
 	},
 	{
 		"value of a box", func(s *site) { s.replace(`value="yes"`, `value="1"`) },
-		check.OptionNotAccepted, "site/contact.html:11:8", "options yes 1", []check.Code{check.OptionNotOffered},
+		check.OptionNotAccepted, "site/contact.html:11:8", "options yes 1",
+		[]check.Code{check.OptionNotOffered},
 	},
 	{
 		"radio buttons", func(s *site) {
@@ -294,7 +307,8 @@ var inPages = []mistake{
 	},
 	{
 		"misspelt action", func(s *site) { s.replace(`action="/enquire"`, `action="/enquiry"`) },
-		check.ActionWithoutHandler, "site/contact.html:4:1", `action="/enquire"`, []check.Code{check.HandlerWithoutForm},
+		check.ActionWithoutHandler, "site/contact.html:4:1", `action="/enquire"`,
+		[]check.Code{check.HandlerWithoutForm},
 	},
 	{
 		"another action", func(s *site) {
@@ -314,7 +328,8 @@ var inPages = []mistake{
 	},
 	{
 		"apex", func(s *site) { s.replace(`action="/enquire"`, `action="https://example.com/enquire"`) },
-		check.OtherHost, "site/contact.html:4:1", `action="/enquire"`, []check.Code{check.HandlerWithoutForm},
+		check.OtherHost, "site/contact.html:4:1", `action="/enquire"`,
+		[]check.Code{check.HandlerWithoutForm},
 	},
 	{"thank-you page", func(s *site) { delete(s.files, "thank-you.html") }, check.ThankYouMissing, "Caddyfile:35:3", "", nil},
 	{
@@ -368,7 +383,8 @@ var inPages = []mistake{
 			s.form.Fields = slices.DeleteFunc(s.form.Fields, func(f mapping.Field) bool { return f.Name == "message" })
 			s.replace("<button>", `<label>Card <input name="card_number"></label><button>`)
 		},
-		check.SecretInput, "site/contact.html:12:13", "", []check.Code{check.LengthInHTMLOnly},
+		check.SecretInput, "site/contact.html:12:13", "",
+		[]check.Code{check.LengthInHTMLOnly},
 	},
 	{
 		"no label", func(s *site) {
@@ -402,7 +418,8 @@ var inPages = []mistake{
 			s.form.Fields = slices.DeleteFunc(s.form.Fields, func(f mapping.Field) bool { return f.Name == "message" })
 			s.replace("<button>", `<label>Q <input name="`+strings.Repeat("q", 2000)+`"></label><button>`)
 		},
-		check.NameTooLong, "site/contact.html:12:10", "", []check.Code{check.LengthInHTMLOnly},
+		check.NameTooLong, "site/contact.html:12:10", "",
+		[]check.Code{check.LengthInHTMLOnly},
 	},
 	{
 		"many inputs", func(s *site) {
@@ -410,7 +427,8 @@ var inPages = []mistake{
 			s.form.Fields = slices.DeleteFunc(s.form.Fields, func(f mapping.Field) bool { return f.Name == "message" })
 			s.replace("<button>", strings.Repeat(`<input type="hidden" name="page" value="x">`, 1001)+"<button>")
 		},
-		check.TooManyInputs, "site/contact.html:4:1", "", []check.Code{check.LengthInHTMLOnly},
+		check.TooManyInputs, "site/contact.html:4:1", "",
+		[]check.Code{check.LengthInHTMLOnly},
 	},
 	{
 		"large page", func(s *site) { s.replace("</form>", "</form>"+strings.Repeat("<p>x</p>", 1<<17)) },
@@ -432,11 +450,13 @@ var inPages = []mistake{
 	},
 	{
 		"slash after the action", func(s *site) { s.replace(`action="/enquire"`, `action="/enquire/"`) },
-		check.ActionWithoutHandler, "site/contact.html:4:1", `action="/enquire"`, []check.Code{check.HandlerWithoutForm},
+		check.ActionWithoutHandler, "site/contact.html:4:1", `action="/enquire"`,
+		[]check.Code{check.HandlerWithoutForm},
 	},
 	{
 		"values that are numbers", func(s *site) { s.replace("<option>Battery", `<option value="2">Battery`) },
-		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery 2", []check.Code{check.OptionNotOffered},
+		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery 2",
+		[]check.Code{check.OptionNotOffered},
 	},
 	{
 		"disabled input", func(s *site) { s.replace(`name="email"`, `name="email" disabled`) },
@@ -444,14 +464,16 @@ var inPages = []mistake{
 	},
 	{
 		"standard name in capitals", func(s *site) { s.field("email").Name = "Email" },
-		check.FieldCase, "Caddyfile:20:2", "field email", []check.Code{check.InputNotInForm, check.InputNotMapped, check.InputTypeDiffers},
+		check.FieldCase, "Caddyfile:20:2", "field email",
+		[]check.Code{check.InputNotInForm, check.InputNotMapped, check.InputTypeDiffers},
 	},
 	{
 		"status that visitors choose", func(s *site) {
 			s.form.Set[1] = mapping.Setting{Name: "rating", Value: "3"}
 			s.form.Fields = append(s.form.Fields, mapping.Field{Name: "status", Input: "product", Options: []string{"Solar", "Battery"}})
 		},
-		check.UnknownStatus, "Caddyfile:20:2", "options Fresh Won", []check.Code{check.OptionNotAccepted},
+		check.UnknownStatus, "Caddyfile:20:2", "options Fresh Won",
+		[]check.Code{check.OptionNotAccepted},
 	},
 }
 

@@ -30,7 +30,7 @@ func IsService(host string) bool {
 }
 
 // sbToken is the attribute by which the script of SB Forms finds its forms.
-const sbToken = "data-sb-form-api-token"
+const sbToken = "data-sb-form-api-token" //nolint:gosec // not a token
 
 // serviceAttributes are the attributes of a form that other services read.
 var serviceAttributes = map[string]string{
@@ -85,8 +85,10 @@ func Leftovers(f page.InventoryForm) []Leftover {
 	for _, c := range f.Controls {
 		class, _ := c.Attribute("class")
 		if waits && c.Element == "button" && slices.Contains(strings.Fields(class), "disabled") {
-			found = append(found, Leftover{c.At, "the class disabled from the button",
-				"the button has the class disabled, so visitors cannot press it until the script of SB Forms removes the class; remove it from the page"})
+			found = append(found, Leftover{
+				c.At, "the class disabled from the button",
+				"the button has the class disabled, so visitors cannot press it until the script of SB Forms removes the class; remove it from the page",
+			})
 		}
 	}
 	return found

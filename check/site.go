@@ -85,19 +85,25 @@ func (s *survey) checkPage(p sourcePage) {
 	at := p.in(page.Position{Line: 1, Column: 1})
 	switch {
 	case errors.Is(err, page.ErrEncoding):
-		s.add(Finding{Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`,
-			Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head"})
+		s.add(Finding{
+			Code: PageEncoding, Place: at, Remedy: `<meta charset="utf-8">`,
+			Message: "the page is not in the encoding that it declares; save it as UTF-8, and say so in its head",
+		})
 		return
 	case err != nil || !p.isWhole:
-		s.add(Finding{Code: PageTooLarge, Place: at,
-			Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors"})
+		s.add(Finding{
+			Code: PageTooLarge, Place: at,
+			Message: "the page is larger than 1 MiB, or nested too deeply, so it cannot be shown again with errors",
+		})
 	}
 	if err != nil {
 		return
 	}
 	if inventory.IsLost {
-		s.add(Finding{Code: PageNesting, Place: at,
-			Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors"})
+		s.add(Finding{
+			Code: PageNesting, Place: at,
+			Message: "the page has wrongly nested elements in or around SVG, MathML, a select or a template; forms after them are not checked, and cannot be shown again with errors",
+		})
 	}
 	for _, f := range inventory.Forms {
 		s.count(&s.Forms)
@@ -220,9 +226,7 @@ func (s *survey) similarPage(word, at string) string {
 	for _, entry := range entries {
 		if name := path.Join(path.Dir(at), entry.Name()); isPage(name) || entry.IsDir() && !isSkipped(entry.Name()) {
 			names = append(names, name)
-			for _, other := range s.site.urls(strings.TrimPrefix(name, "/")) {
-				names = append(names, other)
-			}
+			names = append(names, s.site.urls(strings.TrimPrefix(name, "/"))...)
 		}
 	}
 	if nearest := nearestName(at, names); nearest != "" {
@@ -309,19 +313,13 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 	}
 }
 
+// askingTypes are the types of inputs that ask for values of one type alone.
+var askingTypes = map[fieldtype.Type]string{fieldtype.Phone: "tel", fieldtype.Email: "email", fieldtype.Website: "url", fieldtype.Date: "date"}
+
 // onlyOf returns the only input that no line takes and that asks for such a value, or "".
 func (e *evidence) onlyOf(v value, f *Form) string {
-	kind := ""
-	switch v.kind { //nolint:exhaustive // inputs of other types may ask for anything
-	case fieldtype.Phone:
-		kind = "tel"
-	case fieldtype.Email:
-		kind = "email"
-	case fieldtype.Website:
-		kind = "url"
-	case fieldtype.Date:
-		kind = "date"
-	default:
+	kind := askingTypes[v.kind]
+	if kind == "" {
 		return ""
 	}
 	found := ""

@@ -133,7 +133,7 @@ func written(at Place) string {
 
 func problemsOf(draft mapping.Draft) []TriedProblem {
 	words := page.Shipped().For("en")
-	var problems []TriedProblem
+	problems := make([]TriedProblem, 0, len(draft.Problems))
 	for _, p := range draft.Problems {
 		message := p.Message
 		if message == "" {

@@ -64,8 +64,10 @@ func byName(fields []telecrm.FieldDefinition) map[string]telecrm.FieldDefinition
 }
 
 func (c comparison) report(code Code, line, remedy, format string, args ...any) {
-	c.add(Finding{Code: code, Form: c.form.Name, Place: c.form.at(line),
-		Message: fmt.Sprintf(format, args...), Remedy: remedy})
+	c.add(Finding{
+		Code: code, Form: c.form.Name, Place: c.form.at(line),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy,
+	})
 }
 
 // checkValue compares a value with the field or the action's key that it is for.

@@ -29,8 +29,17 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Pair{
-		{"name", "A & B"}, {"page", "home"}, {"a", "on"}, {"a", "2"}, {"r", "2"}, {"first", "Yes"}, {"last", "2"},
-		{"many", "One"}, {"many", "Three"}, {"t", " a < b"}, {"b1", "send"},
+		{"name", "A & B"},
+		{"page", "home"},
+		{"a", "on"},
+		{"a", "2"},
+		{"r", "2"},
+		{"first", "Yes"},
+		{"last", "2"},
+		{"many", "One"},
+		{"many", "Three"},
+		{"t", " a < b"},
+		{"b1", "send"},
 	}
 	if diff := cmp.Diff(want, got.Forms[0].Defaults()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

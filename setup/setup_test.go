@@ -77,7 +77,8 @@ func TestCaddyfile(t *testing.T) {
 		want      string
 	}{
 		{
-			"every kind of input", workspace, map[string]string{"contact.html": `<form method="post" action="/enquire">
+			"every kind of input", workspace,
+			map[string]string{"contact.html": `<form method="post" action="/enquire">
 <input type="hidden" name="_subject" value="x"><input name="_gotcha"><input type="file" name="bill"><input type="password" name="pw" disabled>
 <label>Your name <input name="your-name" required></label>
 <input name="mobile" type="tel" required>
@@ -127,7 +128,8 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"without a workspace", nil, map[string]string{"kontakt/index.html": `<form method="post"><input name="vorname" autocomplete="given-name"><input name="nachname" autocomplete="family-name"><input name="telefon" autocomplete="tel"></form>`},
+			"without a workspace", nil,
+			map[string]string{"kontakt/index.html": `<form method="post"><input name="vorname" autocomplete="given-name"><input name="nachname" autocomplete="family-name"><input name="telefon" autocomplete="tel"></form>`},
 			`	# In site/kontakt/index.html:1:119, set required in the input.
 	telecrm /kontakt/ {
 		set name "{form.vorname} {form.nachname}"
@@ -140,7 +142,8 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"a template", workspace, map[string]string{"index.html": `<form id="contactForm"><input id="name" placeholder="Enter your name..." required><input placeholder="Your Phone *" type="tel"><textarea id="m"></textarea><input></form>`},
+			"a template", workspace,
+			map[string]string{"index.html": `<form id="contactForm"><input id="name" placeholder="Enter your name..." required><input placeholder="Your Phone *" type="tel"><textarea id="m"></textarea><input></form>`},
 			`	# In site/index.html:1:1, set method="post" action="/" in the form.
 	# In site/index.html:1:24, set name="name" autocomplete="name" aria-label="Enter your name" in the input.
 	# In site/index.html:1:83, set name="phone" required autocomplete="tel" aria-label="Your Phone" in the input.
@@ -165,7 +168,8 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"another service, and the same form twice", workspace, map[string]string{
+			"another service, and the same form twice", workspace,
+			map[string]string{
 				"a.html": `<form method="post" action="https://formspree.io/f/x"><input name="phone"><input name="other"></form>`,
 				"b.html": `<form method="post" action="/enquire"><input name="phone"><input name="city"></form>`,
 			},
@@ -186,7 +190,8 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"a template without a phone, with copied types and loose labels", workspace, map[string]string{"index.html": `<form method="post" action="/enquire" data-sb-form-api-token="x">
+			"a template without a phone, with copied types and loose labels", workspace,
+			map[string]string{"index.html": `<form method="post" action="/enquire" data-sb-form-api-token="x">
 <label for="n">Full Name</label><input id="n" type="email" name="n">
 <div><label>Your Email</label><input name="e" type="text"></div>
 <div><label>Your thoughts</label><textarea name="t" data-sb-validations="required"></textarea></div>
@@ -215,11 +220,13 @@ func TestCaddyfile(t *testing.T) {
 `,
 		},
 		{
-			"no phone", workspace, map[string]string{"a.html": `<form method="post" action="/news"><input name="email" type="email"></form>`},
+			"no phone", workspace,
+			map[string]string{"a.html": `<form method="post" action="/news"><input name="email" type="email"></form>`},
 			"	# The form at site/a.html:1:1 has no input for phone, which TeleCRM requires in every lead.\n\n",
 		},
 		{
-			"other forms", workspace, map[string]string{
+			"other forms", workspace,
+			map[string]string{
 				"a.html": `<form><input type="search" name="q"></form><form method="post"><input name="phone" type="tel"><input type="password" name="p"></form><form method="post" action="https://pay.example.org/"><input type="email" name="e"></form>`,
 			},
 			"	# No form for enquiries was found on the pages of the site.\n\n",

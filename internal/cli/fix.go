@@ -16,11 +16,11 @@ func (t *terminal) printPatch(r *check.Report) error {
 	if err != nil {
 		return fmt.Errorf("fix: %w", err)
 	}
-	apply := "patch -p1"
+	where := ""
 	for _, file := range r.Mendable() {
 		if strings.HasPrefix(nameIn(base, file), "..") {
 			base = filepath.VolumeName(base) + string(filepath.Separator)
-			apply += " -d " + base
+			where = " -d " + base
 			break
 		}
 	}
@@ -31,7 +31,7 @@ func (t *terminal) printPatch(r *check.Report) error {
 	advice := "Nothing of this can be mended without a doubt."
 	switch {
 	case changes > 0:
-		advice = fmt.Sprintf("The patch changes %s. To apply it, pipe it to: %s", plural(changes, "line", "lines"), apply)
+		advice = fmt.Sprintf("The patch changes %s. To apply it, pipe it to: patch -p1%s", plural(changes, "line", "lines"), where)
 	case len(r.Findings) == 0:
 		advice = "There is nothing to mend."
 	}

@@ -292,7 +292,7 @@ func (e *entrance) readBody() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("body: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	}
 	content, err := io.ReadAll(io.LimitReader(in, maxBody))

@@ -98,7 +98,7 @@ func TestKnownPagesAreFew(t *testing.T) {
 	names := []string{"subject_2"}
 	for n := range 3 * mostPages {
 		source := []byte(fmt.Sprint("<form>", n))
-		if pages.find(source, pageHeader{}, true) != pages.find(source, pageHeader{}, true) {
+		if first := pages.find(source, pageHeader{}, true); first != pages.find(source, pageHeader{}, true) {
 			t.Fatal("the same page is two")
 		}
 		if len(pages.known) > mostPages {

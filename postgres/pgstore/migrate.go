@@ -88,12 +88,13 @@ func (s *Store) migrateWithin(ctx context.Context, tx *sql.Tx) error {
 	if err := tx.QueryRowContext(ctx, string(qHasLedger), s.opts.Schema).Scan(&tables); err != nil {
 		return err
 	}
-	version := 0
+	var version int
 	if tables > 0 {
-		var err error
-		if version, err = s.version(ctx, tx); err != nil || version >= len(migrations) {
+		known, err := s.version(ctx, tx)
+		if err != nil || known >= len(migrations) {
 			return err // another node was faster
 		}
+		version = known
 	}
 	for ; version < len(migrations); version++ {
 		for _, statement := range migrations[version].statements {
