@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -128,7 +129,7 @@ func (r *Report) checkAccount(a *Account) {
 	}
 	if i := slices.IndexFunc(w.Fields.Fields, func(f telecrm.FieldDefinition) bool { return f.Identifier }); i >= 0 && a.Identifier != "" {
 		if name := w.Fields.Fields[i].APIName; name != a.Identifier {
-			add(WrongIdentifier, "identifier", "identifier "+Quote(name),
+			add(WrongIdentifier, "identifier", "identifier "+suggest.Quote(name),
 				"the workspace identifies leads by %s, but the config says %s", name, a.Identifier)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/page"
 )
@@ -131,7 +132,7 @@ func (c *comparedForm) checkControl(control page.InventoryControl) {
 		return
 	}
 	if !isTaken && !isTrap && c.form.Unmapped == "" && control.Type != "file" && !form.IsForService(control.Name) {
-		c.report(InputNotMapped, control.At, "field "+Quote(control.Name),
+		c.report(InputNotMapped, control.At, "field "+suggest.Quote(control.Name),
 			"no line of the config takes %s, so what visitors enter there is lost; add a field, or unmapped for all that is left", control.Name)
 	}
 }
@@ -249,7 +250,7 @@ func (c *comparedForm) checkOptions(v value, control page.InventoryControl) {
 			continue
 		}
 		nearest := nearestName(value, v.field.Options)
-		remedy := "options " + quoteAll(append(slices.Clone(v.field.Options), value))
+		remedy := "options " + suggest.Quote(append(slices.Clone(v.field.Options), value)...)
 		if nearest != "" {
 			remedy = fmt.Sprintf("value=%q", nearest)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/leadwire/caddy-telecrm/form"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -342,10 +343,10 @@ func (c *formCheck) actionOfHandler(t target) string {
 		return c.postToHandler()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "telecrm %s {\n", Quote(t.path))
+	fmt.Fprintf(&b, "telecrm %s {\n", suggest.Quote(t.path))
 	for _, control := range c.html.Controls {
 		if control.Name != "" && control.IsShown && !control.IsSecret && control.Type != "file" && !form.IsForService(control.Name) {
-			if line := "\tfield " + Quote(control.Name) + "\n"; !strings.Contains(b.String(), line) {
+			if line := "\tfield " + suggest.Quote(control.Name) + "\n"; !strings.Contains(b.String(), line) {
 				b.WriteString(line)
 			}
 		}

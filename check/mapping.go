@@ -8,6 +8,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/guard"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
@@ -115,16 +116,16 @@ func (v value) written(name string, kind fieldtype.Type) string {
 		word = string(kind)
 	}
 	if v.set != nil {
-		return strings.TrimSpace("set " + Quote(name) + " " + Quote(v.set.Value) + " " + word)
+		return strings.TrimSpace("set " + suggest.Quote(name) + " " + suggest.Quote(v.set.Value) + " " + word)
 	}
 	input := cmp.Or(v.field.Input, v.field.Name)
 	switch {
 	case word != "":
-		return "field " + Quote(name) + " " + Quote(input) + " " + word
+		return "field " + suggest.Quote(name) + " " + suggest.Quote(input) + " " + word
 	case input != name:
-		return "field " + Quote(name) + " " + Quote(input)
+		return "field " + suggest.Quote(name) + " " + suggest.Quote(input)
 	}
-	return "field " + Quote(name)
+	return "field " + suggest.Quote(name)
 }
 
 // inputsOf lists the inputs that a value is made of.
@@ -140,18 +141,6 @@ func inputOf(f *mapping.Field) string {
 		return f.Name
 	}
 	return f.Input
-}
-
-// Quote writes a word of a Caddyfile, in quotes if necessary.
-func Quote(word string) string {
-	isOdd := strings.ContainsAny(word, " \t\r\n\"`#<") || strings.HasPrefix(word, "{") && !strings.HasSuffix(word, "}") || word == "}"
-	switch {
-	case word != "" && !isOdd:
-		return word
-	case strings.ContainsAny(word, `"\`) && !strings.Contains(word, "`"):
-		return "`" + word + "`"
-	}
-	return `"` + strings.ReplaceAll(word, `"`, `\"`) + `"`
 }
 
 // checkMapping reports lines that cannot work, whatever the workspace and the pages.
@@ -195,7 +184,7 @@ func (r *Report) checkMapping(f *Form) {
 		}
 	}
 	if a := f.Account; a != nil && a.Identifier != "" && !names[a.Identifier] {
-		add(IdentifierNotMapped, "", "field "+Quote(a.Identifier),
+		add(IdentifierNotMapped, "", "field "+suggest.Quote(a.Identifier),
 			"no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
 	}
 }

@@ -60,13 +60,13 @@ func onlyNear(name string, names []string) string {
 
 // mendName corrects the API name of a value, and where else the form's block has it.
 func (c comparison) mendName(v value, by string) {
-	words := Quote(by)
+	words := suggest.Quote(by)
 	if isNamedAlike := c.inputs[by] && !c.inputs[v.name]; v.field != nil && v.field.Input == "" && !isNamedAlike {
-		words += " " + Quote(v.name) // the input stays
+		words += " " + suggest.Quote(v.name) // the input stays
 	}
 	c.mendLine(c.form, v.line, v.name, words)
 	if v.action == "" && slices.Contains(c.form.UpdateFields, v.name) {
-		c.mendLine(c.form, "on_duplicate", v.name, Quote(by))
+		c.mendLine(c.form, "on_duplicate", v.name, suggest.Quote(by))
 	}
 }
 
@@ -76,12 +76,12 @@ func (c comparison) mendCase(v value, label, by string) {
 		return
 	}
 	if v.set != nil {
-		c.mendLine(c.form, v.line, v.set.Value, Quote(strings.Replace(v.set.Value, label, by, 1)))
+		c.mendLine(c.form, v.line, v.set.Value, suggest.Quote(strings.Replace(v.set.Value, label, by, 1)))
 		return
 	}
-	c.mendLine(c.form, v.line+" options", label, Quote(by))
+	c.mendLine(c.form, v.line+" options", label, suggest.Quote(by))
 	if v.field.Default == label {
-		c.mendLine(c.form, v.line+" default", label, Quote(by))
+		c.mendLine(c.form, v.line+" default", label, suggest.Quote(by))
 	}
 }
 
@@ -104,11 +104,11 @@ func (s *survey) mendInput(f *Form, v value, input, by string) {
 	switch {
 	case by == "":
 	case v.set != nil:
-		s.mendLine(f, v.line, v.set.Value, Quote(strings.ReplaceAll(v.set.Value, "{form."+input+"}", "{form."+by+"}")))
+		s.mendLine(f, v.line, v.set.Value, suggest.Quote(strings.ReplaceAll(v.set.Value, "{form."+input+"}", "{form."+by+"}")))
 	case v.field.Input == "":
-		s.mendLine(f, v.line, v.field.Name, Quote(v.field.Name)+" "+Quote(by))
+		s.mendLine(f, v.line, v.field.Name, suggest.Quote(v.field.Name)+" "+suggest.Quote(by))
 	default:
-		s.mendLine(f, v.line, v.field.Input, Quote(by))
+		s.mendLine(f, v.line, v.field.Input, suggest.Quote(by))
 	}
 }
 

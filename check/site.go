@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/leadwire/caddy-telecrm/fieldtype"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
@@ -233,7 +234,7 @@ func (s *survey) similarPage(word, at string) string {
 		if word == "errors" {
 			word = "errors redirect"
 		}
-		return word + " " + Quote(nearest)
+		return word + " " + suggest.Quote(nearest)
 	}
 	return ""
 }

@@ -160,7 +160,7 @@ func oneOf(nearest string, names []string) string {
 	case nearest != "":
 		return fmt.Sprintf("did you mean %s?", nearest)
 	case len(names) == 0:
-		return "it has none"
+		return "it does not have any"
 	case len(names) > maxListed:
 		return fmt.Sprintf("it has %s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 	}
@@ -175,18 +175,10 @@ func (c comparison) checkType(v value, field telecrm.FieldDefinition) {
 	kind := typeFor(field.Type, v.kind)
 	remedy := v.written(v.name, kind)
 	if kind == fieldtype.Dropdown && v.field != nil && len(field.Options) > 0 {
-		remedy += " {\n\toptions " + quoteAll(field.Options) + "\n}"
+		remedy += " {\n\toptions " + suggest.Quote(field.Options...) + "\n}"
 	}
 	c.report(WrongType, v.line, remedy,
 		"%s is %s in TeleCRM, but the config sends it as %s", v.name, field.Type, v.kind)
-}
-
-func quoteAll(words []string) string {
-	quoted := make([]string, 0, len(words))
-	for _, word := range words {
-		quoted = append(quoted, Quote(word))
-	}
-	return strings.Join(quoted, " ")
 }
 
 // acceptable maps TeleCRM's types to those that send what it accepts, the usual one first
@@ -243,7 +235,7 @@ func (c comparison) checkLabels(v value, field telecrm.FieldDefinition) {
 	if field.Type == "DROPDOWN" && v.set != nil && strings.ContainsAny(v.set.Value, "{}") {
 		remedy := ""
 		if inputs := v.set.Inputs(); len(inputs) == 1 {
-			remedy = "field " + Quote(v.name) + " " + Quote(inputs[0]) + " dropdown {\n\toptions " + quoteAll(field.Options) + "\n}"
+			remedy = "field " + suggest.Quote(v.name) + " " + suggest.Quote(inputs[0]) + " dropdown {\n\toptions " + suggest.Quote(field.Options...) + "\n}"
 		}
 		c.report(UncheckedOption, v.line, remedy,
 			"%s is a dropdown, and TeleCRM creates an option for every text that %s may become", v.name, v.set.Value)
@@ -271,15 +263,15 @@ func replaced(v value, label, by string, labels []string) string {
 		return v.written(v.name, v.kind)
 	}
 	if by == "" {
-		return "options " + quoteAll(labels)
+		return "options " + suggest.Quote(labels...)
 	}
 	options := slices.Clone(v.field.Options)
 	i := slices.Index(options, label)
 	if i < 0 {
-		return "default " + Quote(by)
+		return "default " + suggest.Quote(by)
 	}
 	options[i] = by
-	return "options " + quoteAll(options)
+	return "options " + suggest.Quote(options...)
 }
 
 // checkPipeline reports statuses, lost reasons and assignees that do not exist.
@@ -368,7 +360,7 @@ func (c comparison) checkLocked() {
 		kept := slices.DeleteFunc(slices.Clone(f.UpdateFields), isLocked)
 		remedy := "on_duplicate actions"
 		if len(kept) > 0 {
-			remedy = "on_duplicate update " + quoteAll(kept)
+			remedy = "on_duplicate update " + suggest.Quote(kept...)
 		}
 		for _, name := range f.UpdateFields {
 			if isLocked(name) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -40,7 +40,7 @@ func (w *writer) writeAll(forms []htmlForm) {
 	w.line("token {env.TELECRM_TOKEN}")
 	w.line("enterprise_id {env.TELECRM_ENTERPRISE_ID}")
 	if w.BaseURL != "" {
-		w.line("base_url %s", check.Quote(w.BaseURL))
+		w.line("base_url %s", suggest.Quote(w.BaseURL))
 	}
 	if w.known.identifier != "phone" {
 		w.line("identifier %s", w.known.identifier)
@@ -57,7 +57,7 @@ func (w *writer) writeAll(forms []htmlForm) {
 	}
 	w.line("%s {", address)
 	if w.Site.Root != "" {
-		w.line("root * %s", check.Quote(w.Site.Root))
+		w.line("root * %s", suggest.Quote(w.Site.Root))
 		w.line("")
 	}
 	for i := 0; i < len(forms); {
@@ -113,12 +113,12 @@ func (w *writer) form(forms []htmlForm) {
 	for _, f := range forms {
 		w.changes(f)
 	}
-	w.line("telecrm %s {", check.Quote(forms[0].path))
+	w.line("telecrm %s {", suggest.Quote(forms[0].path))
 	(&formWriter{writer: w, inputs: inputsOf(merged), taken: make(map[string]bool), done: make(map[string]bool)}).write()
 	if thanks := w.thankYou(); thanks != "" {
-		w.line("thank_you %s", check.Quote(thanks))
+		w.line("thank_you %s", suggest.Quote(thanks))
 	} else {
-		w.line("thank_you %s # write a page that thanks visitors, and name it here", check.Quote(w.home(forms[0])))
+		w.line("thank_you %s # write a page that thanks visitors, and name it here", suggest.Quote(w.home(forms[0])))
 	}
 	w.line("}")
 	w.line("")
@@ -183,7 +183,7 @@ func (w *formWriter) write() {
 		return
 	}
 	for _, in := range rest {
-		w.line("# No field of the workspace fits the input %s. Create one, and write: field %s", in.name, check.Quote(in.name))
+		w.line("# No field of the workspace fits the input %s. Create one, and write: field %s", in.name, suggest.Quote(in.name))
 	}
 }
 
@@ -210,10 +210,10 @@ func (w *formWriter) names() {
 
 func (w *formWriter) field(in *input, f telecrm.FieldDefinition, sign string) {
 	w.taken[f.APIName], w.done[in.name] = true, true
-	words := []string{"field", check.Quote(f.APIName)}
+	words := []string{"field", suggest.Quote(f.APIName)}
 	word := typeWord(f)
 	if in.name != f.APIName || word != "" {
-		words = append(words, check.Quote(in.name))
+		words = append(words, suggest.Quote(in.name))
 	}
 	if word != "" {
 		words = append(words, word)
@@ -225,7 +225,7 @@ func (w *formWriter) field(in *input, f telecrm.FieldDefinition, sign string) {
 	if values, isChoice := in.values(); isChoice && len(values) > 0 {
 		quoted := make([]string, 0, len(values))
 		for _, value := range values {
-			quoted = append(quoted, check.Quote(value))
+			quoted = append(quoted, suggest.Quote(value))
 		}
 		within = append(within, "options "+strings.Join(quoted, " "))
 	}
@@ -270,7 +270,7 @@ func (w *formWriter) action() {
 			if in.name == key {
 				w.line("field %s", key)
 			} else {
-				w.line("field %s %s", key, check.Quote(in.name))
+				w.line("field %s %s", key, suggest.Quote(in.name))
 			}
 			w.line("}")
 			w.done[in.name] = true

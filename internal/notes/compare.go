@@ -62,11 +62,11 @@ func (n *Notes) compareAnswers(f *mapping.BoundField, offers []mapping.Offer) {
 	fields := []zap.Field{zap.String("field", f.Name), zap.String("input", f.Input), zap.Strings("answers", named)}
 	if len(f.Options) > 0 {
 		n.warn("answers "+f.Name+" "+f.Input, "the form's page offers answers that are not options of the field, so leads go without them; list them, or change the page",
-			append(fields, zap.Strings("options", f.Options), zap.String("write", line("options", slices.Concat(f.Options, named)...)))...)
+			append(fields, zap.Strings("options", f.Options), zap.String("write", "options "+suggest.Quote(slices.Concat(f.Options, named)...)))...)
 		return
 	}
 	if f.Kind != fieldtype.Text {
-		fields = append(fields, zap.String("write", line("field", f.Name, f.Input, string(fieldtype.Text))))
+		fields = append(fields, zap.String("write", "field "+suggest.Quote(f.Name, f.Input, string(fieldtype.Text))))
 	}
 	n.warn("answers "+f.Name+" "+f.Input, "the form's page offers answers that the type or the pattern of the field does not allow, so leads go without them; take them as text, or change the values on the page",
 		append(fields, zap.String("type", string(f.Kind)))...)
@@ -80,7 +80,7 @@ func (n *Notes) compareNames(f *mapping.BoundField, unused []page.Input) {
 			words = append(words, f.Type)
 		}
 		n.warn("name "+f.Name+" "+f.Input, "the form on the page does not have the input of a field, but one of another name that no field takes; name it in the config, or rename it on the page",
-			append(fields, zap.String("page_input", name), zap.String("write", line("field", words...)))...)
+			append(fields, zap.String("page_input", name), zap.String("write", "field "+suggest.Quote(words...)))...)
 		return
 	}
 	if f.Required {
@@ -161,25 +161,4 @@ func letters(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// line returns a line of a Caddyfile.
-func line(directive string, words ...string) string {
-	var b strings.Builder
-	b.WriteString(directive)
-	for _, word := range words {
-		b.WriteString(" " + quoted(word))
-	}
-	return b.String()
-}
-
-// quoted returns the word as a Caddyfile needs it.
-func quoted(word string) string {
-	switch {
-	case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"`#{}", r) }):
-		return word
-	case strings.Contains(word, `"`) && !strings.Contains(word, "`"):
-		return "`" + word + "`"
-	}
-	return `"` + strings.ReplaceAll(word, `"`, `\"`) + `"`
 }

@@ -1,4 +1,5 @@
-// Package suggest finds the word that somebody probably meant.
+// Package suggest finds the word that somebody probably meant, and writes lines to paste into a
+// Caddyfile.
 package suggest
 
 import (

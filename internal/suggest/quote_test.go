@@ -1,9 +1,9 @@
-package check_test
+package suggest_test
 
 import (
 	"testing"
 
-	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
 )
 
 func TestQuote(t *testing.T) {
@@ -12,7 +12,7 @@ func TestQuote(t *testing.T) {
 		"phone": "phone", "contact[city]": "contact[city]", "": `""`, "Too costly": `"Too costly"`, `6" pipe`: "`6\" pipe`", "a`b\"": `"a` + "`" + `b\""`, `C:\site x`: "`C:\\site x`",
 		"{form.name}": "{form.name}", "{": `"{"`, "}": `"}"`, "{a} b": `"{a} b"`, "#1": `"#1"`, "<<EOF": `"<<EOF"`,
 	} {
-		if got := check.Quote(word); got != want {
+		if got := suggest.Quote(word); got != want {
 			t.Errorf("%q: got %s, want %s", word, got, want)
 		}
 	}
