@@ -95,6 +95,15 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (Erased, error) {
 	return call[Erased](ctx, c, http.MethodPost, "/leads/erase", e)
 }
 
+// OwnRoot returns the root certificate of Caddy's own certificate authority in PEM
+// (https://caddyserver.com/docs/api#get-pkicaltidgt).
+func (c *Client) OwnRoot(ctx context.Context) (string, error) {
+	authority, err := ask[struct {
+		Root string `json:"root_certificate"`
+	}](ctx, c, http.MethodGet, "/pki/ca/local", nil)
+	return authority.Root, err
+}
+
 // Check looks for damage in the outbox.
 func (c *Client) Check(ctx context.Context) (Checked, error) {
 	return call[Checked](ctx, c, http.MethodPost, "/outbox/check", nil)
@@ -112,6 +121,10 @@ func (c *Client) Resume(ctx context.Context, account string) (Resumed, error) {
 
 // call sends body as JSON, if it is not nil, and decodes the answer.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
+	return ask[T](ctx, c, method, Prefix+path, body)
+}
+
+func ask[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
 	var content io.Reader = http.NoBody
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -120,7 +133,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 		}
 		content = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.Origin+Prefix+path, content)
+	req, err := http.NewRequestWithContext(ctx, method, c.Origin+path, content)
 	if err != nil {
 		return answer, fmt.Errorf("asking %s: %w", c.Address, err)
 	}

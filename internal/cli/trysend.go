@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (t *terminal) sendTrial(ctx context.Context, o tryOptions, config []byte, s
 		}
 	}
 	s := &sender{terminal: t, draft: d, admin: adminOf(config), since: t.now()}
-	if err := s.connect(o.url); err != nil {
+	if err := s.connectTo(ctx, o.url); err != nil {
 		return err
 	}
 	sent, err := s.send(ctx)
@@ -126,8 +127,8 @@ type sender struct {
 	since  time.Time
 }
 
-// connect finds the running Caddy: at the address, or on this machine as the config says.
-func (s *sender) connect(address string) error {
+// connectTo finds the running Caddy: at the address, or on this machine as the config says.
+func (s *sender) connectTo(ctx context.Context, address string) error {
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s.http = &http.Client{Timeout: sendTimeout, CheckRedirect: noRedirects}
 	if address != "" {
@@ -143,14 +144,32 @@ func (s *sender) connect(address string) error {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[s.origin.Scheme]
 	}
-	s.http.Transport = &http.Transport{
+	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("localhost", port))
 		},
-		// The connection does not leave this machine, and its certificate may be for tests.
-		TLSClientConfig: &tls.Config{ServerName: s.origin.Hostname(), InsecureSkipVerify: true}, //nolint:gosec // see above
 	}
+	if s.origin.Scheme == "https" {
+		transport.TLSClientConfig = &tls.Config{ServerName: s.origin.Hostname(), RootCAs: s.roots(ctx)}
+	}
+	s.http.Transport = transport
 	return nil
+}
+
+// roots returns the authorities whose certificates count: those of the system, and Caddy's own.
+func (s *sender) roots(ctx context.Context) *x509.CertPool {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	client, err := s.connect(cmp.Or(s.address, s.admin), s.config, s.adapter)
+	if err != nil {
+		return roots
+	}
+	if own, err := client.OwnRoot(ctx); err == nil {
+		roots.AppendCertsFromPEM([]byte(own))
+	}
+	return roots
 }
 
 // send posts the form as a script of its page does. If it is asked to send it again, it does.
@@ -202,6 +221,9 @@ func (s *sender) do(ctx context.Context, method, path string, header http.Header
 	}
 	req.Header = header
 	resp, err := s.http.Do(req)
+	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return nil, fmt.Errorf("send: the certificate of %s is not valid: %w; visitors would be warned of it too", s.origin, wrong)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("send: no Caddy answers at %s; start it, or give the site's address with --url: %w", s.origin, err)
 	}
@@ -248,7 +270,7 @@ func (s *sender) post(ctx context.Context, entries []form.Entry) (sent *SentTria
 
 // follow waits until the lead has come to its end, or the patience has.
 func (s *sender) follow(ctx context.Context, patience time.Duration, sent *SentTrial) error {
-	client, err := s.terminal.connect(cmp.Or(s.address, s.admin), s.config, s.adapter)
+	client, err := s.connect(cmp.Or(s.address, s.admin), s.config, s.adapter)
 	if err != nil {
 		return err
 	}

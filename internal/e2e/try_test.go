@@ -1,7 +1,13 @@
 package e2e_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -9,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/sandbox"
@@ -158,5 +165,68 @@ func TestTryDemo(t *testing.T) {
 	output, err := s.Run(t.Context(), "telecrm", "try", "--config", "Caddyfile.example", "--adapter", "caddyfile", "--from-page", "/contact", "name=Ravi Menon", "phone=081234 56789", "consent=yes")
 	if exitCode(err) != 0 || !strings.Contains(output, `"phone": "918123456789"`) {
 		t.Errorf("error %v:\n%s", err, output)
+	}
+}
+
+// A lead goes over TLS if the certificate is one that visitors believe, or of Caddy's own authority.
+func TestTrySendsOverTLS(t *testing.T) {
+	t.Parallel()
+	s, try := trying(t, tryForm)
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "contact.html"), []byte(tryPage), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := caddyproc.FreePort(t)
+	secure := "\nhttps://localhost:" + port + " {\n\ttls ISSUER" + strings.ReplaceAll(tryForm, "ROOT", root) + "\n}\n"
+	own := filepath.Join(root, "own.pem")
+	writeCertificate(t, own, "localhost")
+	global := strings.Replace(s.global, "\tdebug\n", "\tdebug\n\tskip_install_trust\n\tauto_https disable_redirects\n\thttps_port "+port+"\n", 1)
+	load := func(issuer string) {
+		t.Helper()
+		if err := os.WriteFile(s.config, []byte(global+strings.Replace(secure, "ISSUER", issuer, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if output, err := s.Run(t.Context(), "reload", "--config", s.config, "--adapter", "caddyfile"); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+	}
+	send := func() (string, int) {
+		return try("--send", "--from-page", "/contact", "name=Ravi Menon", "phone=081234 56789")
+	}
+	load(own + " " + own)
+	if output, status := send(); status != 2 || !strings.Contains(output, "the certificate of https://localhost:"+port+" is not valid") || len(s.crm.Leads()) != 0 {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+	load("internal")
+	output, status := "", 0
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if output, status = send(); status != 2 { // the certificate may not be issued yet
+			break
+		}
+	}
+	if status != 0 || len(s.crm.Leads()) != 1 {
+		t.Errorf("status %d, and TeleCRM has %d leads:\n%s", status, len(s.crm.Leads()), output)
+	}
+}
+
+// writeCertificate writes a key and a certificate for a host that nobody has signed but itself.
+func writeCertificate(t *testing.T, file, host string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotAfter: time.Now().Add(time.Hour)}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
