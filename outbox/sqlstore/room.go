@@ -138,7 +138,12 @@ func (w *writer) seeRoom() {
 	full := reserve.IsDiskFull(r.reserve.Fill())
 	for full && w.handle != nil && w.freeBytes() > r.reserve.Full()-r.reserve.Size()+2*r.reserve.Part() {
 		r.short = true
-		if err := w.vacuum(); err != nil {
+		err := w.vacuum()
+		// Moving pages takes room in the log first. It gives back more than a part of the reserve.
+		if isFull(err, r.reserve) && r.reserve.Yield() {
+			err = w.vacuum()
+		}
+		if err != nil {
 			break // a commit reports the same error
 		}
 		full = reserve.IsDiskFull(r.reserve.Fill())
