@@ -17,8 +17,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/record"
 )
 
-// read commits lazy settlements and then calls f with the database. If f meets damage, read has it
-// repaired and calls f again.
+// read commits lazy settlements and then calls f with the database. If f meets damage or cannot read
+// the file, read has it repaired and calls f again.
 func (s *Store) read(ctx context.Context, f func(*handle) error) error {
 	if s.deferred.Load() > 0 {
 		if err := s.await(ctx, &operation{run: func(*change) error { return nil }}); err != nil {
@@ -31,7 +31,7 @@ func (s *Store) read(ctx context.Context, f func(*handle) error) error {
 // readNow is like read, but does not commit lazy settlements first.
 func (s *Store) readNow(ctx context.Context, f func(*handle) error) error {
 	seen, err := s.tryRead(ctx, f)
-	if !isDamage(err) && !errors.Is(err, errNotOpen) {
+	if !isDamage(err) && !isDistrust(err) && !errors.Is(err, errNotOpen) {
 		return err
 	}
 	if err := s.await(ctx, &operation{alone: func() error { return s.writer.repairSeen(seen, err) }}); err != nil {

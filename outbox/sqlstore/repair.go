@@ -146,16 +146,24 @@ func (w *writer) ready() error {
 	if w.handle == nil {
 		return w.reopen()
 	}
+	if name := w.moved(); name != "" {
+		return w.putBack(name)
+	}
+	return nil
+}
+
+// moved returns the name of a file of the open database that was removed or replaced, or "".
+func (w *writer) moved() (name string) {
 	for suffix, opened := range map[string]*os.FileInfo{"": &w.handle.db, suffixWAL: &w.handle.wal} {
 		info, err := os.Stat(w.path + suffix)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, *opened) {
-			return w.putBack(filepath.Base(w.path + suffix))
+			return filepath.Base(w.path + suffix)
 		}
 		if err == nil {
 			*opened = info
 		}
 	}
-	return nil
+	return ""
 }
 
 // putBack restores the database after its file or log was removed or replaced. The content can be
@@ -168,7 +176,8 @@ func (w *writer) putBack(what string) error {
 		return err
 	}
 	taken := w.handle.db
-	if err := w.handle.copyTo(w.ctx, restored); err != nil {
+	// Another connection might open the file that is there now.
+	if err := copyTo(w.ctx, w.handle.conn, restored); err != nil {
 		return err
 	}
 	w.drop()
@@ -192,8 +201,16 @@ func (w *writer) repairSeen(seen *handle, cause error) error {
 }
 
 // repair reopens the database after an error. It does not trust cached pages of a file that could
-// not be read or written.
+// not be read or written. If the file was replaced, the error may be about the file that is there now,
+// and the open database is put back.
 func (w *writer) repair(cause error) error {
+	if w.handle != nil {
+		if name := w.moved(); name != "" {
+			if err := w.putBack(name); !isDamage(err) {
+				return err
+			}
+		}
+	}
 	if isDamage(cause) {
 		return w.replaceDamaged(cause)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,4 +158,35 @@ func TestLostLock(t *testing.T) {
 	other.stop()
 	must(t, other.Wait())
 	must(t, store.Append(t.Context(), newEntry()))
+}
+
+// Readers that open the file after it was replaced do not find an outbox. That must not make the
+// store give up what its open connections still have.
+func TestReplacedWhileMany(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store, _ := openObserved(t, path)
+	appendMany(t, store, 300)
+	must(t, store.Checkpoint())
+	before := listAll(t, store)
+	for range 5 {
+		must(t, os.WriteFile(path+".other", []byte("This is not an outbox. It never was."), 0o600))
+		must(t, os.Rename(path+".other", path))
+		var readers sync.WaitGroup
+		for range 16 {
+			readers.Go(func() {
+				if _, err := store.List(t.Context(), outbox.Filter{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		must(t, store.Append(t.Context(), newEntry()))
+		readers.Wait()
+	}
+	after := dump(t, store)
+	for _, e := range before {
+		if _, there := after[e.ID]; !there {
+			t.Fatalf("%d entries are left, want all %d and 5 more", len(after), len(before))
+		}
+	}
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -219,30 +220,34 @@ func (w *writer) vacuum() error {
 // Backup writes the whole store to a new file while the store is in use. The new file is a complete
 // outbox. The error wraps [os.ErrExist] if the file exists.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	err := s.read(ctx, func(h *handle) error { return h.copyTo(ctx, file) })
+	err := s.read(ctx, func(h *handle) error { return h.backUp(ctx, file) })
 	return record.Wrap("backing up to "+file, uuid.Nil, err)
 }
 
-// copyTo writes a copy of the database to a new file.
-func (h *handle) copyTo(ctx context.Context, path string) error {
+// backUp writes a copy of the database to a new file while the database is in use.
+func (h *handle) backUp(ctx context.Context, path string) error {
+	conn, err := h.readers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// VACUUM INTO writes only the copy, but query_only forbids it too.
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = OFF"); err != nil {
+		return err
+	}
+	err = copyTo(ctx, conn, path)
+	_, closing := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = ON")
+	return errors.Join(err, closing)
+}
+
+// copyTo writes a copy of the database of a connection to a new file.
+func copyTo(ctx context.Context, conn *sql.Conn, path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	conn, err := h.readers.Conn(ctx)
-	if err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	defer conn.Close()
-	// VACUUM INTO writes only the copy, but query_only forbids it too.
-	_, err = conn.ExecContext(ctx, "PRAGMA query_only = OFF")
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "VACUUM INTO ?", path)
-	}
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "PRAGMA query_only = ON")
-	}
+	_, err = conn.ExecContext(ctx, "VACUUM INTO ?", path)
 	if err == nil {
 		err = file.Sync()
 	}
