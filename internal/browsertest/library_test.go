@@ -74,8 +74,13 @@ func (b *tab) send(name, phone, message string) {
 	b.clickSend()
 }
 
+// clickSend presses the form's button once the library has taken over what it put into the page:
+// htmx does so a moment after the text shows, and until then the browser would post by itself.
 func (b *tab) clickSend() {
 	b.t.Helper()
+	eventually(b.t, actionTimeout, "the library to settle", func() bool {
+		return evaluate[bool](b, `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`)
+	})
 	evaluate[any](b, `document.getElementById("send").click()`)
 }
 
