@@ -23,11 +23,12 @@ type attack struct {
 	cutOff bool // afterwards, none of its connections may be open
 }
 
-// The memory that an attack may add: for requests in flight, for what the guards remember, and for
-// garbage that is not collected yet.
+// The memory that an attack may add. On a busy machine as many requests are in flight as the attacker
+// may have.
 const (
-	usualSpare = 96 << 20
-	perSender  = 64 << 10 // for each open connection
+	usualSpare = 32<<20 + mostAtOnce*perRequest // what the guards remember, and the requests in flight
+	perRequest = 512 << 10                      // the body, what is made of it, and garbage that is not collected yet
+	perSender  = 64 << 10                       // for each open connection
 )
 
 // flood returns an attack that sends requests at the given rate.
