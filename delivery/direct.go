@@ -36,7 +36,7 @@ func (e *Engine) SendOnce(ctx context.Context, account Account, s Submission, ah
 	if err != nil {
 		return outbox.Settlement{}, telecrm.Answer{}, fmt.Errorf("sending lead: %w", err)
 	}
-	a := newDirectAttempt(account, directRunner{l.limiter, ahead, l.noteDirect}, s)
+	a := newDirectAttempt(account, directRunner{l.pace.limiter, ahead, l.noteDirect}, s)
 	a.retryFor, a.locked = e.settings().RetryFor, l.lockedNames()
 	r, sent := sendDirectly(ctx, a)
 	if claimed != nil {

@@ -208,6 +208,9 @@ func (l *lane) state(now time.Time) state {
 		return state{OnHold, l.hold.since, l.hold.reason}
 	}
 	s := l.health.state()
+	if s.condition != Failing && l.sharing.trial { // for another process
+		return state{Failing, l.sharing.trialSince, l.pause.reason}
+	}
 	if s.condition != Failing && l.pause.asked && now.Before(l.pause.until) {
 		return state{Paused, l.pause.since, l.pause.reason}
 	}

@@ -20,6 +20,7 @@ type hold struct {
 	probe    string // the entry id of the probe in flight; empty: none
 	probeAt  time.Time
 	probedAt time.Time // when the interval before probeAt began
+	freshAt  time.Time // when a new entry may be the probe before probeAt; zero: there is none
 	answered bool      // an answer to the probe has scheduled the next one
 	resumed  bool      // an operator resumed the account while the probe was in flight
 
@@ -66,8 +67,19 @@ func (h *hold) schedule(now time.Time, again bool) {
 	if !again {
 		h.freshEntries = h.nextInterval(h.freshEntries)
 	}
-	h.probedAt, h.probeAt = now, now.Add(jittered(h.interval))
+	h.probedAt, h.probeAt, h.freshAt = now, now.Add(jittered(h.interval)), time.Time{}
 }
+
+// nextProbe returns when the next probe is due.
+func (h *hold) nextProbe() time.Time {
+	if h.isFreshDue() {
+		return h.freshAt
+	}
+	return h.probeAt
+}
+
+// isFreshDue reports whether the next probe is an entry that has not failed yet.
+func (h *hold) isFreshDue() bool { return !h.freshAt.IsZero() && h.freshAt.Before(h.probeAt) }
 
 func (h *hold) nextInterval(last time.Duration) time.Duration {
 	if last == 0 {
@@ -117,7 +129,7 @@ func (l *lane) endProbe(entry outbox.Entry, s outbox.Settlement, sent bool) {
 	default:
 		l.hold.probeAt = now.Add(storeRetryDelay)
 	}
-	l.hold.probe, l.hold.answered, l.hold.resumed = "", false, false
+	l.hold.probe, l.hold.answered, l.hold.resumed, l.hold.freshAt = "", false, false, time.Time{}
 }
 
 // takeProbe takes the entry for a probe. It prefers entries that have not failed yet, and among
@@ -144,9 +156,7 @@ func (l *lane) entryAdded() {
 	l.mu.Lock()
 	l.queued = true
 	if l.hold.mayBePoison() {
-		if soon := l.hold.probedAt.Add(l.hold.freshEntries); soon.Before(l.hold.probeAt) {
-			l.hold.probeAt = soon
-		}
+		l.hold.freshAt = l.hold.probedAt.Add(l.hold.freshEntries)
 	}
 	l.mu.Unlock()
 	l.signal()

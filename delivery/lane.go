@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -14,10 +13,10 @@ import (
 // free, takes a batch of entries from the outbox, and starts an attempt at each. A new entry, the
 // end of an attempt or another configuration wakes it earlier.
 type lane struct {
-	name    string
-	engine  *Engine
-	limiter *rate.Limiter // one token per request
-	wake    chan struct{} // holds one signal to look again
+	name   string
+	engine *Engine
+	pace   *pace         // one token per request
+	wake   chan struct{} // holds one signal to look again
 
 	mu            sync.Mutex
 	account       *Account // nil while the account is not configured
@@ -26,6 +25,7 @@ type lane struct {
 	hold          hold
 	lastHold      time.Duration // how long the last hold lasted
 	health        health
+	sharing       sharing
 	incident      incident
 	recovering    int                 // attempts that ended trouble and are not recorded yet
 	dueAfter      int                 // leads that were due when trouble or a hold ended
@@ -47,7 +47,8 @@ func newLane(e *Engine, account Account) *lane {
 	return &lane{
 		name:     account.Name,
 		engine:   e,
-		limiter:  rate.NewLimiter(rate.Limit(account.Rate), account.Burst),
+		pace:     newPace(account.Rate, account.Burst),
+		sharing:  sharing{turn: make(chan struct{}, 1)},
 		wake:     make(chan struct{}, 1),
 		slots:    slots{window: 1, busy: make(map[string]bool)},
 		suspects: make(map[string]*suspect),
@@ -64,8 +65,7 @@ func (l *lane) configure(account *Account) (resumed bool) {
 	l.mu.Lock()
 	if account != nil {
 		now := l.engine.now()
-		l.limiter.SetLimitAt(now, rate.Limit(account.Rate))
-		l.limiter.SetBurstAt(now, account.Burst)
+		l.pace.configure(now, account.Rate, account.Burst)
 		l.useFields(account)
 		if l.account == nil || !sameWorkspace(l.account, account) {
 			resumed = l.endHold(now)
@@ -121,6 +121,8 @@ func (l *lane) run() {
 		case <-l.wake:
 		case <-timer.C:
 		}
+		l.shareChanges()
+		l.refreshShared()
 		l.refreshFields(attempts.Go)
 		wait := l.startDue(&attempts)
 		timer.Reset(min(wait, l.announce(), l.engine.sharedWait()))
@@ -157,6 +159,15 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 			l.nothingDue()
 			return wait
 		}
+		if next.borrows {
+			wait := l.fund(&next)
+			if wait > 0 {
+				return wait
+			}
+			if next.probe != l.isHeld() {
+				continue
+			}
+		}
 		take := l.take
 		if next.probe {
 			take = l.takeProbe
@@ -169,7 +180,7 @@ func (l *lane) startDue(attempts *sync.WaitGroup) time.Duration {
 			return storeRetryDelay
 		}
 		l.reserve(entries, next.probe)
-		l.limiter.ReserveN(l.engine.now(), len(entries))
+		l.pace.use(l.engine.now(), len(entries), l.lends())
 		for _, entry := range entries {
 			attempts.Go(func() { l.work(next.account, entry, nil) })
 		}

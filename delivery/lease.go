@@ -15,8 +15,7 @@ const maxSharedWait = 2 * time.Second
 
 // sharedWait is how long a lane may sleep.
 func (e *Engine) sharedWait() time.Duration {
-	shared, ok := e.store.(outbox.Shared)
-	if !ok || !shared.IsShared() {
+	if e.shared() == nil {
 		return idleWait
 	}
 	return maxSharedWait/2 + rand.N(maxSharedWait/2) //nolint:gosec // it only spreads the load

@@ -15,6 +15,7 @@ import (
 // sharedMemory is an outbox that another process uses too.
 type sharedMemory struct {
 	*memory
+	*sharedAccounts
 
 	mu    sync.Mutex
 	busy  bool // the other process has every identifier in flight
@@ -53,7 +54,7 @@ func inSharedBubble(t *testing.T, crm *fakeCRM, test func(*rig, *sharedMemory)) 
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, crm)
 		r.stop()
-		s := &sharedMemory{memory: r.store, until: time.Now().Add(time.Hour)}
+		s := &sharedMemory{memory: r.store, sharedAccounts: newSharedAccounts(1), until: time.Now().Add(time.Hour)}
 		r.engine = New(s)
 		r.engine.Configure(r.config)
 		test(r, s)

@@ -33,15 +33,30 @@ func (l *lane) useFields(account *Account) {
 // a token of the account's rate limit.
 func (l *lane) refreshFields(run func(func())) {
 	l.mu.Lock()
+	wants := l.wantsFields(l.engine.now())
+	l.mu.Unlock()
+	if !wants {
+		return
+	}
+	if l.lends() {
+		ctx, cancel := context.WithTimeout(l.engine.running, sharePatience)
+		defer cancel()
+		l.borrow(ctx, 1)
+	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.engine.now()
-	if l.account == nil || !l.account.Updates || l.account.Client == nil || l.asksFields || !l.fields.isDue(now) ||
-		l.hold.on() || now.Before(l.pause.until) || !l.limiter.AllowN(now, 1) {
+	if now := l.engine.now(); !l.wantsFields(now) || !l.pace.take(now, l.lends()) {
 		return
 	}
 	l.asksFields = true
 	client, fields := l.account.Client, l.fields
 	run(func() { l.fetchFields(l.engine.sending, fields, client) })
+}
+
+// wantsFields reports whether the fields are due and may be asked for.
+func (l *lane) wantsFields(now time.Time) bool {
+	return l.account != nil && l.account.Updates && l.account.Client != nil && !l.asksFields && l.fields.isDue(now) &&
+		!l.hold.on() && !now.Before(l.pause.until)
 }
 
 func (l *lane) fetchFields(ctx context.Context, fields *WorkspaceFields, client Client) {

@@ -106,6 +106,7 @@ func (l *lane) resume() (resumed bool, inFlight int) {
 	}
 	inFlight = l.slots.inFlight
 	l.mu.Unlock()
+	l.shareChanges()
 	l.signal()
 	return resumed, inFlight
 }

@@ -37,6 +37,7 @@ type batch struct {
 	limit   int  // of attempts
 	probe   bool // the attempt is the probe of an account on hold
 	forced  bool // one attempt begins even if no entry is due
+	borrows bool // tokens are to be borrowed
 }
 
 // nextBatch returns the batch that may begin now. If its limit is 0, wait says when to look again.
@@ -54,20 +55,27 @@ func (l *lane) nextBatch(now time.Time) (next batch, wait time.Duration) {
 		if l.hold.probe != "" {
 			return batch{}, idleWait
 		}
-		if now.Before(l.hold.probeAt) {
-			return batch{}, l.hold.probeAt.Sub(now)
+		if next := l.hold.nextProbe(); now.Before(next) {
+			return batch{}, next.Sub(now)
 		}
 		limit = 1
 	}
 	if limit <= 0 {
 		return batch{}, idleWait // the end of an attempt wakes the lane
 	}
-	tokens := l.limiter.TokensAt(now)
-	if tokens < 1 {
-		wait := time.Duration((1 - tokens) / float64(l.limiter.Limit()) * float64(time.Second))
+	next = batch{account: l.account, limit: limit, probe: l.hold.on(), forced: l.forced}
+	lends := l.lends()
+	tokens := l.pace.tokens(now, lends)
+	switch {
+	case tokens >= 1:
+		next.limit = min(limit, int(tokens))
+	case l.pace.isLent(now, lends):
+		next.borrows = true
+	default:
+		wait := time.Duration((1 - tokens) / float64(l.pace.limiter.Limit()) * float64(time.Second))
 		return batch{}, max(wait, time.Millisecond)
 	}
-	return batch{l.account, min(limit, int(tokens)), l.hold.on(), l.forced}, 0
+	return next, 0
 }
 
 // busyFilter returns a filter for one batch. It rejects an identifier that is busy or that the
@@ -120,8 +128,7 @@ func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.account == nil || l.queued && !l.hasRoom(now) || l.hold.on() || now.Before(l.pause.until) || l.slots.inFlight >= l.slots.window ||
-		l.slots.busy[entry.Identifier] || !l.limiter.AllowN(now, 1) {
+	if !l.mayBegin(entry, now) || !l.pace.take(now, l.lends()) {
 		l.engine.loops.Done()
 		return nil
 	}
@@ -129,10 +136,22 @@ func (l *lane) tryReserve(entry outbox.Entry, now time.Time) *Account {
 	return l.account
 }
 
+// mayBegin reports whether an attempt may begin now, if there is a token for it.
+func (l *lane) mayBegin(entry outbox.Entry, now time.Time) bool {
+	return l.account != nil && (!l.queued || l.hasRoom(now)) && !l.hold.on() && !now.Before(l.pause.until) &&
+		l.slots.inFlight < l.slots.window && !l.slots.busy[entry.Identifier]
+}
+
+func (l *lane) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hold.on()
+}
+
 // hasRoom reports whether an attempt that begins now takes nothing from leads that wait for their
 // turn, because there are slots and tokens for all of them.
 func (l *lane) hasRoom(now time.Time) bool {
-	return 2*l.slots.inFlight < l.slots.window && l.limiter.TokensAt(now) >= float64(l.slots.window)
+	return 2*l.slots.inFlight < l.slots.window && l.pace.tokens(now, l.lends()) >= float64(l.slots.window)
 }
 
 // markQueued makes the loop look for entries when the attempt has ended.
@@ -180,7 +199,7 @@ var errDeferred = errors.New(reasonDeferred)
 // throttle waits until an attempt may send another request. If the attempt has to end instead, it
 // returns the reason.
 func (l *lane) throttle(ctx context.Context, entry outbox.Entry) (reason string, err error) {
-	if err := l.limiter.Wait(ctx); err != nil {
+	if err := l.awaitToken(ctx, entry); err != nil {
 		return reasonDeferred, err
 	}
 	if l.deferred(entry) {

@@ -22,7 +22,7 @@ func (e *Engine) WaitSpare(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	return waitSpare(ctx, l.takeSpare)
+	return waitSpare(ctx, func() (bool, error) { return l.takeSpare(ctx) })
 }
 
 // WaitSpare waits until the limiter has a token that no lead needs, and takes it.
@@ -47,10 +47,22 @@ func waitSpare(ctx context.Context, take func() (taken bool, err error)) error {
 }
 
 // takeSpare takes a token of the account's rate limit unless a lead may need it.
-func (l *lane) takeSpare() (taken bool, err error) {
+func (l *lane) takeSpare(ctx context.Context) (taken bool, err error) {
+	now := l.engine.now()
+	if spare, err := l.canSpare(now); !spare {
+		return false, err
+	}
+	if !l.pace.isLent(now, l.lends()) {
+		return takeSpare(l.pace.limiter, now), nil
+	}
+	l.borrow(ctx, 1)
+	return l.pace.take(l.engine.now(), true), nil
+}
+
+// canSpare reports whether no lead needs the next token.
+func (l *lane) canSpare(now time.Time) (spare bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.engine.now()
 	switch {
 	case l.engine.running.Err() != nil, l.account == nil:
 		return false, ErrNotConfigured
@@ -59,7 +71,7 @@ func (l *lane) takeSpare() (taken bool, err error) {
 	case l.queued, l.slots.inFlight > 0, now.Before(l.pause.until):
 		return false, nil
 	}
-	return takeSpare(l.limiter, now), nil
+	return true, nil
 }
 
 // takeSpare takes a token if another one is left, or if there is never more than one.

@@ -110,7 +110,8 @@ func (l *lane) appendEntry(ctx context.Context, entry outbox.Entry) error {
 // appendAndAttempt appends the entry and, if a slot is free, begins its attempt at once. That saves
 // taking it from the outbox: a commit and two queries, and decoding the job.
 func (l *lane) appendAndAttempt(ctx context.Context, entry outbox.Entry, job Job) error {
-	account := l.tryReserve(entry, entry.CreatedAt)
+	l.borrowForPost(ctx, entry)
+	account := l.tryReserve(entry, l.engine.now())
 	if account == nil {
 		return l.appendEntry(ctx, entry)
 	}

@@ -41,7 +41,7 @@ func (l *lane) turnsWithin(id string, wait time.Duration) (turns int, begun bool
 		return 0, false
 	}
 	first := later(now, l.pause.until)
-	tokens := l.limiter.TokensAt(first) + float64(l.limiter.Limit())*latest.Sub(first).Seconds()
+	tokens := l.pace.tokens(first, l.lends()) + l.pace.perSecond()*latest.Sub(first).Seconds()
 	return int(min(math.Ceil(tokens)-1, math.MaxInt32)), false
 }
 

@@ -49,6 +49,7 @@ func (l *lane) work(account *Account, entry outbox.Entry, job *Job) {
 		outcome = Outcome{State: outbox.Waiting, Attempts: entry.Attempts}
 	}
 	l.notify(entry.ID, outcome)
+	l.shareChanges()
 	// A lead in TeleCRM can be found again, so its record may share a later commit. The Async API has
 	// no way to look.
 	r.settlement.Lazy = r.settlement.State == outbox.Delivered && r.answer.Verdict != telecrm.Accepted

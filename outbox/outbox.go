@@ -189,40 +189,6 @@ type Clock struct {
 	SteadySince time.Time
 }
 
-// Shared is a store that several processes may use at once. Each leases the entries that it takes.
-type Shared interface {
-	Store
-
-	// IsShared reports whether other processes may make entries due.
-	IsShared() bool
-
-	// LeasedUntil returns when the lease of an entry that this process has taken ends, unless it is
-	// renewed before. The attempt must have ended by then. It returns false if there is no lease.
-	LeasedUntil(id string) (until time.Time, leased bool)
-
-	// Fleet returns the state of the store. It is empty while the store cannot be reached.
-	Fleet(ctx context.Context) (Fleet, error)
-}
-
-// Node is a process that uses a shared store.
-type Node struct {
-	Name     string
-	Self     bool // it is this process
-	JoinedAt time.Time
-	InFlight int // the entries that it has taken
-}
-
-// Fleet is the state of a shared store.
-type Fleet struct {
-	// Nodes lists the processes that use it, by name.
-	Nodes []Node
-	// DeadRows is roughly the number of row versions that the database has not cleaned up yet.
-	DeadRows int
-	// OpenFor is for how long the oldest transaction has been open, which keeps the database from
-	// cleaning up. It is zero if there is none, or if the role may not see it.
-	OpenFor time.Duration
-}
-
 // Store is a durable journal of entries. It is safe for concurrent use. Changes are on disk when a
 // method returns, unless it says otherwise.
 //

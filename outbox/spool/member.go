@@ -245,3 +245,39 @@ func (s *Store) enterAlone(ctx context.Context) (leave func(), err error) {
 	s.alone = minAlone
 	return func() { s.gate.Release(everything) }, nil
 }
+
+// Lend implements [outbox.Shared]. The error wraps [outbox.ErrAway] while the primary cannot be used.
+func (s *Store) Lend(ctx context.Context, want outbox.LoanRequest) (loan outbox.Loan, err error) {
+	err = s.asShared(ctx, func(shared outbox.Shared) error {
+		loan, err = shared.Lend(ctx, want)
+		return err
+	})
+	return loan, err
+}
+
+// Publish implements [outbox.Shared]. The error wraps [outbox.ErrAway] while the primary cannot be
+// used.
+func (s *Store) Publish(ctx context.Context, account string, state outbox.AccountState) (published bool, err error) {
+	err = s.asShared(ctx, func(shared outbox.Shared) error {
+		published, err = shared.Publish(ctx, account, state)
+		return err
+	})
+	return published, err
+}
+
+// asShared calls f with the primary.
+func (s *Store) asShared(ctx context.Context, f func(outbox.Shared) error) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if v.primary == nil {
+		return outbox.ErrAway
+	}
+	shared, ok := v.primary.Store.(outbox.Shared)
+	if !ok {
+		return outbox.ErrAway
+	}
+	return f(shared)
+}

@@ -76,6 +76,23 @@ var migrations = []migration{{1, []query{
 		CASE settled_at WHEN 0 THEN NULL ELSE to_timestamp(settled_at / 1000.0) END AS settled_at,
 		attempts, reason, lead_id, encode(payload, 'escape') AS payload, nodes.name AS node
 		FROM {schema}.entries JOIN {schema}.payloads USING (id) LEFT JOIN {schema}.nodes ON nodes.id = entries.node`,
+}}, {1, []query{
+	// The pace and the state of an account. Times are in microseconds by the database's clock. A row is
+	// changed by each loan, which does not wait for the disk, and by each change of the state.
+	`CREATE TABLE {schema}.accounts (
+		account TEXT PRIMARY KEY,
+		-- The time at which all tokens that were lent are paid.
+		paid_at BIGINT NOT NULL DEFAULT 0,
+		version BIGINT NOT NULL DEFAULT 0,
+		key TEXT NOT NULL DEFAULT '',
+		paused_at BIGINT NOT NULL DEFAULT 0,
+		paused_until BIGINT NOT NULL DEFAULT 0,
+		trial BOOLEAN NOT NULL DEFAULT false,
+		held_at BIGINT NOT NULL DEFAULT 0,
+		probe_at BIGINT NOT NULL DEFAULT 0,
+		fresh_at BIGINT NOT NULL DEFAULT 0,
+		note TEXT NOT NULL DEFAULT ''
+	) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500)`,
 }}}
 
 const (
