@@ -49,6 +49,8 @@ type fleet struct {
 	server, standby *pgtest.Server
 	dsn             string
 	crm             *sandbox.Sandbox
+	pace            string // crm_rate
+	door            *door
 	nodes           []*node
 
 	mu    sync.Mutex
@@ -68,6 +70,7 @@ type node struct {
 	*caddyproc.Process
 
 	config, home, site string
+	admin              string
 	earlier            string // logs of its earlier processes
 }
 
@@ -78,18 +81,27 @@ type post struct {
 	status int // 0: no answer
 }
 
+// fast is a crm_rate that limits nothing.
+const fast = "1000/s 1000"
+
 func newFleet(t *testing.T, nodes int, with standby) *fleet {
+	t.Helper()
+	return newPacedFleet(t, nodes, with, fast)
+}
+
+func newPacedFleet(t *testing.T, nodes int, with standby, pace string) *fleet {
 	t.Helper()
 	crm, err := sandbox.New(sandbox.Config{Token: token, EnterpriseID: enterpriseID, Latency: 30 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := httptest.NewServer(crm)
+	d := &door{crm: crm}
+	api := httptest.NewServer(d)
 	t.Cleanup(func() {
 		api.Close()
 		crm.Close()
 	})
-	f := &fleet{server: pgtest.Start(t), crm: crm}
+	f := &fleet{server: pgtest.Start(t), crm: crm, pace: pace, door: d}
 	f.dsn = f.server.DSN()
 	if with == synchronousStandby {
 		f.standby = f.server.Standby(t)
@@ -104,10 +116,10 @@ func newFleet(t *testing.T, nodes int, with standby) *fleet {
 // add starts another node.
 func (f *fleet) add(t *testing.T, name, api string) {
 	t.Helper()
-	n := &node{home: t.TempDir(), site: "127.0.0.1:" + caddyproc.FreePort(t)}
+	n := &node{home: t.TempDir(), site: "127.0.0.1:" + caddyproc.FreePort(t), admin: "127.0.0.1:" + caddyproc.FreePort(t)}
 	n.config = filepath.Join(n.home, "Caddyfile")
 	caddyfile := fmt.Sprintf(`{
-	admin 127.0.0.1:%s
+	admin %s
 	grace_period 5s
 	telecrm {
 		account {
@@ -115,7 +127,7 @@ func (f *fleet) add(t *testing.T, name, api string) {
 			enterprise_id %s
 			base_url %s/autoupdate/v2
 			country IN
-			crm_rate 1000/s 1000
+			crm_rate %s
 		}
 		outbox postgres {env.TELECRM_DSN} {
 			node %s
@@ -137,7 +149,7 @@ http://%s {
 		thank_you /thanks
 	}
 }
-`, caddyproc.FreePort(t), enterpriseID, api, name, lease, n.home, n.site)
+`, n.admin, enterpriseID, api, f.pace, name, lease, n.home, n.site)
 	if err := os.WriteFile(n.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
 	}
