@@ -22,6 +22,8 @@ type sharedMemory struct {
 	until time.Time
 }
 
+var _ outbox.Shared = (*sharedMemory)(nil)
+
 func (*sharedMemory) IsShared() bool { return true }
 
 func (s *sharedMemory) LeasedUntil(string) (time.Time, bool) {

@@ -53,9 +53,8 @@ func (s *Store) adoptAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.compareAll(ctx, v)
 	leave() // the members stay until this goroutine removes them
-	if err != nil {
+	if err := s.compareAll(ctx, v); err != nil {
 		return err
 	}
 	to := v.primary
@@ -103,9 +102,12 @@ func (s *Store) compareAll(ctx context.Context, v view) error {
 	doubtful := maps.Clone(s.doubtful)
 	s.mu.Unlock()
 	for _, m := range v.spools {
-		if err := compare(ctx, m, v.primary, doubtful); err != nil {
+		if err := s.compare(ctx, m, v.primary, doubtful); err != nil {
 			return fmt.Errorf("comparing spool %s with the outbox: %w", m.file, err)
 		}
+	}
+	for _, m := range v.spools {
+		m.unknown.Store(false)
 	}
 	s.mu.Lock()
 	for id, inSpool := range doubtful {
@@ -126,26 +128,46 @@ func (s *Store) compareAll(ctx context.Context, v view) error {
 }
 
 // compare compares the entries of a spool with the primary.
-func compare(ctx context.Context, spool, primary *member, doubtful map[string]bool) error {
-	for after := ""; ; {
-		page, err := spool.List(ctx, outbox.Filter{After: after})
-		if err != nil || len(page) == 0 {
+func (s *Store) compare(ctx context.Context, spool, primary *member, doubtful map[string]bool) error {
+	for after, more := "", true; more; {
+		var err error
+		if after, more, err = s.compareBatch(ctx, spool, primary, doubtful, after); err != nil {
 			return err
 		}
-		for _, e := range page {
-			after = e.ID
-			other, err := primary.Get(ctx, e.ID)
-			if errors.Is(err, outbox.ErrNotFound) || spool.hasMoved(e.ID) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if err := keepOne(ctx, spool, primary, e, other, doubtful[e.ID]); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// compareSize limits the entries that are compared while no operation runs.
+const compareSize = 100
+
+// compareBatch compares some entries after the given id. Meanwhile none of them is taken or settled:
+// an entry that is delivered from the spool after it was read would look older than its copy. It
+// returns the id of the last one that it compared.
+func (s *Store) compareBatch(ctx context.Context, spool, primary *member, doubtful map[string]bool, after string) (last string, more bool, err error) {
+	leave, err := s.enterAlone(ctx)
+	if err != nil {
+		return after, false, err
+	}
+	defer leave()
+	page, err := spool.List(ctx, outbox.Filter{After: after, Limit: compareSize})
+	if err != nil {
+		return after, false, err
+	}
+	for _, e := range page {
+		after = e.ID
+		other, err := primary.Get(ctx, e.ID)
+		if errors.Is(err, outbox.ErrNotFound) || spool.hasMoved(e.ID) {
+			continue
+		}
+		if err != nil {
+			return after, false, err
+		}
+		if err := keepOne(ctx, spool, primary, e, other, doubtful[e.ID]); err != nil {
+			return after, false, err
 		}
 	}
+	return after, len(page) == compareSize, nil
 }
 
 // keepOne removes one of two copies of an entry: e in a spool and other in the primary.

@@ -135,7 +135,10 @@ func (s *Store) add(place, file string, spool Spool, used bool) *member {
 		return nil
 	}
 	s.spools = append(s.spools, m)
-	s.hidden = s.hidden || used && s.primary != nil
+	if used && s.primary != nil {
+		m.unknown.Store(true)
+		s.hidden = true
+	}
 	return m
 }
 

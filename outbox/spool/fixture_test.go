@@ -26,6 +26,8 @@ type site struct {
 	log  *observer.ObservedLogs
 	// wrap may replace the primary.
 	wrap func(outbox.Store) outbox.Store
+	// wrapSpool may replace a spool.
+	wrapSpool func(spool.Spool) spool.Spool
 	// places are the prefixes of spools, if not only beside the file.
 	places []string
 }
@@ -52,13 +54,19 @@ func (s *site) options() spool.Options {
 			}
 			return s.wrap(store), nil
 		},
-		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) { return openFile(ctx, file, s.now) },
-		Prefixes:  func() []string { return s.places },
-		Logger:    zap.New(core),
-		Now:       s.now,
-		Patience:  20 * time.Second, // the machine may be busy
-		Retry:     time.Millisecond,
-		MaxRetry:  5 * time.Millisecond,
+		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
+			opened, err := openFile(ctx, file, s.now)
+			if err != nil || s.wrapSpool == nil {
+				return opened, err
+			}
+			return s.wrapSpool(opened), nil
+		},
+		Prefixes: func() []string { return s.places },
+		Logger:   zap.New(core),
+		Now:      s.now,
+		Patience: 20 * time.Second, // the machine may be busy
+		Retry:    time.Millisecond,
+		MaxRetry: 5 * time.Millisecond,
 	}
 }
 

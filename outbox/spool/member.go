@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,9 @@ type member struct {
 	file  string // of a spool
 	place string // the prefix of the spool's file
 	spool Spool  // nil for the primary
+	// unknown says that the spool of an earlier process has not been compared with the open primary, so
+	// that its entries may have been delivered from there.
+	unknown atomic.Bool
 
 	mu    sync.Mutex
 	taken map[string]person   // entries with an attempt in flight
@@ -129,7 +133,7 @@ func (v view) members() []*member {
 func (v view) serving() []*member {
 	serving := make([]*member, 0, len(v.spools)+1)
 	for _, m := range v.spools {
-		if len(m.movedIDs()) == 0 {
+		if len(m.movedIDs()) == 0 && (v.primary == nil || !m.unknown.Load()) {
 			serving = append(serving, m)
 		}
 	}

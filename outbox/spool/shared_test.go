@@ -26,6 +26,8 @@ type remote struct {
 	done atomic.Int64 // appends that have ended
 }
 
+var _ outbox.Shared = (*remote)(nil)
+
 var errCut = errors.New("the network is cut")
 
 func (*remote) IsShared() bool                       { return true }
@@ -33,6 +35,17 @@ func (*remote) LeasedUntil(string) (time.Time, bool) { return time.Time{}, false
 
 func (*remote) Fleet(context.Context) (outbox.Fleet, error) {
 	return outbox.Fleet{Nodes: []outbox.Node{{Name: "web-1", Self: true}}}, nil
+}
+
+func (r *remote) Lend(context.Context, outbox.LoanRequest) (outbox.Loan, error) {
+	if r.away.Load() {
+		return outbox.Loan{}, errCut
+	}
+	return outbox.Loan{Tokens: 1, Nodes: 1}, nil
+}
+
+func (r *remote) Publish(context.Context, string, outbox.AccountState) (bool, error) {
+	return !r.away.Load(), nil
 }
 
 func (r *remote) Health() error {
@@ -153,6 +166,12 @@ func TestSharedPrimaryAway(t *testing.T) {
 	if err := s.Settle(ctx, kept.ID, delivered); err != nil {
 		t.Error(err)
 	}
+	if loan, err := s.Lend(ctx, outbox.LoanRequest{Account: "default", Want: 1}); !errors.Is(err, outbox.ErrAway) {
+		t.Errorf("borrowing while the primary is away: %+v, error %v", loan, err)
+	}
+	if published, err := s.Publish(ctx, "default", outbox.AccountState{}); published || !errors.Is(err, outbox.ErrAway) {
+		t.Errorf("publishing while the primary is away: %v, error %v", published, err)
+	}
 	primary.away.Store(false)
 	for _, id := range []string{kept.ID, tried.ID} {
 		if e := awaitMoved(t, s, primary, id); e.State != outbox.Delivered || e.Attempts != 1 {
@@ -161,6 +180,9 @@ func TestSharedPrimaryAway(t *testing.T) {
 	}
 	if err := s.Settle(ctx, before.ID, delivered); err != nil {
 		t.Errorf("settling a lead of the primary when it is back: %v", err)
+	}
+	if loan, err := s.Lend(ctx, outbox.LoanRequest{Account: "default", Want: 1}); err != nil || loan.Tokens != 1 {
+		t.Errorf("borrowing when the primary is back: %+v, error %v", loan, err)
 	}
 }
 
