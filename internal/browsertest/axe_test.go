@@ -77,7 +77,7 @@ func (b *tab) violationsBy(nodeText string, schemes ...string) []string {
 		evaluate[any](b, `window.broken = null; axe.run({elementRef: true}).then(result => {
 			if (result.passes.length > 0) window.broken = result.violations.flatMap(rule => rule.nodes.map(node => rule.id + ": " + `+nodeText+`));
 		}); void 0`)
-		eventually(b.t, actionTimeout, "axe-core", func() bool { return evaluate[bool](b, "window.broken !== null") })
+		eventually(b.t, actionTimeout, "axe-core", func() bool { return see[bool](b, "window.broken !== null") })
 		found = append(found, evaluate[[]string](b, "window.broken")...)
 	}
 	return found

@@ -200,6 +200,34 @@ func evaluate[T any](b *tab, expression string) T {
 	return result
 }
 
+// see is like evaluate for expressions that change nothing: if the page is replaced by another one
+// meanwhile, it looks at that one.
+func see[T any](b *tab, expression string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
+	defer cancel()
+	for {
+		result, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+		if err == nil {
+			return result
+		}
+		if ctx.Err() != nil || !isReplaced(err) {
+			b.t.Fatalf("evaluating %s: %v", expression, err)
+		}
+	}
+}
+
+// isReplaced reports whether the browser could not evaluate an expression because its page was
+// replaced by another one.
+func isReplaced(err error) bool {
+	for _, text := range []string{"Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
+}
+
 // quote returns value as a JavaScript literal.
 func quote(value any) string {
 	text, err := json.Marshal(value)

@@ -100,7 +100,7 @@ func TestEnhancedFormShowsTheSame(t *testing.T) {
 		evaluate[any](b, `window.scrollTo(0, document.body.scrollHeight); document.activeElement.blur()`)
 		b.do(chromedp.Click(chromedp.CSS(submitButton)))
 		eventually(t, actionTimeout, "the summary to get the focus", func() bool {
-			return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`)
+			return see[bool](b, `document.activeElement.matches("`+summary+`")`)
 		})
 		checkErrorPage(b, "name", "phone", "consent")
 		if got := evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`); got != 3 {
@@ -115,7 +115,7 @@ func TestEnhancedFormShowsTheSame(t *testing.T) {
 	b.agree()
 	b.do(chromedp.Click(chromedp.CSS(submitButton)))
 	eventually(t, actionTimeout, "the thank-you page", func() bool { return b.path() == "/thank-you" },
-		func() string { return evaluate[string](b, `document.body.innerText.slice(0, 600)`) })
+		func() string { return see[string](b, `document.body.innerText.slice(0, 600)`) })
 	if lead := s.onlyLead(t); lead.Fields["phone"] != "918123456789" {
 		t.Errorf("the lead is %v", lead.Fields)
 	}

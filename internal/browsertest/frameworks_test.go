@@ -55,7 +55,7 @@ func TestFrameworks(t *testing.T) {
 			wait := func(isOwn bool) {
 				t.Helper()
 				if isOwn {
-					eventually(t, actionTimeout, "the page's script", func() bool { return evaluate[bool](b, `document.documentElement.dataset.ready === "yes"`) })
+					eventually(t, actionTimeout, "the page's script", func() bool { return see[bool](b, `document.documentElement.dataset.ready === "yes"`) })
 				}
 			}
 			visit := func(phone string) {
@@ -113,8 +113,8 @@ func TestFrameworks(t *testing.T) {
 // checkSummary expects a visible summary that has the focus.
 func checkSummary(b *tab) {
 	b.t.Helper()
-	eventually(b.t, actionTimeout, "the focus on the summary", func() bool { return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`) },
-		func() string { return evaluate[string](b, "document.activeElement.outerHTML") })
+	eventually(b.t, actionTimeout, "the focus on the summary", func() bool { return see[bool](b, `document.activeElement.matches("`+summary+`")`) },
+		func() string { return see[string](b, "document.activeElement.outerHTML") })
 	if !evaluate[bool](b, `(heading => {
 		const box = heading.getBoundingClientRect();
 		return heading.checkVisibility({visibilityProperty: true, opacityProperty: true}) && box.top >= 0 && box.bottom <= innerHeight &&

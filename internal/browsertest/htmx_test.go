@@ -95,7 +95,7 @@ func TestHTMX(t *testing.T) {
 func (b *tab) checkSummary(wrong ...string) {
 	b.t.Helper()
 	eventually(b.t, actionTimeout, "the summary to get the focus", func() bool {
-		return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`)
+		return see[bool](b, `document.activeElement.matches("`+summary+`")`)
 	}, func() string { return evaluate[string](b, "document.activeElement.outerHTML.slice(0, 300)") })
 	if got := evaluate[int](b, `document.querySelectorAll("`+summary+`").length`); got != 1 {
 		b.t.Errorf("%d summaries", got)
@@ -152,7 +152,7 @@ func TestHTMXOtherAnswers(t *testing.T) {
 				b.clickSend()
 				b.awaitText(test.says)
 				eventually(t, actionTimeout, "the summary to get the focus", func() bool {
-					return evaluate[bool](b, `document.activeElement.matches("`+summary+`")`)
+					return see[bool](b, `document.activeElement.matches("`+summary+`")`)
 				})
 				if got := evaluate[string](b, `document.querySelector("[name=name]").value`); got != "Ravi" || b.path() != "/visit" {
 					t.Errorf("at %s the name is %q", b.path(), got)

@@ -89,7 +89,7 @@ func TestEnhancedFormSpeaksThePagesLanguage(t *testing.T) {
 		b.set(byName("phone"), "12345")
 		evaluate[any](b, `document.querySelector(".telecrm-summary")?.remove()`)
 		b.do(chromedp.Click(chromedp.CSS(submitButton)))
-		eventually(t, actionTimeout, "the summary", func() bool { return evaluate[bool](b, `document.querySelector(".telecrm-summary") !== null`) })
+		eventually(t, actionTimeout, "the summary", func() bool { return see[bool](b, `document.querySelector(".telecrm-summary") !== null`) })
 		checkErrorPage(b, "name", "phone", "consent")
 		if got := evaluate[string](b, "document.title"); got != "त्रुटि: संपर्क करें" {
 			t.Errorf("the title is %q", got)

@@ -79,7 +79,7 @@ func (b *tab) send(name, phone, message string) {
 func (b *tab) clickSend() {
 	b.t.Helper()
 	eventually(b.t, actionTimeout, "the library to settle", func() bool {
-		return evaluate[bool](b, `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`)
+		return see[bool](b, `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`)
 	})
 	evaluate[any](b, `document.getElementById("send").click()`)
 }
@@ -88,7 +88,7 @@ func (b *tab) clickSend() {
 func (b *tab) awaitText(text string) (all string) {
 	b.t.Helper()
 	eventually(b.t, actionTimeout, fmt.Sprintf("%q", text), func() bool {
-		all = evaluate[string](b, `document.body ? document.body.innerText : ""`)
+		all = see[string](b, `document.body ? document.body.innerText : ""`)
 		return strings.Contains(all, text)
 	}, func() string { return all })
 	return all

@@ -22,7 +22,7 @@ func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
 	b := openTab(t)
 	b.open(s.sandbox)
 	eventually(t, actionTimeout, "the page to listen", func() bool {
-		return evaluate[string](b, `document.getElementById("state").textContent`) == "Live"
+		return see[string](b, `document.getElementById("state").textContent`) == "Live"
 	})
 	evaluate[bool](b, "window.notReloaded = true")
 
@@ -37,7 +37,7 @@ func TestSandboxPageShowsALeadAsItArrives(t *testing.T) {
 
 	s.updateLead(t, s.onlyLead(t).ID, `{"fields":{"city":"Pune"}}`)
 	eventually(t, actionTimeout, "the change to arrive", func() bool {
-		return evaluate[string](b, `document.getElementById("news").textContent`) == "Lead changed: "+hostile
+		return see[string](b, `document.getElementById("news").textContent`) == "Lead changed: "+hostile
 	})
 	live := shownLeads(b)
 	if len(live) != 1 || !strings.Contains(live[0], "Pune") {

@@ -39,6 +39,10 @@ func startSite(t *testing.T, edits ...string) *site {
 	t.Cleanup(func() {
 		s.Stop(t)
 		s.checkLog(t)
+		if t.Failed() {
+			log := s.Log()
+			t.Logf("the end of the site's log:\n%s", log[max(0, len(log)-4000):])
+		}
 	})
 	s.Await(t, s.sandbox)
 	return s

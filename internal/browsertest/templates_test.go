@@ -247,7 +247,7 @@ func (s *templateSite) checkErrors(b *tab) {
 	}
 	// Browsers set the focus after the layout.
 	eventually(b.t, actionTimeout, "the focus on the summary", func() bool {
-		return evaluate[string](b, "document.activeElement.className") == "telecrm-summary"
+		return see[string](b, "document.activeElement.className") == "telecrm-summary"
 	})
 	// Elements that are fixed to the window do not cover the heading.
 	if got := evaluate[string](b, `(heading => {

@@ -19,7 +19,7 @@ func TestUnpolyValidates(t *testing.T) {
 			b.witness.permit("console", "log")
 			b.witness.expect(s.pages+"/callback", http.StatusUnprocessableEntity)
 			b.set(byName("name"), "Ravi")
-			eventually(t, actionTimeout, "the name to be checked", func() bool { return evaluate[bool](b, `!up.network.isBusy()`) })
+			eventually(t, actionTimeout, "the name to be checked", func() bool { return see[bool](b, `!up.network.isBusy()`) })
 			if got := evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`); got != 0 {
 				t.Errorf("%d messages before the visitor reached the phone", got)
 			}
@@ -34,7 +34,7 @@ func TestUnpolyValidates(t *testing.T) {
 			b.checkTyped("Ravi", "12345", "")
 			b.set(byName("phone"), "08123456789")
 			eventually(t, actionTimeout, "the message to go", func() bool {
-				return evaluate[int](b, `document.querySelectorAll(".telecrm-error").length`) == 0
+				return see[int](b, `document.querySelectorAll(".telecrm-error").length`) == 0
 			})
 			if leads := s.leads(t); len(leads) > 0 {
 				t.Errorf("%d leads", len(leads))
