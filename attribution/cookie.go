@@ -145,17 +145,19 @@ func cookies(header http.Header, name string) iter.Seq[string] {
 // nextCookie returns the value of the first cookie with the name in a Cookie header, and the rest of
 // the header after it. It is fast, because it is called for every request.
 func nextCookie(line, name string) (value, rest string, found bool) {
-	for from := 0; ; {
-		at := strings.Index(line[from:], name)
-		if at < 0 {
-			return "", "", false
+	for line != "" {
+		pair := line
+		if end := strings.IndexByte(line, ';'); end >= 0 {
+			pair, line = line[:end], line[end+1:]
+		} else {
+			line = ""
 		}
-		at += from
-		from = at + len(name)
-		isStart := at == 0 || line[at-1] == ' ' || line[at-1] == ';'
-		if isStart && from < len(line) && line[from] == '=' {
-			value, rest, _ = strings.Cut(line[from+1:], ";")
-			return value, rest, true
+		for pair != "" && pair[0] == ' ' {
+			pair = pair[1:]
+		}
+		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
+			return pair[len(name)+1:], line, true
 		}
 	}
+	return "", "", false
 }

@@ -90,6 +90,9 @@ func (t *Tracker) mayCount(referer, host string) bool {
 
 // mustRemove reports whether the browser has the cookie against its user's choice.
 func (t *Tracker) mustRemove(header http.Header) bool {
+	if t.Consent == nil { // most sites: do not look for the cookie if there is no objection
+		return objects(header) && t.Cookie.isSent(header)
+	}
 	return t.Cookie.isSent(header) && !t.mayStore(header)
 }
 
