@@ -202,7 +202,7 @@ func eraseTaken(ctx context.Context, primary *member, id string) error {
 }
 
 // drain moves the entries of a spool that are not in flight, and removes the spool if it is empty
-// then.
+// then. Between two batches it leaves as much time to posts as a batch took.
 func (s *Store) drain(ctx context.Context, from, to *member) error {
 	if len(from.movedIDs()) > 0 {
 		if err := eraseMoved(ctx, from); err != nil {
@@ -214,9 +214,13 @@ func (s *Store) drain(ctx context.Context, from, to *member) error {
 	for after, more := "", true; more; {
 		var n int
 		var err error
+		began := time.Now()
 		n, after, more, err = s.moveBatch(ctx, from, to, after)
 		if total += n; err != nil {
 			return err
+		}
+		if n > 0 && waits(ctx.Done(), time.Since(began)) {
+			return ctx.Err()
 		}
 	}
 	if total > 0 {
