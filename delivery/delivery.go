@@ -57,13 +57,23 @@ func New(store outbox.Store) *Engine { return newEngine(store, steadyClock()) }
 
 // newEngine returns an engine that reads the time from now.
 func newEngine(store outbox.Store, now func() time.Time) *Engine {
-	e := &Engine{store: store, now: now, needRoom: make(chan struct{}, 1), lanes: make(map[string]*lane)}
+	e := &Engine{store: store, needRoom: make(chan struct{}, 1), lanes: make(map[string]*lane)}
+	e.now = func() time.Time { return now().Add(e.skew()) }
 	e.sending, e.cancelSending = context.WithCancel(context.Background())
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.config = Config{Logger: zap.NewNop()}
 	e.cancelOrphanReport = func() {}
 	e.loops.Go(e.maintain)
 	return e
+}
+
+// skew returns how far the clock of a shared outbox is ahead, by which all processes decide what is
+// due.
+func (e *Engine) skew() time.Duration {
+	if shared := e.shared(); shared != nil {
+		return shared.Skew()
+	}
+	return 0
 }
 
 // steadyClock returns a clock that starts at the current time of day and then advances

@@ -17,7 +17,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// fleet is several engines that share an outbox.
+// fleet is several engines that share an outbox, on machines whose clocks differ.
 type fleet struct {
 	*rig
 
@@ -34,7 +34,12 @@ func inFleet(t *testing.T, crm *fakeCRM, engines int, change func(*Account), tes
 		f.stop()
 		change(&f.config.Accounts[0])
 		for i := range engines {
-			e := New(&sharedMemory{memory: f.store, sharedAccounts: f.accounts, until: time.Now().Add(1000 * time.Hour)})
+			// The machines' clocks differ by some minutes.
+			ahead := time.Duration(i-1) * 5 * time.Minute
+			now := steadyClock()
+			e := newEngine(&sharedMemory{
+				memory: f.store, sharedAccounts: f.accounts, until: time.Now().Add(1000 * time.Hour), skew: -ahead,
+			}, func() time.Time { return now().Add(ahead) })
 			c := f.config
 			c.Hooks.Held = func(account, _ string) { f.event(fmt.Sprintf("held %s on %d", account, i)) }
 			c.Hooks.Resumed = func(r Recovery) { f.event(fmt.Sprintf("resumed %s on %d", r.Account, i)) }
@@ -263,6 +268,33 @@ func TestFleetOutage(t *testing.T) {
 			if s := e.Status()[0]; s.Condition != Sending {
 				f.t.Errorf("engine %d: %+v", i, s)
 			}
+		}
+	})
+}
+
+// A lead that failed on a machine whose clock is behind is not retried earlier by the others.
+func TestFleetClocks(t *testing.T) {
+	var mu sync.Mutex
+	failed := false
+	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		if !failed {
+			failed = true
+			return down
+		}
+		return created(ctx, n, lead)
+	}}
+	inFleet(t, crm, 3, func(*Account) {}, func(f *fleet) {
+		start := time.Now()
+		id := f.post(0)
+		f.after(maxSharedWait)
+		if due := f.entry(id).DueAt.Sub(start); due < 4*time.Second || due > 6*time.Second {
+			f.t.Errorf("due again after %v", due)
+		}
+		f.after(5*time.Second + maxSharedWait)
+		if calls := f.crm.calls(); len(calls) != 2 || calls[1].at.Sub(start) < 4*time.Second {
+			f.t.Errorf("requests %v", calls)
 		}
 	})
 }

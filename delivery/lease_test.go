@@ -20,11 +20,14 @@ type sharedMemory struct {
 	mu    sync.Mutex
 	busy  bool // the other process has every identifier in flight
 	until time.Time
+	skew  time.Duration
 }
 
 var _ outbox.Shared = (*sharedMemory)(nil)
 
 func (*sharedMemory) IsShared() bool { return true }
+
+func (s *sharedMemory) Skew() time.Duration { return s.skew }
 
 func (s *sharedMemory) LeasedUntil(string) (time.Time, bool) {
 	s.mu.Lock()

@@ -16,6 +16,10 @@ type Shared interface {
 	// renewed before. The attempt must have ended by then. It returns false if there is no lease.
 	LeasedUntil(id string) (until time.Time, leased bool)
 
+	// Skew returns how far the store's clock is ahead of this process's. It is zero if they are in step.
+	// Processes whose clocks differ must use the store's.
+	Skew() time.Duration
+
 	// Fleet returns the state of the store. It is empty while the store cannot be reached.
 	Fleet(ctx context.Context) (Fleet, error)
 

@@ -250,6 +250,17 @@ func (s *Store) enterAlone(ctx context.Context) (leave func(), err error) {
 	return func() { s.gate.Release(everything) }, nil
 }
 
+// Skew implements [outbox.Shared].
+func (s *Store) Skew() time.Duration {
+	s.mu.Lock()
+	shared := s.sharedPrimary()
+	s.mu.Unlock()
+	if shared == nil {
+		return 0
+	}
+	return shared.Skew()
+}
+
 // Lend implements [outbox.Shared]. The error wraps [outbox.ErrAway] while the primary cannot be used.
 func (s *Store) Lend(ctx context.Context, want outbox.LoanRequest) (loan outbox.Loan, err error) {
 	err = s.asShared(ctx, func(shared outbox.Shared) error {

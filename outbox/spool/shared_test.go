@@ -31,6 +31,7 @@ var _ outbox.Shared = (*remote)(nil)
 var errCut = errors.New("the network is cut")
 
 func (*remote) IsShared() bool                       { return true }
+func (*remote) Skew() time.Duration                  { return time.Minute }
 func (*remote) LeasedUntil(string) (time.Time, bool) { return time.Time{}, false }
 
 func (*remote) Fleet(context.Context) (outbox.Fleet, error) {
@@ -144,6 +145,9 @@ func TestSharedPrimaryAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	primary.away.Store(true)
+	if skew := s.Skew(); skew != time.Minute {
+		t.Errorf("skew %v", skew)
+	}
 	kept, tried := newLead(false), newLead(true)
 	for _, e := range []outbox.Entry{kept, tried} {
 		if err := s.Append(ctx, e); err != nil {

@@ -1,6 +1,9 @@
 package pgstore
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Die closes the store as if its process had died: its leases remain until they end.
 func (s *Store) Die() error {
@@ -17,3 +20,9 @@ func (s *Store) Keep(ctx context.Context) error { return s.keepNow(ctx) }
 
 // Version is the version of the schema that this program knows.
 var Version = len(migrations)
+
+// OnMachine returns the options for a machine with the clock.
+func (o Options) OnMachine(clock func() time.Time) Options {
+	o.clock = clock
+	return o
+}

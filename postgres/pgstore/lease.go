@@ -61,7 +61,7 @@ func (s *Store) LeasedUntil(id string) (time.Time, bool) {
 func (s *Store) join(ctx context.Context) error {
 	asked := time.Now()
 	n := &node{id: uuid.New(), until: s.untilFrom(asked)}
-	if _, err := s.pool.ExecContext(ctx, s.text(qJoin), n.id[:], s.opts.Node, s.opts.Lease.Milliseconds()); err != nil {
+	if _, err := s.askTime(ctx, qJoin, n.id[:], s.opts.Node, s.opts.Lease.Milliseconds()); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -104,7 +104,7 @@ func (s *Store) release(ctx context.Context, node []byte) (ambiguous int, err er
 				ambiguous++
 			}
 			return err
-		}, record.Millis(s.opts.Now()), node, releaseBatch)
+		}, record.Millis(s.opts.Now().Add(s.Skew())), node, releaseBatch)
 		if err != nil {
 			return ambiguous, err
 		}
@@ -165,15 +165,11 @@ func (s *Store) keepNow(ctx context.Context) error {
 func (s *Store) renew(ctx context.Context) error {
 	asked := time.Now()
 	n := s.currentNode()
-	result, err := s.pool.ExecContext(ctx, s.text(qRenew), n.id[:], s.opts.Lease.Milliseconds())
+	renewed, err := s.askTime(ctx, qRenew, n.id[:], s.opts.Lease.Milliseconds())
 	if err != nil {
 		return err
 	}
-	renewed, err := result.RowsAffected()
-	if err != nil {
-		return err
-	}
-	if renewed == 0 {
+	if !renewed {
 		s.opts.Logger.Warn("this node's lease has ended; another node decides the leads that were in flight here",
 			zap.String("outbox", s.name), zap.String("node", s.opts.Node))
 		return s.join(ctx)

@@ -174,9 +174,9 @@ const (
 // The statements of nodes and their leases. Lease lengths are in milliseconds.
 const (
 	qJoin query = `INSERT INTO {schema}.nodes (id, name, joined_at, leased_until)
-		VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3 * interval '1 millisecond')`
+		VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3 * interval '1 millisecond') RETURNING clock_timestamp()`
 	qRenew query = `UPDATE {schema}.nodes SET leased_until = clock_timestamp() + $2 * interval '1 millisecond'
-		WHERE id = $1 AND leased_until > clock_timestamp()`
+		WHERE id = $1 AND leased_until > clock_timestamp() RETURNING clock_timestamp()`
 	qLeave query = `DELETE FROM {schema}.nodes WHERE id = $1`
 	// Deleting a node waits for the renewal of its lease, if there is one under way.
 	qBury query = `DELETE FROM {schema}.nodes WHERE leased_until <= clock_timestamp()`

@@ -27,6 +27,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,8 +67,11 @@ type Options struct {
 	Lease time.Duration
 	// Logger logs events that operators must know about. Nil disables logging.
 	Logger *zap.Logger
-	// Now returns the current time. Nil means time.Now. Leases use the database's time.
+	// Now returns the current time. Nil means the time at the start and what has passed since, however
+	// the machine's clock is set meanwhile. Leases use the database's time.
 	Now func() time.Time
+
+	clock func() time.Time // this machine's, which is compared with the database's
 }
 
 func (o *Options) setDefaults() {
@@ -90,8 +94,12 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.clock == nil {
+		start := time.Now()
+		o.clock = func() time.Time { return start.Add(time.Since(start)) }
+	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = o.clock
 	}
 }
 
@@ -104,6 +112,7 @@ type Store struct {
 	secret []byte
 	health health
 	floors floors
+	skew   atomic.Int64 // how far the database's clock is ahead, in nanoseconds
 
 	stop    context.CancelFunc
 	keeping sync.WaitGroup
