@@ -37,6 +37,10 @@ func (s *sharedMemory) LeasedUntil(string) (time.Time, bool) {
 
 func (*sharedMemory) Fleet(context.Context) (outbox.Fleet, error) { return outbox.Fleet{}, nil }
 
+// The engine leaves marks to its callers and to Append.
+func (*sharedMemory) Mark(context.Context, outbox.Mark, string) (bool, error) { return true, nil }
+func (*sharedMemory) Unmark(context.Context, outbox.Mark, string) error       { return nil }
+
 func (s *sharedMemory) lease(until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,6 +32,9 @@ var (
 	// ErrBusy means that an attempt cannot begin at present, in a store that several processes share,
 	// because another one has an attempt with the same identifier in flight.
 	ErrBusy = errors.New("another attempt is in flight")
+	// ErrRepeat means that an earlier entry has the mark of an entry to append. The error is a
+	// [*RepeatError].
+	ErrRepeat = errors.New("the entry repeats an earlier one")
 	// ErrUnsure means that an entry may have been stored, but may not be durable.
 	ErrUnsure = errors.New("the outbox may not have stored the entry safely")
 	// ErrAway means that the store cannot be opened at present, so its entries cannot be reached.
@@ -92,7 +95,29 @@ type Entry struct {
 	LeadID string `json:"lead_id,omitempty"`
 	// SettledAt is when the entry was delivered or parked.
 	SettledAt time.Time `json:"settled_at,omitzero"`
+
+	// Mark makes an entry to append the only one with the mark in a store that several processes
+	// share. Other stores ignore it, and it is not part of the stored entry.
+	Mark Mark `json:"-"`
 }
+
+// Mark reserves a key for a time in a store that several processes share. The database's clock says
+// when it ends.
+type Mark struct {
+	// Key is what is reserved; empty for nothing. It is kept as a keyed hash that does not reveal it.
+	Key string
+	For time.Duration
+}
+
+// RepeatError is the error of Append for an entry whose mark an earlier entry has.
+type RepeatError struct {
+	ID string // of the earlier entry, which the store still has
+}
+
+func (e *RepeatError) Error() string { return ErrRepeat.Error() + ": " + e.ID }
+
+// Unwrap returns [ErrRepeat].
+func (*RepeatError) Unwrap() error { return ErrRepeat }
 
 // IsLater reports whether e is a later version of an entry than other: its last attempt began later,
 // or it is the same attempt and only e is settled.
@@ -206,8 +231,10 @@ type Store interface {
 	// with one attempt in flight, and without it is due at DueAt. Append returns an error wrapping
 	// ErrExists if the id is known, and one wrapping ErrState for an entry that is Delivered, or
 	// Parked and taken. A store that several processes share returns one wrapping ErrBusy for a taken
-	// entry if another process has one of its identifier in flight. After an error wrapping ErrUnsure
-	// the entry must be kept elsewhere too, under the same id.
+	// entry if another process has one of its identifier in flight. It also reserves the entry's Mark,
+	// in the same commit. If an earlier entry has the mark, and was not removed, Append returns a
+	// [*RepeatError]. After an error wrapping ErrUnsure the entry must be kept elsewhere too, under
+	// the same id.
 	Append(ctx context.Context, entry Entry) error
 
 	// Adopt adds entries of another store as they are, all or none. None of them may be taken there. If

@@ -30,6 +30,14 @@ type Shared interface {
 	// Publish replaces the state of an account for all processes, unless another process has changed
 	// it since the version in state. It reports whether it did.
 	Publish(ctx context.Context, account string, state AccountState) (published bool, err error)
+
+	// Mark reserves the mark's key for the owner. It returns false if another owner has it and that
+	// has not ended. Reserving it again for the same owner returns true. The owner is kept like the
+	// key. If ctx ends, the key may be reserved nevertheless.
+	Mark(ctx context.Context, m Mark, owner string) (isOwner bool, err error)
+
+	// Unmark releases the mark's key if it was reserved by appending the entry with the id.
+	Unmark(ctx context.Context, m Mark, id string) error
 }
 
 // Node is a process that uses a shared store.

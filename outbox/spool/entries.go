@@ -68,7 +68,7 @@ func (s *Store) checkNew(ctx context.Context, v view, id string) error {
 // refuses reports whether a store that returned the error for an entry does not accept others
 // either.
 func refuses(m *member, err error) bool {
-	for _, answer := range []error{context.Canceled, context.DeadlineExceeded, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrClosed} {
+	for _, answer := range []error{context.Canceled, context.DeadlineExceeded, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrRepeat, outbox.ErrClosed} {
 		if errors.Is(err, answer) {
 			return false
 		}

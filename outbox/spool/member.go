@@ -280,6 +280,21 @@ func (s *Store) Publish(ctx context.Context, account string, state outbox.Accoun
 	return published, err
 }
 
+// Mark implements [outbox.Shared]. Spools do not have marks. The error wraps [outbox.ErrAway] while the
+// primary cannot be used.
+func (s *Store) Mark(ctx context.Context, m outbox.Mark, owner string) (isOwner bool, err error) {
+	err = s.asShared(ctx, func(shared outbox.Shared) error {
+		isOwner, err = shared.Mark(ctx, m, owner)
+		return err
+	})
+	return isOwner, err
+}
+
+// Unmark implements [outbox.Shared].
+func (s *Store) Unmark(ctx context.Context, m outbox.Mark, id string) error {
+	return s.asShared(ctx, func(shared outbox.Shared) error { return shared.Unmark(ctx, m, id) })
+}
+
 // asShared calls f with the primary.
 func (s *Store) asShared(ctx context.Context, f func(outbox.Shared) error) error {
 	v, leave, err := s.enter(ctx)

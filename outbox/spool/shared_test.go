@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ type remote struct {
 	lost atomic.Bool  // the answers to appends are lost
 	slow atomic.Int64 // how long an append takes
 	done atomic.Int64 // appends that have ended
+
+	mu    sync.Mutex
+	marks map[string]string // owners by key
 }
 
 var _ outbox.Shared = (*remote)(nil)
@@ -49,6 +53,22 @@ func (r *remote) Publish(context.Context, string, outbox.AccountState) (bool, er
 	return !r.away.Load(), nil
 }
 
+func (r *remote) Mark(_ context.Context, m outbox.Mark, owner string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.marks[m.Key] == "" {
+		r.marks[m.Key] = owner
+	}
+	return r.marks[m.Key] == owner, nil
+}
+
+func (r *remote) Unmark(_ context.Context, m outbox.Mark, _ string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.marks, m.Key)
+	return nil
+}
+
 func (r *remote) Health() error {
 	if r.away.Load() {
 		return errCut
@@ -61,6 +81,11 @@ func (r *remote) Append(ctx context.Context, e outbox.Entry) error {
 	time.Sleep(time.Duration(r.slow.Load()))
 	if r.away.Load() {
 		return errCut
+	}
+	if e.Mark.Key != "" {
+		if is, _ := r.Mark(ctx, e.Mark, e.ID); !is {
+			return &outbox.RepeatError{ID: r.marks[e.Mark.Key]}
+		}
 	}
 	err := r.Store.Append(ctx, e)
 	if r.lost.Load() {
@@ -94,7 +119,7 @@ func openShared(t *testing.T) (*spool.Store, *remote) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	primary := &remote{Store: db}
+	primary := &remote{Store: db, marks: make(map[string]string)}
 	s := spool.Open(t.Context(), spool.Options{
 		Name: "db.example/leads",
 		Open: func(context.Context) (outbox.Store, error) { return primary, nil },
@@ -246,5 +271,48 @@ func TestSlowAppend(t *testing.T) {
 	}
 	if page, err := s.List(t.Context(), outbox.Filter{}); err != nil || len(page) != 1 {
 		t.Errorf("there are %d leads, error %v", len(page), err)
+	}
+}
+
+// Marks are in the primary. A repeat that the primary refuses does not go to a spool. While the
+// primary is away, marks cannot be asked for, and entries are kept regardless of them.
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	s, primary := openShared(t)
+	ctx := t.Context()
+	mark := outbox.Mark{Key: "the same lead", For: time.Minute}
+	first, second := newLead(false), newLead(true)
+	first.Mark, second.Mark = mark, mark
+	if err := s.Append(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Append(ctx, second)
+	if repeat, ok := errors.AsType[*outbox.RepeatError](err); !ok || repeat.ID != first.ID {
+		t.Errorf("appending a repeat: error %v", err)
+	}
+	if is, err := s.Mark(ctx, mark, second.ID); is || err != nil {
+		t.Errorf("marking a key of another owner: %v, error %v", is, err)
+	}
+	if status := s.Status(); status.Trouble != nil || len(status.Spools) != 0 {
+		t.Errorf("status %+v", status)
+	}
+	primary.away.Store(true)
+	if is, err := s.Mark(ctx, mark, first.ID); is || !errors.Is(err, outbox.ErrAway) {
+		t.Errorf("marking a key while the primary is away: %v, error %v", is, err)
+	}
+	kept := newLead(false)
+	kept.Mark = mark
+	if err := s.Append(ctx, kept); err != nil {
+		t.Errorf("appending a repeat while the primary is away: %v", err)
+	}
+	primary.away.Store(false)
+	awaitMoved(t, s, primary, kept.ID)
+	if err := s.Unmark(ctx, mark, first.ID); err != nil {
+		t.Error(err)
+	}
+	third := newLead(false)
+	third.Mark = mark
+	if err := s.Append(ctx, third); err != nil {
+		t.Errorf("appending with a mark that was released: %v", err)
 	}
 }

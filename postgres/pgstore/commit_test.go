@@ -140,7 +140,7 @@ func TestRoundTrips(t *testing.T) {
 	const leads = 50
 	before := proxy.Requests()
 	for i := range leads {
-		e := lead(begun, func(e *outbox.Entry) { e.Identifier = fmt.Sprintf("9180%08d", i) })
+		e := lead(begun, marked(fmt.Sprint("lead ", i)), func(e *outbox.Entry) { e.Identifier = fmt.Sprintf("9180%08d", i) })
 		must(t, s.Append(t.Context(), e))
 		must(t, s.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered, At: time.Now(), LeadID: "lead-1"}))
 	}

@@ -158,7 +158,10 @@ func (s *Store) keepNow(ctx context.Context) error {
 	if err := s.giveBackStrays(ctx); err != nil {
 		return err
 	}
-	return s.releaseDead(ctx)
+	if err := s.releaseDead(ctx); err != nil {
+		return err
+	}
+	return s.endMarks(ctx)
 }
 
 // renew renews the lease. If it has ended, the process joins as another node.

@@ -93,6 +93,15 @@ var migrations = []migration{{1, []query{
 		fresh_at BIGINT NOT NULL DEFAULT 0,
 		note TEXT NOT NULL DEFAULT ''
 	) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500)`,
+}}, {1, []query{
+	// A mark reserves a key, which is stored as a keyed hash. The owner is an entry's id, or a keyed
+	// hash too.
+	`CREATE TABLE {schema}.marks (
+		key BYTEA PRIMARY KEY,
+		owner BYTEA NOT NULL,
+		ends_at TIMESTAMPTZ NOT NULL
+	) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`,
+	`CREATE INDEX marks_end ON {schema}.marks (ends_at)`,
 }}}
 
 const (
@@ -120,9 +129,16 @@ const (
 
 // The statements that change entries. Each of them commits alone, or is the last of a transaction.
 const (
-	qAppend query = `WITH e AS (INSERT INTO {schema}.entries (node, id, account, form, identifier, created_at, state, due_at, attempts, step,
+	// With a mark, the entry is inserted only if the mark is free, or belongs to the entry or to $20.
+	// Two nodes that append entries with the same mark at once do so one after the other.
+	qAppend query = `WITH m AS (INSERT INTO {schema}.marks AS own (key, owner, ends_at)
+			SELECT $18::bytea, $2::bytea, clock_timestamp() + $19::bigint * interval '1 millisecond' WHERE $18::bytea IS NOT NULL
+			ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
+			WHERE own.ends_at <= clock_timestamp() OR own.owner = excluded.owner OR own.owner = $20::bytea RETURNING key),
+		e AS (INSERT INTO {schema}.entries (node, id, account, form, identifier, created_at, state, due_at, attempts, step,
 			begun_at, ambiguous_since, failing_since, reason, lead_id, settled_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING RETURNING id)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+			WHERE $18::bytea IS NULL OR EXISTS (SELECT 1 FROM m) ON CONFLICT (id) DO NOTHING RETURNING id)
 		INSERT INTO {schema}.payloads (id, payload) SELECT id, $17 FROM e`
 	// A later version of an entry replaces the store's own, and of two equal ones that which is taken.
 	qAdopt query = `WITH e AS (INSERT INTO {schema}.entries AS own (node, id, account, form, identifier, created_at, state, due_at, attempts, step,
@@ -194,6 +210,19 @@ const (
 	qHealth query = `SELECT (SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = $1)::bigint,
 		(SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
 			WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid())::double precision`
+)
+
+// The statements of marks. Lengths are in milliseconds.
+const (
+	qMark query = `INSERT INTO {schema}.marks AS own (key, owner, ends_at)
+		VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond') ON CONFLICT (key) DO UPDATE
+		SET owner = excluded.owner, ends_at = greatest(excluded.ends_at, own.ends_at)
+		WHERE own.ends_at <= clock_timestamp() OR own.owner = excluded.owner`
+	qUnmark query = `DELETE FROM {schema}.marks WHERE key = $1 AND owner = $2`
+	qMarked query = `SELECT owner, EXISTS (SELECT 1 FROM {schema}.entries e WHERE e.id = owner) FROM {schema}.marks
+		WHERE key = $1 AND ends_at > clock_timestamp()`
+	qEndMarks query = `DELETE FROM {schema}.marks WHERE key IN (SELECT key FROM {schema}.marks WHERE ends_at <= clock_timestamp()
+		ORDER BY ends_at LIMIT $1 FOR UPDATE SKIP LOCKED)`
 )
 
 // The statements that read.

@@ -247,7 +247,7 @@ func (h *health) note(err error) {
 // isAnswer reports whether an error is about an entry and not about the database.
 func isAnswer(err error) bool {
 	for _, answer := range []error{
-		outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrClosed, context.Canceled, sql.ErrNoRows,
+		outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrRepeat, outbox.ErrClosed, context.Canceled, sql.ErrNoRows,
 	} {
 		if errors.Is(err, answer) {
 			return true

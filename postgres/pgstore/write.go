@@ -31,16 +31,7 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	case record.Parked:
 		by = nil
 	}
-	err = s.change(ctx, func(t tx) error {
-		rows, err := t.exec(qAppend, values(r, by)...)
-		if err == nil && rows == 0 {
-			return outbox.ErrExists
-		}
-		if code(err) == codeUnique {
-			return outbox.ErrBusy
-		}
-		return err
-	})
+	err = s.change(ctx, func(t tx) error { return s.insert(t, r, by) })
 	err = s.settleDoubt(ctx, r.ID, err, func(found record.Record) bool {
 		return found.State == r.State && found.Entry.BegunAt.Equal(record.FromMillis(record.Millis(entry.BegunAt)))
 	})
@@ -54,6 +45,34 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 		s.stray(by, r.ID)
 	}
 	return wrap("appending", r.ID, err)
+}
+
+// insert inserts a new entry and reserves its mark.
+func (s *Store) insert(t tx, r record.Record, by *node) error {
+	key, lasts := s.markOf(r.Entry.Mark)
+	var gone []byte // an entry that had the mark and was removed
+	for range maxTries {
+		rows, err := t.exec(qAppend, append(values(r, by), key, lasts, gone)...)
+		switch {
+		case code(err) == codeUnique:
+			return outbox.ErrBusy
+		case err != nil || rows > 0:
+			return err
+		case key == nil:
+			return outbox.ErrExists
+		}
+		owner, isKept, err := marked(t, key)
+		switch {
+		case err != nil:
+			return err
+		case bytes.Equal(owner, r.ID[:]):
+			return outbox.ErrExists
+		case isKept:
+			return repeat(owner)
+		}
+		gone = owner
+	}
+	return outbox.ErrBusy
 }
 
 // stray records that this process may have taken entries, for which nothing will be sent.
