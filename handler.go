@@ -3,6 +3,7 @@ package caddytelecrm
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -263,6 +264,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		s.repeats = earlier.ID
 		return thank(outcomeRepeat)
 	}
+	lead.Mark = h.mark(markAccepted, values)
 	defer claim.End(guard.Result{}) // unless it has ended with a result: then the lead may be posted again
 
 	opinion := signals.And(h.screen.Signals(post))
@@ -282,12 +284,17 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 		return h.askAgain(w, r, s, asking{lead, about, values, claim, earlier}, opinion)
 	}
 
+	v := h.verdictOf(h.deliver(r.Context(), s, lead))
+	if v.outcome == outcomeRepeat {
+		h.memory.Redeemed.Return(first)
+		return v
+	}
 	if len(draft.Remarks) > 0 {
 		h.app.reporter.Remarks(h.logger.With(zap.String("form", h.Form), zap.String("id", s.ID)), h.Form, draft.Remarks)
 	}
-	v := h.verdictOf(h.deliver(r.Context(), s, lead))
 	if v.failure != nil {
 		h.memory.Redeemed.Return(first)
+		h.unmark(r.Context(), s, lead)
 		return v
 	}
 	claim.End(guard.Result{ID: s.ID, Kept: s.kept})
@@ -328,37 +335,15 @@ func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, p
 	return v
 }
 
-// claim reserves the post's lead for this request. If the same lead was posted earlier, it returns
-// the result of that post, and waits for it if that post is still being answered. A result that no
-// longer counts is forgotten, and the lead is claimed anew.
-func (h *Handler) claim(r *http.Request, fingerprint guard.Fingerprint) (*guard.Claim, guard.Result, error) {
-	repeats := h.memory.Repeats
-	if repeats == nil {
-		return nil, guard.Result{}, nil
-	}
-	for {
-		claim, earlier, err := repeats.Claim(r.Context(), fingerprint)
-		if err != nil || earlier.ID == "" || !h.isRemoved(r.Context(), earlier) {
-			return claim, earlier, err
-		}
-		if claim != nil {
-			return claim, guard.Result{}, nil
-		}
-		repeats.Forget(fingerprint, earlier)
-	}
-}
-
-// isRemoved reports whether an earlier post no longer counts: it is not in the outbox any more, or
-// the visitor was asked about it and sent another one instead.
-func (h *Handler) isRemoved(ctx context.Context, earlier guard.Result) bool {
-	return earlier.Asked && h.memory.Redeemed.Has(earlier.ID) || earlier.Kept && h.app.isRemoved(ctx, earlier.ID)
-}
-
 // parkSpam parks suspected spam for a person to look at. The visitor is thanked as for any other
 // post, because an error would teach spammers.
 func (h *Handler) parkSpam(r *http.Request, s *submission, lead *delivery.Submission, claim *guard.Claim, opinion guard.Opinion) verdict {
 	s.spamSignals = opinion.Reasons()
-	if err := h.app.park(r.Context(), *lead, "suspected spam: "+s.spamSignals); err != nil {
+	err := h.app.park(r.Context(), *lead, "suspected spam: "+s.spamSignals)
+	if s.noteRepeat(err) {
+		return thank(outcomeRepeat)
+	}
+	if err != nil {
 		h.logger.Error("keeping suspected spam failed",
 			zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))
 		return h.verdictOf(outcomeUnavailable)
@@ -383,7 +368,12 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, s *submission
 	asked := guard.Result{ID: a.earlier.ID, Kept: a.earlier.Kept, Asked: true}
 	if !asked.Kept {
 		asked.ID = s.ID
-		err := h.app.park(r.Context(), *a.lead, "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
+		parked := *a.lead
+		parked.Mark = h.mark(markAsked, a.values)
+		err := h.app.park(r.Context(), parked, "possible spam: "+s.spamSignals+"; the visitor was asked to send it again")
+		if repeat, is := errors.AsType[*outbox.RepeatError](err); is { // another machine asked
+			asked.ID, err = repeat.ID, nil
+		}
 		asked.Kept = err == nil
 		if err != nil && h.app.KeepsLeads() {
 			h.logger.Warn("keeping possible spam failed; the visitor is asked to send it again",
@@ -418,6 +408,9 @@ func (h *Handler) deliver(ctx context.Context, s *submission, lead *delivery.Sub
 		if err == nil {
 			s.kept = true
 			return outcome
+		}
+		if s.noteRepeat(err) {
+			return outcomeRepeat
 		}
 		h.logger.Error("the outbox could not keep a lead; trying to send it at once",
 			zap.String("form", h.Form), zap.String("id", s.ID), zap.Error(err))

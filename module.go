@@ -218,6 +218,8 @@ type Handler struct {
 	unlimited []netip.Prefix // that the rate limit does not apply to
 	memory    *guard.Memory
 	memoryKey string
+	matchKey  string // tells forms with the same name apart
+	dedupeFor time.Duration
 
 	notes        *notes.Notes
 	now          func() time.Time
@@ -377,7 +379,8 @@ func (h *Handler) provisionGuards() error {
 	if err != nil {
 		return err
 	}
-	h.memoryKey = strings.Join([]string{h.app.resource, h.account.Base(), h.account.Key, h.Form, h.RateLimit, h.Dedupe, string(match)}, "\x00")
+	h.matchKey, h.dedupeFor = string(match), window
+	h.memoryKey = strings.Join([]string{h.app.resource, h.account.Base(), h.account.Key, h.Form, h.RateLimit, h.Dedupe, h.matchKey}, "\x00")
 	pooled, _, err := memories.LoadOrNew(h.memoryKey, func() (caddy.Destructor, error) {
 		return memory{guard.NewMemory(limit, window, h.now)}, nil
 	})

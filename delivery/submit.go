@@ -14,6 +14,9 @@ type Submission struct {
 	ID      string // a UUID
 	Account string
 	Form    string
+	// Mark makes Submit and Park return an [*outbox.RepeatError] if an outbox that several processes
+	// share has an earlier lead with the mark. It may be empty.
+	Mark outbox.Mark
 	Job
 
 	payload []byte // the encoded job, once it is
@@ -32,7 +35,7 @@ func (s *Submission) Payload() (_ []byte, err error) {
 // submitted recently. When it returns without an error, the lead is durable; the outcome's State is Waiting if nothing
 // more is known. The delivery continues after ctx or the wait ends. After an error the caller must
 // send the lead with [Engine.SendOnce]: the outbox may store it nevertheless, and must learn the
-// result.
+// result. An [*outbox.RepeatError] is not a failure: the lead must not be sent.
 func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (Outcome, error) {
 	waiting := Outcome{State: outbox.Waiting}
 	l, err := e.lane(s.Account)
@@ -81,6 +84,7 @@ func (l *lane) newEntry(s Submission) (outbox.Entry, error) {
 		Identifier: l.identifierOf(s.Lead),
 		Payload:    payload,
 		CreatedAt:  l.engine.now(),
+		Mark:       s.Mark,
 	}, nil
 }
 
