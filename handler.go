@@ -269,7 +269,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 
 	opinion := signals.And(h.screen.Signals(post))
 	if opinion.Verdict() != guard.Unwanted {
-		passed := h.challenge.Verify(r.Context(), h.origins.PageHost(r), s.posted)
+		passed := h.challenge.Verify(r.Context(), h.origins.PageHost(r), s.posted, cmp.Or(lead.Mark.Key, s.ID))
 		if passed.Refuse {
 			return fail(outcomeUnproven, answer.Failure{Status: http.StatusUnprocessableEntity, Code: answer.CodeChallenge, Note: h.Fallback})
 		}

@@ -505,7 +505,7 @@ func (h *Handler) provisionChallenge() error {
 	if err != nil {
 		return err
 	}
-	if h.challenge, err = h.Challenge.Open(h.Form, name, keys, h.logger); err != nil {
+	if h.challenge, err = h.Challenge.Open(h.Form, name, keys, h.app.spend, h.logger); err != nil {
 		return fmt.Errorf("challenge: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -92,4 +93,13 @@ func (a *App) sharedOutbox(ctx context.Context) (outbox.Shared, bool) {
 	}
 	shared, is := d.Store.(outbox.Shared)
 	return shared, is && shared.IsShared()
+}
+
+// spend records for other machines that the answer to a challenge was used for a lead.
+func (a *App) spend(ctx context.Context, key string, lasts time.Duration, lead string) (isFirst bool, err error) {
+	shared, is := a.sharedOutbox(ctx)
+	if !is {
+		return true, nil
+	}
+	return shared.Mark(ctx, outbox.Mark{Key: key, For: lasts}, lead)
 }

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -44,6 +45,11 @@ type AltchaConfig struct {
 	// Spent remembers answered challenges.
 	Spent *Spent
 
+	// Spend records that the challenge with the id was answered for a lead, where other servers with
+	// the same keys see it, for the given time at least. It returns false if the challenge was
+	// answered for another lead there. Default: only Spent counts
+	Spend func(ctx context.Context, id string, lasts time.Duration, lead string) bool
+
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
 }
@@ -64,8 +70,12 @@ type Altcha struct {
 	maxNumber uint64
 	lifetime  time.Duration
 	spent     *Spent
+	spend     func(ctx context.Context, id string, lasts time.Duration, lead string) bool
 	now       func() time.Time
 }
+
+// clockSkew is how far the clocks of servers with the same keys may be apart.
+const clockSkew = 10 * time.Minute
 
 // NewAltcha returns an issuer of challenges, or an error if c is invalid.
 func NewAltcha(c AltchaConfig) (*Altcha, error) {
@@ -82,7 +92,12 @@ func NewAltcha(c AltchaConfig) (*Altcha, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Altcha{keys: c.Keys, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, now: c.Now}, nil
+	if c.Spend == nil {
+		c.Spend = func(context.Context, string, time.Duration, string) bool { return true }
+	}
+	return &Altcha{
+		keys: c.Keys, maxNumber: uint64(c.MaxNumber), lifetime: c.Lifetime, spent: c.Spent, spend: c.Spend, now: c.Now,
+	}, nil
 }
 
 // AltchaChallenge is the JSON of a challenge, as the widget fetches it.
@@ -110,7 +125,10 @@ func (a *Altcha) Issue() AltchaChallenge {
 // one of the keys, has not expired and was not answered before. Otherwise it returns an error
 // wrapping [ErrUnanswered] or [ErrFailed]. It costs one hash and one signature, however hard the
 // challenge was.
-func (a *Altcha) Verify(answer string) error {
+//
+// The lead is what the visitor posts. If another server has accepted the answer for the same lead,
+// the visitor has sent the form twice, and the answer is accepted here too.
+func (a *Altcha) Verify(ctx context.Context, answer, lead string) error {
 	if answer == "" {
 		return ErrUnanswered
 	}
@@ -128,7 +146,13 @@ func (a *Altcha) Verify(answer string) error {
 	if !isSolution || !isOurs {
 		return failure("answer is wrong")
 	}
-	return a.spent.spend(solved.id, expires, now)
+	if err := a.spent.spend(solved.id, expires, now); err != nil {
+		return err
+	}
+	if !a.spend(ctx, string(solved.id[:]), expires.Sub(now)+clockSkew, lead) {
+		return errUsed
+	}
+	return nil
 }
 
 func equal(x, y string) bool { return subtle.ConstantTimeCompare([]byte(x), []byte(y)) == 1 }

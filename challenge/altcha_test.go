@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -79,10 +80,10 @@ func TestAltchaTakesEachSolutionOnce(t *testing.T) {
 		a := newAltcha(t, newClock().now, func(c *AltchaConfig) { c.MaxNumber = maxNumber })
 		for range 20 {
 			answer := encode(t, answered(t, a.Issue()))
-			if err := a.Verify(answer); err != nil {
+			if err := a.Verify(t.Context(), answer, ""); err != nil {
 				t.Fatalf("up to %d: %v", maxNumber, err)
 			}
-			if err := a.Verify(answer); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "used before") {
+			if err := a.Verify(t.Context(), answer, ""); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "used before") {
 				t.Fatalf("the second time: %v", err)
 			}
 		}
@@ -95,11 +96,11 @@ func TestAltchaAnswersAreValidElsewhere(t *testing.T) {
 	issuer := newAltcha(t, clock.now)
 	answer := encode(t, answered(t, issuer.Issue()))
 	easier := newAltcha(t, clock.now, func(c *AltchaConfig) { c.MaxNumber = 1 })
-	if err := easier.Verify(answer); err != nil {
+	if err := easier.Verify(t.Context(), answer, ""); err != nil {
 		t.Errorf("with the same key: %v", err)
 	}
 	stranger := newAltcha(t, clock.now, func(c *AltchaConfig) { c.Keys = signing.Key([]byte("another key")) })
-	if err := stranger.Verify(answer); !errors.Is(err, ErrFailed) {
+	if err := stranger.Verify(t.Context(), answer, ""); !errors.Is(err, ErrFailed) {
 		t.Errorf("with another key: %v", err)
 	}
 }
@@ -113,7 +114,7 @@ func TestAltchaChallengesExpire(t *testing.T) {
 		a := newAltcha(t, clock.now)
 		answer := encode(t, answered(t, a.Issue()))
 		clock.advance(test.after)
-		if err := a.Verify(answer); (err == nil) != test.good || err != nil && !strings.Contains(err.Error(), "too late") {
+		if err := a.Verify(t.Context(), answer, ""); (err == nil) != test.good || err != nil && !strings.Contains(err.Error(), "too late") {
 			t.Errorf("after %v: %v", test.after, err)
 		}
 	}
@@ -124,16 +125,16 @@ func TestAltchaRemembersUntilExpiry(t *testing.T) {
 	clock := newClock()
 	a := newAltcha(t, clock.now)
 	answer := encode(t, answered(t, a.Issue()))
-	if err := a.Verify(answer); err != nil {
+	if err := a.Verify(t.Context(), answer, ""); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 * testLifetime / (30 * time.Second) {
 		clock.advance(30 * time.Second)
-		if err := a.Verify(answer); !errors.Is(err, ErrFailed) {
+		if err := a.Verify(t.Context(), answer, ""); !errors.Is(err, ErrFailed) {
 			t.Fatalf("second use: %v", err)
 		}
 	}
-	if err := a.Verify(encode(t, answered(t, a.Issue()))); err != nil {
+	if err := a.Verify(t.Context(), encode(t, answered(t, a.Issue())), ""); err != nil {
 		t.Fatal(err)
 	}
 	if remembered := len(a.spent.known); remembered != 1 {
@@ -184,10 +185,10 @@ func TestAltchaRefusesWhatItDidNotIssue(t *testing.T) {
 		}
 		good := encode(t, answer)
 		change(answer)
-		if err := a.Verify(encode(t, answer)); !errors.Is(err, ErrFailed) {
+		if err := a.Verify(t.Context(), encode(t, answer), ""); !errors.Is(err, ErrFailed) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := a.Verify(good); err != nil {
+		if err := a.Verify(t.Context(), good, ""); err != nil {
 			t.Errorf("after %s: good answer: %v", name, err)
 		}
 	}
@@ -195,7 +196,7 @@ func TestAltchaRefusesWhatItDidNotIssue(t *testing.T) {
 
 func TestAltchaRefusesMalformedAnswers(t *testing.T) {
 	a := newAltcha(t, newClock().now)
-	if err := a.Verify(""); !errors.Is(err, ErrUnanswered) {
+	if err := a.Verify(t.Context(), "", ""); !errors.Is(err, ErrUnanswered) {
 		t.Errorf("no answer: %v", err)
 	}
 	good := answered(t, a.Issue())
@@ -212,7 +213,7 @@ func TestAltchaRefusesMalformedAnswers(t *testing.T) {
 		"deep":              base64.StdEncoding.EncodeToString([]byte(strings.Repeat("[", 700))),
 		"too long":          encode(t, good),
 	} {
-		if err := a.Verify(answer); !errors.Is(err, ErrFailed) {
+		if err := a.Verify(t.Context(), answer, ""); !errors.Is(err, ErrFailed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestAltchaCountsOnceConcurrently(t *testing.T) {
 		var senders sync.WaitGroup
 		for range 8 {
 			senders.Go(func() {
-				if a.Verify(answer) == nil {
+				if a.Verify(t.Context(), answer, "") == nil {
 					passed.Add(1)
 				}
 			})
@@ -317,7 +318,7 @@ func FuzzAltcha(f *testing.F) {
 		if err == nil && altchaSalt(solved.id, solved.expires) != solved.salt {
 			t.Errorf("salt %q is spelled differently", solved.salt)
 		}
-		first, second := a.Verify(answer), a.Verify(answer)
+		first, second := a.Verify(t.Context(), answer, ""), a.Verify(t.Context(), answer, "")
 		if first == nil && second == nil {
 			t.Error("the answer counts twice")
 		}
@@ -337,7 +338,7 @@ func BenchmarkAltchaVerify(b *testing.B) {
 		answer := encode(b, answered(b, a.Issue()))
 		b.ReportAllocs()
 		for b.Loop() {
-			if errors.Is(a.Verify(answer), ErrUnanswered) {
+			if errors.Is(a.Verify(context.Background(), answer, ""), ErrUnanswered) {
 				b.Fatal("not answered")
 			}
 		}
@@ -358,4 +359,49 @@ func BenchmarkAltchaVerify(b *testing.B) {
 			}
 		}
 	})
+}
+
+// An answer that another server has accepted counts here only for the same lead. The others are
+// asked only about answers that this server would accept.
+func TestAltchaAsksOtherServers(t *testing.T) {
+	clock := newClock()
+	leads := make(map[string]string)
+	asked := 0
+	server := func() *Altcha {
+		return newAltcha(t, clock.now, func(c *AltchaConfig) {
+			c.Spend = func(_ context.Context, id string, lasts time.Duration, lead string) bool {
+				asked++
+				if lasts < testLifetime-time.Minute+clockSkew {
+					t.Errorf("the answer is remembered for %v", lasts)
+				}
+				if leads[id] == "" {
+					leads[id] = lead
+				}
+				return leads[id] == lead
+			}
+		})
+	}
+	first, second, third := server(), server(), server()
+	answer := encode(t, answered(t, first.Issue()))
+	clock.advance(time.Minute)
+	for i, step := range []struct {
+		at   *Altcha
+		lead string
+		good bool
+	}{{first, "a lead", true}, {first, "a lead", false}, {second, "another lead", false}, {third, "a lead", true}, {third, "a lead", false}} {
+		err := step.at.Verify(t.Context(), answer, step.lead)
+		if (err == nil) != step.good || err != nil && (!errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "used before")) {
+			t.Errorf("step %d: %v", i, err)
+		}
+	}
+	late := encode(t, answered(t, first.Issue()))
+	clock.advance(testLifetime)
+	for _, answer := range []string{"", "x", late} {
+		if err := first.Verify(t.Context(), answer, "a lead"); err == nil {
+			t.Errorf("the answer %q was accepted", answer)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("other servers were asked %d times, want 3", asked)
+	}
 }

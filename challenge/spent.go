@@ -31,6 +31,9 @@ func newSpent(room int) *Spent {
 	return &Spent{room: room, known: make(map[altchaID]struct{})}
 }
 
+// errUsed is the error for an answer that counts no more.
+var errUsed = failure("answer was used before")
+
 // spend remembers id until it expires. It returns an error wrapping [ErrFailed] if id is known, or
 // expires too early to be remembered.
 func (s *Spent) spend(id altchaID, expires, now time.Time) error {
@@ -40,7 +43,7 @@ func (s *Spent) spend(id altchaID, expires, now time.Time) error {
 		s.forgetFirst()
 	}
 	if _, known := s.known[id]; known {
-		return failure("answer was used before")
+		return errUsed
 	}
 	if expires.Unix() <= s.lapsed {
 		return failure("answer came too late, because of too many answers")

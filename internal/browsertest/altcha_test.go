@@ -135,10 +135,10 @@ func TestAltchaAnswerIsVerifiedOnce(t *testing.T) {
 		default:
 			t.Fatalf("%s: nothing was posted", auto)
 		}
-		if err := altcha.Verify(answer); err != nil {
+		if err := altcha.Verify(t.Context(), answer, ""); err != nil {
 			t.Errorf("%s: %v in %q", auto, err, answer)
 		}
-		if err := altcha.Verify(answer); err == nil {
+		if err := altcha.Verify(t.Context(), answer, ""); err == nil {
 			t.Errorf("%s: the answer was accepted twice", auto)
 		}
 	}

@@ -120,7 +120,7 @@ func serviceNames() []string {
 type Verifier struct {
 	form     string
 	input    string // the answer's
-	verify   func(ctx context.Context, answer, host string) error
+	verify   func(ctx context.Context, answer, host, lead string) error
 	closed   bool
 	issue    func() challenge.AltchaChallenge // nil if a service issues the challenges
 	path     string                           // where challenges are fetched; empty for the form's own path
@@ -129,9 +129,14 @@ type Verifier struct {
 	release  func() error
 }
 
+// Spend records in a store that several machines share that a key was used for a lead, for the given
+// time at least. It returns false if it was used for another lead there. Nil means that no other
+// machine needs to know.
+type Spend func(ctx context.Context, key string, lasts time.Duration, lead string) (isFirst bool, err error)
+
 // Open sets up the challenge of a form. The keys sign it. Forms with the same name share the memory
-// of used answers. The caller must call [Verifier.Close].
-func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (*Verifier, error) {
+// of used answers, on this machine and by spend. The caller must call [Verifier.Close].
+func (c Config) Open(form, name string, keys signing.Keys, spend Spend, logger *zap.Logger) (*Verifier, error) {
 	c, err := c.resolve(caddy.NewReplacer(), logger)
 	if err != nil {
 		return nil, err
@@ -144,7 +149,7 @@ func (c Config) Open(form, name string, keys signing.Keys, logger *zap.Logger) (
 		complain: rate.Sometimes{Interval: complaintPause},
 	}
 	if c.Kind == kindAltcha {
-		return v, c.openAltcha(v, name, keys)
+		return v, c.openAltcha(v, name, keys, spend)
 	}
 	return v, c.openService(v)
 }
@@ -185,7 +190,7 @@ type pooledSpent struct{ *challenge.Spent }
 // Destruct implements [caddy.Destructor]. There is nothing to release.
 func (pooledSpent) Destruct() error { return nil }
 
-func (c Config) openAltcha(into *Verifier, name string, keys signing.Keys) error {
+func (c Config) openAltcha(into *Verifier, name string, keys signing.Keys, spend Spend) error {
 	pooled, _, err := pool.LoadOrNew(name, func() (caddy.Destructor, error) {
 		return pooledSpent{challenge.NewSpent()}, nil
 	})
@@ -201,13 +206,38 @@ func (c Config) openAltcha(into *Verifier, name string, keys signing.Keys) error
 		MaxNumber: cmp.Or(c.Complexity, defaultComplexity),
 		Lifetime:  cmp.Or(time.Duration(c.Expires), defaultExpires),
 		Spent:     pooled.(pooledSpent).Spent,
+		Spend: func(ctx context.Context, id string, lasts time.Duration, lead string) bool {
+			return into.spend(ctx, spend, "altcha\x00"+name+"\x00"+id, lasts, lead)
+		},
 	})
 	if err != nil {
 		return err
 	}
 	into.input, into.issue = challenge.AltchaInput, altcha.Issue
-	into.verify = func(_ context.Context, answer, _ string) error { return altcha.Verify(answer) }
+	into.verify = func(ctx context.Context, answer, _, lead string) error { return altcha.Verify(ctx, answer, lead) }
 	return nil
+}
+
+// spendTimeout is how long a visitor waits for the answers that other machines know.
+const spendTimeout = 500 * time.Millisecond
+
+// spend reports whether other machines do not know a key, or know it for the same lead. If they
+// cannot be asked, this machine decides alone: people come first.
+func (v *Verifier) spend(ctx context.Context, spend Spend, key string, lasts time.Duration, lead string) bool {
+	if spend == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTimeout)
+	defer cancel()
+	isFirst, err := spend(ctx, key, lasts, lead)
+	if err == nil {
+		return isFirst
+	}
+	v.complain.Do(func() {
+		v.logger.Warn("other machines cannot be asked whether a challenge's answer was used there, so this one decides alone; this is logged once a minute at most",
+			zap.String("form", v.form), zap.Error(err))
+	})
+	return true
 }
 
 func (c Config) openService(into *Verifier) error {
@@ -229,7 +259,8 @@ func (c Config) openService(into *Verifier) error {
 	if err != nil {
 		return err
 	}
-	into.input, into.verify = service.Input(), service.Verify
+	into.input = service.Input()
+	into.verify = func(ctx context.Context, answer, host, _ string) error { return service.Verify(ctx, answer, host) }
 	into.release = func() error {
 		service.CloseIdleConnections()
 		return nil
@@ -276,8 +307,8 @@ func (v *Verifier) Issues(r *http.Request, matches func(*http.Request) (bool, er
 func (v *Verifier) Issue() any { return v.issue() }
 
 // Verify checks the answer in a form that was posted from a page of the host, and marks the answer
-// as used. It may take as long as the challenge's timeout.
-func (v *Verifier) Verify(ctx context.Context, host string, posted *form.Form) challenge.Result {
+// as used for the lead. It may take as long as the challenge's timeout.
+func (v *Verifier) Verify(ctx context.Context, host string, posted *form.Form, lead string) challenge.Result {
 	if v == nil {
 		return challenge.Result{}
 	}
@@ -285,7 +316,7 @@ func (v *Verifier) Verify(ctx context.Context, host string, posted *form.Form) c
 	for _, value := range posted.Values(v.input) {
 		answer = cmp.Or(answer, value)
 	}
-	err := v.verify(ctx, answer, host)
+	err := v.verify(ctx, answer, host, lead)
 	if errors.Is(err, challenge.ErrUnverified) {
 		v.complain.Do(func() {
 			v.logger.Warn("the challenge cannot be verified; this is logged once a minute at most",

@@ -1,14 +1,24 @@
 package challenges
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/leadwire/caddy-telecrm/challenge"
+	"github.com/leadwire/caddy-telecrm/form"
 	"github.com/leadwire/caddy-telecrm/internal/signing"
 )
 
@@ -38,7 +48,7 @@ func TestConfigChecks(t *testing.T) {
 		"negative timeout":       {Kind: "turnstile", Secret: "x", Timeout: -1},
 		"secret in two lines":    {Kind: "turnstile", Secret: "x\ny"},
 	} {
-		if _, err := c.Open("enquire", "", signing.Key([]byte("a key")), zap.NewNop()); err == nil {
+		if _, err := c.Open("enquire", "", signing.Key([]byte("a key")), nil, zap.NewNop()); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
@@ -48,7 +58,7 @@ func TestConfigChecks(t *testing.T) {
 func TestMemoryEndsWithItsConfigs(t *testing.T) {
 	const name = "default\x00enquire"
 	open := func() *Verifier {
-		v, err := Config{Kind: kindAltcha}.Open("enquire", name, signing.Key([]byte("a key")), zap.NewNop())
+		v, err := Config{Kind: kindAltcha}.Open("enquire", name, signing.Key([]byte("a key")), nil, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +83,7 @@ func TestMemoryEndsWithItsConfigs(t *testing.T) {
 func TestPrintingHidesSecrets(t *testing.T) {
 	const secret = "0x4AAAAAAA-test-SECRET_0123456789"
 	t.Setenv("TELECRM_TEST_SITE_SECRET", secret)
-	v, err := Config{Kind: "turnstile", Secret: "{env.TELECRM_TEST_SITE_SECRET}"}.Open("enquire", "", signing.Key([]byte("a key")), zap.NewNop())
+	v, err := Config{Kind: "turnstile", Secret: "{env.TELECRM_TEST_SITE_SECRET}"}.Open("enquire", "", signing.Key([]byte("a key")), nil, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,4 +92,60 @@ func TestPrintingHidesSecrets(t *testing.T) {
 			t.Errorf("a verifier printed with %s shows the secret", verb)
 		}
 	}
+}
+
+// If other machines do not answer soon, or at all, this one decides alone and says so, but not for
+// every visitor.
+func TestOtherMachinesAway(t *testing.T) {
+	for name, spend := range map[string]Spend{
+		"silent": func(ctx context.Context, _ string, _ time.Duration, _ string) (bool, error) {
+			<-ctx.Done()
+			return false, ctx.Err()
+		},
+		"away": func(context.Context, string, time.Duration, string) (bool, error) { return false, errors.New("away") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, logged := observer.New(zap.WarnLevel)
+				v, err := Config{Kind: kindAltcha, Complexity: leastComplexity, Fail: failClosed}.
+					Open("enquire", "default\x00"+t.Name(), signing.Key([]byte("a key")), spend, zap.New(core))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = v.Close() }()
+				gone, leave := context.WithCancel(t.Context())
+				leave() // visitors who leave do not end it either
+				for range 3 {
+					posted := &form.Form{Entries: []form.Entry{{Name: challenge.AltchaInput, Value: solve(t, v.issue())}}}
+					begun := time.Now()
+					if r := v.Verify(gone, "www.example.com", posted, "a lead"); r.Refuse || len(r.Signals) > 0 {
+						t.Errorf("the answer was refused: %v", r.Signals)
+					}
+					if took := time.Since(begun); took > spendTimeout {
+						t.Errorf("the visitor waited %v", took)
+					}
+					if r := v.Verify(gone, "www.example.com", posted, "a lead"); !r.Refuse {
+						t.Error("a used answer was accepted")
+					}
+				}
+				if logged.FilterMessageSnippet("decides alone").Len() != 1 {
+					t.Errorf("logged %v", logged.All())
+				}
+			})
+		})
+	}
+}
+
+// solve returns the answer to a challenge.
+func solve(t *testing.T, c challenge.AltchaChallenge) string {
+	t.Helper()
+	for number := range c.MaxNumber + 1 {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s%d", c.Salt, number))
+		if hex.EncodeToString(sum[:]) == c.Challenge {
+			return base64.StdEncoding.EncodeToString(fmt.Appendf(nil,
+				`{"algorithm":%q,"challenge":%q,"number":%d,"salt":%q,"signature":%q}`, c.Algorithm, c.Challenge, number, c.Salt, c.Signature))
+		}
+	}
+	t.Fatal("the challenge has no solution")
+	return ""
 }

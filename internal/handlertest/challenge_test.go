@@ -89,7 +89,7 @@ func altchaSum(salt string, number uint64) string {
 // ask verifies the answer in a posted form as h does.
 func (h testHandler) ask(t testing.TB, values url.Values) challenge.Result {
 	t.Helper()
-	return h.verifier(t).Verify(t.Context(), "www.example.com", formOf(values))
+	return h.verifier(t).Verify(t.Context(), "www.example.com", formOf(values), "a lead")
 }
 
 // verifier returns a verifier that shares the keys and the used answers of the handler's.
@@ -107,7 +107,7 @@ func (h testHandler) verifier(t testing.TB) *challenges.Verifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.rig.verifier, err = h.Challenge.Open(h.Form, name, shared.Keys("altcha "+name, ofToken), zap.New(h.logs.handlerCore))
+	h.rig.verifier, err = h.Challenge.Open(h.Form, name, shared.Keys("altcha "+name, ofToken), nil, zap.New(h.logs.handlerCore))
 	if err != nil {
 		t.Fatal(err)
 	}

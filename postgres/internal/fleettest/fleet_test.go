@@ -116,7 +116,8 @@ func newPacedFleet(t *testing.T, nodes int, with standby, pace string) *fleet {
 // add starts another node.
 func (f *fleet) add(t *testing.T, name, api string) {
 	t.Helper()
-	n := &node{home: t.TempDir(), site: "127.0.0.1:" + caddyproc.FreePort(t), admin: "127.0.0.1:" + caddyproc.FreePort(t)}
+	port := caddyproc.FreePort(t)
+	n := &node{home: t.TempDir(), site: "127.0.0.1:" + port, admin: "127.0.0.1:" + caddyproc.FreePort(t)}
 	n.config = filepath.Join(n.home, "Caddyfile")
 	caddyfile := fmt.Sprintf(`{
 	admin %s
@@ -136,20 +137,30 @@ func (f *fleet) add(t *testing.T, name, api string) {
 		}
 	}
 }
-http://%s {
+(form) {
+	field name
+	field phone
+	action 1042 {
+		field note name
+	}
+	deliver now 500ms
+	rate_limit off
+	thank_you /thanks
+}
+http://:%s {
 	bind 127.0.0.1
 	telecrm /enquire {
-		field name
-		field phone
-		action 1042 {
-			field note name
+		import form
+	}
+	telecrm /proven {
+		import form
+		challenge altcha {
+			complexity 1000
+			fail closed
 		}
-		deliver now 500ms
-		rate_limit off
-		thank_you /thanks
 	}
 }
-`, n.admin, enterpriseID, api, f.pace, name, lease, n.home, n.site)
+`, n.admin, enterpriseID, api, f.pace, name, lease, n.home, port)
 	if err := os.WriteFile(n.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
 	}
