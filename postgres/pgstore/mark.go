@@ -20,7 +20,7 @@ func (s *Store) Mark(ctx context.Context, m outbox.Mark, owner string) (isOwner 
 	}
 	defer leave()
 	key, lasts := s.markOf(m)
-	// A mark is not a lead: rather than wait for its commit, the caller does without it.
+	// Unlike the commit of a lead, this one is canceled with ctx.
 	result, err := s.pool.ExecContext(ctx, s.text(qMark), key, record.Hash(s.secret, "owner", owner), lasts)
 	if err != nil {
 		return false, wrap("marking a key", uuid.Nil, contextError(ctx, err))

@@ -203,7 +203,7 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// A caller does not wait for a mark longer than it wants to.
+// A caller does not wait for a mark longer than it wants to, and that does no harm to the store.
 func TestMarkInTime(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -215,16 +215,21 @@ func TestMarkInTime(t *testing.T) {
 	must(t, err)
 	_, err = locking.Exec(t.Context(), "LOCK TABLE "+pgx.Identifier{f.schema}.Sanitize()+".marks")
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	begun := time.Now()
-	is, err := s.Mark(ctx, outbox.Mark{Key: "an answer", For: time.Minute}, "a lead")
-	if took := time.Since(begun); is || !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
-		t.Errorf("Mark = %v, error %v after %v", is, err, took)
+	for n := range 12 {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		begun := time.Now()
+		is, err := s.Mark(ctx, outbox.Mark{Key: fmt.Sprint("answer ", n), For: time.Minute}, "a lead")
+		cancel()
+		if took := time.Since(begun); is || !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
+			t.Errorf("Mark = %v, error %v after %v", is, err, took)
+		}
 	}
 	must(t, locking.Rollback(t.Context()))
 	if err := s.Health(); err != nil {
 		t.Errorf("the store is unhealthy: %v", err)
+	}
+	if is, err := s.Mark(t.Context(), outbox.Mark{Key: "answer 12", For: time.Minute}, "a lead"); !is || err != nil {
+		t.Errorf("afterwards: Mark = %v, error %v", is, err)
 	}
 }
 
@@ -261,6 +266,49 @@ func TestMarksInOlderSchema(t *testing.T) {
 	if n := f.query(t, "SELECT oldest FROM %s.ledger"); n != 1 {
 		t.Errorf("nodes must know version %d of the schema, want 1", n)
 	}
+}
+
+// A mark without an entry does not wait for a standby.
+func TestMarkWithoutStandby(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.Start(t)
+	s, err := pgstore.Open(t.Context(), address(t, primary.DSN()), pgstore.Options{Node: "a", PoolSize: 4})
+	must(t, err)
+	missing := func(name string) {
+		must(t, primary.Exec(context.WithoutCancel(t.Context()), "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'"))
+		must(t, primary.Exec(context.WithoutCancel(t.Context()), "SELECT pg_reload_conf()"))
+	}
+	must(t, primary.Exec(t.Context(), "CREATE TABLE probe (n INT)"))
+	missing("missing")
+	t.Cleanup(func() {
+		missing("")
+		must(t, s.Close())
+	})
+	for waits := false; !waits; { // the setting takes effect a little later
+		probe, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		waits = primary.Exec(probe, "INSERT INTO probe VALUES (1)") != nil
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, owner := range []string{"a lead", "another lead"} {
+		is, err := s.Mark(ctx, outbox.Mark{Key: "an answer", For: time.Minute}, owner)
+		if is != (owner == "a lead") || err != nil {
+			t.Errorf("Mark for %s = %v, error %v", owner, is, err)
+		}
+	}
+	// Its connection waits for the standby again.
+	request, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer leave()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Append(request, lead()) }()
+	select {
+	case err := <-ended:
+		t.Errorf("an append did not wait for the standby: %v", err)
+	case <-request.Done():
+	}
+	missing("")
+	must(t, <-ended)
 }
 
 // Marks that have ended are removed, some at a time. The keys and owners are not stored in clear.

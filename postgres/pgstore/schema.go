@@ -214,8 +214,10 @@ const (
 
 // The statements of marks. Lengths are in milliseconds.
 const (
-	qMark query = `INSERT INTO {schema}.marks AS own (key, owner, ends_at)
-		VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond') ON CONFLICT (key) DO UPDATE
+	// The commit does not wait for a standby: a mark without an entry is not worth that.
+	qMark query = `WITH alone AS (SELECT set_config('synchronous_commit', 'local', true))
+		INSERT INTO {schema}.marks AS own (key, owner, ends_at)
+		SELECT $1::bytea, $2::bytea, clock_timestamp() + $3::bigint * interval '1 millisecond' FROM alone ON CONFLICT (key) DO UPDATE
 		SET owner = excluded.owner, ends_at = greatest(excluded.ends_at, own.ends_at)
 		WHERE own.ends_at <= clock_timestamp() OR own.owner = excluded.owner`
 	qUnmark query = `DELETE FROM {schema}.marks WHERE key = $1 AND owner = $2`
