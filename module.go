@@ -176,7 +176,8 @@ type Handler struct {
 
 	// How long the same lead counts as a repeat, such as a double click or a page sent twice. A
 	// repeat has the same host, and TeleCRM would get the same data, apart from times and ids that
-	// differ in every request. A duration, or `off`. Default: `10m`
+	// differ in every request. If several machines share the outbox, it may come to any of them. A
+	// duration, or `off`. Default: `10m`
 	Dedupe string `json:"dedupe,omitempty"`
 
 	// Whether to add two inputs to the forms that post here while their pages are served: a trap,
