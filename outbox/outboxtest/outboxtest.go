@@ -33,7 +33,7 @@ type Flapper interface {
 }
 
 // Sharer is a [Backend] whose stores several processes share, so that at most one attempt with an
-// identifier is in flight.
+// identifier is in flight, and a mark belongs to one entry.
 type Sharer interface {
 	Shared()
 }
@@ -44,6 +44,7 @@ func Run(t *testing.T, newBackend func(t *testing.T, now func() time.Time) Backe
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"Append":      testAppend,
+		"Mark":        testMark,
 		"Errors":      testErrors,
 		"Adopt":       testAdopt,
 		"Take":        testTake,
