@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/postgres/internal/pgtest"
 	"github.com/leadwire/caddy-telecrm/sandbox"
@@ -174,6 +175,21 @@ func (n *node) start(t *testing.T, dsn string) {
 		n.earlier += n.Log()
 	}
 	n.Process = caddyproc.Start(t, binary, n.config, n.home, "http://"+n.site+"/", "TELECRM_TOKEN="+token, "TELECRM_DSN="+dsn)
+}
+
+// awaitDatabase waits until a node that has started uses the database.
+func (n *node) awaitDatabase(t *testing.T) {
+	t.Helper()
+	c := adminapi.Client{HTTP: http.DefaultClient, Origin: "http://" + n.admin}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		status, err := c.Status(t.Context())
+		if err == nil && len(status.Outboxes) == 1 && status.Outboxes[0].Fleet != nil && status.Outboxes[0].Trouble == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the node does not use the database: %+v, error %v", status, err)
+		}
+	}
 }
 
 // during posts to the nodes in turn while do runs.

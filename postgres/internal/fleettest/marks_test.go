@@ -20,6 +20,16 @@ import (
 	"github.com/leadwire/caddy-telecrm/challenge"
 )
 
+// newOpenFleet returns a fleet whose nodes use the database. Until then, each of them remembers alone.
+func newOpenFleet(t *testing.T, nodes int) *fleet {
+	t.Helper()
+	f := newFleet(t, nodes, noStandby)
+	for _, n := range f.nodes {
+		n.awaitDatabase(t)
+	}
+	return f
+}
+
 // answer is the answer to a post that asked for JSON.
 type answer struct {
 	status int // 0: no answer
@@ -109,7 +119,7 @@ func (f *fleet) outcomes(outcome string) (n int) {
 
 // The same post to several nodes at once is one lead, and all of its visitors are thanked for it.
 func TestRepeatsOnOtherNodes(t *testing.T) {
-	f := newFleet(t, 3, noStandby)
+	f := newOpenFleet(t, 3)
 	const people = 30
 	for n := range people {
 		path, values := "/enquire", visitor(n)
@@ -136,7 +146,7 @@ func TestRepeatsOnOtherNodes(t *testing.T) {
 
 // A challenge's answer counts once in the whole fleet, except that the same lead may come again.
 func TestAnswersOnOtherNodes(t *testing.T) {
-	f := newFleet(t, 2, noStandby)
+	f := newOpenFleet(t, 2)
 	for n := range 10 {
 		first := f.nodes[0].prove(t, visitor(n))
 		other := visitor(1000 + n)
@@ -161,7 +171,7 @@ func TestAnswersOnOtherNodes(t *testing.T) {
 
 // Visitors whose node dies send their form again, to another node. Each lead is there once.
 func TestSentAgainAfterKill(t *testing.T) {
-	f := newFleet(t, 2, noStandby)
+	f := newOpenFleet(t, 2)
 	again := 0
 	for round := range sized(4, 50) {
 		var visits sync.WaitGroup
@@ -184,6 +194,7 @@ func TestSentAgainAfterKill(t *testing.T) {
 		f.nodes[0].Kill()
 		visits.Wait()
 		f.nodes[0].start(t, f.dsn)
+		f.nodes[0].awaitDatabase(t)
 	}
 	t.Logf("%d forms were sent again, %d of which were stored before", again, f.outcomes("repeat"))
 	f.verify(t, 3*lease+time.Minute)
@@ -191,7 +202,7 @@ func TestSentAgainAfterKill(t *testing.T) {
 
 // While the database is away, each node remembers by itself, and visitors are thanked.
 func TestRepeatsWithoutDatabase(t *testing.T) {
-	f := newFleet(t, 2, noStandby)
+	f := newOpenFleet(t, 2)
 	if err := f.server.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +221,9 @@ func TestRepeatsWithoutDatabase(t *testing.T) {
 		if a := f.send(t, f.nodes[1], "/proven", other); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("another lead with a used answer got %d", a.status)
 		}
+	}
+	if n := strings.Count(f.nodes[1].Log(), "this one decides alone"); n != 1 {
+		t.Errorf("the log says %d times that other machines cannot be asked, want once", n)
 	}
 	if err := f.server.Start(); err != nil {
 		t.Fatal(err)
