@@ -286,6 +286,7 @@ func (h *Handler) process(w http.ResponseWriter, r *http.Request, s *submission)
 
 	v := h.verdictOf(h.deliver(r.Context(), s, lead))
 	if v.outcome == outcomeRepeat {
+		claim.End(s.repeated())
 		h.memory.Redeemed.Return(first)
 		return v
 	}
@@ -341,6 +342,7 @@ func (h *Handler) parkSpam(r *http.Request, s *submission, lead *delivery.Submis
 	s.spamSignals = opinion.Reasons()
 	err := h.app.park(r.Context(), *lead, "suspected spam: "+s.spamSignals)
 	if s.noteRepeat(err) {
+		claim.End(s.repeated())
 		return thank(outcomeRepeat)
 	}
 	if err != nil {

@@ -87,6 +87,12 @@ func (s *commonStore) Unmark(_ context.Context, m outbox.Mark, id string) error 
 	return nil
 }
 
+func (s *commonStore) endMarks() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.marks)
+}
+
 // machines returns handlers with the same form and a common outbox. Their guards remember separately,
 // because their rate limits differ.
 func machines(t *testing.T, crm crm, block string) (a, b testHandler) {
@@ -202,6 +208,24 @@ func TestConfirmationOnAnotherMachine(t *testing.T) {
 	}
 	if entries := kept(t, a.opened(t)); len(entries) != 1 {
 		t.Errorf("kept %+v", entries)
+	}
+}
+
+// A repeat of another machine's lead is remembered, but no longer than the lead itself.
+func TestRepeatOfAnotherMachineEnds(t *testing.T) {
+	a, b := machines(t, newCRM(t), guardedBlock+"dedupe 10m\non_duplicate ignore")
+	id := idOf(t, a.mustServe(t, postForm(meera)))
+	b.clock.turn(9 * time.Minute)
+	store := a.opened(t).Store.(*commonStore)
+	for range 2 {
+		if again := idOf(t, b.mustServe(t, postForm(meera))); again != id {
+			t.Errorf("a repeat has the id %s, want %s", again, id)
+		}
+		store.endMarks() // the machine remembers by itself
+	}
+	b.clock.turn(2 * time.Minute)
+	if again := idOf(t, b.mustServe(t, postForm(meera))); again == id {
+		t.Error("a lead is a repeat after 11 minutes")
 	}
 }
 
