@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -102,10 +103,8 @@ func (n *node) prove(t *testing.T, visitor url.Values) url.Values {
 }
 
 func with(visitor url.Values, name, value string) url.Values {
-	all := url.Values{name: {value}}
-	for other, values := range visitor {
-		all[other] = values
-	}
+	all := maps.Clone(visitor)
+	all.Set(name, value)
 	return all
 }
 
