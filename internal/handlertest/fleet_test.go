@@ -39,6 +39,7 @@ type commonStore struct {
 var _ outbox.Shared = (*commonStore)(nil)
 
 func (*commonStore) IsShared() bool                                      { return true }
+func (*commonStore) Skew() time.Duration                                 { return 0 }
 func (*commonStore) LeasedUntil(string) (until time.Time, leased bool)   { return time.Time{}, false }
 func (*commonStore) Fleet(context.Context) (fleet outbox.Fleet, _ error) { return fleet, nil }
 
