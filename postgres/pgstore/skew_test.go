@@ -16,6 +16,7 @@ func TestSkew(t *testing.T) {
 	}
 	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			opts := pgstore.Options{Schema: f.schema, Node: name, PoolSize: 4}.OnMachine(func() time.Time { return time.Now().Add(ahead) })
 			s, err := pgstore.Open(t.Context(), address(t, f.server.DSN()), opts)
 			must(t, err)
