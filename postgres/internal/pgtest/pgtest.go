@@ -41,10 +41,8 @@ type Server struct {
 // PostgreSQL, the test is skipped, but fails if the environment variable CI is set.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
+	Need(t)
 	s, err := New(settings...)
-	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +52,19 @@ func Start(t testing.TB, settings ...string) *Server {
 		}
 	})
 	return s
+}
+
+// Need skips the test without PostgreSQL, or fails it if the environment variable CI is set.
+func Need(t testing.TB) {
+	t.Helper()
+	_, err := program("initdb")
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
 }
 
 // New starts a server. The caller must call Remove. The error wraps [exec.ErrNotFound] if PostgreSQL
