@@ -17,9 +17,21 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	s := server(t)
+	conform(t, s, s.DSN())
+}
+
+// A pooler gives each transaction another session.
+func TestConformanceBehindPooler(t *testing.T) {
+	t.Parallel()
+	s := server(t)
+	conform(t, s, s.Bounce(t).DSN())
+}
+
+func conform(t *testing.T, s *pgtest.Server, dsn string) {
+	t.Helper()
 	outboxtest.Run(t, func(t *testing.T, now func() time.Time) outboxtest.Backend {
 		t.Helper()
-		return &backend{server: s, address: address(t, s.DSN()), schema: pgtest.Schema(t), now: now}
+		return &backend{server: s, address: address(t, dsn), schema: pgtest.Schema(t), now: now}
 	})
 }
 
