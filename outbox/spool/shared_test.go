@@ -24,6 +24,7 @@ type remote struct {
 	away atomic.Bool
 	lost atomic.Bool  // the answers to appends are lost
 	slow atomic.Int64 // how long an append takes
+	late atomic.Int64 // how long the answer to an append takes
 	done atomic.Int64 // appends that have ended
 
 	mu    sync.Mutex
@@ -88,6 +89,7 @@ func (r *remote) Append(ctx context.Context, e outbox.Entry) error {
 		}
 	}
 	err := r.Store.Append(ctx, e)
+	time.Sleep(time.Duration(r.late.Load()))
 	if r.lost.Load() {
 		return errors.Join(outbox.ErrUnsure, err)
 	}
@@ -314,5 +316,39 @@ func TestMarks(t *testing.T) {
 	third.Mark = mark
 	if err := s.Append(ctx, third); err != nil {
 		t.Errorf("appending with a mark that was released: %v", err)
+	}
+}
+
+// A lead that the primary stores as taken, but says so too late, is waiting in the end, because no
+// attempt follows.
+func TestLateAnswerToTaken(t *testing.T) {
+	t.Parallel()
+	s, primary := openShared(t)
+	ctx := t.Context()
+	primary.late.Store(int64(time.Second))
+	e := newLead(true)
+	if err := s.Append(ctx, e); !errors.Is(err, outbox.ErrBusy) {
+		t.Fatalf("appending a taken lead: error %v", err)
+	}
+	e.BegunAt = time.Time{}
+	if err := s.Append(ctx, e); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		now := time.Now()
+		taken, err := s.Take(ctx, "default", now.Add(time.Second), now, 10, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(taken) == 1 && taken[0].Attempts == 1 {
+			break
+		}
+		if len(taken) > 0 || now.After(deadline) {
+			page, err := s.List(ctx, outbox.Filter{})
+			t.Fatalf("taken %+v, the outbox has %+v, error %v", taken, page, err)
+		}
+	}
+	if page, err := s.List(ctx, outbox.Filter{}); err != nil || len(page) != 1 {
+		t.Errorf("there are %d leads, error %v", len(page), err)
 	}
 }

@@ -93,10 +93,11 @@ type Store struct {
 	// opening is held while spools are opened.
 	opening *semaphore.Weighted
 
-	stop context.CancelFunc
-	work sync.WaitGroup
-	late sync.WaitGroup // appends that the primary did not answer in time
-	wake chan struct{}  // holds one signal that there may be something to move
+	stop     context.CancelFunc
+	stopping <-chan struct{} // closed by stop
+	work     sync.WaitGroup
+	late     sync.WaitGroup // appends that the primary did not answer in time
+	wake     chan struct{}  // holds one signal that there may be something to move
 
 	mu       sync.Mutex
 	primary  *member // nil until it is open
@@ -149,6 +150,7 @@ func Open(ctx context.Context, opts Options) *Store {
 	}
 	var running context.Context
 	running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.stopping = running.Done()
 	tried := make(chan struct{})
 	s.work.Go(func() { s.openPrimary(running, tried) })
 	s.awaitPrimary(running, tried)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -63,27 +61,28 @@ func (s *Store) appendToPrimary(ctx context.Context, primary *member, entry outb
 	case <-timer.C:
 	}
 	s.late.Go(func() {
-		if <-result == nil {
-			s.eraseLate(context.WithoutCancel(ctx), entry.ID)
+		if <-result == nil && !entry.BegunAt.IsZero() {
+			s.giveBack(context.WithoutCancel(ctx), primary, entry)
 		}
 	})
 	return fmt.Errorf("%w: it did not answer within %v", outbox.ErrUnsure, s.opts.AppendPatience)
 }
 
-// eraseLate erases an entry from the primary that was appended late, if it is in a spool by now.
-func (s *Store) eraseLate(ctx context.Context, id string) {
-	v, leave, err := s.enter(ctx)
-	if err != nil {
-		return // the next process compares the spool with the primary
-	}
-	defer leave()
-	for _, m := range v.spools {
-		if _, err := m.Get(ctx, id); err != nil || v.primary == nil {
-			continue
+// giveBack makes an entry due that the primary has stored as taken when nobody waited for it any
+// more, so that no attempt follows. If there is a copy in a spool, one of both is removed when they
+// are compared.
+func (s *Store) giveBack(ctx context.Context, primary *member, entry outbox.Entry) {
+	back := outbox.Settlement{State: outbox.Waiting, DueAt: entry.DueAt, Uncounted: true}
+	for {
+		err := primary.Settle(ctx, entry.ID, back)
+		if err == nil || errors.Is(err, outbox.ErrState) || errors.Is(err, outbox.ErrNotFound) {
+			s.hasChanged()
+			return
 		}
-		if err := eraseTaken(ctx, v.primary, id); err != nil && !errors.Is(err, outbox.ErrNotFound) {
-			s.opts.Logger.Warn("a lead that the outbox has stored late is also in a spool, until the two are compared",
-				zap.String("id", id), zap.Error(err))
+		select {
+		case <-s.stopping:
+			return // closing the primary gives it back
+		case <-time.After(s.opts.Retry):
 		}
 	}
 }
