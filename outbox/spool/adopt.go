@@ -238,7 +238,7 @@ func (s *Store) moveBatch(ctx context.Context, from, to *member, after string) (
 		return 0, after, false, err
 	}
 	defer leave()
-	c, err := move.Batch(ctx, from, to, after, from.isTaken)
+	c, err := move.Batch(ctx, from, adopter(to), after, from.isTaken)
 	if err != nil || len(c.IDs) == 0 {
 		return 0, c.Last, c.More, err
 	}

@@ -352,3 +352,21 @@ func TestLateAnswerToTaken(t *testing.T) {
 		t.Errorf("there are %d leads, error %v", len(page), err)
 	}
 }
+
+// A lead that the primary has not stored, or not yet, is due again as soon as it has moved there.
+func TestUnsureIsDueWhenMoved(t *testing.T) {
+	t.Parallel()
+	s, primary := openShared(t)
+	primary.slow.Store(int64(time.Second))
+	e := newLead(false)
+	if err := s.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	got := awaitMoved(t, s, primary, e.ID)
+	if wait := got.DueAt.Sub(e.DueAt); wait > time.Millisecond {
+		t.Errorf("the lead is due %v later", wait)
+	}
+	if got.AmbiguousSince.IsZero() {
+		t.Error("the lead is not ambiguous")
+	}
+}

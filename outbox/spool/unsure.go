@@ -17,6 +17,28 @@ import (
 // unsureDelay is how long an unsure entry waits to be compared with the primary.
 const unsureDelay = time.Minute
 
+// comparing is a shared primary that entries of spools move to. It has each id once, so an unsure
+// entry does not have to wait any longer.
+type comparing struct{ outbox.Store }
+
+// adopter returns the store to move entries to.
+func adopter(to *member) outbox.Store {
+	if _, shared := to.Store.(outbox.Shared); shared {
+		return comparing{to}
+	}
+	return to
+}
+
+// Adopt implements [outbox.Store].
+func (c comparing) Adopt(ctx context.Context, entries []outbox.Adoption) error {
+	for i := range entries {
+		if e := &entries[i].Entry; e.State == outbox.Waiting && e.Attempts == 0 && e.BegunAt.IsZero() && !e.AmbiguousSince.IsZero() {
+			e.DueAt = e.DueAt.Add(-unsureDelay)
+		}
+	}
+	return c.Store.Adopt(ctx, entries)
+}
+
 func (s *Store) isDoubtful(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
