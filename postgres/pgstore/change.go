@@ -3,10 +3,12 @@ package pgstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/record"
@@ -63,14 +65,34 @@ func (s *Store) change(ctx context.Context, f func(tx) error) error {
 // transact carries out a change of several statements.
 func (s *Store) transact(ctx context.Context, f func(tx) error) error {
 	return s.onConnection(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		t, err := conn.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := f(tx{ctx, t, s.text}); err != nil {
-			return errors.Join(err, t.Rollback())
-		}
-		return t.Commit()
+		return s.within(ctx, conn, func() error { return f(tx{ctx, conn, s.text}) })
+	})
+}
+
+// within calls f in a transaction. If this machine stops or is cut off in the middle of it, the
+// server ends it soon, so that it does not keep rows locked or old. The limit costs no round trip,
+// and belongs to the transaction, because the session may be a pooler's.
+func (s *Store) within(ctx context.Context, conn *sql.Conn, f func() error) error {
+	begin := fmt.Sprintf("begin; set local idle_in_transaction_session_timeout = %d", (s.opts.Lease / 4).Milliseconds())
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		return commit(ctx, conn)
+	}
+	if _, failed := conn.ExecContext(ctx, "rollback"); failed != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the server rolls back
+	}
+	return err
+}
+
+// commit ends a transaction. It does not use ExecContext, which reports a lost answer as
+// [driver.ErrBadConn], as if nothing had been sent.
+func commit(ctx context.Context, conn *sql.Conn) error {
+	return conn.Raw(func(raw any) error {
+		_, err := raw.(*stdlib.Conn).Conn().Exec(ctx, "commit")
+		return err
 	})
 }
 

@@ -17,18 +17,20 @@ func (s *Store) migrate(ctx context.Context) error {
 	if current, err := s.isCurrent(ctx); err != nil || current {
 		return err
 	}
-	tx, err := s.pool.BeginTx(ctx, nil)
+	if err := s.migrateNow(ctx); err != nil {
+		return err
+	}
+	_, err := s.isCurrent(ctx)
+	return err
+}
+
+func (s *Store) migrateNow(ctx context.Context) error {
+	conn, err := s.pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.migrateWithin(ctx, tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	_, err = s.isCurrent(ctx)
-	return err
+	defer conn.Close()
+	return s.within(ctx, conn, func() error { return s.migrateWithin(ctx, conn) })
 }
 
 // isCurrent reports whether this version of the program need not change the schema, and then reads
@@ -67,7 +69,7 @@ func (s *Store) version(ctx context.Context, in querier) (int, error) {
 	return version, nil
 }
 
-func (s *Store) migrateWithin(ctx context.Context, tx *sql.Tx) error {
+func (s *Store) migrateWithin(ctx context.Context, tx executor) error {
 	exec := func(q query, args ...any) error {
 		_, err := tx.ExecContext(ctx, s.text(q), args...)
 		return err
