@@ -132,11 +132,25 @@ func (s *Server) Promote(ctx context.Context) error {
 		s.Exec(ctx, "ALTER SYSTEM SET synchronous_standby_names = ''"), s.Exec(ctx, "SELECT pg_reload_conf()"))
 }
 
-// Signal sends a signal to all processes of the server.
+// Signal sends a signal to all processes of the server. Each of them has a session of its own, so
+// they are found as children of the first one, which only Linux lists.
 func (s *Server) Signal(sig syscall.Signal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return syscall.Kill(-s.process.Process.Pid, sig)
+	first := s.process.Process.Pid
+	errs := []error{syscall.Kill(first, sig)} // a stopped one starts no others
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", first))
+	errs = append(errs, err)
+	for _, child := range strings.Fields(string(children)) {
+		pid, err := strconv.Atoi(child)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Kill(pid, sig); !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // program returns the path of one of PostgreSQL's programs.
