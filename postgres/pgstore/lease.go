@@ -158,6 +158,9 @@ func (s *Store) keepNow(ctx context.Context) error {
 	if err := s.giveBackStrays(ctx); err != nil {
 		return err
 	}
+	if err := s.releaseOrphans(ctx); err != nil {
+		return err
+	}
 	if err := s.releaseDead(ctx); err != nil {
 		return err
 	}

@@ -125,6 +125,8 @@ type Store struct {
 	taken map[uuid.UUID]attempt
 	// strays are entries that this process may have taken without having learned it.
 	strays map[uuid.UUID]*node
+	// orphans are entries that this node has taken in the database only, and since when.
+	orphans map[uuid.UUID]time.Time
 }
 
 // attempt is an entry that this process has taken.
