@@ -20,8 +20,20 @@ func (e *Engine) shared() outbox.Shared {
 // lends reports whether the outbox counts the tokens of the account's pace.
 func (l *lane) lends() bool { return l.engine.shared() != nil }
 
-// noTokenDelay is how long to wait at least before a token is asked for again.
-const noTokenDelay = 50 * time.Millisecond
+const (
+	// minTokenWait is how long to wait at least before a token is asked for again.
+	minTokenWait = 5 * time.Millisecond
+	// maxGather limits how long tokens are left in the outbox to gather. If the pace is the limit, a lane
+	// then borrows several at once and takes as many leads, instead of one after the other.
+	maxGather = 250 * time.Millisecond
+)
+
+// gather returns how long to wait after a loan before the next one is asked for. The outbox keeps half
+// of the burst at least, so no token is lost meanwhile.
+func gather(loan outbox.Loan, want outbox.LoanRequest) time.Duration {
+	half := time.Duration(float64(want.Burst) / 2 / want.Rate * float64(time.Second))
+	return max(loan.Wait, min(half, maxGather), minTokenWait)
+}
 
 // borrow asks a shared outbox for up to count tokens, unless there are some, and adopts the state that
 // it returns. It returns how long to wait before asking again if there are none.
@@ -35,7 +47,7 @@ func (l *lane) borrow(ctx context.Context, count int) (wait time.Duration) {
 func (l *lane) ask(ctx context.Context, count int, continues bool) (wait time.Duration, err error) {
 	shared := l.engine.shared()
 	if shared == nil || !l.takeTurn(ctx) {
-		return noTokenDelay, nil
+		return minTokenWait, nil
 	}
 	defer l.endTurn()
 	l.mu.Lock()
@@ -49,11 +61,11 @@ func (l *lane) ask(ctx context.Context, count int, continues bool) (wait time.Du
 	want.Account, want.Key, want.Fresh, want.Continues = l.name, account.Key, fresh, continues
 	loan, err := shared.Lend(ctx, want)
 	if err != nil {
-		return noTokenDelay, err
+		return minTokenWait, err
 	}
 	l.pace.borrowed(now, want, loan)
 	l.adopt(loan.State)
-	return max(loan.Wait, noTokenDelay), nil
+	return gather(loan, want), nil
 }
 
 // fund limits a batch to the tokens in hand, which it borrows. If there are none, it returns how long
@@ -67,7 +79,7 @@ func (l *lane) fund(next *batch) (wait time.Duration) {
 	}
 	tokens := int(l.pace.tokens(l.engine.now(), true))
 	if tokens < 1 {
-		return max(wait, noTokenDelay)
+		return max(wait, minTokenWait)
 	}
 	next.limit = min(next.limit, tokens)
 	return 0
