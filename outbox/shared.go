@@ -46,6 +46,8 @@ type Node struct {
 	Self     bool // it is this process
 	JoinedAt time.Time
 	InFlight int // the entries that it has taken
+	// Settings are those that it has published. They are nil if its program is older.
+	Settings Settings
 }
 
 // Fleet is the state of a shared store.

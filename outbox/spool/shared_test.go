@@ -370,3 +370,43 @@ func TestUnsureIsDueWhenMoved(t *testing.T) {
 		t.Error("the lead is not ambiguous")
 	}
 }
+
+// published notes what is published to it.
+type published struct {
+	*remote
+
+	settings chan outbox.Settings
+}
+
+func (p *published) PublishSettings(settings outbox.Settings) { p.settings <- settings }
+
+// A primary that opens late gets the settings when it does.
+func TestPublishLate(t *testing.T) {
+	t.Parallel()
+	dir, opening := t.TempDir(), make(chan struct{})
+	db, err := sqlstore.Open(t.Context(), filepath.Join(dir, "remote.db"), sqlstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	primary := &published{&remote{Store: db}, make(chan outbox.Settings, 2)}
+	s := spool.Open(t.Context(), spool.Options{
+		Open: func(context.Context) (outbox.Store, error) {
+			<-opening
+			return primary, nil
+		},
+		OpenSpool: func(context.Context, string) (spool.Spool, error) { return nil, errCut },
+		Prefixes:  func() []string { return []string{filepath.Join(dir, "local.spool-")} },
+		Patience:  10 * time.Millisecond,
+	})
+	t.Cleanup(func() { _ = s.Close() })
+	early, late := outbox.Settings{"default": {"crm_rate": "1/h 1"}}, outbox.Settings{"default": {"crm_rate": "2/h 1"}}
+	s.PublishSettings(early)
+	close(opening)
+	if got := <-primary.settings; !got.Equal(early) {
+		t.Errorf("the primary got %v", got)
+	}
+	s.PublishSettings(late)
+	if got := <-primary.settings; !got.Equal(late) {
+		t.Errorf("then it got %v", got)
+	}
+}

@@ -111,12 +111,16 @@ type Store struct {
 	failed   map[string]error // the last error of each place for spools, and of each spool
 	failedAt map[string]time.Time
 	changed  func()
-	pins     int           // entries do not move while there are any
-	alone    time.Duration // how long enterAlone may wait
+	pins     int             // entries do not move while there are any
+	alone    time.Duration   // how long enterAlone may wait
+	settings outbox.Settings // as published; nil before
 	closed   bool
 }
 
-var _ outbox.Shared = (*Store)(nil)
+var (
+	_ outbox.Shared            = (*Store)(nil)
+	_ outbox.SettingsPublisher = (*Store)(nil)
+)
 
 // errSlow is the trouble of a primary that is still being opened.
 var errSlow = errors.New("the outbox is still being opened; a damaged one is carried over to a new file, which takes a while, or else check its disk")
@@ -231,6 +235,7 @@ func (s *Store) usePrimary(ctx context.Context, primary outbox.Store) {
 	s.hidden = len(s.spools) > 0
 	was := s.trouble
 	s.trouble, s.since = nil, time.Time{}
+	s.passSettings()
 	s.mu.Unlock()
 	if was != nil {
 		s.opts.Logger.Info("outbox is open; the leads in spools move to it", zap.String("outbox", s.opts.Name))

@@ -22,6 +22,8 @@ type node struct {
 	// until is when the lease ends by this machine's clock, which is not later than by the
 	// database's.
 	until time.Time
+	// published is the settings in its row.
+	published string
 }
 
 // leaseMargin is the part of a lease that a node does not use, because clocks may run differently
@@ -137,6 +139,8 @@ func (s *Store) keepLease(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-s.soon:
+			timer.Stop()
 		case <-timer.C:
 		}
 		err := s.keepNow(ctx)
@@ -147,6 +151,8 @@ func (s *Store) keepLease(ctx context.Context) {
 }
 
 func (s *Store) keepNow(ctx context.Context) error {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, min(s.opts.ReadTimeout, s.opts.Lease/4))
 	defer cancel()
 	if err := s.renew(ctx); err != nil {
@@ -164,7 +170,10 @@ func (s *Store) keepNow(ctx context.Context) error {
 	if err := s.releaseDead(ctx); err != nil {
 		return err
 	}
-	return s.endMarks(ctx)
+	if err := s.endMarks(ctx); err != nil {
+		return err
+	}
+	return s.agree(ctx)
 }
 
 // renew renews the lease. If it has ended, the process joins as another node.
@@ -228,8 +237,9 @@ func (s *Store) Fleet(ctx context.Context) (fleet outbox.Fleet, err error) {
 		fleet.OpenFor = time.Duration(open * float64(time.Second))
 		return s.rows(ctx, qNodes, func(rows *sql.Rows) error {
 			var n outbox.Node
-			err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &n.InFlight)
-			n.JoinedAt = n.JoinedAt.UTC()
+			var settings string
+			err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &settings, &n.InFlight)
+			n.JoinedAt, n.Settings = n.JoinedAt.UTC(), settingsIn(settings)
 			fleet.Nodes = append(fleet.Nodes, n)
 			return err
 		}, self[:])

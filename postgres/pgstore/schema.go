@@ -102,7 +102,7 @@ var migrations = []migration{{1, []query{
 		ends_at TIMESTAMPTZ NOT NULL
 	) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`,
 	`CREATE INDEX marks_end ON {schema}.marks (ends_at)`,
-}}}
+}}, inNodes}
 
 const (
 	qHasSchema    query = `SELECT count(*) FROM information_schema.schemata WHERE schema_name = $1`
@@ -191,7 +191,7 @@ const (
 const (
 	qJoin query = `INSERT INTO {schema}.nodes (id, name, joined_at, leased_until)
 		VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3 * interval '1 millisecond') RETURNING clock_timestamp()`
-	qRenew query = `UPDATE {schema}.nodes SET leased_until = clock_timestamp() + $2 * interval '1 millisecond'
+	qRenew query = `UPDATE {schema}.nodes SET leased_until = clock_timestamp() + $2 * interval '1 millisecond', renewed_at = clock_timestamp()
 		WHERE id = $1 AND leased_until > clock_timestamp() RETURNING clock_timestamp()`
 	qLeave query = `DELETE FROM {schema}.nodes WHERE id = $1`
 	// Deleting a node waits for the renewal of its lease, if there is one under way.
@@ -204,7 +204,7 @@ const (
 		RETURNING ambiguous_since <> 0`
 	// Nothing was sent for these, because the process did not learn that it has them.
 	qGiveBack query = `UPDATE {schema}.entries SET state = 1, node = NULL, attempts = greatest(attempts - 1, 0) WHERE id = ANY($2) AND ` + own
-	qNodes    query = `SELECT n.name, n.id = $1, n.joined_at,
+	qNodes    query = `SELECT n.name, n.id = $1, n.joined_at, ` + published + `,
 		(SELECT count(*) FROM {schema}.entries e WHERE e.state = 4 AND e.node = n.id)
 		FROM {schema}.nodes n WHERE n.leased_until > clock_timestamp() ORDER BY n.name, n.id`
 	qHealth query = `SELECT (SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = $1)::bigint,

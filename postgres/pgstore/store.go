@@ -127,6 +127,12 @@ type Store struct {
 	strays map[uuid.UUID]*node
 	// orphans are entries that this node has taken in the database only, and since when.
 	orphans map[uuid.UUID]time.Time
+	// settings are what this process publishes, and empty if it has not said so yet.
+	settings string
+
+	soon        chan struct{} // holds one signal to renew the lease now
+	renewing    sync.Mutex    // held while the lease is renewed
+	differences differences
 }
 
 // attempt is an entry that this process has taken.
@@ -135,7 +141,10 @@ type attempt struct {
 	account, identifier string
 }
 
-var _ outbox.Shared = (*Store)(nil)
+var (
+	_ outbox.Shared            = (*Store)(nil)
+	_ outbox.SettingsPublisher = (*Store)(nil)
+)
 
 // Open opens the outbox and joins it as a node. It creates the schema and its tables, or brings them
 // up to date. The error wraps [outbox.ErrNewer] if a later version has done that in a way that this
@@ -149,8 +158,10 @@ func Open(ctx context.Context, address Address, opts Options) (*Store, error) {
 		words:  strings.NewReplacer("{schema}", pgx.Identifier{opts.Schema}.Sanitize()),
 		taken:  make(map[uuid.UUID]attempt),
 		strays: make(map[uuid.UUID]*node),
+		soon:   make(chan struct{}, 1),
 	}
 	s.health = health{log: opts.Logger, name: s.name}
+	s.differences = differences{log: opts.Logger, name: s.name}
 	if err := s.open(ctx); err != nil {
 		_ = s.pool.Close()
 		return nil, fmt.Errorf("opening outbox %s: %w", s.name, explain(err))
