@@ -223,7 +223,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.opened, a.reporter.Dispatcher = d, d
-	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.reporter.Outlet})
+	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.reporter.Outlet, Settings: a.agreedSettings()})
 	a.startCheck()
 	return nil
 }
@@ -464,6 +464,17 @@ func (a *App) deliveryConfig() delivery.Config {
 		config.Accounts = append(config.Accounts, acct.Delivery())
 	}
 	return config
+}
+
+// agreedSettings returns the settings that other machines with the same outbox should share.
+func (a *App) agreedSettings() outbox.Settings {
+	settings := a.accounts.Agreed()
+	for setting, value := range map[string]caddy.Duration{
+		"retry_for": a.RetryFor, "keep delivered": a.Keep.Delivered, "keep parked": a.Keep.Parked,
+	} {
+		settings.Add("", setting, time.Duration(value).String())
+	}
+	return settings
 }
 
 // wakeEvents emits the events that were waiting for the config to start.

@@ -337,6 +337,7 @@ func (h *Handler) provisionDuplicates() (err error) {
 		return err
 	}
 	h.OnDuplicate = string(h.duplicates.Policy)
+	h.account.UsePolicy(h.Form, h.duplicates)
 	if err := h.duplicates.Check(h.mapping.Identifier, h.mapping.Names()); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/internal/signing"
+	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -45,6 +46,8 @@ type Account struct {
 	workspace workspace
 	identity  *identity       // shared by forms that have another country or time zone
 	updates   map[string]bool // keys of the config's accounts with a form that updates leads
+	agreed    outbox.Settings // of all accounts of the config
+	agreedAs  string          // the account in agreed
 
 	// The token lives in a function because fmt prints unexported fields without calling their
 	// methods.

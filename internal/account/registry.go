@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/leadwire/caddy-telecrm/internal/suggest"
+	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -31,6 +32,7 @@ type Registry struct {
 	inline  map[settingsKey]*Account
 	numbers func() // numbers inline accounts that share a name, once
 	updates map[string]bool
+	agreed  outbox.Settings
 	// The tokens live in a function because fmt prints unexported fields.
 	tokens func() []string
 }
@@ -44,6 +46,7 @@ func NewRegistry(observe Observe, logger *zap.Logger) *Registry {
 		written: make(map[string]settingsKey),
 		inline:  make(map[settingsKey]*Account),
 		updates: make(map[string]bool),
+		agreed:  make(outbox.Settings),
 		tokens:  func() []string { return nil },
 	}
 	r.numbers = sync.OnceFunc(r.numberAccounts)
@@ -70,6 +73,7 @@ func (r *Registry) open(resolved Settings, name string) (*Account, error) {
 		return nil, err
 	}
 	acct.updates = r.updates
+	r.agree(acct, resolved)
 	tokens := r.tokens()
 	for _, token := range []string{resolved.Token, resolved.AsyncToken} {
 		if token != "" {

@@ -63,6 +63,8 @@ type Fleet struct {
 	// OpenSeconds is for how long the oldest transaction has been open, which keeps the database from
 	// cleaning up.
 	OpenSeconds float64 `json:"oldest_transaction_seconds"`
+	// Disagreements lists the settings that should be the same on all machines and are not.
+	Disagreements []outbox.Disagreement `json:"disagreements,omitempty"`
 }
 
 // Node is a machine that uses a shared outbox.

@@ -132,6 +132,11 @@ func (t *terminal) printTrouble(status adminapi.Status) error {
 		if o.Trouble != "" {
 			t.printf("outbox %s: %s\n", onOneLine(o.Resource), onOneLine(o.Trouble))
 		}
+		if o.Fleet != nil {
+			for _, d := range o.Fleet.Disagreements {
+				t.printf("outbox %s: the machines have different settings: %s\n", onOneLine(o.Resource), onOneLine(d.String()))
+			}
+		}
 	}
 	for _, a := range status.Accounts() {
 		if a.IsTroubled() {
@@ -172,6 +177,9 @@ func (t *terminal) printFleet(f adminapi.Fleet) {
 	if open := time.Duration(f.OpenSeconds * float64(time.Second)); open > longTransaction {
 		t.printf("%s\n", t.paint(warn, fmt.Sprintf("A transaction has been open in the database for %v, so it cannot clean up %s.",
 			open.Round(time.Minute), plural(f.DeadRows, "dead row", "dead rows"))))
+	}
+	for _, d := range f.Disagreements {
+		t.printf("%s\n", t.paint(warn, onOneLine("The machines have different settings, but should have the same config. "+d.String())))
 	}
 	t.printf("\n")
 }

@@ -85,6 +85,8 @@ type Config struct {
 	Heir func(account string) (delivery.Account, bool)
 	// Outlet emits the events.
 	Outlet *Outlet
+	// Settings are those that other machines with the same outbox should share.
+	Settings outbox.Settings
 }
 
 type ownedConfig struct {
@@ -231,6 +233,9 @@ func (d *Dispatcher) reconfigure() {
 func (d *Dispatcher) configure() {
 	d.inForce = d.effective()
 	d.Engine.Configure(d.inForce)
+	if store, ok := d.Store.(outbox.SettingsPublisher); ok {
+		store.PublishSettings(d.owned[len(d.owned)-1].Settings)
+	}
 }
 
 // effective returns the last owner's config plus accounts that inherit entries. Inline accounts are
