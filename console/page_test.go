@@ -98,6 +98,19 @@ func TestRender(t *testing.T) {
 			has: []string{"Trouble the outbox has not been usable since noon.", "No accounts."},
 		},
 		{
+			name: "fleet", page: Page{Outboxes: []Outbox{{Outbox: adminapi.Outbox{Resource: "postgres db.example:5432/leads telecrm", Fleet: &adminapi.Fleet{
+				Nodes: []adminapi.Node{{Name: "web-1", Self: true, Since: now.Add(-3 * time.Hour)}, {Name: "<web-2>", Since: now.Add(-time.Minute), InFlight: 1234}},
+				Disagreements: []outbox.Disagreement{{Account: "north", Setting: "crm_rate", Values: []outbox.Variant{
+					{Value: "60/h 5", Nodes: []string{"web-1"}}, {Value: "1/h 5", Nodes: []string{"<web-2>"}},
+				}}},
+				DeadRows: 50000, OpenSeconds: 3720,
+			}}}}},
+			has: []string{
+				"Machines that share the outbox", "web-1 (this one) 3 hours ago 0", "<web-2> 1 minute ago 1,234",
+				"Different settings crm_rate of account north: 60/h 5 on web-1, 1/h 5 on <web-2>.", "open in the database for 1h2m0s", "50,000 dead rows",
+			},
+		},
+		{
 			name: "paused", page: account(func(a *adminapi.Account) {
 				a.State, a.StateSince, a.StateReason = delivery.Paused, now.Add(-2*time.Hour), "HTTP 429"
 				a.PausedUntil = now.Add(10 * time.Minute)
@@ -203,6 +216,8 @@ func TestRenderLeads(t *testing.T) {
 	}
 	waiting := lead(outbox.Waiting)
 	waiting.DueAt, waiting.Reason = now.Add(10*time.Minute), "HTTP 503"
+	flying := waiting
+	flying.Node = "<web-2>"
 	search := adminapi.Filter{State: outbox.Parked, Account: "north", Form: `/en"quire`, Identifier: "81234 56789", Since: "24h", Until: "2026-11-24"}
 	for _, test := range []struct {
 		name            string
@@ -224,6 +239,7 @@ func TestRenderLeads(t *testing.T) {
 			[]string{`action="/telecrm/page/leads/` + waiting.ID + `/retry"`, `<form method="get" action="/telecrm/page/leads/` + waiting.ID + `/discard"`},
 			[]string{"autofocus", "The next"},
 		},
+		{"in flight", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{flying}}}, []string{"waiting /enquire north in flight on <web-2>: HTTP 503"}, nil, []string{"due in"}},
 		{"delivered", Leads{Found: adminapi.Page{Leads: []adminapi.Lead{lead(outbox.Delivered)}}}, []string{"delivered"}, []string{"/discard"}, []string{"/retry"}},
 		{
 			"searched, with more pages",

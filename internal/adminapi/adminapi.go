@@ -55,27 +55,6 @@ type Outbox struct {
 	Accounts []Account `json:"accounts"`
 }
 
-// Fleet is the state of an outbox that several machines share.
-type Fleet struct {
-	Nodes []Node `json:"nodes"`
-	// DeadRows is roughly the number of row versions that the database has not cleaned up yet.
-	DeadRows int `json:"dead_rows"`
-	// OpenSeconds is for how long the oldest transaction has been open, which keeps the database from
-	// cleaning up.
-	OpenSeconds float64 `json:"oldest_transaction_seconds"`
-	// Disagreements lists the settings that should be the same on all machines and are not.
-	Disagreements []outbox.Disagreement `json:"disagreements,omitempty"`
-}
-
-// Node is a machine that uses a shared outbox.
-type Node struct {
-	Name string `json:"name"`
-	// Self says that this machine answers.
-	Self     bool      `json:"self,omitempty"`
-	Since    time.Time `json:"since"`
-	InFlight int       `json:"in_flight"`
-}
-
 // Spool is where leads are kept while the outbox cannot be used.
 type Spool struct {
 	// Since is when the outbox stopped being usable. It is zero if the outbox can be used again and
@@ -163,6 +142,8 @@ type Lead struct {
 	Reason string `json:"reason,omitempty"`
 	// LeadID is TeleCRM's id of the lead, if known.
 	LeadID string `json:"lead_id,omitempty"`
+	// Node is the machine that has the lead in flight, if several share the outbox.
+	Node string `json:"node,omitempty"`
 	// Content is only set on request.
 	Content *Content `json:"content,omitempty"`
 }

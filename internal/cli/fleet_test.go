@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -38,5 +39,23 @@ func TestStatusOfDisagreement(t *testing.T) {
 	}
 	if out, _, err := e.run(t, "status", "--json"); err != nil || !strings.Contains(out, `"disagreements"`) || !strings.Contains(out, `"web-3"`) {
 		t.Errorf("error %v, printed\n%s", err, out)
+	}
+}
+
+// A lead in flight is listed and shown with the machine that has it.
+func TestLeadInFlight(t *testing.T) {
+	e := newEndpoint(t)
+	lead := adminapi.Lead{ID: "01900000-0000-7000-8000-000000000001", State: outbox.Waiting, Account: "default", Form: "/enquire", Node: "web-2\x1b[2J"}
+	e.leads = []adminapi.Lead{lead}
+	answer, err := json.Marshal(lead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.answers = []string{string(answer)}
+	for _, args := range [][]string{{"leads", "list"}, {"leads", "show", lead.ID}} {
+		out, _, err := e.run(t, args...)
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(out), " "), "in flight on web-2") || strings.Contains(out, "\x1b") {
+			t.Errorf("%v: error %v, printed\n%s", args, err, out)
+		}
 	}
 }

@@ -116,6 +116,9 @@ func (t *terminal) row(lead adminapi.Lead) []cell {
 	note := cell{onOneLine(lead.Reason), plain}
 	if lead.State == outbox.Waiting {
 		due := "due " + t.ahead(lead.DueAt)
+		if lead.Node != "" {
+			due = "in flight on " + onOneLine(lead.Node)
+		}
 		if note.text != "" {
 			due += ": "
 		}
@@ -178,6 +181,7 @@ func (t *terminal) show(ctx context.Context, args []string) error {
 	if !lead.FailingSince.IsZero() {
 		add("failing since", moment(lead.FailingSince))
 	}
+	add("in flight on", lead.Node)
 	if lead.State == outbox.Waiting {
 		add("due", moment(lead.DueAt)+" ("+t.ahead(lead.DueAt)+")")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -158,9 +157,6 @@ func (t *terminal) stateInWords(a adminapi.Account) string {
 	return words + ": " + onOneLine(a.StateReason)
 }
 
-// longTransaction is how long a transaction may be open before the status mentions it.
-const longTransaction = 10 * time.Minute
-
 func (t *terminal) printFleet(f adminapi.Fleet) {
 	nodes := make([]string, 0, len(f.Nodes))
 	for _, n := range f.Nodes {
@@ -174,9 +170,8 @@ func (t *terminal) printFleet(f adminapi.Fleet) {
 		nodes = append(nodes, node)
 	}
 	t.printf("Nodes: %s\n", strings.Join(nodes, ", "))
-	if open := time.Duration(f.OpenSeconds * float64(time.Second)); open > longTransaction {
-		t.printf("%s\n", t.paint(warn, fmt.Sprintf("A transaction has been open in the database for %v, so it cannot clean up %s.",
-			open.Round(time.Minute), plural(f.DeadRows, "dead row", "dead rows"))))
+	if words := f.LongTransaction(); words != "" {
+		t.printf("%s\n", t.paint(warn, words))
 	}
 	for _, d := range f.Disagreements {
 		t.printf("%s\n", t.paint(warn, onOneLine("The machines have different settings, but should have the same config. "+d.String())))

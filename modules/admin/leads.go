@@ -97,9 +97,10 @@ func serveLead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	described := describe(lead.Entry)
-	described.Content = contentOf(lead.Entry)
-	return answerJSON(w, described)
+	described := []adminapi.Lead{describe(lead.Entry)}
+	described[0].Content = contentOf(lead.Entry)
+	nameHolders(r.Context(), []keptLead{lead}, described)
+	return answerJSON(w, described[0])
 }
 
 // describe returns the parts of an entry that do not identify a person.

@@ -91,6 +91,7 @@ func searchLeads(ctx context.Context, f adminapi.Filter) (adminapi.Page, error) 
 		}
 		page.Leads = append(page.Leads, described)
 	}
+	nameHolders(ctx, leads, page.Leads)
 	if len(leads) == 0 && f.After == "" {
 		page.Note = noteOnForm(f.Form, forms())
 	}

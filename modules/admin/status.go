@@ -78,23 +78,6 @@ func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox,
 	return status, nil
 }
 
-// fleetOf returns the state of an outbox that several machines share, or nil.
-func fleetOf(ctx context.Context, o *dispatch.Dispatcher) (*adminapi.Fleet, error) {
-	shared, ok := o.Store.(outbox.Shared)
-	if !ok || !shared.IsShared() {
-		return nil, nil //nolint:nilnil // it is not shared
-	}
-	state, err := shared.Fleet(ctx)
-	if err != nil {
-		return nil, err
-	}
-	fleet := &adminapi.Fleet{Nodes: make([]adminapi.Node, 0, len(state.Nodes)), DeadRows: state.DeadRows, OpenSeconds: state.OpenFor.Seconds(), Disagreements: outbox.Disagreements(state.Nodes)}
-	for _, n := range state.Nodes {
-		fleet.Nodes = append(fleet.Nodes, adminapi.Node{Name: n.Name, Self: n.Self, Since: n.JoinedAt, InFlight: n.InFlight})
-	}
-	return fleet, nil
-}
-
 // describeSpools adds to the status why the outbox cannot be used, and where leads are kept.
 func describeSpools(ctx context.Context, status *adminapi.Outbox, store dispatch.Spooling) error {
 	now := store.Status()

@@ -120,6 +120,7 @@ type Store struct {
 var (
 	_ outbox.Shared            = (*Store)(nil)
 	_ outbox.SettingsPublisher = (*Store)(nil)
+	_ outbox.Holding           = (*Store)(nil)
 )
 
 // errSlow is the trouble of a primary that is still being opened.

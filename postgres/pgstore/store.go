@@ -144,6 +144,7 @@ type attempt struct {
 var (
 	_ outbox.Shared            = (*Store)(nil)
 	_ outbox.SettingsPublisher = (*Store)(nil)
+	_ outbox.Holding           = (*Store)(nil)
 )
 
 // Open opens the outbox and joins it as a node. It creates the schema and its tables, or brings them
