@@ -26,6 +26,7 @@ const (
 // outboxGauges reports the contents of the open outboxes at each scrape.
 type outboxGauges struct {
 	entries, oldest, away, spooled *prometheus.Desc
+	fleet                          fleetGauges
 	open                           func() []*dispatch.Dispatcher
 	now                            func() time.Time
 
@@ -41,6 +42,7 @@ type contents struct {
 	entries map[string]map[outbox.State]int
 	oldest  map[string]time.Time // when the oldest waiting entry was submitted; zero if none waits
 	spooled int                  // entries in spools
+	fleet   outbox.Fleet         // empty if no other machine uses them
 }
 
 func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatcher) *outboxGauges {
@@ -51,6 +53,7 @@ func newOutboxGauges(name func(string) string, open func() []*dispatch.Dispatche
 		away: prometheus.NewDesc(name("outbox_away"),
 			"1 if leads are kept in a spool, or not kept, because the outbox cannot be used.", nil, nil),
 		spooled: prometheus.NewDesc(name("outbox_spool_entries"), "Leads in spools, which also count as leads in the outbox.", nil, nil),
+		fleet:   newFleetGauges(name),
 		open:    open,
 		now:     time.Now,
 	}
@@ -62,6 +65,7 @@ func (g *outboxGauges) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- g.oldest
 	descriptions <- g.away
 	descriptions <- g.spooled
+	g.fleet.describe(descriptions)
 }
 
 // Collect implements [prometheus.Collector]. It leaves out an outbox that does not answer in time.
@@ -74,6 +78,7 @@ func (g *outboxGauges) Collect(metrics chan<- prometheus.Metric) {
 		gauge(g.away, away)
 	}
 	read := g.read()
+	g.fleet.collect(gauge, read.fleet)
 	if spooling && read.entries != nil {
 		gauge(g.spooled, float64(read.spooled))
 	}
@@ -157,6 +162,9 @@ func (g *outboxGauges) readAll(open []*dispatch.Dispatcher, done chan struct{}) 
 // add adds the contents of another outbox. Two are open while a reload changes the file.
 func (c *contents) add(other contents) {
 	c.spooled += other.spooled
+	if len(other.fleet.Nodes) > 0 {
+		c.fleet = other.fleet
+	}
 	for account, counts := range other.entries {
 		if c.entries[account] == nil {
 			c.entries[account] = make(map[outbox.State]int)
@@ -207,6 +215,7 @@ func contentsOf(ctx context.Context, d *dispatch.Dispatcher) (contents, error) {
 			c.oldest[name] = oldest[0].CreatedAt
 		}
 	}
+	c.fleet = fleetOf(ctx, d)
 	if store, ok := d.Spooling(); ok {
 		c.spooled, err = store.Spooled(ctx)
 	}
