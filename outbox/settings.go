@@ -33,6 +33,13 @@ type SettingsPublisher interface {
 	PublishSettings(settings Settings)
 }
 
+// SpoolPublisher is a shared store that tells the other processes what this one keeps in spools.
+type SpoolPublisher interface {
+	// PublishSpooled replaces the number of entries in the spools of this process. It does not wait for
+	// the store.
+	PublishSpooled(entries int)
+}
+
 // Disagreement is a setting that differs between the nodes of a fleet.
 type Disagreement struct {
 	// Account is empty for a setting of the whole store.

@@ -46,6 +46,8 @@ type Node struct {
 	Self     bool // it is this process
 	JoinedAt time.Time
 	InFlight int // the entries that it has taken
+	// Spooled is the number of entries in its spools, a few seconds ago. They are not in the store.
+	Spooled int
 	// Settings are those that it has published. They are nil if its program is older.
 	Settings Settings
 }

@@ -33,6 +33,7 @@ func (s *Store) adoptSpools(ctx context.Context) {
 		}
 		s.claim(ctx)
 		err := s.adoptAll(ctx)
+		s.publishSpooled(ctx)
 		if err != nil && ctx.Err() == nil && (failed == nil || err.Error() != failed.Error()) {
 			s.opts.Logger.Warn("leads in a spool cannot move to the outbox yet; they are delivered from the spool, and tried again",
 				zap.String("outbox", s.opts.Name), zap.Error(err))

@@ -113,6 +113,12 @@ func (r *remote) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 // openShared opens a store over a remote primary.
 func openShared(t *testing.T) (*spool.Store, *remote) {
 	t.Helper()
+	return openOver(t, func(r *remote) outbox.Store { return r })
+}
+
+// openOver opens a store over what wrap makes of a remote primary.
+func openOver(t *testing.T, wrap func(*remote) outbox.Store) (*spool.Store, *remote) {
+	t.Helper()
 	dir := t.TempDir()
 	open := func(ctx context.Context, file string) (*sqlstore.Store, error) {
 		return sqlstore.Open(ctx, file, sqlstore.Options{LockTimeout: time.Millisecond})
@@ -124,7 +130,7 @@ func openShared(t *testing.T) (*spool.Store, *remote) {
 	primary := &remote{Store: db, marks: make(map[string]string)}
 	s := spool.Open(t.Context(), spool.Options{
 		Name: "db.example/leads",
-		Open: func(context.Context) (outbox.Store, error) { return primary, nil },
+		Open: func(context.Context) (outbox.Store, error) { return wrap(primary), nil },
 		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
 			store, err := open(ctx, file)
 			if err != nil {

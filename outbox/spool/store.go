@@ -121,6 +121,7 @@ var (
 	_ outbox.Shared            = (*Store)(nil)
 	_ outbox.SettingsPublisher = (*Store)(nil)
 	_ outbox.Holding           = (*Store)(nil)
+	_ outbox.Eraser            = (*Store)(nil)
 )
 
 // errSlow is the trouble of a primary that is still being opened.

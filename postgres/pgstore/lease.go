@@ -22,8 +22,9 @@ type node struct {
 	// until is when the lease ends by this machine's clock, which is not later than by the
 	// database's.
 	until time.Time
-	// published is the settings in its row.
+	// published and spooled are the settings and the number of entries in its row.
 	published string
+	spooled   int
 }
 
 // leaseMargin is the part of a lease that a node does not use, because clocks may run differently
@@ -173,7 +174,10 @@ func (s *Store) keepNow(ctx context.Context) error {
 	if err := s.endMarks(ctx); err != nil {
 		return err
 	}
-	return s.agree(ctx)
+	if err := s.agree(ctx); err != nil {
+		return err
+	}
+	return s.forgetErased(ctx)
 }
 
 // renew renews the lease. If it has ended, the process joins as another node.
@@ -238,7 +242,7 @@ func (s *Store) Fleet(ctx context.Context) (fleet outbox.Fleet, err error) {
 		return s.rows(ctx, qNodes, func(rows *sql.Rows) error {
 			var n outbox.Node
 			var settings string
-			err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &settings, &n.InFlight)
+			err := rows.Scan(&n.Name, &n.Self, &n.JoinedAt, &settings, &n.Spooled, &n.InFlight)
 			n.JoinedAt, n.Settings = n.JoinedAt.UTC(), settingsIn(settings)
 			fleet.Nodes = append(fleet.Nodes, n)
 			return err

@@ -204,7 +204,7 @@ const (
 		RETURNING ambiguous_since <> 0`
 	// Nothing was sent for these, because the process did not learn that it has them.
 	qGiveBack query = `UPDATE {schema}.entries SET state = 1, node = NULL, attempts = greatest(attempts - 1, 0) WHERE id = ANY($2) AND ` + own
-	qNodes    query = `SELECT n.name, n.id = $1, n.joined_at, ` + published + `,
+	qNodes    query = `SELECT n.name, n.id = $1, n.joined_at, ` + published + `, n.spooled,
 		(SELECT count(*) FROM {schema}.entries e WHERE e.state = 4 AND e.node = n.id)
 		FROM {schema}.nodes n WHERE n.leased_until > clock_timestamp() ORDER BY n.name, n.id`
 	qHealth query = `SELECT (SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = $1)::bigint,

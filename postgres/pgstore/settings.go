@@ -17,7 +17,9 @@ import (
 
 // inNodes adds what a node publishes about itself. Programs that do not know of it can use the schema.
 var inNodes = migration{1, []query{
-	`ALTER TABLE {schema}.nodes ADD COLUMN settings TEXT NOT NULL DEFAULT '', ADD COLUMN renewed_at TIMESTAMPTZ NOT NULL DEFAULT now()`,
+	`ALTER TABLE {schema}.nodes ADD COLUMN settings TEXT NOT NULL DEFAULT '', ADD COLUMN renewed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+		ADD COLUMN spooled BIGINT NOT NULL DEFAULT 0`,
+	qCreateErased,
 }}
 
 // published is the settings of a node n. They are empty if its process has ended without leaving, and
@@ -26,7 +28,7 @@ const published = `CASE WHEN EXISTS (SELECT 1 FROM {schema}.nodes y WHERE y.name
 	THEN '' ELSE n.settings END`
 
 const (
-	qPublishNode query = `UPDATE {schema}.nodes SET settings = $2 WHERE id = $1`
+	qPublishNode query = `UPDATE {schema}.nodes SET settings = $2, spooled = $3 WHERE id = $1`
 	// The settings are NULL if they are the same as $1, which saves sending them.
 	qPublishedNodes query = `SELECT n.name, nullif(` + published + `, $1::text) FROM {schema}.nodes n
 		WHERE n.leased_until > clock_timestamp() ORDER BY n.name, n.id`
@@ -44,6 +46,17 @@ func (s *Store) PublishSettings(settings outbox.Settings) {
 	s.keepSoon()
 }
 
+// PublishSpooled implements [outbox.SpoolPublisher].
+func (s *Store) PublishSpooled(entries int) {
+	s.mu.Lock()
+	isNews := s.spooled != entries
+	s.spooled = entries
+	s.mu.Unlock()
+	if isNews {
+		s.keepSoon()
+	}
+}
+
 // keepSoon makes the background goroutine renew the lease now.
 func (s *Store) keepSoon() {
 	select {
@@ -52,22 +65,20 @@ func (s *Store) keepSoon() {
 	}
 }
 
-// agree publishes the settings, and compares them with those of the other nodes.
+// agree publishes the settings, and compares them with those of the other nodes. It is called while
+// the lease is renewed.
 func (s *Store) agree(ctx context.Context) error {
 	s.mu.Lock()
-	n, own := s.node, s.settings
-	isNews := n.published != own
+	n, own, spooled := s.node, s.settings, s.spooled
 	s.mu.Unlock()
-	if own == "" {
-		return nil
-	}
-	if isNews {
-		if _, err := s.pool.ExecContext(ctx, s.text(qPublishNode), n.id[:], own); err != nil {
+	if n.published != own || n.spooled != spooled {
+		if _, err := s.pool.ExecContext(ctx, s.text(qPublishNode), n.id[:], own, spooled); err != nil {
 			return err
 		}
-		s.mu.Lock()
-		n.published = own
-		s.mu.Unlock()
+		n.published, n.spooled = own, spooled
+	}
+	if own == "" {
+		return nil
 	}
 	var nodes []outbox.Node
 	err := s.rows(ctx, qPublishedNodes, func(rows *sql.Rows) error {

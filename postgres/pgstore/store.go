@@ -129,10 +129,14 @@ type Store struct {
 	orphans map[uuid.UUID]time.Time
 	// settings are what this process publishes, and empty if it has not said so yet.
 	settings string
+	// spooled is the number of entries in the spools of this process.
+	spooled int
 
 	soon        chan struct{} // holds one signal to renew the lease now
 	renewing    sync.Mutex    // held while the lease is renewed
 	differences differences
+	// forgotErased is when this node last forgot what was erased long ago.
+	forgotErased time.Time
 }
 
 // attempt is an entry that this process has taken.
@@ -145,6 +149,8 @@ var (
 	_ outbox.Shared            = (*Store)(nil)
 	_ outbox.SettingsPublisher = (*Store)(nil)
 	_ outbox.Holding           = (*Store)(nil)
+	_ outbox.Eraser            = (*Store)(nil)
+	_ outbox.SpoolPublisher    = (*Store)(nil)
 )
 
 // Open opens the outbox and joins it as a node. It creates the schema and its tables, or brings them

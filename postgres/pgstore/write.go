@@ -139,13 +139,15 @@ func (s *Store) ended(id uuid.UUID) {
 	delete(s.taken, id)
 }
 
-// Adopt implements [outbox.Store].
-func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
-	type adoption struct {
-		record.Record
+// adoption is an entry to adopt.
+type adoption struct {
+	record.Record
 
-		recalled bool
-	}
+	recalled bool
+}
+
+// Adopt implements [outbox.Store]. It skips what was erased.
+func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 	rows := make([]adoption, 0, len(entries))
 	for _, e := range entries {
 		r, err := record.Adopted(e.Entry)
@@ -157,6 +159,10 @@ func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 	// Two nodes that lock the same rows do so in the same order.
 	slices.SortStableFunc(rows, func(a, b adoption) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	err := s.transact(ctx, func(t tx) error {
+		rows, err := s.withoutErased(t, rows)
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
 			if _, err := t.exec(qAdopt, values(r.Record, nil)...); err != nil {
 				return err
