@@ -99,14 +99,14 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "fleet", page: Page{Outboxes: []Outbox{{Outbox: adminapi.Outbox{Resource: "postgres db.example:5432/leads telecrm", Fleet: &adminapi.Fleet{
-				Nodes: []adminapi.Node{{Name: "web-1", Self: true, Since: now.Add(-3 * time.Hour)}, {Name: "<web-2>", Since: now.Add(-time.Minute), InFlight: 1234}},
+				Nodes: []adminapi.Node{{Name: "web-1", Self: true, Since: now.Add(-3 * time.Hour)}, {Name: "<web-2>", Since: now.Add(-time.Minute), InFlight: 1234, Spooled: 12}},
 				Disagreements: []outbox.Disagreement{{Account: "north", Setting: "crm_rate", Values: []outbox.Variant{
 					{Value: "60/h 5", Nodes: []string{"web-1"}}, {Value: "1/h 5", Nodes: []string{"<web-2>"}},
 				}}},
 				DeadRows: 50000, OpenSeconds: 3720,
 			}}}}},
 			has: []string{
-				"Machines that share the outbox", "web-1 (this one) 3 hours ago 0", "<web-2> 1 minute ago 1,234",
+				"Machines that share the outbox", "web-1 (this one) 3 hours ago 0 0", "<web-2> 1 minute ago 1,234 12",
 				"Different settings crm_rate of account north: 60/h 5 on web-1, 1/h 5 on <web-2>.", "open in the database for 1h2m0s", "50,000 dead rows",
 			},
 		},

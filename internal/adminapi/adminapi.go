@@ -229,6 +229,8 @@ type Erased struct {
 	Forgotten int `json:"forgotten"`
 	// Next is the After of the next call. It is empty after the last.
 	Next string `json:"next,omitempty"`
+	// Note says after the last call where the person may have leads that were not searched.
+	Note string `json:"note,omitempty"`
 }
 
 // Resumed is the result of resuming an account.

@@ -28,6 +28,8 @@ type Node struct {
 	Self     bool      `json:"self,omitempty"`
 	Since    time.Time `json:"since"`
 	InFlight int       `json:"in_flight"`
+	// Spooled counts the leads in its spools, which the other machines do not see.
+	Spooled int `json:"spooled,omitempty"`
 }
 
 // longTransaction is how long a transaction may be open before operators should know.

@@ -375,7 +375,10 @@ spaces and punctuation are ignored. With "-" it is read from the standard input,
 keeps it out of the shell's history.
 
 A lead that is in flight cannot be removed: the command names it and exits
-with 1. Run it again a little later.`,
+with 1. Run it again a little later.
+
+If several machines share the outbox, the person's leads in the spools of the
+others are removed when they move to the outbox.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&identifier, "identifier", "", "Phone number, or other lead identifier, of the person (- reads the standard input)")
@@ -409,6 +412,7 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 			Examined:  sum.Examined + part.Examined,
 			Forgotten: sum.Forgotten + part.Forgotten,
 			Next:      part.Next,
+			Note:      part.Note,
 		}
 		bar.at(sum.Examined)
 		if sum.Next == "" {
@@ -425,6 +429,7 @@ func (t *terminal) erase(ctx context.Context, identifier string) error {
 		if sum.Forgotten > 0 {
 			t.printf("remembered TeleCRM lead id removed from %s\n", plural(sum.Forgotten, "account", "accounts"))
 		}
+		t.hint(sum.Note)
 	}
 	if len(sum.InFlight) > 0 {
 		return fmt.Errorf("leads in flight cannot be erased: %s; run this again a little later", strings.Join(sum.InFlight, ", "))

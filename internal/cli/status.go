@@ -167,9 +167,12 @@ func (t *terminal) printFleet(f adminapi.Fleet) {
 		if n.InFlight > 0 {
 			node += " with " + plural(n.InFlight, "lead", "leads") + " in flight"
 		}
+		if n.Spooled > 0 {
+			node += ", keeps " + plural(n.Spooled, "lead", "leads") + " in its spool"
+		}
 		nodes = append(nodes, node)
 	}
-	t.printf("Nodes: %s\n", strings.Join(nodes, ", "))
+	t.printf("Nodes: %s\n", strings.Join(nodes, "; "))
 	if words := f.LongTransaction(); words != "" {
 		t.printf("%s\n", t.paint(warn, words))
 	}

@@ -12,13 +12,14 @@ import (
 
 // fleetGauges describes the state of an outbox that several machines share. Each of them reports all.
 type fleetGauges struct {
-	nodes, inFlight, disagreements, deadRows, oldest *prometheus.Desc
+	nodes, inFlight, spooled, disagreements, deadRows, oldest *prometheus.Desc
 }
 
 func newFleetGauges(name func(string) string) fleetGauges {
 	return fleetGauges{
 		nodes:         prometheus.NewDesc(name("fleet_nodes"), "Machines that use the outbox.", nil, nil),
 		inFlight:      prometheus.NewDesc(name("fleet_in_flight"), "Leads in flight, by the machine that has them.", []string{"node"}, nil),
+		spooled:       prometheus.NewDesc(name("fleet_spool_entries"), "Leads in spools, by the machine that keeps them.", []string{"node"}, nil),
 		disagreements: prometheus.NewDesc(name("fleet_disagreements"), "Settings that differ between machines and should not.", nil, nil),
 		deadRows:      prometheus.NewDesc(name("fleet_dead_rows"), "Row versions that the database has not cleaned up yet, roughly.", nil, nil),
 		oldest: prometheus.NewDesc(name("fleet_oldest_transaction_seconds"),
@@ -27,7 +28,7 @@ func newFleetGauges(name func(string) string) fleetGauges {
 }
 
 func (g fleetGauges) describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.nodes, g.inFlight, g.disagreements, g.deadRows, g.oldest} {
+	for _, d := range []*prometheus.Desc{g.nodes, g.inFlight, g.spooled, g.disagreements, g.deadRows, g.oldest} {
 		descriptions <- d
 	}
 }
@@ -41,12 +42,15 @@ func (g fleetGauges) collect(gauge func(desc *prometheus.Desc, value float64, la
 	gauge(g.disagreements, float64(len(outbox.Disagreements(f.Nodes))))
 	gauge(g.deadRows, float64(f.DeadRows))
 	gauge(g.oldest, f.OpenFor.Seconds())
-	inFlight := make(map[string]int)
+	inFlight, spooled := make(map[string]int), make(map[string]int)
 	for _, n := range f.Nodes {
-		inFlight[nodeLabel(n.Name, inFlight)] += n.InFlight
+		node := nodeLabel(n.Name, inFlight)
+		inFlight[node] += n.InFlight
+		spooled[node] += n.Spooled
 	}
-	for node, leads := range inFlight {
-		gauge(g.inFlight, float64(leads), node)
+	for node := range inFlight {
+		gauge(g.inFlight, float64(inFlight[node]), node)
+		gauge(g.spooled, float64(spooled[node]), node)
 	}
 }
 

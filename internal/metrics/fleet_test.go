@@ -59,7 +59,7 @@ func TestFleetGauges(t *testing.T) {
 	store := &sharedStore{fleet: &outbox.Fleet{
 		Nodes: []outbox.Node{
 			{Name: "web-1", Self: true, InFlight: 2, Settings: outbox.Settings{"default": {"crm_rate": "1/h 1"}}},
-			{Name: "web-2\xff", InFlight: 3, Settings: outbox.Settings{"default": {"crm_rate": "2/h 1"}}},
+			{Name: "web-2\xff", InFlight: 3, Spooled: 12, Settings: outbox.Settings{"default": {"crm_rate": "2/h 1"}}},
 			{Name: "web-1", InFlight: 4},
 		},
 		DeadRows: 50, OpenFor: 90 * time.Second,
@@ -68,7 +68,7 @@ func TestFleetGauges(t *testing.T) {
 	gauges := newOutboxGauges(func(name string) string { return name }, func() []*dispatch.Dispatcher { return []*dispatch.Dispatcher{opened} })
 	want := []string{
 		"fleet_dead_rows{} 50", "fleet_disagreements{} 1", "fleet_in_flight{web-1} 6", "fleet_in_flight{web-2\uFFFD} 3", "fleet_nodes{} 3",
-		"fleet_oldest_transaction_seconds{} 90",
+		"fleet_oldest_transaction_seconds{} 90", "fleet_spool_entries{web-1} 0", "fleet_spool_entries{web-2\uFFFD} 12",
 	}
 	later := time.Now()
 	gauges.now = func() time.Time { later = later.Add(time.Minute); return later } // each reading is old

@@ -127,6 +127,8 @@ func outboxFailed(err error, id string) error {
 		return refuse(http.StatusServiceUnavailable, "lead %s is not in a spool; it may be in the outbox, which cannot be used at present; caddy telecrm status says why", id)
 	case errors.Is(err, outbox.ErrNotFound):
 		return refuse(http.StatusNotFound, "lead %s not found", id)
+	case errors.Is(err, outbox.ErrAway):
+		return refuse(http.StatusServiceUnavailable, "the outbox cannot be used at present; do this again when it can: %w", err)
 	case errors.Is(err, outbox.ErrClosed):
 		return refuse(http.StatusServiceUnavailable, "the outbox has just been closed; try again")
 	case errors.Is(err, context.DeadlineExceeded):

@@ -146,7 +146,7 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	erased, err := erase(r.Context(), open, all, erasure.After)
+	erased, err := erasePerson(r.Context(), open, all, erasure.After)
 	if err != nil {
 		return outboxFailed(err, "")
 	}
@@ -167,7 +167,7 @@ func erase(ctx context.Context, open []*dispatch.Dispatcher, spellings []string,
 			if !slices.Contains(spellings, lead.Identifier) {
 				continue
 			}
-			switch err := lead.in.Store.Erase(ctx, lead.ID); {
+			switch err := eraseLead(ctx, lead.in, lead.ID); {
 			case err == nil:
 				total.Erased++
 			case errors.Is(err, outbox.ErrState):

@@ -20,7 +20,7 @@ func fleetOf(ctx context.Context, o *dispatch.Dispatcher) (*adminapi.Fleet, erro
 	}
 	fleet := &adminapi.Fleet{Nodes: make([]adminapi.Node, 0, len(state.Nodes)), DeadRows: state.DeadRows, OpenSeconds: state.OpenFor.Seconds(), Disagreements: outbox.Disagreements(state.Nodes)}
 	for _, n := range state.Nodes {
-		fleet.Nodes = append(fleet.Nodes, adminapi.Node{Name: n.Name, Self: n.Self, Since: n.JoinedAt, InFlight: n.InFlight})
+		fleet.Nodes = append(fleet.Nodes, adminapi.Node{Name: n.Name, Self: n.Self, Since: n.JoinedAt, InFlight: n.InFlight, Spooled: n.Spooled})
 	}
 	return fleet, nil
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -177,9 +178,9 @@ func serveDiscard(w http.ResponseWriter, r *http.Request) error {
 func discardLead(ctx context.Context, id string) error {
 	lead, err := findLead(ctx, id)
 	if err != nil {
-		return err
+		return cmp.Or(eraseUnseen(ctx, id), err)
 	}
-	if err := lead.in.Store.Erase(ctx, lead.ID); err != nil {
+	if err := eraseLead(ctx, lead.in, lead.ID); err != nil {
 		return stateRefused(ctx, err, "discarded", lead)
 	}
 	return nil
