@@ -97,7 +97,7 @@ func Disagreements(nodes []Node) []Disagreement {
 			}
 		}
 	}
-	var list []Disagreement
+	list := make([]Disagreement, 0, len(found))
 	for at, variants := range found {
 		if len(variants) > 1 {
 			list = append(list, Disagreement{at.account, at.setting, variants})

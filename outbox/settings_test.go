@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,11 +48,12 @@ func TestDisagreements(t *testing.T) {
 			[]string{"y: 1 on a, 2 on b", "w of account north: 1 on a, 2 on b", "x of account north: 1 on a, 2 on b"},
 		},
 	} {
-		var got []string
-		for _, d := range Disagreements(test.nodes) {
+		found := Disagreements(test.nodes)
+		got := make([]string, 0, len(found))
+		for _, d := range found {
 			got = append(got, d.String())
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
+		if diff := cmp.Diff(strings.Join(test.want, "\n"), strings.Join(got, "\n")); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}

@@ -50,7 +50,8 @@ type Outbox struct {
 	Trouble string `json:"trouble,omitempty"`
 	// Spool says where leads are kept meanwhile. It is nil if there is no spool.
 	Spool *Spool `json:"spool,omitempty"`
-	// Fleet is the state of an outbox that several machines share. It is nil for others.
+	// Fleet is the state of an outbox that several machines share. It is nil for others, and while the
+	// outbox cannot be reached.
 	Fleet    *Fleet    `json:"fleet,omitempty"`
 	Accounts []Account `json:"accounts"`
 }

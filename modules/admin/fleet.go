@@ -8,7 +8,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
-// fleetOf returns the state of an outbox that several machines share, or nil.
+// fleetOf returns the state of an outbox that several machines share. It is nil for others, and while
+// the outbox cannot be reached.
 func fleetOf(ctx context.Context, o *dispatch.Dispatcher) (*adminapi.Fleet, error) {
 	shared, ok := o.Store.(outbox.Shared)
 	if !ok || !shared.IsShared() {
@@ -17,6 +18,9 @@ func fleetOf(ctx context.Context, o *dispatch.Dispatcher) (*adminapi.Fleet, erro
 	state, err := shared.Fleet(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(state.Nodes) == 0 {
+		return nil, nil //nolint:nilnil // it cannot be reached
 	}
 	fleet := &adminapi.Fleet{Nodes: make([]adminapi.Node, 0, len(state.Nodes)), DeadRows: state.DeadRows, OpenSeconds: state.OpenFor.Seconds(), Disagreements: outbox.Disagreements(state.Nodes)}
 	for _, n := range state.Nodes {

@@ -15,7 +15,7 @@ import (
 
 func adopt(t *testing.T, s *pgstore.Store, entries ...outbox.Entry) {
 	t.Helper()
-	var list []outbox.Adoption
+	list := make([]outbox.Adoption, 0, len(entries))
 	for _, e := range entries {
 		list = append(list, outbox.Adoption{Entry: e, Recalled: true})
 	}

@@ -27,8 +27,9 @@ func (f *fleet) joinLogged(t *testing.T, name string) (*pgstore.Store, *observer
 
 // lines returns the log so far in short, and empties it.
 func lines(log *observer.ObservedLogs) string {
-	var list []string
-	for _, l := range log.TakeAll() {
+	taken := log.TakeAll()
+	list := make([]string, 0, len(taken))
+	for _, l := range taken {
 		line := l.Level.String()
 		for _, name := range []string{"account", "setting", "values"} {
 			if value, ok := l.ContextMap()[name]; ok {

@@ -160,6 +160,9 @@ func TestSeenFromAnyNode(t *testing.T) {
 	if slowest := slices.Max(took); slowest > time.Second {
 		t.Errorf("scrapes took %v", took)
 	}
+	if out, err := first.telecrm(t, "status"); err != nil || strings.Contains(out, "Nodes:") || !strings.Contains(out, "without those in the outbox") {
+		t.Errorf("while the database is away, error %v, the status is\n%s", err, out)
+	}
 	if err := f.server.Start(); err != nil {
 		t.Fatal(err)
 	}
