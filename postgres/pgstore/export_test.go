@@ -2,7 +2,10 @@ package pgstore
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Die closes the store as if its process had died: its leases remain until they end.
@@ -25,4 +28,26 @@ var Version = len(migrations)
 func (o Options) OnMachine(clock func() time.Time) Options {
 	o.clock = clock
 	return o
+}
+
+// BeforeSettings is the last version of the schema whose nodes do not publish settings.
+var BeforeSettings = indexOf(&inNodes)
+
+func indexOf(m *migration) int {
+	for i := range migrations {
+		if &migrations[i].statements[0] == &m.statements[0] {
+			return i
+		}
+	}
+	return -1
+}
+
+// MigrateTo brings a schema to a version, as a program that knows no later one does.
+func MigrateTo(ctx context.Context, address Address, schema string, version int) error {
+	s := &Store{
+		opts: Options{Schema: schema}, pool: address.open(1), migrations: migrations[:version],
+		words: strings.NewReplacer("{schema}", pgx.Identifier{schema}.Sanitize()),
+	}
+	defer s.pool.Close()
+	return s.migrate(ctx)
 }

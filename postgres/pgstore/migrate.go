@@ -41,7 +41,7 @@ func (s *Store) isCurrent(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	version, err := s.version(ctx, s.pool)
-	if err != nil || version < len(migrations) {
+	if err != nil || version < len(s.migrations) {
 		return false, err
 	}
 	err = s.pool.QueryRowContext(ctx, s.text(qSecret)).Scan(&s.secret)
@@ -62,9 +62,9 @@ func (s *Store) version(ctx context.Context, in querier) (int, error) {
 	if err := in.QueryRowContext(ctx, s.text(qVersion)).Scan(&version, &oldest); err != nil {
 		return 0, err
 	}
-	if oldest > len(migrations) {
+	if oldest > len(s.migrations) {
 		return 0, fmt.Errorf("%w: its schema has version %d, which programs that support version %d can use, and this program supports up to version %d; install the newer version, or name another schema",
-			outbox.ErrNewer, version, oldest, len(migrations))
+			outbox.ErrNewer, version, oldest, len(s.migrations))
 	}
 	return version, nil
 }
@@ -93,13 +93,13 @@ func (s *Store) migrateWithin(ctx context.Context, tx executor) error {
 	var version int
 	if tables > 0 {
 		known, err := s.version(ctx, tx)
-		if err != nil || known >= len(migrations) {
+		if err != nil || known >= len(s.migrations) {
 			return err // another node was faster
 		}
 		version = known
 	}
-	for ; version < len(migrations); version++ {
-		for _, statement := range migrations[version].statements {
+	for ; version < len(s.migrations); version++ {
+		for _, statement := range s.migrations[version].statements {
 			if err := exec(statement); err != nil {
 				return fmt.Errorf("migrating to version %d: %w", version+1, err)
 			}
@@ -112,5 +112,5 @@ func (s *Store) migrateWithin(ctx context.Context, tx executor) error {
 			}
 		}
 	}
-	return exec(qMigrated, version, migrations[version-1].oldest)
+	return exec(qMigrated, version, s.migrations[version-1].oldest)
 }

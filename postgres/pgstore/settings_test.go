@@ -181,3 +181,24 @@ func TestPublishedSoon(t *testing.T) {
 	must(t, a.Keep(t.Context()))
 	await("map[default:map[crm_rate:2/s 5]]")
 }
+
+// A fleet is upgraded one node after another. A node that knows an earlier version of the schema goes
+// on, with its statements, after another one has changed the tables.
+func TestUpgradeOfNodes(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	must(t, pgstore.MigrateTo(t.Context(), address(t, f.server.DSN()), f.schema, pgstore.BeforeSettings))
+	schema := pgx.Identifier{f.schema}.Sanitize()
+	renew := "UPDATE " + schema + ".nodes SET leased_until = clock_timestamp() + interval '1 minute' WHERE id = 'old'"
+	must(t, f.server.Exec(t.Context(), "INSERT INTO "+schema+".nodes (id, name, joined_at, leased_until) VALUES ('old', 'old', clock_timestamp(), clock_timestamp()); "+renew))
+	upgraded := f.join(t, "new")
+	upgraded.PublishSettings(settingsOf("default", "crm_rate", "1/h 1"))
+	must(t, f.server.Exec(t.Context(), renew))
+	must(t, upgraded.Keep(t.Context()))
+	fleet, err := upgraded.Fleet(t.Context())
+	must(t, err)
+	if len(fleet.Nodes) != 2 || fleet.Nodes[0].Settings == nil || fleet.Nodes[1].Settings != nil {
+		t.Errorf("the nodes are %+v", fleet.Nodes)
+	}
+	wantError(t, "erasing", upgraded.EraseEverywhere(t.Context(), lead().ID), outbox.ErrNotFound)
+}

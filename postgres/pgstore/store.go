@@ -135,6 +135,8 @@ type Store struct {
 	soon        chan struct{} // holds one signal to renew the lease now
 	renewing    sync.Mutex    // held while the lease is renewed
 	differences differences
+	// migrations are the versions of the schema that this program knows.
+	migrations []migration
 	// forgotErased is when this node last forgot what was erased long ago.
 	forgotErased time.Time
 }
@@ -166,6 +168,8 @@ func Open(ctx context.Context, address Address, opts Options) (*Store, error) {
 		taken:  make(map[uuid.UUID]attempt),
 		strays: make(map[uuid.UUID]*node),
 		soon:   make(chan struct{}, 1),
+
+		migrations: migrations,
 	}
 	s.health = health{log: opts.Logger, name: s.name}
 	s.differences = differences{log: opts.Logger, name: s.name}
