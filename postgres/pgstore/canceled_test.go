@@ -14,9 +14,11 @@ import (
 // A read that takes too long ends on the server too, also behind a pooler.
 func TestCanceledRead(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t)
-	for name, dsn := range map[string]string{"direct": f.server.DSN(), "pooler": f.server.Bounce(t).DSN()} {
+	main := server(t)
+	for name, dsn := range map[string]string{"direct": main.DSN(), "pooler": main.Bounce(t).DSN()} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
 			s, err := pgstore.Open(t.Context(), address(t, dsn), pgstore.Options{Schema: f.schema, PoolSize: 4, ReadTimeout: 500 * time.Millisecond})
 			must(t, err)
 			defer func() { must(t, s.Close()) }()

@@ -141,7 +141,7 @@ func (s *Server) Signal(sig syscall.Signal) error {
 	errs := []error{syscall.Kill(first, sig)} // a stopped one starts no others
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", first))
 	errs = append(errs, err)
-	for _, child := range strings.Fields(string(children)) {
+	for child := range strings.FieldsSeq(string(children)) {
 		pid, err := strconv.Atoi(child)
 		if err != nil {
 			return err
