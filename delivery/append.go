@@ -148,18 +148,42 @@ func (l *lane) appendWithin(ctx context.Context, entry outbox.Entry, then func(s
 		ended <- err
 		then(stored, claimed, err)
 	}()
-	select {
-	case err := <-ended:
+	if inTime, err := l.engine.awaitAppend(ctx, ended); inTime {
 		appends.forget(entry.ID)
 		if err != nil {
 			return fmt.Errorf("submitting lead: %w", err)
 		}
 		return nil
+	}
+	if appends.timedOut(entry.ID) {
+		return nil
+	}
+	return fmt.Errorf("submitting lead: %w", ctx.Err())
+}
+
+// sharedGrace is how much longer a lead waits for a shared outbox. If this process was stopped for a
+// while, all time-outs are over when it goes on, but the outbox may have stored the lead, and another
+// process may have sent it. The outbox says so within this time, or keeps the lead elsewhere.
+const sharedGrace = 3 * time.Second
+
+// awaitAppend waits for the end of an append and returns its error. It returns false if the append
+// does not end in time.
+func (e *Engine) awaitAppend(ctx context.Context, ended <-chan error) (inTime bool, err error) {
+	select {
+	case err := <-ended:
+		return true, err
 	case <-ctx.Done():
-		if appends.timedOut(entry.ID) {
-			return nil
-		}
-		return fmt.Errorf("submitting lead: %w", ctx.Err())
+	}
+	if e.shared() == nil {
+		return false, nil
+	}
+	timer := time.NewTimer(sharedGrace)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return true, err
+	case <-timer.C:
+		return false, nil
 	}
 }
 

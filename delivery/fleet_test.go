@@ -299,6 +299,19 @@ func TestFleetClocks(t *testing.T) {
 	})
 }
 
+// A process that was stopped while it stored a lead does not send it past the outbox when it goes on,
+// because another process may have sent it.
+func TestStoppedWhileAppending(t *testing.T) {
+	inFleet(t, &fakeCRM{create: created}, 1, func(*Account) {}, func(f *fleet) {
+		f.store.setDelay(appendTimeout+time.Second, nil) // the answer comes when all time-outs are over
+		id := f.post(0)
+		f.after(time.Minute)
+		if e := f.entry(id); e.State != outbox.Delivered || len(f.crm.calls()) != 1 {
+			f.t.Errorf("entry %+v, requests %v", e, f.crm.calls())
+		}
+	})
+}
+
 // An engine with another token is not bound by the hold of the others.
 func TestFleetOfTwoTokens(t *testing.T) {
 	crm := &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
