@@ -32,8 +32,9 @@ type pace struct {
 	paid    int       // tokens used while the outbox was away
 }
 
-// awayDelay is how long a lane goes on alone before it asks a shared outbox again that is away.
-const awayDelay = 2 * time.Second
+// awayDelay is how long a lane goes on alone before it asks a shared outbox again that is away. It is
+// short: when the outbox is back, it lends all of the rate to the first process that asks.
+const awayDelay = 500 * time.Millisecond
 
 func newPace(r float64, burst int) *pace {
 	return &pace{limiter: rate.NewLimiter(rate.Limit(r), burst), rate: r, burst: burst, nodes: 1, slice: 1}
@@ -47,10 +48,15 @@ func (p *pace) configure(now time.Time, r float64, burst int) {
 	p.divide(now)
 }
 
-// divide sets the limiter to this process's share.
+// divide sets the limiter to this process's share. Processes that share the rate keep half of the
+// burst free for the moments in which they do not all know that the outbox is away, or back.
 func (p *pace) divide(now time.Time) {
+	burst := p.burst
+	if p.nodes > 1 {
+		burst = max(burst/2/p.nodes, 1)
+	}
 	p.limiter.SetLimitAt(now, rate.Limit(p.rate/float64(p.nodes)))
-	p.limiter.SetBurstAt(now, max(p.burst/p.nodes, 1))
+	p.limiter.SetBurstAt(now, burst)
 }
 
 // perSecond returns the rate of all processes together.
@@ -196,7 +202,7 @@ func (p *pace) waitAlone(ctx context.Context) error {
 func (p *pace) goAlone(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.away) > 2*awayDelay {
+	if now.Sub(p.away) > sharePatience+awayDelay {
 		p.limiter.ReserveN(now, int(math.Floor(p.limiter.TokensAt(now))))
 	}
 	p.away, p.lent = now.Add(awayDelay), 0
