@@ -34,6 +34,9 @@ func (c *Consent) IsGiven(header http.Header) bool {
 	return false
 }
 
+// means reports whether a value is the one that stands for consent, as most sites write it.
+func (c *Consent) means(value string) bool { return value != "" && value == c.Value }
+
 // isRefusal reports whether a value means anything but consent.
 func isRefusal(value string) bool {
 	return slices.Contains([]string{

@@ -143,21 +143,29 @@ func cookies(header http.Header, name string) iter.Seq[string] {
 }
 
 // nextCookie returns the value of the first cookie with the name in a Cookie header, and the rest of
-// the header after it. It is fast, because it is called for every request.
+// the header after it.
 func nextCookie(line, name string) (value, rest string, found bool) {
 	for line != "" {
-		pair := line
-		if end := strings.IndexByte(line, ';'); end >= 0 {
-			pair, line = line[:end], line[end+1:]
-		} else {
-			line = ""
-		}
-		for pair != "" && pair[0] == ' ' {
-			pair = pair[1:]
-		}
-		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
-			return pair[len(name)+1:], line, true
+		var other string
+		if other, value, line = nextPair(line); other == name {
+			return value, line, true
 		}
 	}
 	return "", "", false
+}
+
+// nextPair returns the first cookie in a Cookie header, and the rest of the header after it. It is
+// fast, because it is called for every request.
+func nextPair(line string) (name, value, rest string) {
+	pair := line
+	if end := strings.IndexByte(line, ';'); end >= 0 {
+		pair, rest = line[:end], line[end+1:]
+	}
+	for pair != "" && pair[0] == ' ' {
+		pair = pair[1:]
+	}
+	if equals := strings.IndexByte(pair, '='); equals >= 0 {
+		return pair[:equals], pair[equals+1:], rest
+	}
+	return "", "", rest
 }
