@@ -157,10 +157,7 @@ func nextCookie(line, name string) (value, rest string, found bool) {
 // nextPair returns the first cookie in a Cookie header, and the rest of the header after it. It is
 // fast, because it is called for every request.
 func nextPair(line string) (name, value, rest string) {
-	pair := line
-	if end := strings.IndexByte(line, ';'); end >= 0 {
-		pair, rest = line[:end], line[end+1:]
-	}
+	pair, rest, _ := strings.Cut(line, ";")
 	for pair != "" && pair[0] == ' ' {
 		pair = pair[1:]
 	}

@@ -32,11 +32,13 @@ func TestDisagreements(t *testing.T) {
 		{"two values", []Node{node("a", fast), node("b", slow)}, []string{"crm_rate of account default: 3600/h 5 on a, 60/h 5 on b"}},
 		{"of the store", []Node{node("a", settings("", "retry_for", "1h0m0s")), node("b", settings("", "retry_for", "2h0m0s"))}, []string{"retry_for: 1h0m0s on a, 2h0m0s on b"}},
 		{
-			"many", []Node{node("a", fast), node("b", fast), node("c", slow), node("d", fast), node("e", fast), node("f", fast)},
+			"many",
+			[]Node{node("a", fast), node("b", fast), node("c", slow), node("d", fast), node("e", fast), node("f", fast)},
 			[]string{"crm_rate of account default: 3600/h 5 on a, b, d and 2 more, 60/h 5 on c"},
 		},
 		{
-			"three values", []Node{node("a", fast), node("b", slow), node("c", settings("default", "crm_rate", "1/h 1"))},
+			"three values",
+			[]Node{node("a", fast), node("b", slow), node("c", settings("default", "crm_rate", "1/h 1"))},
 			[]string{"crm_rate of account default: 3600/h 5 on a, 60/h 5 on b, 1/h 1 on c"},
 		},
 		{
