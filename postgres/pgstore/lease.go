@@ -107,7 +107,7 @@ func (s *Store) release(ctx context.Context, node []byte) (ambiguous int, err er
 				ambiguous++
 			}
 			return err
-		}, record.Millis(s.opts.Now().Add(s.Skew())), node, releaseBatch)
+		}, record.Millis(s.now()), node, releaseBatch)
 		if err != nil {
 			return ambiguous, err
 		}

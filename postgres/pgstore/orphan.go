@@ -57,7 +57,7 @@ func (s *Store) releaseOrphans(ctx context.Context) error {
 	}
 	s.opts.Logger.Warn("leads are in flight in the outbox and not on this node, perhaps because a standby was promoted that lacked their results; TeleCRM is asked about them before they are sent",
 		zap.String("outbox", s.name), zap.Int("leads", len(orphans)))
-	_, err = s.pool.ExecContext(ctx, s.text(qOrphan), by.key(), keys(orphans), record.Millis(s.opts.Now()))
+	_, err = s.pool.ExecContext(ctx, s.text(qOrphan), by.key(), keys(orphans), record.Millis(s.now()))
 	s.floors.forget()
 	return err
 }

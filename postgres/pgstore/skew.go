@@ -14,6 +14,9 @@ const minSkew = time.Second
 // Skew implements [outbox.Shared].
 func (s *Store) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
+// now returns the current time by the database's clock.
+func (s *Store) now() time.Time { return s.opts.Now().Add(s.Skew()) }
+
 // askTime carries out a statement that changes one row and returns the database's time. It compares
 // the clocks, and reports whether the row was changed.
 func (s *Store) askTime(ctx context.Context, q query, args ...any) (changed bool, err error) {
