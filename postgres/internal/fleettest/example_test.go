@@ -32,6 +32,7 @@ import (
 func TestExample(t *testing.T) {
 	pgtest.Need(t)
 	e := startExample(t)
+	e.checkPages(t)
 	want := []string{"before"}
 	e.post(t, "before")
 	e.kill(t, "web-2", syscall.SIGKILL)
@@ -53,6 +54,31 @@ func TestExample(t *testing.T) {
 	e.post(t, "promoted")
 	e.awaitLeads(t, want)
 	e.stop(t)
+}
+
+// checkPages opens the pages that the example names, as a browser does with an address that is typed.
+func (e *example) checkPages(t *testing.T) {
+	t.Helper()
+	pages := regexp.MustCompile(`http://localhost:\d+\S*`).FindAllString(e.output.String(), -1)
+	if len(pages) != 5 {
+		t.Errorf("the example names %d pages: %q", len(pages), pages)
+	}
+	for _, page := range pages {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s answers with status %d", page, answer.StatusCode)
+		}
+	}
 }
 
 // example is a running postgres/example/run.sh.
