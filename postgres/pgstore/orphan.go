@@ -22,8 +22,8 @@ const (
 		WHERE id = ANY($2) AND ` + own
 )
 
-// releaseOrphans makes the entries due that this node has taken in the database only, for so long
-// that no answer to a commit can be under way.
+// releaseOrphans makes the entries due that this node has taken in the database only, for longer
+// than the answer to a commit may take.
 func (s *Store) releaseOrphans(ctx context.Context) error {
 	by, now := s.currentNode(), time.Now()
 	seen := make(map[uuid.UUID]time.Time)

@@ -194,7 +194,7 @@ const (
 	qRenew query = `UPDATE {schema}.nodes SET leased_until = clock_timestamp() + $2 * interval '1 millisecond', renewed_at = clock_timestamp()
 		WHERE id = $1 AND leased_until > clock_timestamp() RETURNING clock_timestamp()`
 	qLeave query = `DELETE FROM {schema}.nodes WHERE id = $1`
-	// Deleting a node waits for the renewal of its lease, if there is one under way.
+	// Deleting a node waits for the renewal of its lease, if there is one in flight.
 	qBury query = `DELETE FROM {schema}.nodes WHERE leased_until <= clock_timestamp()`
 	// The outcome of attempts is unknown, so the entries that were taken are ambiguous.
 	qRelease query = `UPDATE {schema}.entries SET state = 1, node = NULL, due_at = CASE state WHEN 4 THEN $1 ELSE due_at END, ambiguous_since =
