@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Proxy forwards connections to a server, and loses answers.
+// Proxy forwards connections to a server, and loses answers. It can cut them, refuse them and stall.
 type Proxy struct {
 	listener net.Listener
 	to       string
@@ -21,6 +21,7 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
+	flows chan struct{} // closed when the proxy goes on; nil unless it is stalled
 }
 
 // lose says which answer to lose.
@@ -40,6 +41,7 @@ func NewProxy(t testing.TB, to string) *Proxy {
 	p.work.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
+		p.Stall(false)
 		p.Cut()
 		p.work.Wait()
 	})
@@ -67,6 +69,31 @@ func (p *Proxy) Refuse(refuse bool) {
 	p.refusing.Store(refuse)
 	if refuse {
 		p.Cut()
+	}
+}
+
+// Stall makes the proxy keep what it receives and its connections, like a network that loses all
+// packets, until it is called with false.
+func (p *Proxy) Stall(stall bool) {
+	var flows chan struct{}
+	if stall {
+		flows = make(chan struct{})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flows != nil {
+		close(p.flows)
+	}
+	p.flows = flows
+}
+
+// awaitFlow waits while the proxy is stalled.
+func (p *Proxy) awaitFlow() {
+	p.mu.Lock()
+	flows := p.flows
+	p.mu.Unlock()
+	if flows != nil {
+		<-flows
 	}
 }
 
@@ -116,6 +143,7 @@ func (p *Proxy) forward(client, server net.Conn) {
 	requests.Go(func() {
 		defer end()
 		_ = pass(server, client, func(request []byte) bool {
+			p.awaitFlow()
 			p.requests.Add(1)
 			if l := p.lose.Load(); l != nil && bytes.Contains(request, l.request) && p.lose.CompareAndSwap(l, nil) {
 				losing.Store(l)
@@ -124,6 +152,7 @@ func (p *Proxy) forward(client, server net.Conn) {
 		})
 	})
 	_ = pass(client, server, func([]byte) bool {
+		p.awaitFlow()
 		l := losing.Load()
 		if l == nil {
 			return true
