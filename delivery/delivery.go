@@ -11,6 +11,9 @@
 // The attempt is a state machine in attempt.go and the files named attempt_*. Everything else
 // decides when an attempt is made: see lane.go, slots.go, backoff.go and hold.go. What operators see
 // of an account is in health.go and incident.go, and which visitors wait in waiter.go and turn.go.
+//
+// If several processes share the outbox, their lanes share the account's pace (pace.go and borrow.go)
+// and its pauses and holds (share.go), and lease the entries that they take (lease.go).
 package delivery
 
 import (
