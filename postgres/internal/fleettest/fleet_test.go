@@ -48,6 +48,7 @@ const (
 // fleet is several Caddies, their database and their CRM.
 type fleet struct {
 	server, standby *pgtest.Server
+	network         *pgtest.Proxy // between the two
 	dsn             string
 	crm             *sandbox.Sandbox
 	pace            string // crm_rate
@@ -105,7 +106,8 @@ func newPacedFleet(t *testing.T, nodes int, with standby, pace string) *fleet {
 	f := &fleet{server: pgtest.Start(t), crm: crm, pace: pace, door: d}
 	f.dsn = f.server.DSN()
 	if with == synchronousStandby {
-		f.standby = f.server.Standby(t)
+		f.network = pgtest.NewProxy(t, f.server.Address())
+		f.standby = f.server.Standby(t, f.network.Address())
 		f.dsn = strings.Replace(f.dsn, f.server.Address(), f.server.Address()+","+f.standby.Address(), 1)
 	}
 	for i := range nodes {
@@ -334,22 +336,18 @@ func TestPromotedStandby(t *testing.T) {
 	f.verify(t, 3*lease+sized(2*time.Minute, 5*time.Minute))
 }
 
-// While the standby does not answer, no visitor is thanked for what only the primary has. So nothing
-// is lost when the primary is then destroyed.
-func TestStoppedStandby(t *testing.T) {
+// While the standby receives nothing, no visitor is thanked for what only the primary has. So nothing
+// is lost when the primary is then destroyed, with all that it has sent and the standby has not got.
+func TestStalledStandby(t *testing.T) {
 	f := newFleet(t, 3, synchronousStandby)
 	f.during(t, sized(40, 100), func() {
 		time.Sleep(2 * time.Second)
-		if err := f.standby.Signal(syscall.SIGSTOP); err != nil {
-			t.Error(err)
-		}
+		f.network.Stall(true)
 		time.Sleep(sized(4*time.Second, 30*time.Second))
 		if err := f.server.Kill(); err != nil {
 			t.Error(err)
 		}
-		if err := f.standby.Signal(syscall.SIGCONT); err != nil {
-			t.Error(err)
-		}
+		f.network.Refuse(true)
 		if err := f.standby.Promote(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -59,7 +59,7 @@ func BenchmarkFleet(b *testing.B) {
 				execute(b, l.server, "CREATE EXTENSION pg_stat_statements")
 				dsn = l.server.DSN()
 				if setup.with == synchronousStandby {
-					l.server.Standby(b)
+					l.server.Standby(b, l.server.Address())
 				}
 			}
 			for range setup.caddies {

@@ -88,8 +88,9 @@ func New(settings ...string) (*Server, error) {
 	return s, nil
 }
 
-// Standby starts a standby of the server, for which commits on it wait from then on. The test ends it.
-func (s *Server) Standby(t testing.TB) *Server {
+// Standby starts a standby of the server, for which commits on it wait from then on. It follows the
+// server at the address, which is the server's own or that of a [Proxy]. The test ends it.
+func (s *Server) Standby(t testing.TB, address string) *Server {
 	t.Helper()
 	backup, err := program("pg_basebackup")
 	if err != nil {
@@ -110,7 +111,11 @@ func (s *Server) Standby(t testing.TB) *Server {
 			t.Fatal(err)
 		}
 	}
-	output, err := standby.command(backup, "-D", standby.dir, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "postgres",
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := standby.command(backup, "-D", standby.dir, "-h", host, "-p", port, "-U", "postgres",
 		"-R", "-X", "stream", "-c", "fast").CombinedOutput()
 	if err != nil {
 		t.Fatalf("copying the server: %v: %s", err, output)
@@ -130,27 +135,6 @@ func (s *Server) Standby(t testing.TB) *Server {
 func (s *Server) Promote(ctx context.Context) error {
 	return errors.Join(s.Exec(ctx, "SELECT pg_promote()"),
 		s.Exec(ctx, "ALTER SYSTEM SET synchronous_standby_names = ''"), s.Exec(ctx, "SELECT pg_reload_conf()"))
-}
-
-// Signal sends a signal to all processes of the server. Each of them has a session of its own, so
-// they are found as children of the first one, which only Linux lists.
-func (s *Server) Signal(sig syscall.Signal) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := s.process.Process.Pid
-	errs := []error{syscall.Kill(first, sig)} // a stopped one starts no others
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", first))
-	errs = append(errs, err)
-	for child := range strings.FieldsSeq(string(children)) {
-		pid, err := strconv.Atoi(child)
-		if err != nil {
-			return err
-		}
-		if err := syscall.Kill(pid, sig); !errors.Is(err, syscall.ESRCH) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // program returns the path of one of PostgreSQL's programs.
