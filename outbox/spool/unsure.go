@@ -94,7 +94,10 @@ func (s *Store) appendToPrimary(ctx context.Context, primary *member, entry outb
 // more, so that no attempt follows. If there is a copy in a spool, one of both is removed when they
 // are compared.
 func (s *Store) giveBack(ctx context.Context, primary *member, entry outbox.Entry) {
-	back := outbox.Settlement{State: outbox.Waiting, DueAt: entry.DueAt, Uncounted: true}
+	back := outbox.Settlement{State: outbox.Waiting, DueAt: entry.DueAt, Uncounted: true, AmbiguousSince: entry.AmbiguousSince}
+	if back.AmbiguousSince.IsZero() {
+		back.AmbiguousSince = entry.CreatedAt // the copy may have been sent
+	}
 	for {
 		err := primary.Settle(ctx, entry.ID, back)
 		if err == nil || errors.Is(err, outbox.ErrState) || errors.Is(err, outbox.ErrNotFound) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/postgres/internal/pgtest"
 )
 
 // Several nodes take each entry once.
@@ -204,5 +205,29 @@ func TestReserved(t *testing.T) {
 	must(t, a.Close())
 	if taken, err := b.Take(t.Context(), "default", e.DueAt, time.Now(), 1, nil); err != nil || len(taken) != 1 || !taken[0].AmbiguousSince.IsZero() {
 		t.Errorf("node b has taken %+v, error %v", taken, err)
+	}
+}
+
+// An entry that a stalled network delivers late may have been sent from a spool meanwhile.
+func TestLateAppend(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	network := pgtest.NewProxy(t, f.server.Address())
+	s := f.joinAt(t, "a", strings.Replace(f.server.DSN(), f.server.Address(), network.Address(), 1))
+	for name, change := range map[string]func(*outbox.Entry){"waiting": func(*outbox.Entry) {}, "taken": begun} {
+		prompt, late := lead(change), lead(change)
+		must(t, s.Append(t.Context(), prompt))
+		if e := get(t, s, prompt.ID); !e.AmbiguousSince.IsZero() {
+			t.Errorf("%s: an entry that was appended at once is ambiguous", name)
+		}
+		network.Stall(true)
+		appended := make(chan error)
+		go func() { appended <- s.Append(t.Context(), late) }()
+		time.Sleep(2 * time.Second)
+		network.Stall(false)
+		must(t, <-appended)
+		if e := get(t, s, late.ID); !e.AmbiguousSince.Equal(late.CreatedAt.Truncate(time.Millisecond)) {
+			t.Errorf("%s: an entry that came late is ambiguous since %v, want %v", name, e.AmbiguousSince, late.CreatedAt)
+		}
 	}
 }

@@ -131,13 +131,16 @@ const (
 const (
 	// With a mark, the entry is inserted only if the mark is free, or belongs to the entry or to $20.
 	// Two nodes that append entries with the same mark at once do so one after the other.
+	// An entry that arrives late, at $21 or after, may have been sent from a spool meanwhile.
 	qAppend query = `WITH m AS (INSERT INTO {schema}.marks AS own (key, owner, ends_at)
 			SELECT $18::bytea, $2::bytea, clock_timestamp() + $19::bigint * interval '1 millisecond' WHERE $18::bytea IS NOT NULL
 			ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
 			WHERE own.ends_at <= clock_timestamp() OR own.owner = excluded.owner OR own.owner = $20::bytea RETURNING key),
 		e AS (INSERT INTO {schema}.entries (node, id, account, form, identifier, created_at, state, due_at, attempts, step,
 			begun_at, ambiguous_since, failing_since, reason, lead_id, settled_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+		SELECT $1, $2, $3, $4, $5, $6::bigint, $7::bigint, $8, $9, $10, $11,
+			CASE WHEN $12::bigint = 0 AND $7::bigint IN (1, 4) AND clock_timestamp() >= to_timestamp($21::bigint / 1000.0) THEN $6::bigint ELSE $12::bigint END,
+			$13, $14, $15, $16
 			WHERE $18::bytea IS NULL OR EXISTS (SELECT 1 FROM m) ON CONFLICT (id) DO NOTHING RETURNING id)
 		INSERT INTO {schema}.payloads (id, payload) SELECT id, $17 FROM e`
 	// A later version of an entry replaces the store's own, and of two equal ones that which is taken.

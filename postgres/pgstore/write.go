@@ -31,7 +31,8 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	case record.Parked:
 		by = nil
 	}
-	err = s.change(ctx, func(t tx) error { return s.insert(t, r, by) })
+	late := s.opts.clock().Add(s.Skew()).Add(lateAfter)
+	err = s.change(ctx, func(t tx) error { return s.insert(t, r, by, late) })
 	err = s.settleDoubt(ctx, r.ID, err, func(found record.Record) bool {
 		return found.State == r.State && found.Entry.BegunAt.Equal(record.FromMillis(record.Millis(entry.BegunAt)))
 	})
@@ -47,12 +48,17 @@ func (s *Store) Append(ctx context.Context, entry outbox.Entry) error {
 	return wrap("appending", r.ID, err)
 }
 
+// lateAfter is how long an append may take until the entry counts as ambiguous. A network that stalls
+// may deliver it minutes later, when it is in a spool and was sent from there. It is longer than
+// clocks in step may differ.
+const lateAfter = 3 * minSkew / 2
+
 // insert inserts a new entry and reserves its mark.
-func (s *Store) insert(t tx, r record.Record, by *node) error {
+func (s *Store) insert(t tx, r record.Record, by *node, late time.Time) error {
 	key, lasts := s.markOf(r.Entry.Mark)
 	var gone []byte // an entry that had the mark and was removed
 	for range maxTries {
-		rows, err := t.exec(qAppend, append(values(r, by), key, lasts, gone)...)
+		rows, err := t.exec(qAppend, append(values(r, by), key, lasts, gone, record.Millis(late))...)
 		switch {
 		case code(err) == codeUnique:
 			return outbox.ErrBusy
