@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -81,6 +82,24 @@ func startConsole(t *testing.T) (s *site, page string) {
 	return s, "http://localhost:" + admin + "/telecrm/"
 }
 
+// awaitDecided waits until no lead of the account named default is waiting.
+func awaitDecided(t *testing.T, page string) {
+	t.Helper()
+	eventually(t, actionTimeout, "the leads to be delivered or parked", func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page+"leads?state=waiting&account=default", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return err == nil && resp.StatusCode == http.StatusOK && !strings.Contains(string(body), `"waiting"`)
+	})
+}
+
 // An operator sees the parked leads and their reasons, retries one and discards another, without
 // scripts.
 func TestConsole(t *testing.T) {
@@ -153,6 +172,7 @@ func TestConsoleFindsLeads(t *testing.T) {
 	for n := range 25 {
 		s.postCallback(t, fmt.Sprintf("+91 81234 568%02d", n))
 	}
+	awaitDecided(t, page)
 	b.open(page)
 	if status := b.press(`nav a[href$="/page/leads"]`); status != http.StatusOK || b.path() != "/telecrm/page/leads" {
 		t.Fatalf("the link: path %s, status %d", b.path(), status)
