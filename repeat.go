@@ -105,8 +105,7 @@ func (a *App) sharedOutbox(ctx context.Context) (outbox.Shared, bool) {
 	if err != nil {
 		return nil, false
 	}
-	shared, is := d.Store.(outbox.Shared)
-	return shared, is && shared.IsShared()
+	return d.Shared()
 }
 
 // spend records for other machines that the answer to a challenge was used for a lead.

@@ -35,15 +35,12 @@ func gather(loan outbox.Loan, want outbox.LoanRequest) time.Duration {
 	return max(loan.Wait, min(half, maxGather), minTokenWait)
 }
 
-// borrow asks a shared outbox for up to count tokens, unless there are some, and adopts the state that
-// it returns. It returns how long to wait before asking again if there are none.
-func (l *lane) borrow(ctx context.Context, count int) (wait time.Duration) {
-	wait, _ = l.ask(ctx, count, false)
-	return wait
-}
+// borrow asks a shared outbox for up to count tokens, as far as it can be reached.
+func (l *lane) borrow(ctx context.Context, count int) { _, _ = l.ask(ctx, count, false) }
 
-// ask is like borrow. If it continues an attempt in flight, only the pace limits the loan. The error
-// is that of the outbox.
+// ask asks a shared outbox for up to count tokens, unless there are some, and adopts the state that it
+// returns. If it continues an attempt in flight, only the pace limits the loan. It returns how long to
+// wait before asking again if there are none.
 func (l *lane) ask(ctx context.Context, count int, continues bool) (wait time.Duration, err error) {
 	shared := l.engine.shared()
 	if shared == nil || !l.takeTurn(ctx) {

@@ -333,3 +333,9 @@ func (d *Dispatcher) Destruct() error {
 
 // Interface guard
 var _ caddy.Destructor = (*Dispatcher)(nil)
+
+// Shared returns the outbox if other machines may use it too.
+func (d *Dispatcher) Shared() (shared outbox.Shared, is bool) {
+	shared, ok := d.Store.(outbox.Shared)
+	return shared, ok && shared.IsShared()
+}

@@ -71,8 +71,8 @@ func nodeLabel(name string, known map[string]int) string {
 
 // fleetOf reads the state of an outbox that several machines share. It is empty for others.
 func fleetOf(ctx context.Context, d *dispatch.Dispatcher) outbox.Fleet {
-	shared, ok := d.Store.(outbox.Shared)
-	if !ok || !shared.IsShared() {
+	shared, is := d.Shared()
+	if !is {
 		return outbox.Fleet{}
 	}
 	fleet, err := shared.Fleet(ctx)

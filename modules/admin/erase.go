@@ -22,12 +22,6 @@ func eraseLead(ctx context.Context, d *dispatch.Dispatcher, id string) error {
 	return d.Store.Erase(ctx, id)
 }
 
-// isShared reports whether other machines use the outbox.
-func isShared(d *dispatch.Dispatcher) bool {
-	shared, ok := d.Store.(outbox.Shared)
-	return ok && shared.IsShared()
-}
-
 // eraseUnseen erases a lead that no outbox has, because it may be in the spool of another machine. It
 // returns an error that says so, or nil if no other machine uses the outboxes.
 func eraseUnseen(ctx context.Context, id string) error {
@@ -35,7 +29,7 @@ func eraseUnseen(ctx context.Context, id string) error {
 		return nil //nolint:nilerr // the caller knows that there is no such lead
 	}
 	for _, d := range dispatch.All() {
-		if !isShared(d) {
+		if _, is := d.Shared(); !is {
 			continue
 		}
 		err := eraseLead(ctx, d, id)

@@ -11,8 +11,8 @@ import (
 // fleetOf returns the state of an outbox that several machines share. It is nil for others, and while
 // the outbox cannot be reached.
 func fleetOf(ctx context.Context, o *dispatch.Dispatcher) (*adminapi.Fleet, error) {
-	shared, ok := o.Store.(outbox.Shared)
-	if !ok || !shared.IsShared() {
+	shared, is := o.Shared()
+	if !is {
 		return nil, nil //nolint:nilnil // it is not shared
 	}
 	state, err := shared.Fleet(ctx)

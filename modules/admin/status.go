@@ -67,7 +67,7 @@ func outboxStatus(ctx context.Context, o *dispatch.Dispatcher) (adminapi.Outbox,
 		return adminapi.Outbox{}, err
 	}
 	status := adminapi.Outbox{Resource: o.Resource, Trouble: explainTrouble(trouble), Accounts: accounts}
-	if trouble != nil && isShared(o) {
+	if _, shared := o.Shared(); shared && trouble != nil {
 		status.Trouble += "; the numbers of leads are without those in the outbox"
 	}
 	if status.Fleet, err = fleetOf(reading, o); err != nil && trouble == nil && !errors.Is(err, context.DeadlineExceeded) {
