@@ -249,7 +249,7 @@ func TestFleetOutage(t *testing.T) {
 		}
 		before := len(f.crm.calls())
 		f.after(2 * time.Minute)
-		if tries := len(f.crm.calls()) - before; tries < 2 || tries > 8 {
+		if tries := len(f.crm.calls()) - before; tries < 3 || tries > 6 {
 			f.t.Errorf("%d requests in two minutes", tries)
 		}
 		for i, e := range f.engines {

@@ -47,6 +47,7 @@ type sharing struct {
 type sharedNote struct {
 	PauseReason string        `json:"pause_reason,omitempty"`
 	Asked       bool          `json:"asked,omitempty"`
+	LastPause   time.Duration `json:"last_pause,omitempty"` // the next one is longer
 	HoldReason  string        `json:"hold_reason,omitempty"`
 	Refusal     string        `json:"refusal,omitempty"`
 	First       time.Duration `json:"first,omitempty"`
@@ -175,7 +176,7 @@ func (l *lane) merged(now time.Time) outbox.AccountState {
 		if s.PausedFor > 0 {
 			s.PausedAgo = now.Sub(l.pause.since)
 		}
-		note.PauseReason, note.Asked = l.pause.reason, l.pause.asked
+		note.PauseReason, note.Asked, note.LastPause = l.pause.reason, l.pause.asked, l.pause.last
 	}
 	if !own.sameHold(was) {
 		l.mergeHold(&s, &note, was, now)
@@ -250,7 +251,7 @@ func (l *lane) adopt(s outbox.AccountState) {
 func (l *lane) adoptPause(s outbox.AccountState, note sharedNote, now time.Time) {
 	if s.PausedFor > 0 {
 		l.pause.until, l.pause.since = now.Add(s.PausedFor), now.Add(-s.PausedAgo)
-		l.pause.reason, l.pause.asked = note.PauseReason, note.Asked
+		l.pause.reason, l.pause.asked, l.pause.last = note.PauseReason, note.Asked, note.LastPause
 	} else if now.Before(l.pause.until) {
 		l.pause.until = now
 	}
