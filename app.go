@@ -30,7 +30,6 @@ import (
 	"github.com/leadwire/caddy-telecrm/modules/outboxes"             // telecrm.outbox
 	_ "github.com/leadwire/caddy-telecrm/modules/sandboxhandler"     // telecrm_sandbox
 	"github.com/leadwire/caddy-telecrm/outbox"
-	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
 func init() {
@@ -372,63 +371,6 @@ func (a *App) isRemoved(ctx context.Context, id string) bool {
 	}
 	_, err = d.Store.Get(ctx, id)
 	return errors.Is(err, outbox.ErrNotFound) && !errors.Is(err, outbox.ErrAway)
-}
-
-// park keeps a lead in the outbox without sending it.
-func (a *App) park(ctx context.Context, s delivery.Submission, reason string) error {
-	ctx = context.WithoutCancel(ctx)
-	d, err := a.dispatcher(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.Engine.Park(ctx, s, reason); err != nil {
-		return err
-	}
-	d.Tally.Accepted(s.ID)
-	d.Tally.Settled(outbox.Parked)
-	return nil
-}
-
-// supersede removes the first of two posts from the outbox after the second has been stored.
-func (a *App) supersede(ctx context.Context, first string, second delivery.Submission) {
-	if first == "" || !a.KeepsLeads() {
-		return
-	}
-	d, err := a.dispatcher(ctx)
-	if err != nil {
-		return
-	}
-	log := a.logger.WithLazy(zap.String("form", second.Form), zap.String("id", first), zap.String("sent_again_as", second.ID))
-	switch removed, err := d.Engine.Supersede(context.WithoutCancel(ctx), first, second.Account, second.Form); {
-	case err != nil:
-		log.Warn("removing a parked post that was sent again failed; it stays parked", zap.Error(err))
-	case removed:
-		log.Info("the visitor sent a parked post again; the first one is removed")
-	}
-}
-
-// sendOnce sends a lead that is not in the outbox, at its account's pace. While the outbox is on,
-// its engine controls the pace. sendOnce reports whether the outbox kept the lead after all and
-// will deliver it.
-func (a *App) sendOnce(ctx context.Context, acct *account.Account, s delivery.Submission) (_ outbox.Settlement, _ telecrm.Answer, kept bool) {
-	described := acct.Delivery()
-	sentAhead := func() {
-		a.logger.Warn("a lead that is not in an outbox was sent ahead of its turn, faster than crm_rate; raise crm_rate if TeleCRM allows more, or use an outbox",
-			zap.String("form", s.Form), zap.String("account", s.Account))
-	}
-	if a.KeepsLeads() {
-		if d, err := a.dispatcher(ctx); err == nil {
-			settled, answer, err := d.Engine.SendOnce(ctx, described, s, sentAhead)
-			if kept = errors.Is(err, delivery.ErrKept); kept {
-				d.Tally.Accepted(s.ID)
-			}
-			if kept || err == nil {
-				return settled, answer, kept
-			}
-		}
-	}
-	settled, answer := delivery.SendOnce(ctx, described, acct.Pace, s, sentAhead, a.monitors[s.Account])
-	return settled, answer, false
 }
 
 // heir returns the account that takes over the entries of an account that is no longer in the
