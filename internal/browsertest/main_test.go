@@ -13,5 +13,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(caddyproc.BuildAndRun(m, &binary))
+	code := caddyproc.BuildAndRun(m, &binary)
+	endBrowser()
+	os.Exit(code)
 }
