@@ -44,10 +44,13 @@ type bench struct {
 	running *Daily
 }
 
+// benches counts them, because what is known of a workspace outlives a test.
+var benches atomic.Int64
+
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	core, log := observer.New(zap.DebugLevel)
-	b := &bench{t: t, key: t.Name(), page: page, log: log, logger: zap.New(core)}
+	b := &bench{t: t, key: fmt.Sprint("workspace ", benches.Add(1)), page: page, log: log, logger: zap.New(core)}
 	b.start()
 	return b
 }
