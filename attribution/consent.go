@@ -22,6 +22,9 @@ func (c *Consent) IsGiven(header http.Header) bool {
 		return true
 	}
 	for value := range cookies(header, c.Cookie) {
+		if value != "" && value == c.Value { // as most sites write it
+			return true
+		}
 		if strings.Contains(value, "%") {
 			if decoded, err := url.PathUnescape(value); err == nil {
 				value = decoded
@@ -33,9 +36,6 @@ func (c *Consent) IsGiven(header http.Header) bool {
 	}
 	return false
 }
-
-// means reports whether a value is the one that stands for consent, as most sites write it.
-func (c *Consent) means(value string) bool { return value != "" && value == c.Value }
 
 // isRefusal reports whether a value means anything but consent.
 func isRefusal(value string) bool {

@@ -143,26 +143,19 @@ func cookies(header http.Header, name string) iter.Seq[string] {
 }
 
 // nextCookie returns the value of the first cookie with the name in a Cookie header, and the rest of
-// the header after it.
+// the header after it. It is fast, because it is called for every request.
 func nextCookie(line, name string) (value, rest string, found bool) {
-	for line != "" {
-		var other string
-		if other, value, line = nextPair(line); other == name {
-			return value, line, true
+	for isMore := true; isMore; {
+		before, after, mayBe := strings.Cut(line, name)
+		if !mayBe {
+			break
 		}
+		before = strings.TrimRight(before, " ")
+		if (before == "" || before[len(before)-1] == ';') && strings.HasPrefix(after, "=") {
+			value, rest, _ = strings.Cut(after[1:], ";")
+			return value, rest, true
+		}
+		_, line, isMore = strings.Cut(after, ";")
 	}
 	return "", "", false
-}
-
-// nextPair returns the first cookie in a Cookie header, and the rest of the header after it. It is
-// fast, because it is called for every request.
-func nextPair(line string) (name, value, rest string) {
-	pair, rest, _ := strings.Cut(line, ";")
-	for pair != "" && pair[0] == ' ' {
-		pair = pair[1:]
-	}
-	if equals := strings.IndexByte(pair, '='); equals >= 0 {
-		return pair[:equals], pair[equals+1:], rest
-	}
-	return "", "", rest
 }

@@ -93,28 +93,7 @@ func (t *Tracker) mustRemove(header http.Header) bool {
 	if t.Consent == nil { // most sites: do not look for the cookie if there is no objection
 		return objects(header) && t.Cookie.isSent(header)
 	}
-	isSent, consent := t.sent(header)
-	if !isSent {
-		return false
-	}
-	return objects(header) || !t.Consent.means(consent) && !t.Consent.IsGiven(header)
-}
-
-// sent reports whether the browser sent the cookie, and returns the value of the one with the consent.
-func (t *Tracker) sent(header http.Header) (isSent bool, consent string) {
-	for _, line := range header["Cookie"] {
-		for line != "" {
-			var name, value string
-			name, value, line = nextPair(line)
-			switch name {
-			case t.Cookie.Name:
-				isSent = true
-			case t.Consent.Cookie:
-				consent = value
-			}
-		}
-	}
-	return isSent, consent
+	return t.Cookie.isSent(header) && (objects(header) || !t.Consent.IsGiven(header))
 }
 
 // mayStore reports whether the visitor's choices allow the cookie.
