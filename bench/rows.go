@@ -27,6 +27,8 @@ func rows(to crms) []row {
 	for _, n := range []int{1, 32, 256} {
 		all = append(all,
 			row{name: "keeps nothing", path: "/forgetful", connections: n},
+			row{name: "least, kept", path: "/kept", connections: n},
+			row{name: "least, sent", path: "/sent", connections: n, crm: to.fast},
 			row{name: "capture alone", path: "/held", connections: n},
 			row{name: "deliver later", path: "/later", connections: n, crm: to.fast},
 			row{name: "deliver now", path: "/now", connections: n, crm: to.fast},

@@ -55,6 +55,8 @@ const caddyfile = `{
 http://%[2]s {
 	bind 127.0.0.1
 	forgetful /forgetful
+	least /kept %[3]s/kept.db
+	least /sent %[3]s/sent.db %[5]s
 	telecrm /later {
 		import form fast
 		deliver later
@@ -90,7 +92,7 @@ func (s *server) config(dir string, to crms) string {
 	for name, crm := range map[string]*crm{"fast": to.fast, "slow": to.slow, "refused": to.refusing} {
 		fmt.Fprintf(&accounts, accountBlock, name, crm.url)
 	}
-	return fmt.Sprintf(caddyfile, s.admin, s.addr, dir, accounts.String())
+	return fmt.Sprintf(caddyfile, s.admin, s.addr, dir, accounts.String(), to.fast.url)
 }
 
 // startCaddy starts the binary with an outbox in dir.

@@ -1,5 +1,5 @@
-// Command caddy is Caddy with this plugin and a baseline handler, which reads the same forms and
-// keeps nothing.
+// Command caddy is Caddy with this plugin and two handlers to compare it with: one reads the same
+// forms and keeps nothing, the other does the least for a lead that is kept.
 package main
 
 import (
@@ -21,7 +21,14 @@ func main() {
 	httpcaddyfile.RegisterHandlerDirective("forgetful", func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		return Forgetful{}, nil
 	})
-	httpcaddyfile.RegisterDirectiveOrder("forgetful", httpcaddyfile.Before, "templates")
+	caddy.RegisterModule(new(Least))
+	httpcaddyfile.RegisterHandlerDirective("least", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		l := new(Least)
+		return l, l.UnmarshalCaddyfile(h.Dispenser)
+	})
+	for _, name := range []string{"forgetful", "least"} {
+		httpcaddyfile.RegisterDirectiveOrder(name, httpcaddyfile.Before, "templates")
+	}
 	caddycmd.Main()
 }
 
