@@ -36,6 +36,8 @@ type Client struct {
 	// Origin is the endpoint's URL, without a path. It is also sent as the Origin header, which the
 	// endpoint may require.
 	Origin string
+	// WithoutOrigin leaves the Origin header out. An endpoint at a socket does not allow any origin.
+	WithoutOrigin bool
 	// Address names the endpoint in errors.
 	Address string
 }
@@ -137,7 +139,9 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body any) (
 	if err != nil {
 		return answer, fmt.Errorf("asking %s: %w", c.Address, err)
 	}
-	req.Header.Set("Origin", c.Origin)
+	if !c.WithoutOrigin {
+		req.Header.Set("Origin", c.Origin)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

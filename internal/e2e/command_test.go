@@ -129,6 +129,32 @@ func TestOperatorHandlesParkedLeads(t *testing.T) {
 	}
 }
 
+// The commands reach an admin endpoint at a Unix socket, as Caddy's own commands do.
+func TestCommandsAtUnixSocket(t *testing.T) {
+	dir, err := os.MkdirTemp("", "") // t.TempDir is too long for a socket's path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := serve(t, parkingEnquiry)
+	socket := "unix/" + filepath.Join(dir, "admin.sock")
+	s.global = strings.Replace(s.global, s.admin, socket+"|0600", 1)
+	s.reload(t, parkingEnquiry)
+	s.admin = socket
+	for range 2 {
+		s.post(t, "/contact", ravi)
+	}
+	var parked []adminapi.Lead
+	eventuallyTrue(t, "the second post to be parked", func() bool {
+		parked = s.listed(t, "--state", "parked")
+		return len(parked) == 1
+	})
+	s.telecrm(t, "leads", "discard", parked[0].ID)
+	if output, err := s.Run(t.Context(), "telecrm", "status", "--config", s.config); err != nil {
+		t.Errorf("with the address from the config: %v\n%s", err, output)
+	}
+}
+
 // The chart of the last 24 hours goes on after a restart. The leads before it are counted once,
 // however often the page is looked at.
 func TestChartSurvivesRestarts(t *testing.T) {

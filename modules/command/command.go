@@ -81,7 +81,9 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 			return new(net.Dialer).DialContext(ctx, network, dialed)
 		},
 	}
-	return &adminapi.Client{HTTP: &http.Client{Transport: transport}, Origin: origin, Address: address}, nil
+	return &adminapi.Client{
+		HTTP: &http.Client{Transport: transport}, Origin: origin, WithoutOrigin: parsed.IsUnixNetwork(), Address: address,
+	}, nil
 }
 
 // inspect reads the config as `caddy run` does.
