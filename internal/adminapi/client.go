@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -67,12 +68,20 @@ func choice(state outbox.State, account, after string) url.Values {
 
 // Get returns one lead, with its content.
 func (c *Client) Get(ctx context.Context, id string) (Lead, error) {
-	return call[Lead](ctx, c, http.MethodGet, "/leads/"+url.PathEscape(id), nil)
+	path, err := below("/leads/", "lead id", id)
+	if err != nil {
+		return Lead{}, err
+	}
+	return call[Lead](ctx, c, http.MethodGet, path, nil)
 }
 
 // Retry retries one lead at once.
 func (c *Client) Retry(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, http.MethodPost, "/leads/"+url.PathEscape(id)+"/retry", nil)
+	path, err := below("/leads/", "lead id", id)
+	if err != nil {
+		return err
+	}
+	_, err = call[struct{}](ctx, c, http.MethodPost, path+"/retry", nil)
 	return err
 }
 
@@ -88,7 +97,11 @@ func (c *Client) RetryAll(ctx context.Context, state outbox.State, account, afte
 
 // Discard removes one lead from the outbox.
 func (c *Client) Discard(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, http.MethodDelete, "/leads/"+url.PathEscape(id), nil)
+	path, err := below("/leads/", "lead id", id)
+	if err != nil {
+		return err
+	}
+	_, err = call[struct{}](ctx, c, http.MethodDelete, path, nil)
 	return err
 }
 
@@ -118,7 +131,24 @@ func (c *Client) Backup(ctx context.Context, b Backup) (BackedUp, error) {
 
 // Resume retries an account at once.
 func (c *Client) Resume(ctx context.Context, account string) (Resumed, error) {
-	return call[Resumed](ctx, c, http.MethodPost, "/accounts/"+url.PathEscape(account)+"/resume", nil)
+	path, err := below("/accounts/", "account", account)
+	if err != nil {
+		return Resumed{}, err
+	}
+	return call[Resumed](ctx, c, http.MethodPost, path+"/resume", nil)
+}
+
+// below returns the path of the thing named name. The name stays one segment of the path, because
+// the server would take an empty one, "." and ".." for another path.
+func below(parent, what, name string) (string, error) {
+	if name == "" {
+		return "", &Error{Status: http.StatusNotFound, Message: what + ": is empty"}
+	}
+	segment := url.PathEscape(name)
+	if strings.Trim(name, ".") == "" {
+		segment = strings.ReplaceAll(name, ".", "%2E")
+	}
+	return parent + segment, nil
 }
 
 // call sends body as JSON, if it is not nil, and decodes the answer.

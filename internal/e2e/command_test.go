@@ -155,6 +155,27 @@ func TestCommandsAtUnixSocket(t *testing.T) {
 	}
 }
 
+// A name on the command line names one lead or account, or nothing. An unset variable of a script
+// leaves an empty one.
+func TestNamesThatLookLikePaths(t *testing.T) {
+	s := serve(t, parkingEnquiry)
+	s.post(t, "/contact", ravi)
+	for _, name := range []string{"", ".", "..", "../status", "./", "a/b"} {
+		for _, args := range [][]string{
+			{"leads", "show"}, {"leads", "show", "--json"}, {"leads", "retry"}, {"leads", "discard"}, {"accounts", "resume"},
+		} {
+			output, err := s.Run(t.Context(), append(append([]string{"telecrm"}, args...), "--address", s.admin, name)...)
+			said := regexp.MustCompile(`is empty|not found|unknown account`).MatchString(output)
+			if failed, isExit := errors.AsType[*exec.ExitError](err); !isExit || failed.ExitCode() != 1 || !said {
+				t.Errorf("%s %q: error %v, printed\n%s", args, name, err, output)
+			}
+		}
+	}
+	if leads := s.listed(t); len(leads) != 1 {
+		t.Errorf("left are %+v", leads)
+	}
+}
+
 // The chart of the last 24 hours goes on after a restart. The leads before it are counted once,
 // however often the page is looked at.
 func TestChartSurvivesRestarts(t *testing.T) {
