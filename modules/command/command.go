@@ -3,6 +3,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
@@ -62,13 +64,14 @@ func passExitStatus(cmd *cobra.Command) {
 // commands do. Unlike Caddy's helper, the client reuses its connection: a long list takes thousands
 // of requests.
 func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+	address, err := findAdmin(address, config, adapter)
 	if err != nil {
 		return nil, fmt.Errorf("finding the admin endpoint: %w", err)
 	}
 	parsed, err := caddy.ParseNetworkAddress(address)
-	if err != nil || parsed.PortRangeSize() > 1 {
-		return nil, fmt.Errorf("admin endpoint: must be an address such as localhost:2019, got %q", address)
+	hasPort := parsed.StartPort > 0 && parsed.PortRangeSize() == 1 && !strings.Contains(parsed.Host, "/")
+	if err != nil || !parsed.IsUnixNetwork() && !hasPort {
+		return nil, fmt.Errorf("admin endpoint: must be an address such as localhost:2019 or unix//run/caddy/admin.sock, got %q", address)
 	}
 	network, dialed, origin := parsed.Network, parsed.JoinHostPort(0), "http://"+parsed.JoinHostPort(0)
 	if parsed.IsUnixNetwork() {
@@ -84,6 +87,39 @@ func connectAdmin(address, config, adapter string) (*adminapi.Client, error) {
 	return &adminapi.Client{
 		HTTP: &http.Client{Transport: transport}, Origin: origin, WithoutOrigin: parsed.IsUnixNetwork(), Address: address,
 	}, nil
+}
+
+// findAdmin returns the address of the admin endpoint.
+func findAdmin(address, config, adapter string) (string, error) {
+	var adapted []byte
+	if address == "" && config != "" {
+		var err error
+		if adapted, err = loadQuietly(config, adapter); err != nil {
+			return "", err
+		}
+		var content struct {
+			Admin caddy.AdminConfig `json:"admin"`
+		}
+		if err := json.Unmarshal(adapted, &content); err == nil && content.Admin.Disabled {
+			return "", fmt.Errorf("%s says admin off, so its Caddy does not have one; give it an address, such as admin localhost:2019", config)
+		}
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress(address, adapted, config, adapter)
+	if err != nil {
+		return "", err
+	}
+	return caddy.NewReplacer().ReplaceOrErr(address, true, true)
+}
+
+// loadQuietly loads a config without Caddy's log lines, which cron would mail.
+func loadQuietly(config, adapter string) ([]byte, error) {
+	_, logger, buffered := caddy.BufferedLog()
+	defer func() {
+		buffered.FlushTo(zap.NewNop())
+		caddy.UnbufferDefaultLogger(logger)
+	}()
+	adapted, _, _, err := caddycmd.LoadConfig(config, adapter)
+	return adapted, err
 }
 
 // inspect reads the config as `caddy run` does.

@@ -44,10 +44,33 @@ func TestConnectAdmin(t *testing.T) {
 		}
 		c.HTTP.CloseIdleConnections()
 	}
-	for _, address := range []string{"localhost:1-2", "localhost:x"} {
-		if _, err := connectAdmin(address, "", ""); err == nil || !strings.Contains(err.Error(), "localhost:2019") {
-			t.Errorf("%s: error %v", address, err)
+}
+
+// An address that cannot be one is named, instead of a Caddy that does not answer there.
+func TestAdminAddresses(t *testing.T) {
+	t.Setenv("ADMIN", "localhost:2020")
+	dir := t.TempDir()
+	off := filepath.Join(dir, "off.json")
+	if err := os.WriteFile(off, []byte(`{"admin":{"disabled":true}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ address, config, want string }{
+		{"localhost:1-2", "", "localhost:2019"},
+		{"localhost:x", "", "localhost:2019"},
+		{"localhost", "", "localhost:2019"},
+		{"localhost:0", "", "localhost:2019"},
+		{"http://localhost:2019", "", "localhost:2019"},
+		{"{env.NOPE}", "", "{env.NOPE}"},
+		{"", off, "admin off"},
+		{"", dir, "is a directory"},
+	} {
+		if _, err := connectAdmin(test.address, test.config, ""); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s %s: error %v, want one about %s", test.address, test.config, err, test.want)
 		}
+	}
+	c, err := connectAdmin("{env.ADMIN}", "", "")
+	if err != nil || c.Address != "localhost:2020" {
+		t.Errorf("a placeholder: %+v, error %v", c, err)
 	}
 }
 
