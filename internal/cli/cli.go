@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,7 +87,8 @@ type terminal struct {
 	redraws  bool // err is a terminal, so a progress bar can be redrawn
 }
 
-// does returns a cobra RunE function. It connects, runs f, and cancels f's context on an interrupt.
+// does returns a cobra RunE function. It connects, runs f, and cancels f's context when the command
+// is told to end.
 func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return t.runs(func(ctx context.Context, args []string) (err error) {
 		if t.client, err = t.connect(t.address, t.config, t.adapter); err != nil {
@@ -96,11 +98,11 @@ func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*
 	})
 }
 
-// runs returns a cobra RunE function. It runs f, and cancels f's context on an interrupt, without
-// connecting.
+// runs returns a cobra RunE function. It runs f, without connecting, and cancels f's context on an
+// interrupt, when a service manager or time-out ends the command, and when its terminal closes.
 func (t *terminal) runs(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		t.in, t.out, t.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		t.colors = isTerminal(t.out) && os.Getenv("NO_COLOR") == ""

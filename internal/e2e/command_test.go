@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,10 +15,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
+	"github.com/leadwire/caddy-telecrm/internal/caddyproc"
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 	"github.com/leadwire/caddy-telecrm/sandbox"
@@ -153,6 +157,46 @@ func TestCommandsAtUnixSocket(t *testing.T) {
 	// Cron mails each line.
 	if output, err := s.Run(t.Context(), "telecrm", "status", "--quiet", "--config", s.config); err != nil || output != "" {
 		t.Errorf("with the address from the config: error %v, printed\n%s", err, output)
+	}
+}
+
+// An export that is ended in the middle does not leave a file, which would have only some of the
+// leads. timeout sends the first signal, a terminal that closes the second.
+func TestEndedExportLeavesNoFile(t *testing.T) {
+	caddyproc.LeaveOutIfShort(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ending := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		asked := make(chan struct{}, 1)
+		endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/telecrm/status" {
+				_, _ = io.WriteString(w, `{}`)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body) // only then is the client's end noticed
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}))
+		file := filepath.Join(t.TempDir(), "leads.ndjson")
+		cmd := exec.CommandContext(t.Context(), path, "telecrm", "leads", "export", "--format", "ndjson",
+			"--address", strings.TrimPrefix(endpoint.URL, "http://"), "--output", file)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(ending); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		if _, left := os.Stat(file); !errors.Is(left, os.ErrNotExist) || err == nil {
+			t.Errorf("%v: left the file behind (%v), error %v", ending, left, err)
+		}
+		endpoint.Close()
 	}
 }
 
