@@ -32,6 +32,8 @@ type Page struct {
 	// Note says why Outboxes is empty.
 	Note     string
 	Outboxes []Outbox
+	// Left lists the outboxes that were closed with waiting leads.
+	Left []adminapi.Left
 	// Direct lists the accounts whose leads are sent without an outbox.
 	Direct []adminapi.Account
 	// Check is the last check of the forms, with its findings; nil if there is none.

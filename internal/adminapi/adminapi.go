@@ -24,6 +24,9 @@ const (
 type Status struct {
 	// Outboxes lists the open outboxes: one, or two while a reload replaces it.
 	Outboxes []Outbox `json:"outboxes"`
+	// Left lists the outboxes that were closed with waiting leads, because the config names another
+	// one or none.
+	Left []Left `json:"left,omitempty"`
 	// Direct lists the accounts whose leads are sent without an outbox, because it is off. Their
 	// numbers of leads are 0.
 	Direct []Account `json:"direct,omitempty"`

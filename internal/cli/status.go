@@ -106,12 +106,16 @@ func (t *terminal) printStatus(status adminapi.Status) {
 		}
 		t.printOutbox(o)
 	}
+	for _, l := range status.Left {
+		t.printf("\n%s\n", t.paint(warn, onOneLine(l.String())))
+	}
 	if c := status.Check; c != nil && c.Errors+c.Warnings > 0 {
 		t.printf("\nThe check of the forms found %s, %s; run:\ncaddy telecrm check\n", c, t.ago(c.At))
 	}
 }
 
-// printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts.
+// printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts and the
+// outboxes that are left.
 func (t *terminal) printTrouble(status adminapi.Status) error {
 	if t.json {
 		for _, a := range status.Accounts() {
@@ -122,7 +126,15 @@ func (t *terminal) printTrouble(status adminapi.Status) error {
 				return err
 			}
 		}
+		for _, l := range status.Left {
+			if err := t.printJSON(l); err != nil {
+				return err
+			}
+		}
 		return nil
+	}
+	for _, l := range status.Left {
+		t.printf("%s\n", onOneLine(l.String()))
 	}
 	if status.Note != "" && len(status.Direct) == 0 {
 		t.printf("%s\n", onOneLine(status.Note))

@@ -319,6 +319,7 @@ func (d *Dispatcher) Stop(wait time.Duration) {
 // its disk answers.
 func (d *Dispatcher) Destruct() error {
 	d.Stop(d.patience)
+	d.leave()
 	closed := make(chan error, 1)
 	go func() { closed <- d.Store.Close() }()
 	timer := time.NewTimer(d.patience)

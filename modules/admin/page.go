@@ -92,7 +92,7 @@ func pageOf(ctx context.Context, after string) (console.Page, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Note, page.Direct, page.Check = status.Note, status.Direct, status.Check
+	page.Note, page.Left, page.Direct, page.Check = status.Note, status.Left, status.Direct, status.Check
 	if page.Check != nil {
 		page.Check.Findings = lastFindings()
 	}

@@ -33,7 +33,7 @@ func statusOf(ctx context.Context, open []*dispatch.Dispatcher) (adminapi.Status
 	if len(open) == 0 {
 		status.Note = whyNoOutbox()
 	}
-	status.Check = lastCheck()
+	status.Check, status.Left = lastCheck(), dispatch.LeftOutboxes()
 	for _, s := range dispatch.Direct() {
 		var a adminapi.Account
 		describeState(&a, s)
