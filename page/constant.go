@@ -15,7 +15,8 @@ func (o Own) Typed(values []Pair) ([]Pair, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(values), func(v Pair) bool {
-		return slices.ContainsFunc(r.controls, func(c *control) bool { return c.name == v.Name && r.gives(c, v.Value) })
+		value := withCRLF(v.Value)
+		return slices.ContainsFunc(r.controls, func(c *control) bool { return c.name == v.Name && r.gives(c, value) })
 	}), nil
 }
 
@@ -24,7 +25,7 @@ func (o Own) Typed(values []Pair) ([]Pair, error) {
 func (r *rendering) gives(c *control, value string) bool {
 	switch c.kind {
 	case anyText:
-		given, _ := c.tag.get("value")
+		given, _ := c.value()
 		return given == value
 	case aTextarea:
 		return c.text(r.source) == withoutCR(value)

@@ -39,13 +39,16 @@ type option struct {
 	words strings.Builder
 }
 
-// value returns the value that is sent if the option is chosen.
+// value returns the value that is sent if the option is chosen. Of its words, browsers drop white
+// space of ASCII, but not the non-breaking spaces of an indented option.
 func (o *option) value() string {
 	if value, has := o.tag.get("value"); has {
-		return value
+		return withCRLF(value)
 	}
-	return o.text()
+	return strings.Join(strings.FieldsFunc(o.words.String(), isASCIISpace), " ")
 }
+
+func isASCIISpace(r rune) bool { return strings.ContainsRune("\t\n\f\r ", r) }
 
 // text returns the option's words.
 func (o *option) text() string { return strings.Join(strings.Fields(o.words.String()), " ") }
@@ -126,10 +129,26 @@ func (c *control) isShown() bool {
 
 // checkedValue returns the value that a checkbox or radio button sends.
 func (c *control) checkedValue() string {
-	if value, has := c.tag.get("value"); has {
+	if value, has := c.value(); has {
 		return value
 	}
 	return "on"
+}
+
+// value returns the control's value attribute as browsers post it.
+func (c *control) value() (text string, has bool) {
+	text, has = c.tag.get("value")
+	return withCRLF(text), has
+}
+
+// withCRLF converts all line breaks to CRLF. Browsers do so when they post a form
+// (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#convert-to-a-list-of-name-value-pairs),
+// but scripts do not.
+func withCRLF(text string) string {
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	return strings.NewReplacer("\r\n", "\r\n", "\r", "\r\n", "\n", "\r\n").Replace(text)
 }
 
 // belongsTo reports whether the control is sent with the form, wherever it is on the page.

@@ -20,7 +20,7 @@ func (a answers) take(name string) (value string, ok bool) {
 
 // takeValue removes the value and reports whether it was there.
 func (a answers) takeValue(name, value string) bool {
-	at := slices.Index(a[name], value)
+	at := slices.IndexFunc(a[name], func(posted string) bool { return withCRLF(posted) == value })
 	if at < 0 {
 		return false
 	}
@@ -42,7 +42,7 @@ func (r *rendering) fill() {
 		}
 		switch c.kind {
 		case notShown:
-			value, _ := c.tag.get("value")
+			value, _ := c.value()
 			left.takeValue(c.name, value)
 		case aCheckbox, aRadio:
 			r.switchTo(c.tag, "checked", left.takeValue(c.name, c.checkedValue()))

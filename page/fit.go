@@ -54,7 +54,7 @@ func (o Own) postedValues() postedValues {
 		if posted[pair.Name] == nil {
 			posted[pair.Name] = make(map[string]bool)
 		}
-		posted[pair.Name][pair.Value] = true
+		posted[pair.Name][withCRLF(pair.Value)] = true
 	}
 	return posted
 }
@@ -101,7 +101,7 @@ func (e *evidence) add(c *control, posted postedValues) {
 	}
 	e.shares = e.shares || c.isShown()
 	o := e.offer(name)
-	text, hasText := c.tag.get("value")
+	text, hasText := c.value()
 	switch c.kind {
 	case anyText:
 		o.isFree = true

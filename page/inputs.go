@@ -63,7 +63,7 @@ func (in *Input) add(c *control) {
 	case aCheckbox, aRadio:
 		in.offer(c.checkedValue(), "")
 	case notShown, aButton:
-		value, _ := c.tag.get("value")
+		value, _ := c.value()
 		in.offer(value, "")
 	case aSecret:
 	}

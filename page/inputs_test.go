@@ -28,6 +28,9 @@ func TestOwnInputs(t *testing.T) {
 			Navi   Mumbai<option value="pn">Pune<option disabled>Goa</select>`, []page.Input{{Name: "city", IsShown: true, Choices: []page.Choice{
 			{"0", "Choose a city"}, {"Navi Mumbai", "Navi Mumbai"}, {"pn", "Pune"},
 		}}}},
+		"indented options": {"<select name=city><option>&nbsp;Pune<option value='a\nb'>Goa</select>", []page.Input{{Name: "city", IsShown: true, Choices: []page.Choice{
+			{"\u00a0Pune", "Pune"}, {"a\r\nb", "Goa"},
+		}}}},
 		"other with text": {`<input type="radio" name="a" value="Other"><input name="a">`, []page.Input{{Name: "a", Type: "text", IsShown: true, Choices: []page.Choice{{Value: "Other"}}}}},
 		"in another form": {`</form><form action="/search"><select name="q"><option>Kitchen</select>`, nil},
 	} {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/leadwire/caddy-telecrm/check"
 	"github.com/leadwire/caddy-telecrm/fieldtype"
@@ -102,6 +103,7 @@ func (in *input) values() (list []string, isChoice bool) {
 			return nil, false
 		}
 		for _, value := range values {
+			value = strings.Join(strings.Fields(value), " ") // pages indent options with spaces that do not break
 			if !isBlank(value) && !slices.Contains(list, value) {
 				list = append(list, value)
 			}

@@ -85,7 +85,7 @@ func TestCaddyfile(t *testing.T) {
 <input name="email" type="email">
 <label for="c">Company name</label><input id="c" name="org" maxlength="80">
 <label>City <input name="contact[city]"></label>
-<select name="product"><option value="">Choose one</option><option>Solar</option><option>Battery</option></select>
+<select name="product"><option value="">Choose one</option><option>Solar</option><option>&nbsp;&nbsp;Battery</option></select>
 <label><input type="checkbox" name="interests" value="Subsidy"> Subsidy</label><label><input type="checkbox" name="interests" value="Financing"> Financing</label>
 <input name="visit_date" placeholder="DD/MM/YYYY"><input name="employees" type="number">
 <textarea name="message"></textarea>
