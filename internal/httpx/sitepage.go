@@ -134,22 +134,18 @@ func (a *Recorder) Write(p []byte) (int, error) {
 // off. Any other panic is a bug, and the server reports it.
 func (a *Recorder) record(handler caddyhttp.Handler, r *http.Request) (err error) {
 	defer func() {
-		switch broken := recover(); broken {
-		case nil:
-		case http.ErrAbortHandler:
-			err = ErrNotAPage
-		default:
+		broken := recover()
+		if broken != nil && broken != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value
 			panic(broken)
 		}
+		switch {
+		case a.large:
+			err = errPageLarge
+		case err != nil, broken != nil:
+			err = ErrNotAPage
+		}
 	}()
-	err = handler.ServeHTTP(a, r)
-	switch {
-	case a.large:
-		return errPageLarge
-	case err != nil:
-		return ErrNotAPage
-	}
-	return nil
+	return handler.ServeHTTP(a, r)
 }
 
 // isPage reports whether the answer is a page that can be shown again.
