@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Errors that [Own.Render] wraps. The page cannot be shown again; show the built-in page instead.
@@ -229,6 +230,7 @@ func (r *rendering) fixLinks() error {
 		shown = r.Into
 	}
 	here := shown.RequestURI()
+	r.keepActions(here)
 	baseHref, hasBase := "", false
 	if r.base != nil {
 		baseHref, hasBase = r.base.get("href")
@@ -246,6 +248,7 @@ func (r *rendering) fixLinks() error {
 		return nil
 	}
 	if r.URL.ResolveReference(&url.URL{Path: "."}).Path == shown.ResolveReference(&url.URL{Path: "."}).Path {
+		r.keepQueries(shown)
 		return nil
 	}
 	if r.Into != nil {
@@ -260,10 +263,41 @@ func (r *rendering) fixLinks() error {
 	r.links = here
 	r.insert(r.headAt, `<base href="`+escape(r.URL.EscapedPath())+`">`)
 	for _, a := range r.anchors {
-		href, _ := a.get("href")
-		r.touch(a).set("href", here+href)
+		if href, _ := a.get("href"); strings.HasPrefix(href, "#") {
+			r.touch(a).set("href", here+href)
+		}
 	}
 	return nil
+}
+
+// keepActions lets the other forms without an action post where they did, which is the page's URL. A
+// base means nothing to them, unless it is on another host.
+func (r *rendering) keepActions(here string) {
+	if here == r.URL.RequestURI() || r.baseURL().Host != "" {
+		return
+	}
+	for _, f := range r.forms {
+		if action, _ := f.tag.get("action"); f != r.form && strings.TrimSpace(action) == "" {
+			r.touch(f.tag).set("action", r.URL.RequestURI())
+		}
+	}
+}
+
+// keepQueries keeps the path of addresses that are a query only.
+func (r *rendering) keepQueries(shown *url.URL) {
+	if shown.Path == r.URL.Path {
+		return
+	}
+	for _, f := range r.forms {
+		if action, _ := f.tag.get("action"); strings.HasPrefix(action, "?") {
+			r.touch(f.tag).set("action", r.URL.EscapedPath()+action)
+		}
+	}
+	for _, a := range r.anchors {
+		if href, _ := a.get("href"); strings.HasPrefix(href, "?") {
+			r.touch(a).set("href", r.URL.EscapedPath()+href)
+		}
+	}
 }
 
 // linkTo returns a link to the element with the id.

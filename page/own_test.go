@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -222,7 +223,9 @@ func mayChange(name, was string) bool {
 	case "details", "input", "select", "textarea", "option", "fieldset":
 		return true
 	case "a", "area":
-		return strings.Contains(was, "#")
+		return strings.Contains(was, "#") || strings.Contains(was, `"?`)
+	case "form": // those that post to the page's own URL
+		return !strings.Contains(was, `action="/`)
 	}
 	was = strings.ToLower(was)
 	return name == "base" || strings.Contains(was, "autofocus") || strings.Contains(was, "hidden")
@@ -473,6 +476,40 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 	o.Source = []byte(strings.Replace(source, "<title>", `<base href="down/"><title>`, 1))
 	if got := value(only(t, render(t, o).root, "base"), "href"); got != "/down/" {
 		t.Errorf("the author's base became %q", got)
+	}
+}
+
+// What a page says about its own URL still means that URL when the page is shown under another one:
+// forms without an action, and addresses that are a query only.
+func TestOwnUnderAnotherAddressPostsOtherFormsWhereTheyPosted(t *testing.T) {
+	const forms = `<form id="1"><input name="q"></form><form id="2" method="post" action=" "><input name="message"></form>
+		<form id="3" action="?x=1"></form><form id="4" action="/search"></form><form id="5" method="post" action="/enquire"><input name="phone"></form>
+		<a id="6" href="?lang=de">Deutsch</a><a id="7" href="#top">Up</a>`
+	for name, test := range map[string]struct {
+		head, at string
+		want     []string // the addresses of the elements by their ids
+	}{
+		"in the same folder":      {``, "/about?a=b", []string{"/about?a=b", "/about?a=b", "/about?x=1", "/search", "/enquire", "/about?lang=de", "#top"}},
+		"in another folder":       {``, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "/enquire#top"}},
+		"with a base":             {`<base href="/">`, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
+		"with a base on a host":   {`<base href="https://www.example.com/">`, "/about", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
+		"under the page's own":    {``, "/enquire", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
+		"with another query only": {``, "/enquire?a=b", []string{"/enquire?a=b", "/enquire?a=b", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := own(t, `<!doctype html><html><head>`+test.head+`<title>T</title></head><body>`+forms)
+			o.URL, o.Posted = address(t, test.at), address(t, "/enquire")
+			o.Values, o.Problems = []page.Pair{{Name: "phone", Value: "1"}}, []page.Problem{missing("phone")}
+			doc := render(t, o)
+			var got []string
+			for id := range 7 {
+				e := byID(doc.root, strconv.Itoa(id+1))
+				got = append(got, value(e, "action")+value(e, "href"))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("addresses (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -176,7 +176,7 @@ func (s *scanner) noteHead(t *tag) {
 			s.metaPolicies = append(s.metaPolicies, policy)
 		}
 	case "a", "area":
-		if href, _ := t.get("href"); strings.HasPrefix(href, "#") {
+		if href, _ := t.get("href"); strings.HasPrefix(href, "#") || strings.HasPrefix(href, "?") {
 			s.anchors = append(s.anchors, t)
 		}
 	}

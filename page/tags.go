@@ -123,13 +123,13 @@ func (t *tags) decode() {
 	}
 }
 
-// leadsWithin reports whether the tag is a link within the page.
+// leadsWithin reports whether the tag is a link within the page, or one to another query of its URL.
 func (t *tags) leadsWithin() bool {
 	if t.name != "a" && t.name != "area" {
 		return false
 	}
 	return slices.ContainsFunc(t.attributes, func(a attribute) bool {
-		return a.name == "href" && (strings.HasPrefix(a.value, "#") || t.encoded && strings.HasPrefix(a.value, "&"))
+		return a.name == "href" && (strings.HasPrefix(a.value, "#") || strings.HasPrefix(a.value, "?") || t.encoded && strings.HasPrefix(a.value, "&"))
 	})
 }
 
