@@ -38,7 +38,7 @@ type Limits struct {
 	Value  int   // bytes of one value, decoded
 
 	// Characters bounds one value in Unicode code points, in addition to Value, so that the limit is
-	// the same in every script. 0 means that only Value counts.
+	// the same in every script. A line break is one. 0 means that only Value counts.
 	Characters int
 
 	// Needs reports whether the form has a use for an input. Without it, every input is needed. An
@@ -61,8 +61,12 @@ func DefaultLimits() Limits {
 // counted when it has been decoded.
 func (l Limits) isLong(value string) bool {
 	return len(value) > l.Value ||
-		l.Characters > 0 && len(value) > l.Characters && utf8.ValidString(value) && utf8.RuneCountInString(value) > l.Characters
+		l.Characters > 0 && len(value) > l.Characters && utf8.ValidString(value) && characters(value) > l.Characters
 }
+
+// characters counts the characters of a value. The two that browsers post for a line break are one, as
+// for a maxlength.
+func characters(text string) int { return utf8.RuneCountInString(text) - strings.Count(text, "\r\n") }
 
 func (l Limits) withDefaults() Limits {
 	defaults := DefaultLimits()

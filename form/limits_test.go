@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -363,14 +364,15 @@ func TestReadSkipsWhatBecomesTooLong(t *testing.T) {
 	}
 }
 
-// A limit in characters is the same for every script and encoding.
+// A limit in characters is the same for every script and encoding. A line break is one character, as
+// for the maxlength of a page, though browsers post two.
 func TestReadCountsCharacters(t *testing.T) {
 	limits := form.Limits{Value: 400, Characters: 100}
-	for _, letter := range []string{"a", "é", "न", "😀"} {
+	for _, letter := range []string{"a", "é", "न", "😀", "\r\n", "\n"} {
 		for _, n := range []int{100, 101} {
 			text := strings.Repeat(letter, n)
 			for contentType, body := range map[string]string{
-				urlencoded: "a=" + url.QueryEscape(text), formData: part(`name="a"`, text) + end, jsonObject: `{"a":"` + text + `"}`,
+				urlencoded: "a=" + url.QueryEscape(text), formData: part(`name="a"`, text) + end, jsonObject: `{"a":` + strconv.Quote(text) + `}`,
 			} {
 				got, err := form.Read(strings.NewReader(body), contentType, limits, nil)
 				if isLong := errors.Is(err, form.ErrTooLarge); isLong != (n > 100) || err != nil && !isLong {
