@@ -338,6 +338,9 @@ const mostOfLong = form.MostCharacters
 func (m *Mapping) addRest(d *Draft, posted *form.Form) {
 	whole := &form.Form{Entries: posted.Entries}
 	for _, entry := range posted.Skipped {
+		if !m.isUnmapped(entry.Name) || form.IsSecret(entry.Name) {
+			continue
+		}
 		if value := []rune(entry.Value); len(value) > mostOfLong && len(entry.Name) < mostOfLong {
 			entry.Value = string(value[:mostOfLong])
 			whole.Entries = append(slices.Clip(whole.Entries), entry)
@@ -349,7 +352,7 @@ func (m *Mapping) addRest(d *Draft, posted *form.Form) {
 	}
 	d.Lead.Fields[m.unmapped] = text
 	if len(whole.Entries) > len(posted.Entries) {
-		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "fields." + m.unmapped, Status: remarkChanged, Text: fmt.Sprintf("an unmapped value was cut to %d bytes", mostOfLong)})
+		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "fields." + m.unmapped, Status: remarkChanged, Text: fmt.Sprintf("an unmapped value was cut to %d characters", mostOfLong)})
 	}
 }
 
@@ -394,12 +397,18 @@ func (m *Mapping) unmappedInputs(posted *form.Form) []string {
 	var inputs []string
 	seen := make(map[string]bool)
 	for _, entry := range posted.Entries {
-		if !m.mapped[entry.Name] && !slices.Contains(m.ignored, entry.Name) && !seen[entry.Name] && !form.IsForService(entry.Name) {
+		if !seen[entry.Name] && m.isUnmapped(entry.Name) {
 			inputs = append(inputs, entry.Name)
 		}
 		seen[entry.Name] = true
 	}
 	return inputs
+}
+
+// isUnmapped reports whether an input is for the people who read the lead, and no field or setting
+// uses it.
+func (m *Mapping) isUnmapped(input string) bool {
+	return !m.mapped[input] && !slices.Contains(m.ignored, input) && !form.IsForService(input)
 }
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
