@@ -6,7 +6,10 @@ import (
 )
 
 // answers are the values, by name, that are not in a control yet.
-type answers map[string][]string
+type answers map[string][]answer
+
+// answer is a value as it was posted, and with the line breaks that browsers post.
+type answer struct{ text, posted string }
 
 // take removes and returns the first value of the name.
 func (a answers) take(name string) (value string, ok bool) {
@@ -15,12 +18,12 @@ func (a answers) take(name string) (value string, ok bool) {
 		return "", false
 	}
 	a[name] = values[1:]
-	return values[0], true
+	return values[0].text, true
 }
 
 // takeValue removes the value and reports whether it was there.
 func (a answers) takeValue(name, value string) bool {
-	at := slices.IndexFunc(a[name], func(posted string) bool { return withCRLF(posted) == value })
+	at := slices.IndexFunc(a[name], func(v answer) bool { return v.posted == value })
 	if at < 0 {
 		return false
 	}
@@ -33,7 +36,7 @@ func (a answers) takeValue(name, value string) bool {
 func (r *rendering) fill() {
 	left := make(answers)
 	for _, pair := range r.Values {
-		left[pair.Name] = append(left[pair.Name], pair.Value)
+		left[pair.Name] = append(left[pair.Name], answer{pair.Value, withCRLF(pair.Value)})
 	}
 	for _, c := range r.controls {
 		_, sent := left[c.name]
