@@ -21,7 +21,7 @@ func readMoney(text, country string) (amount decimal, note string, ok bool) {
 	if len(text) > longestNumberText*utf8.UTFMax {
 		return decimal{}, "", false
 	}
-	before, text := cutBefore(text, country)
+	before, text := cutBefore(text)
 	text, after := cutAfter(text, country)
 	for _, sign := range []string{before, after} {
 		if sign == "" {
@@ -65,19 +65,33 @@ func hasThreeDecimals(sign, country string) bool {
 
 func isCurrencyRune(r rune) bool { return unicode.IsLetter(r) || unicode.Is(unicode.Sc, r) }
 
-// cutBefore cuts the currency off the beginning and returns it in upper case.
-func cutBefore(text, country string) (sign, rest string) {
+// cutBefore cuts the currency off the beginning and returns it in upper case. A dot after it belongs
+// to it if it cannot be a decimal point. If it can be either, as in "INR.5", the dot stays at the
+// currency, which is then unknown.
+func cutBefore(text string) (sign, rest string) {
 	rest = strings.TrimLeftFunc(text, isCurrencyRune)
 	sign = strings.ToUpper(text[:len(text)-len(rest)])
-	switch afterDot, isDotted := strings.CutPrefix(rest, "."); {
-	case !isDotted:
-	case sign == "RS", isAbbreviation(sign, country) && strings.HasPrefix(afterDot, " "):
-		rest = afterDot
-	case isAbbreviation(sign, country):
-		// "kr.5" is five and not half.
-		return sign + ".", afterDot
+	rest = strings.TrimSpace(rest)
+	afterDot, isDotted := strings.CutPrefix(rest, ".")
+	amount := strings.TrimSpace(afterDot)
+	switch {
+	case !isDotted, sign == "":
+		return sign, rest
+	case sign == "RS", amount != afterDot:
+		return sign, amount
+	case isWord(sign), leadingDigits(amount) > 2: // "$.50" is half a dollar, "₹.500" is not half a rupee
+		return sign + ".", amount
 	}
-	return sign, strings.TrimSpace(rest)
+	return sign, rest
+}
+
+func isWord(sign string) bool {
+	last, _ := utf8.DecodeLastRuneInString(sign)
+	return unicode.IsLetter(last)
+}
+
+func leadingDigits(text string) int {
+	return utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeftFunc(text, unicode.IsDigit))
 }
 
 // cutAfter cuts the currency off the end and returns it in upper case.

@@ -119,7 +119,7 @@ func TestMoneyOfACountry(t *testing.T) {
 			{"KWD 1.500", fieldtype.TypeNumeric}, // a dinar has 1000 fils
 		},
 		"BR": {{"R$ 50.000", "50000"}, {"R$ 1.500,50", "1500.5"}},
-		"DK": {{"1.500 kr.", "1500"}, {"kr. 1.500", "1500"}, {"1.500,- kr", "1500"}, {"kr.5", fieldtype.TypeNumeric}},
+		"DK": {{"1.500 kr.", "1500"}, {"kr. 1.500", "1500"}, {"1.500,- kr", "1500"}, {"kr.5", fieldtype.TypeNumeric}, {"DKK.5", fieldtype.TypeNumeric}, {"DKK. 5", "5"}},
 		"ID": {{"Rp 50.000", "50000"}, {"Rp. 50.000", "50000"}, {"Rp50.000", "50000"}},
 		"PL": {{"1 500 zł", "1500"}, {"1\u00a0500,50 zł", "1500.5"}, {"1.500 zł", fieldtype.TypeNumeric}},
 		"FR": {{"1\u202f500,50\u00a0€", "1500.5"}, {"€ 50.000", fieldtype.TypeNumeric}, {"50 000 €", "50000"}},
@@ -131,7 +131,19 @@ func TestMoneyOfACountry(t *testing.T) {
 			{"₹ 1,50,000", "150000"},
 			{"₹1,500/-", "1500"},
 			{"Rs.500", "500"},
-			{"INR.5", "0.5"},
+			{"Rs .500", "500"},
+			{"Rs . 500/-", "500"},
+			{"INR. 500", "500"},
+			{"INR.\u00a01,500.50", "1500.5"},
+			{"₹. 500", "500"},
+			{"₹.50", "0.5"},
+			{"₹ .5", "0.5"},
+			{"INR.5", fieldtype.TypeNumeric}, // "Rs.5" is five
+			{"INR .500", fieldtype.TypeNumeric},
+			{"₹.500", fieldtype.TypeNumeric}, // half a rupee has no third decimal
+			{". 500", fieldtype.TypeNumeric},
+			{"X. 500", fieldtype.TypeNumeric},
+			{".500", "0.5"},
 		},
 		"": {{"€ 50.000", fieldtype.TypeNumeric}, {"50.00 €", "50"}, {"€ 50.000,00", "50000"}, {"€ 50.000,-", "50000"}},
 	} {
