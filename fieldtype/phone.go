@@ -69,16 +69,19 @@ func dialledDigits(text string) (dialled string, extension, ok bool) {
 	return dialled, rest != "", ok
 }
 
+// longMark matches the mark for long vowels, which is the dash of Japanese keyboards, after a digit.
+var longMark = regexp.MustCompile(`([0-9])[ーｰ]`)
+
 // plainPhoneText converts digits, plus signs, dashes and spaces of any script to ASCII and drops
 // the direction marks that contact apps put around numbers.
 func plainPhoneText(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+	plain := strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
 		case r == '＋' || r == '﹢':
 			return '+'
 		case r == '−' || unicode.Is(unicode.Pd, r):
 			return '-'
-		case r == '（' || r == '）' || r == '·' || r == '．' || r == '／':
+		case strings.ContainsRune("（）［］·・･•∙．／⁓∼～", r):
 			return ' '
 		case unicode.IsSpace(r):
 			return ' '
@@ -87,6 +90,10 @@ func plainPhoneText(text string) string {
 		}
 		return unicode.ToLower(asciiDigit(r))
 	}, text))
+	if strings.ContainsAny(plain, "ーｰ") {
+		plain = longMark.ReplaceAllString(plain, "$1-")
+	}
+	return plain
 }
 
 func isAfterPhone(r rune) bool { return !isASCIIDigit(r) && !strings.ContainsRune("+-./()[]~ ", r) }

@@ -57,12 +57,29 @@ func TestConvertPhone(t *testing.T) {
 		{"tel:", fieldtype.PhoneWords},
 		{"0000000000", fieldtype.TypePhone},
 		{"📞8123456789", "918123456789"},
+		{"81234 56789 📱", "918123456789"},
+		{"☎\ufe0f +91 81234 56789 ☎\ufe0f.", "918123456789"},
+		{"8123456789;", "918123456789"},
+		{"8123456789 ; ", "918123456789"},
+		{"8123456789 & 📱", fieldtype.TypePhone},
 		{"8123456789\x00", "918123456789"},
 		{"8123456789'; DROP TABLE leads; --", fieldtype.PhoneWords},
 		{strings.Repeat("9", 16), fieldtype.PhoneTooLong},
 		{"1234567890", fieldtype.TypePhone},
 		{"8123456789" + strings.Repeat(" -", 26), fieldtype.TypePhone},
 		{strings.Repeat("9", 1_000_000), fieldtype.PhoneTooLong},
+	})
+	// Whatever separates the digits, as libphonenumber knows it or as a Japanese keyboard writes it.
+	for _, between := range []string{
+		"-", "\u2010", "\u2013", "\u2015", "−", "ー", "ｰ", "－", "／", " ", "\u00a0", "\u00ad", "\u200b", "\u2060", "\u3000", ".", "·", "・", "･", "•", "∙", "~", "⁓", "∼", "～", "〜",
+	} {
+		checkConversions(t, phoneIn("JP"), []conversion{{"090" + between + "1234" + between + "5678", "819012345678"}})
+	}
+	checkConversions(t, phoneIn("JP"), []conversion{
+		{"０９０ー１２３４ー５６７８", "819012345678"},
+		{"［０９０］（１２３４）５６７８", "819012345678"},
+		{"メーカー ０９０ー１２３４ー５６７８", "819012345678"},
+		{"０９０ー１２３４ー５６７８ メーカー", "819012345678"},
 	})
 	checkConversions(t, phoneIn("us"), []conversion{
 		{"(201) 555-0123", "12015550123"},

@@ -35,7 +35,7 @@ func withoutWords(text string) (number string, dropped bool) {
 	if parts == nil {
 		return text, dropped
 	}
-	before, number, after := parts[1], parts[2], parts[3]
+	before, number, after := parts[1], parts[2], strings.TrimRightFunc(parts[3], isAtEnd)
 	if !areLabels(before) || !areLabels(after) {
 		return text, dropped
 	}
@@ -43,7 +43,7 @@ func withoutWords(text string) (number string, dropped bool) {
 		number, before = before+number, ""
 	}
 	if !hasLetters(after) {
-		number += strings.TrimRight(after, ".,;:!) ")
+		number += after
 	}
 	return number, dropped || hasLetters(before) || hasLetters(after)
 }
@@ -59,6 +59,10 @@ func withoutWordsAfterCode(text string) (number string, dropped bool) {
 	}
 	return parts[1] + " " + parts[4], true
 }
+
+// isAtEnd reports whether a rune at the end of a number means nothing: punctuation, or a pictogram
+// such as a telephone.
+func isAtEnd(r rune) bool { return strings.ContainsRune(".,;:!) ", r) || unicode.Is(unicode.So, r) }
 
 // areLabels reports whether words beside a number can only say what kind of number it is.
 func areLabels(words string) bool {
