@@ -330,10 +330,9 @@ func (c *collector) count(isNeeded bool) (hasRoom bool, err error) {
 
 // skip records an input that is not needed, as far as there is room.
 func (c *collector) skip(name, value string) error {
-	if c.skipped == mostSkipped {
-		return fmt.Errorf("%w: more than %d values beyond the limits", ErrTooLarge, mostSkipped)
+	if err := c.countSkipped(); err != nil {
+		return err
 	}
-	c.skipped++
 	if checkText(name) != nil || checkText(value) != nil {
 		value = ""
 	}
@@ -346,6 +345,14 @@ func (c *collector) skip(name, value string) error {
 		c.spare -= cost
 		c.form.Skipped = append(c.form.Skipped, Entry{Name: name, Value: value})
 	}
+	return nil
+}
+
+func (c *collector) countSkipped() error {
+	if c.skipped == mostSkipped {
+		return fmt.Errorf("%w: more than %d values beyond the limits", ErrTooLarge, mostSkipped)
+	}
+	c.skipped++
 	return nil
 }
 

@@ -161,7 +161,7 @@ func TestReadStopsAtTheBodyLimit(t *testing.T) {
 
 func TestReadStopsFloodOfPartsEarly(t *testing.T) {
 	const fields, readAhead = 10, 4096
-	for _, disposition := range []string{`name="a"`, `name="f"; filename="f"`, `name="f"; filename=""`} {
+	for _, disposition := range []string{`name="a"`, `name="f"; filename="f"`, `name="f"; filename=""`, `name=""`, `name=""; filename="f"`} {
 		flood := part(disposition, "")
 		body := &endless{tail: flood}
 		got, err := form.Read(body, formData, form.Limits{Body: math.MaxInt64, Fields: fields}, nil)

@@ -91,10 +91,15 @@ func (c *collector) addPart(parts *partReader, part *multipart.Part) error {
 		return c.skip(name, "")
 	}
 	input, err := parseDisposition(part.Header)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if input.file {
+	case input.name == "": // scripts send buttons and other controls without a name
+		if hasRoom, err := c.count(c.limits.Needs == nil); !hasRoom {
+			return cmp.Or(err, c.countSkipped())
+		}
+		return nil
+	case input.file:
 		return c.addFile(input)
 	}
 	own, err := partCharset(part.Header)
@@ -150,6 +155,11 @@ func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, 
 	return parts.value.String(), nil
 }
 
+// unescapeName undoes how browsers write three characters of a name in quotes
+// (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data). In a
+// URL-encoded form the input has the same name.
+var unescapeName = strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n")
+
 // disposition is the parsed Content-Disposition header of a part.
 type disposition struct {
 	name   string
@@ -163,14 +173,16 @@ func parseDisposition(header textproto.MIMEHeader) (disposition, error) {
 		return disposition{}, fmt.Errorf("%w: a part does not have exactly one Content-Disposition header", ErrMalformed)
 	}
 	kind, params, err := mime.ParseMediaType(lines[0])
-	if err != nil || kind != "form-data" || params["name"] == "" {
+	name, hasName := params["name"]
+	if err != nil || kind != "form-data" || !hasName {
 		return disposition{}, fmt.Errorf("%w: a part's Content-Disposition is not form-data with a name", ErrMalformed)
 	}
+	name = unescapeName.Replace(name)
 	filename, file := params["filename"]
 	if !file && hasExtendedFilename(lines[0]) {
-		return disposition{name: params["name"], file: true, chosen: true}, nil
+		return disposition{name: name, file: true, chosen: true}, nil
 	}
-	return disposition{name: params["name"], file: file, chosen: filename != ""}, nil
+	return disposition{name: name, file: file, chosen: filename != ""}, nil
 }
 
 // hasExtendedFilename reports whether header has a filename* parameter in any form of RFC 2231.
