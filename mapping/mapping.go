@@ -251,13 +251,13 @@ func (d *Draft) takeOffered(f *BoundField, posted *form.Form, path string, probl
 	if !ok {
 		return fieldtype.Value{}, problem
 	}
-	d.unlisted = append(d.unlisted, unlisted{path + f.Name, f.Label + ": " + strings.Join(answers, ", ")})
+	d.unlisted = append(d.unlisted, unlisted{path + f.Name, f.Label + ": " + strings.Join(answers, ", "), "the page offers an answer that the field does not take"})
 	return value, nil
 }
 
 // addSettings adds the values that do not come from a single input. A value that cannot be sent is
-// left out with a remark, because the visitor cannot correct it. The identifier is different: a
-// lead needs it, and the visitor typed it, so it becomes a problem.
+// left out with a remark, because the visitor may not be able to correct it. The identifier is
+// different: a lead needs it, and the visitor typed it, so it becomes a problem.
 func (m *Mapping) addSettings(d *Draft, posted *form.Form, expand func(string) string) {
 	for _, s := range m.settings {
 		value, err := s.convert(posted, expand)
@@ -265,7 +265,7 @@ func (m *Mapping) addSettings(d *Draft, posted *form.Form, expand func(string) s
 			d.Problems = append(d.Problems, s.identifierProblem(err))
 			continue
 		}
-		d.putSetting(d.Lead.Fields, "fields.", s, value, err)
+		d.putSetting(d.Lead.Fields, "fields.", s, value, err, expand)
 	}
 }
 
@@ -282,12 +282,16 @@ func (s *boundSetting) identifierProblem(err error) *Problem {
 	return newProblem(input, labelOf(input), err)
 }
 
-func (d *Draft) putSetting(into map[string]any, path string, s *boundSetting, value fieldtype.Value, err error) {
-	if err != nil {
+// putSetting adds a value, or what the visitor sent for it as text.
+func (d *Draft) putSetting(into map[string]any, path string, s *boundSetting, value fieldtype.Value, err error, expand func(string) string) {
+	switch {
+	case err == nil:
+		d.put(into, path, s.Name, value)
+	case len(s.inputs) > 0:
+		d.unlisted = append(d.unlisted, unlisted{path + s.Name, labelOf(s.Name) + ": " + strings.TrimSpace(expand(s.Value)), err.Error()})
+	default:
 		d.Remarks = append(d.Remarks, telecrm.Remark{Field: path + s.Name, Status: remarkNotSent, Text: err.Error()})
-		return
 	}
-	d.put(into, path, s.Name, value)
 }
 
 func (d *Draft) put(into map[string]any, path, name string, value fieldtype.Value) {
@@ -307,7 +311,7 @@ func (d *Draft) addAction(a *boundAction, posted *form.Form, expand func(string)
 	d.addFields(a.fields, posted, path, action.Fields)
 	for _, s := range a.settings {
 		value, err := s.convert(posted, expand)
-		d.putSetting(action.Fields, path, s, value, err)
+		d.putSetting(action.Fields, path, s, value, err, expand)
 	}
 	if a.code == telecrm.ActionPayment && !completePayment(action.Fields) {
 		d.Remarks = append(d.Remarks, telecrm.Remark{Field: "action " + a.code, Status: remarkNotSent, Text: "status, currency or amount is empty, or the amount is 0"})

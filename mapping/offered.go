@@ -40,10 +40,11 @@ func (f *BoundField) Refused(offers []Offer) []string {
 	return refused
 }
 
-// unlisted is an answer that the page offers and its field does not take.
+// unlisted is an answer that its field does not take, though the visitor cannot correct it.
 type unlisted struct {
-	field string // the field's path
-	line  string
+	field  string // the field's path
+	line   string
+	reason string
 }
 
 // takeOffered returns the answers that the field refuses although the page offers them, and the
@@ -104,9 +105,9 @@ func (m *Mapping) placeUnlisted(d *Draft) {
 		to = &target{d.Lead.Fields, "fields.", m.unmapped}
 	}
 	for _, u := range d.unlisted {
-		text := "the page offers an answer that the field does not take; it was left out, because the form has neither unmapped nor an action with a text"
+		text := u.reason + "; it was left out, because the form has neither unmapped nor an action with a text"
 		if to != nil && to.add(u.line) {
-			text = "the page offers an answer that the field does not take; it was added to " + to.path + to.name
+			text = u.reason + "; it was added to " + to.path + to.name
 		}
 		d.Remarks = append(d.Remarks, telecrm.Remark{Field: u.field, Status: remarkNotSent, Text: text})
 	}

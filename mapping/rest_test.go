@@ -35,3 +35,52 @@ func TestUnmappedValueThatIsTooLong(t *testing.T) {
 		}
 	}
 }
+
+// What visitors sent for a value that is put together is not lost if it is not one of its type.
+func TestInvalidSettingIsForwardedAsText(t *testing.T) {
+	t.Parallel()
+	date := mapping.Setting{Name: "visit_date", Value: "{form.day}/{form.month}/{form.year}", Type: "date"}
+	note := mapping.Action{Code: "1042", Fields: []mapping.Field{{Name: "note", Input: "message"}}}
+	for name, test := range map[string]struct {
+		config mapping.Config
+		fields map[string]any
+		note   any
+		remark string
+	}{
+		"unmapped": {mapping.Config{Set: []mapping.Setting{date}, Unmapped: "more"}, map[string]any{"more": "Visit date: 31/2/2027"}, nil, "added to fields.more"},
+		"note":     {mapping.Config{Set: []mapping.Setting{date}, Actions: []mapping.Action{note}}, map[string]any{}, "Hello\nVisit date: 31/2/2027", "added to actions[0].fields.note"},
+		"nowhere":  {mapping.Config{Set: []mapping.Setting{date}}, map[string]any{}, nil, "left out, because"},
+		"of an action": {
+			mapping.Config{Actions: []mapping.Action{{Code: "1042", Fields: note.Fields, Set: []mapping.Setting{date}}}},
+			map[string]any{}, "Hello\nVisit date: 31/2/2027", "added to actions[0].fields.note",
+		},
+		"tags": {
+			mapping.Config{Set: []mapping.Setting{{Name: "stars", Value: "{form.day}", Type: "rating"}}, Unmapped: "more"},
+			map[string]any{"more": "Stars: 31"}, nil, "added to fields.more",
+		},
+		"without an input": {
+			mapping.Config{Set: []mapping.Setting{{Name: "visit_date", Value: "{form}", Type: "date"}}, Unmapped: "more"}, map[string]any{}, nil, "TYPE_DATE",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			draft := lead(t, test.config, "day", "31", "month", "2", "year", "2027", "message", "Hello")
+			delete(draft.Lead.Fields, "id")
+			if text, _ := draft.Lead.Fields["more"].(string); text != "" { // beside the others
+				draft.Lead.Fields["more"] = text[strings.LastIndex(text, "\n")+1:]
+			}
+			if name == "without an input" {
+				delete(draft.Lead.Fields, "more")
+			}
+			if diff := cmp.Diff(test.fields, draft.Lead.Fields); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+			if test.note != nil && draft.Lead.Actions[0].Fields["note"] != test.note {
+				t.Errorf("note %q, want %q", draft.Lead.Actions[0].Fields["note"], test.note)
+			}
+			if len(draft.Remarks) != 1 || draft.Remarks[0].Status != "NOT_SENT" || !strings.Contains(draft.Remarks[0].Text, test.remark) || strings.Contains(draft.Remarks[0].Text, "31") {
+				t.Errorf("remarks %v, want %q", draft.Remarks, test.remark)
+			}
+		})
+	}
+}
