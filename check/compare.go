@@ -249,6 +249,7 @@ func (c *comparedForm) checkOptions(v value, control page.InventoryControl) {
 		if _, err := rules.Convert([]string{value}); err == nil {
 			continue
 		}
+		value = strings.Join(strings.Fields(value), " ") // as options are compared
 		nearest := nearestName(value, v.field.Options)
 		remedy := "options " + suggest.Quote(append(slices.Clone(v.field.Options), value)...)
 		if nearest != "" {

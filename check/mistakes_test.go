@@ -259,6 +259,11 @@ var inPages = []mistake{
 		[]check.Code{check.OptionNotOffered},
 	},
 	{
+		"indented option that is refused", func(s *site) { s.replace("<option>Battery", "<option>&nbsp; Wind") },
+		check.OptionNotAccepted, "site/contact.html:8:16", "options Solar Battery Wind",
+		[]check.Code{check.OptionNotOffered},
+	},
+	{
 		"misspelt option", func(s *site) { s.replace("<option>Battery", "<option>Batery") },
 		check.OptionNotAccepted, "site/contact.html:8:16", `value="Battery"`,
 		[]check.Code{check.OptionNotOffered},

@@ -58,7 +58,10 @@ func (n *Notes) compareAnswers(f *mapping.BoundField, offers []mapping.Offer) {
 	if len(refused) == 0 {
 		return
 	}
-	named := refused[:min(len(refused), mostNamed)]
+	named := slices.Clone(refused[:min(len(refused), mostNamed)])
+	for i, answer := range named {
+		named[i] = strings.Join(strings.Fields(answer), " ")
+	}
 	fields := []zap.Field{zap.String("field", f.Name), zap.String("input", f.Input), zap.Strings("answers", named)}
 	if len(f.Options) > 0 {
 		n.warn("answers "+f.Name+" "+f.Input, "the form's page offers answers that are not options of the field, so leads go without them; list them, or change the page",

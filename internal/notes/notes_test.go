@@ -190,6 +190,7 @@ func TestAnswersThatAreNotListed(t *testing.T) {
 	}{
 		"all listed":     {room("Kitchen", "Bath"), []page.Choice{{Value: "kitchen"}, {Value: "Bath "}}, nil},
 		"words":          {room("Kitchen"), []page.Choice{{Value: "Kitchen & bath"}}, []string{`room room: options Kitchen "Kitchen & bath"`}},
+		"indented":       {room("Kitchen"), []page.Choice{{Value: "\u00a0\u00a0Guest\r\nbath", Label: "Guest bath"}}, []string{`room room: options Kitchen "Guest bath"`}},
 		"one word":       {room("Kitchen"), []page.Choice{{Value: "Kitchen"}, {Value: "Bath"}}, []string{"room room: options Kitchen Bath"}},
 		"twice":          {room("Kitchen"), []page.Choice{{Value: "Bath"}, {Value: "Bath"}}, []string{"room room: options Kitchen Bath"}},
 		"quotes":         {room(`6" pipe`), []page.Choice{{Value: `8" pipe`}, {Value: "a \"b` {c}"}}, []string{"room room: options `6\" pipe` `8\" pipe` \"a \\\"b` {c}\""}},
