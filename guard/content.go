@@ -77,7 +77,7 @@ type rememberedPost struct {
 // Without counts a post from addr and returns its inputs that are not constants. The inputs are
 // those whose values have [Input.Signals]. Call it for every post, even if inputs is empty.
 func (c *Constants) Without(addr netip.Addr, inputs []Input) []Input {
-	post := rememberedPost{network: networkOf(addr)}
+	post := rememberedPost{network: NetworkOf(addr)}
 	for _, input := range inputs[:min(len(inputs), mostValues)] {
 		post.values = append(post.values, FingerprintOf(input.Name, input.Value))
 	}

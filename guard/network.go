@@ -9,12 +9,9 @@ const visitorBits = 64
 // visitorOf returns the part of the address that identifies a visitor.
 func visitorOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 32, visitorBits) }
 
-// networkOf returns the network of the address, as large as providers give to one customer.
-func networkOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 24, 48) }
-
 // NetworkOf returns the network of the address, as large as providers give to one customer: a /24
 // for IPv4, a /48 for IPv6. It returns the zero prefix for an unknown address.
-func NetworkOf(addr netip.Addr) netip.Prefix { return networkOf(addr) }
+func NetworkOf(addr netip.Addr) netip.Prefix { return prefixOf(addr, 24, 48) }
 
 func prefixOf(addr netip.Addr, bits4, bits6 int) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
