@@ -29,6 +29,10 @@ type Enquiry struct {
 	Identifier string       // the lead's
 }
 
+func (e Enquiry) text() string {
+	return strings.Join([]string{e.Host, e.Network.String(), e.Identifier}, "\x00")
+}
+
 const (
 	// confirmFor is how long a confirmation is valid.
 	confirmFor = 24 * time.Hour
@@ -62,7 +66,7 @@ func (c *Confirmations) Read(confirmation string, of Enquiry, now time.Time) (id
 }
 
 func (c *Confirmations) text(id string, of Enquiry) string {
-	return strings.Join([]string{"confirm", c.form, id, of.Host, of.Network.String(), of.Identifier}, "\x00")
+	return strings.Join([]string{"confirm", c.form, id, of.text()}, "\x00")
 }
 
 // mostRedeemed bounds how many confirmations are remembered.
@@ -186,6 +190,6 @@ func (a *Asked) isEmpty() bool {
 func (a *Asked) keyOf(values Fingerprint, of Enquiry) Fingerprint {
 	hash := hmac.New(sha256.New, a.key)
 	hash.Write(values[:])
-	hash.Write([]byte(strings.Join([]string{of.Host, of.Network.String(), of.Identifier}, "\x00")))
+	hash.Write([]byte(of.text()))
 	return Fingerprint(hash.Sum(nil))
 }
