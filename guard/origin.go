@@ -54,10 +54,8 @@ func asBrowsersSend(u *url.URL) string {
 	return u.Scheme + "://" + name
 }
 
-// unknownOrigin weighs as much as [Doubt].
-func unknownOrigin() Opinion {
-	return Opinion{{"browser does not say which page it posts from", Doubt}}
-}
+// weightUnknownOrigin makes a post suspected spam.
+const weightUnknownOrigin = Doubt
 
 // Check reports whether the post comes from a page that may send it. It follows
 // [http.CrossOriginProtection]: browsers send Sec-Fetch-Site or, in older versions, Origin. A
@@ -65,11 +63,14 @@ func unknownOrigin() Opinion {
 // hosts may post too. An old browser sends the origin "null" for a page with a strict referrer
 // policy, but so can any page, so Check allows it with a signal.
 func (o *Origins) Check(r *http.Request) (allowed bool, signals Opinion) {
-	if o.protection.Check(r) == nil || o.fromOwnPage(r) {
+	if o.protection.Check(r) == nil {
+		return true, nil
+	}
+	if _, isOwn := o.ownPage(r); isOwn {
 		return true, nil
 	}
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" {
-		return true, unknownOrigin()
+		return true, Opinion{{"browser does not say which page it posts from", weightUnknownOrigin}}
 	}
 	return false, nil
 }
@@ -93,11 +94,6 @@ func (o *Origins) ownPage(r *http.Request) (host string, ok bool) {
 	name, port := hostname.Split(origin.Host)
 	ownName, ownPort := hostname.Split(r.Host)
 	return name, port == ownPort && (name == ownName || o.isSameSite(r, name))
-}
-
-func (o *Origins) fromOwnPage(r *http.Request) bool {
-	_, ok := o.ownPage(r)
-	return ok
 }
 
 // PageHost returns the name of the host whose page sent the request, if it is of this site, or else
