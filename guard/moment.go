@@ -12,8 +12,8 @@ const (
 	momentSkew   = time.Minute
 )
 
-// IsMoment reports whether text is the time at which a page was made or sent: a Unix time or an RFC 3339
-// time of the past day. People who name a time write neither.
+// IsMoment reports whether text is the time at which a page was made or sent: a Unix time or an RFC
+// 3339 time of the past day. People who name a time write neither.
 func IsMoment(text string, now time.Time) bool {
 	at, ok := readMoment(strings.TrimSpace(text))
 	return ok && now.Sub(at) < oldestMoment && at.Sub(now) < momentSkew

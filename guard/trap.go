@@ -20,8 +20,8 @@ func KnownTraps() []string {
 	return []string{"_gotcha", "bot-field", "botcheck", "_honeypot", "_honey"}
 }
 
-// TrapNames returns the names of a form's traps: those that are named, none if they are "off", or else
-// the known ones that the form does not take. An input that the form takes cannot be a trap.
+// TrapNames returns the names of a form's traps: those that are named, none if they are "off", or
+// else the known ones that the form does not take. An input that the form takes cannot be a trap.
 func TrapNames(named []string, takes func(input string) bool) ([]string, error) {
 	switch {
 	case len(named) == 0:
