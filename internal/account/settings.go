@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -131,26 +132,20 @@ func Pace(text string) (*rate.Limiter, error) { return parseRate(cmp.Or(text, de
 // parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
 func parseRate(text string) (*rate.Limiter, error) {
 	const form = "write <n>/<s|m|h> [<burst>], such as 3600/h 5"
-	var (
-		n, burst uint32 = 0, 5
-		unit     string
-	)
 	words := strings.Fields(text)
-	switch len(words) {
-	case 2:
-		if _, err := fmt.Sscanf(words[1]+"\n", "%d\n", &burst); err != nil || burst == 0 {
+	burst := 5
+	if len(words) == 2 {
+		given, err := strconv.ParseUint(words[1], 10, 32)
+		if err != nil || given == 0 {
 			return nil, fmt.Errorf("the burst must be a whole number above 0, got %q; %s", words[1], form)
 		}
-	case 1:
-	default:
-		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
+		burst, words = int(given), words[:1] //nolint:gosec // it has 32 bits
 	}
-	if _, err := fmt.Sscanf(words[0]+"\n", "%d/%s\n", &n, &unit); err != nil || n == 0 {
-		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
-	}
+	count, unit, _ := strings.Cut(strings.Join(words, " "), "/")
+	n, err := strconv.ParseUint(count, 10, 32)
 	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-	if !known {
+	if err != nil || n == 0 || !known {
 		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
 	}
-	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), int(burst)), nil
+	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), burst), nil
 }
