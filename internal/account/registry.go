@@ -124,16 +124,7 @@ func (r *Registry) Find(name string, s Settings) *Account {
 	if err != nil {
 		return r.named[name]
 	}
-	key := resolved.settingsKey()
-	if acct := r.inline[key]; acct != nil {
-		return acct
-	}
-	for _, known := range slices.Sorted(maps.Keys(r.written)) {
-		if r.written[known] == key {
-			return r.named[known]
-		}
-	}
-	return r.named[name]
+	return cmp.Or(r.opened(resolved.settingsKey()), r.named[name])
 }
 
 // All returns all accounts.
@@ -164,12 +155,7 @@ func (r *Registry) CloseIdleConnections() {
 // shared returns the account with these resolved settings. It opens one if none exists.
 func (r *Registry) shared(resolved Settings) (*Account, error) {
 	key := resolved.settingsKey()
-	for _, name := range slices.Sorted(maps.Keys(r.written)) {
-		if r.written[name] == key {
-			return r.named[name], nil
-		}
-	}
-	if acct, ok := r.inline[key]; ok {
+	if acct := r.opened(key); acct != nil {
 		return acct, nil
 	}
 	acct, err := r.open(resolved, resolved.inlineName())
@@ -179,6 +165,16 @@ func (r *Registry) shared(resolved Settings) (*Account, error) {
 	acct.called.settle = r.numbers
 	r.inline[key] = acct
 	return acct, nil
+}
+
+// opened returns the open account with these settings, or nil.
+func (r *Registry) opened(key settingsKey) *Account {
+	for _, name := range slices.Sorted(maps.Keys(r.written)) {
+		if r.written[name] == key {
+			return r.named[name]
+		}
+	}
+	return r.inline[key]
 }
 
 // numberAccounts numbers inline accounts with the same name. Their settings differ only in a token,
