@@ -71,7 +71,8 @@ func (w *writer) identifierInput(f page.InventoryForm) *page.InventoryControl {
 	}
 }
 
-// changes says what to change in the page of a form, so that it posts, and its inputs can be sent.
+// changes writes comments with what to change in the page of a form, so that it posts, and its
+// inputs can be sent.
 func (w *writer) changes(f htmlForm) {
 	at := func(at page.Position) string { return f.page.At(at).String() }
 	if !f.posts {
@@ -97,8 +98,8 @@ func (w *writer) changes(f htmlForm) {
 }
 
 // attributes lists the attributes that a control needs so that it is sent, with the right values. If
-// there are some, or the form has to be changed anyway, those that browsers and screen readers miss
-// are among them.
+// there are any, or the form has to be changed anyway, it includes those that browsers and screen
+// readers miss.
 func (w *writer) attributes(c page.InventoryControl, isChanged bool) []string {
 	var list []string
 	add := func(name, value string) { list = append(list, fmt.Sprintf(`%s="%s"`, name, html.EscapeString(value))) }

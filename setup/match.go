@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -34,9 +35,7 @@ func newWorkspace(o Options) workspace {
 			known.fields = append(known.fields, standard)
 		}
 	}
-	if known.identifier == "" {
-		known.identifier = "phone"
-	}
+	known.identifier = cmp.Or(known.identifier, "phone")
 	return known
 }
 

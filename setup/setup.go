@@ -14,7 +14,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// Options say what to write a config for.
+// Options describe the site to write a config for.
 type Options struct {
 	// Site has the files of the site. URL is the address of the running site to read instead, or "".
 	Site check.Site
@@ -93,12 +93,7 @@ func (o Options) enquiry(p check.Page, f page.InventoryForm) (htmlForm, bool) {
 // target returns the path that the form posts to on its own site. A form without an action of its
 // own posts to its page, by its shortest path.
 func (o Options) target(p check.Page, f page.InventoryForm) (at string, isOwn bool) {
-	own := p.Paths[0]
-	for _, path := range p.Paths {
-		if len(path) < len(own) {
-			own = path
-		}
-	}
+	own := slices.MinFunc(p.Paths, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	action := strings.TrimSpace(f.Actions[0])
 	if action == "" || action == "#" {
 		return strings.TrimSuffix(own, "index.html"), true

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -51,11 +52,7 @@ func (w *writer) writeAll(forms []htmlForm) {
 	w.line("}")
 	w.line("}")
 	w.line("")
-	address := w.Address
-	if address == "" {
-		address = ":8080"
-	}
-	w.line("%s {", address)
+	w.line("%s {", cmp.Or(w.Address, ":8080"))
 	if w.Site.Root != "" {
 		w.line("root * %s", suggest.Quote(w.Site.Root))
 		w.line("")
