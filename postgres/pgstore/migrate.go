@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -51,13 +50,9 @@ func (s *Store) isCurrent(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // version returns the version of the schema. The error wraps [outbox.ErrNewer] if this program does
 // not know enough of it.
-func (s *Store) version(ctx context.Context, in querier) (int, error) {
+func (s *Store) version(ctx context.Context, in executor) (int, error) {
 	var version, oldest int
 	if err := in.QueryRowContext(ctx, s.text(qVersion)).Scan(&version, &oldest); err != nil {
 		return 0, err
