@@ -38,21 +38,29 @@ func (t tx) exec(q query, args ...any) (affected int64, err error) {
 	return result.RowsAffected()
 }
 
-// entries returns the entries that a query selects.
-func (t tx) entries(q query, args ...any) (found []record.Record, err error) {
+// each calls f with each row that a query selects.
+func (t tx) each(q query, f func(*sql.Rows) error, args ...any) error {
 	rows, err := t.in.QueryContext(t.ctx, t.text(q), args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		r, err := scanRecord(rows)
-		if err != nil {
-			return nil, err
+		if err := f(rows); err != nil {
+			return err
 		}
-		found = append(found, r)
 	}
-	return found, rows.Err()
+	return rows.Err()
+}
+
+// entries returns the entries that a query selects.
+func (t tx) entries(q query, args ...any) (found []record.Record, err error) {
+	err = t.each(q, func(rows *sql.Rows) error {
+		r, err := scanRecord(rows)
+		found = append(found, r)
+		return err
+	}, args...)
+	return found, err
 }
 
 // change carries out a change that commits with its only statement.

@@ -131,19 +131,13 @@ func (s *Store) forgetErased(ctx context.Context) error {
 
 // erased returns which of the keys were erased, and when.
 func (t tx) erased(keys [][]byte) (map[string]int64, error) {
-	rows, err := t.in.QueryContext(t.ctx, t.text(qErased), keys)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	found := make(map[string]int64)
-	for rows.Next() {
+	err := t.each(qErased, func(rows *sql.Rows) error {
 		var key sql.RawBytes
 		var at int64
-		if err := rows.Scan(&key, &at); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&key, &at)
 		found[string(key)] = at
-	}
-	return found, rows.Err()
+		return err
+	}, keys)
+	return found, err
 }

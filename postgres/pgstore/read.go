@@ -56,17 +56,7 @@ func (s *Store) read(ctx context.Context, f func(context.Context) error) error {
 
 // rows calls f with each row that a query selects.
 func (s *Store) rows(ctx context.Context, q query, f func(*sql.Rows) error, args ...any) error {
-	rows, err := s.pool.QueryContext(ctx, s.text(q), args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return tx{ctx, s.pool, s.text}.each(q, f, args...)
 }
 
 // one reads one row into targets, and reports whether there is one.

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -107,19 +108,13 @@ type dueRecord struct {
 }
 
 func (t tx) due(args ...any) (found []dueRecord, err error) {
-	rows, err := t.in.QueryContext(t.ctx, t.text(qDue), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = t.each(qDue, func(rows *sql.Rows) (err error) {
 		var d dueRecord
-		if d.Record, err = scanRecord(rows, &d.inFlight); err != nil {
-			return nil, err
-		}
+		d.Record, err = scanRecord(rows, &d.inFlight)
 		found = append(found, d)
-	}
-	return found, rows.Err()
+		return err
+	}, args...)
+	return found, err
 }
 
 // add takes an entry, or postpones it.
