@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -285,10 +286,6 @@ func retryable(err error) bool {
 	if errors.Is(err, outbox.ErrAway) {
 		return true
 	}
-	for _, final := range []error{outbox.ErrNotFound, outbox.ErrState, outbox.ErrClosed, context.Canceled} {
-		if errors.Is(err, final) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc([]error{outbox.ErrNotFound, outbox.ErrState, outbox.ErrClosed, context.Canceled},
+		func(final error) bool { return errors.Is(err, final) })
 }

@@ -381,10 +381,6 @@ func isDatabaseError(err error) bool {
 	if err == nil {
 		return false
 	}
-	for _, answer := range []error{outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrFull} {
-		if errors.Is(err, answer) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc([]error{outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrFull},
+		func(answer error) bool { return errors.Is(err, answer) })
 }

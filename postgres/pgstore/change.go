@@ -162,11 +162,7 @@ func (s *Store) settleDoubt(ctx context.Context, id uuid.UUID, err error, done f
 	case !errors.Is(err, errUnknown):
 		return err
 	}
-	found, asking := s.ask(ctx, id)
-	switch {
-	case asking != nil:
-		return fmt.Errorf("%w: %w", outbox.ErrUnsure, err)
-	case len(found) > 0 && done(found[0]):
+	if found, asking := s.ask(ctx, id); asking == nil && len(found) > 0 && done(found[0]) {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", outbox.ErrUnsure, err)

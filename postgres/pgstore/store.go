@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -270,14 +271,9 @@ func (h *health) note(err error) {
 
 // isAnswer reports whether an error is about an entry and not about the database.
 func isAnswer(err error) bool {
-	for _, answer := range []error{
+	return slices.ContainsFunc([]error{
 		outbox.ErrNotFound, outbox.ErrExists, outbox.ErrState, outbox.ErrBusy, outbox.ErrRepeat, outbox.ErrClosed, context.Canceled, sql.ErrNoRows,
-	} {
-		if errors.Is(err, answer) {
-			return true
-		}
-	}
-	return false
+	}, func(answer error) bool { return errors.Is(err, answer) })
 }
 
 // parseID parses the id of an entry that should exist.
