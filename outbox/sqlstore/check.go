@@ -101,7 +101,7 @@ func (h *handle) check(ctx context.Context, thorough bool) (report Report, err e
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return report, err
 	}
-	if err := conn.QueryRowContext(ctx, h.dialect.bind(qMissing)).Scan(&report.Missing); err != nil || !thorough {
+	if err := conn.QueryRowContext(ctx, string(qMissing)).Scan(&report.Missing); err != nil || !thorough {
 		return report, err
 	}
 	return report, h.checkEntries(ctx, &report)

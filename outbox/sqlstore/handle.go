@@ -37,7 +37,6 @@ type shard struct {
 
 // handle is an open database.
 type handle struct {
-	dialect dialect
 	path    string
 	db, wal os.FileInfo
 	pool    *sql.DB // has one connection
@@ -71,7 +70,7 @@ func openHandle(ctx context.Context, path string) (*handle, error) {
 	if err := inspect(ctx, path); err != nil {
 		return nil, explainOpening(path, err)
 	}
-	opened := &handle{dialect: sqliteDialect, path: path, writes: make(map[query]*sql.Stmt), reads: make(map[query]*sql.Stmt)}
+	opened := &handle{path: path, writes: make(map[query]*sql.Stmt), reads: make(map[query]*sql.Stmt)}
 	if err := opened.open(ctx); err != nil {
 		return nil, explainOpening(path, errors.Join(err, opened.close()))
 	}
@@ -141,13 +140,13 @@ func (h *handle) open(ctx context.Context) (err error) {
 	if h.readers, err = openPool(h.path, maxReaders, readerPragmas...); err != nil {
 		return err
 	}
-	for _, q := range append(writerQueries, qCommit, h.dialect.begin) {
-		if h.writes[q], err = h.conn.PrepareContext(ctx, h.dialect.bind(q)); err != nil { //nolint:sqlclosecheck // closed with its connection
+	for _, q := range append(writerQueries, qCommit, qBegin) {
+		if h.writes[q], err = h.conn.PrepareContext(ctx, string(q)); err != nil { //nolint:sqlclosecheck // closed with its connection
 			return err
 		}
 	}
 	for _, q := range readerQueries {
-		if h.reads[q], err = h.readers.PrepareContext(ctx, h.dialect.bind(q)); err != nil { //nolint:sqlclosecheck // closed with its pool
+		if h.reads[q], err = h.readers.PrepareContext(ctx, string(q)); err != nil { //nolint:sqlclosecheck // closed with its pool
 			return err
 		}
 	}
@@ -190,7 +189,7 @@ func (h *handle) migrate(ctx context.Context) error {
 		_, err := h.conn.ExecContext(ctx, statement)
 		return err
 	}
-	if err := exec(string(h.dialect.begin)); err != nil {
+	if err := exec(string(qBegin)); err != nil {
 		return err
 	}
 	err := h.migrateWithin(ctx, exec)
@@ -207,7 +206,7 @@ func (h *handle) migrateWithin(ctx context.Context, exec func(string) error) err
 	}
 	for ; version < len(migrations); version++ {
 		for _, statement := range migrations[version] {
-			if err := exec(h.dialect.words.Replace(statement)); err != nil {
+			if err := exec(statement); err != nil {
 				return fmt.Errorf("migrating to version %d: %w", version+1, err)
 			}
 		}
@@ -230,7 +229,7 @@ func (h *handle) migrateWithin(ctx context.Context, exec func(string) error) err
 func checkDefinitions(ctx context.Context, conn *sql.Conn, version int) error {
 	for _, statement := range slices.Concat(migrations[:version]...) {
 		var found int
-		err := conn.QueryRowContext(ctx, string(qDefinitions), sqliteDialect.words.Replace(statement)).Scan(&found)
+		err := conn.QueryRowContext(ctx, string(qDefinitions), statement).Scan(&found)
 		if err != nil || found != 1 {
 			return errors.Join(fmt.Errorf("%w: its tables are not defined as they were", errDamaged), err)
 		}
@@ -274,14 +273,14 @@ func (h *handle) found(ctx context.Context) error {
 	store, secret := make([]byte, storeIDSize), make([]byte, record.SecretSize)
 	_, _ = rand.Read(store) // it never fails
 	_, _ = rand.Read(secret)
-	_, err := h.conn.ExecContext(ctx, h.dialect.bind(qNewLedger), store, secret)
+	_, err := h.conn.ExecContext(ctx, string(qNewLedger), store, secret)
 	return err
 }
 
 // readLedger reads the ledger and counts the entries.
 func (h *handle) readLedger(ctx context.Context) error {
 	l := &h.ledger
-	err := h.conn.QueryRowContext(ctx, h.dialect.bind(qGetLedger)).
+	err := h.conn.QueryRowContext(ctx, string(qGetLedger)).
 		Scan(&l.store, &l.secret, &l.commits, &l.appended, &l.removed, &l.missing)
 	err = explainScan(err)
 	if err == nil && (len(l.store) != storeIDSize || len(l.secret) != record.SecretSize) {
@@ -289,7 +288,7 @@ func (h *handle) readLedger(ctx context.Context) error {
 	}
 	var last int64
 	if err == nil {
-		err = h.conn.QueryRowContext(ctx, h.dialect.bind(qLastPlace)).Scan(&last)
+		err = h.conn.QueryRowContext(ctx, string(qLastPlace)).Scan(&last)
 	}
 	if err != nil {
 		return err
@@ -301,7 +300,7 @@ func (h *handle) readLedger(ctx context.Context) error {
 
 // count counts the entries by account and state.
 func (h *handle) count(ctx context.Context) (map[shard]int64, error) {
-	rows, err := h.conn.QueryContext(ctx, h.dialect.bind(qCounts))
+	rows, err := h.conn.QueryContext(ctx, string(qCounts))
 	if err != nil {
 		return nil, err
 	}

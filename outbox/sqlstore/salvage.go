@@ -81,7 +81,7 @@ func (w *writer) carryOver(damaged string, to *handle) (entries int, err error) 
 	begin := func() error {
 		c.reset(to)
 		pending = 0
-		_, err := to.writes[to.dialect.begin].ExecContext(w.ctx)
+		_, err := to.writes[qBegin].ExecContext(w.ctx)
 		return err
 	}
 	if err := begin(); err != nil {
@@ -123,7 +123,7 @@ func (w *writer) adopt(c *change, values []any, newest bool) (entry bool, err er
 		return err == nil, err
 	case ledgerColumns:
 		if l, ok := decodeLedger(values); ok && newest {
-			_, err = c.conn.ExecContext(w.ctx, c.dialect.bind(qCarryLedger), l.secret, l.clockSeen, l.clockSteady)
+			_, err = c.conn.ExecContext(w.ctx, string(qCarryLedger), l.secret, l.clockSeen, l.clockSteady)
 		}
 	case knownColumns:
 		hash, _ := values[0].([]byte)

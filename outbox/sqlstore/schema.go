@@ -1,18 +1,17 @@
 package sqlstore
 
 // migrations are the versions of the schema. Each contains the statements that upgrade a database
-// from the version before. Do not change released versions. The dialect replaces {{key}}, {{bytes}}
-// and {{view}}.
+// from the version before. Do not change released versions, not even their white space.
 var migrations = [][]string{
 	{
 		// The ledger has one row with the database's identity and history. Sequence numbers are
 		// never reused. If the table does not contain appended - removed - missing entries, some
 		// are lost.
 		`CREATE TABLE ledger (
-			one {{key}},
+			one INTEGER PRIMARY KEY,
 			version BIGINT NOT NULL,
-			store {{bytes}} NOT NULL,
-			secret {{bytes}} NOT NULL,
+			store BLOB NOT NULL,
+			secret BLOB NOT NULL,
 			commits BIGINT NOT NULL,
 			appended BIGINT NOT NULL,
 			removed BIGINT NOT NULL,
@@ -21,8 +20,8 @@ var migrations = [][]string{
 			clock_steady_since BIGINT NOT NULL
 		)`,
 		`CREATE TABLE entries (
-			seq {{key}},
-			id {{bytes}} NOT NULL,
+			seq INTEGER PRIMARY KEY,
+			id BLOB NOT NULL,
 			account TEXT NOT NULL,
 			form TEXT NOT NULL,
 			identifier TEXT NOT NULL,
@@ -38,7 +37,7 @@ var migrations = [][]string{
 			lead_id TEXT NOT NULL,
 			settled_at BIGINT NOT NULL,
 			crc BIGINT NOT NULL,
-			payload {{bytes}} NOT NULL
+			payload BLOB NOT NULL
 		)`,
 		`CREATE UNIQUE INDEX entries_id ON entries (id)`,
 		`CREATE INDEX entries_list ON entries (account, state, id)`,
@@ -46,13 +45,19 @@ var migrations = [][]string{
 		`CREATE INDEX entries_settled ON entries (state, settled_at, id) WHERE settled_at <> 0`,
 		// Ids of delivered leads, under a keyed hash of account and identifier.
 		`CREATE TABLE known (
-			hash {{bytes}} PRIMARY KEY,
+			hash BLOB PRIMARY KEY,
 			at BIGINT NOT NULL,
 			lead_id TEXT NOT NULL,
 			crc BIGINT NOT NULL
 		)`,
 		`CREATE INDEX known_at ON known (at, hash)`,
-		`{{view}}`,
+		// For people: SELECT * FROM leads.
+		`CREATE VIEW leads AS SELECT lower(hex(id)) AS id, account, form, identifier,
+			CASE state WHEN 1 THEN 'waiting' WHEN 2 THEN 'delivered' WHEN 3 THEN 'parked' WHEN 4 THEN 'taken' ELSE 'damaged' END AS state,
+			datetime(created_at / 1000, 'unixepoch') AS created_at,
+			CASE due_at WHEN 0 THEN NULL ELSE datetime(due_at / 1000, 'unixepoch') END AS due_at,
+			CASE settled_at WHEN 0 THEN NULL ELSE datetime(settled_at / 1000, 'unixepoch') END AS settled_at,
+			attempts, reason, lead_id, CAST(payload AS TEXT) AS payload FROM entries`,
 	},
 }
 
@@ -61,6 +66,7 @@ type query string
 
 // The statements of the writer.
 const (
+	qBegin  query = `BEGIN IMMEDIATE`
 	qCommit query = `COMMIT`
 	qInsert query = `INSERT INTO entries (` + columns + `)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`

@@ -16,39 +16,12 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/reserve"
 )
 
-// dialect contains the differences between the databases that this package can use.
-type dialect struct {
-	// words replaces the names in braces in the migrations.
-	words *strings.Replacer
-	// begin starts a transaction that writes.
-	begin query
-	// bind returns the query with the database's own placeholders.
-	bind func(query) string
-}
-
 const (
 	pageSize = 4096
 	// applicationID is at offset 68 in the header of each file.
 	applicationID = 0x7463726d // "tcrm"
 	sqliteMagic   = "SQLite format 3\x00"
 )
-
-// sqliteDialect is the dialect of SQLite.
-var sqliteDialect = dialect{
-	words: strings.NewReplacer(
-		"{{key}}", "INTEGER PRIMARY KEY",
-		"{{bytes}}", "BLOB",
-		// For people: SELECT * FROM leads.
-		"{{view}}", `CREATE VIEW leads AS SELECT lower(hex(id)) AS id, account, form, identifier,
-			CASE state WHEN 1 THEN 'waiting' WHEN 2 THEN 'delivered' WHEN 3 THEN 'parked' WHEN 4 THEN 'taken' ELSE 'damaged' END AS state,
-			datetime(created_at / 1000, 'unixepoch') AS created_at,
-			CASE due_at WHEN 0 THEN NULL ELSE datetime(due_at / 1000, 'unixepoch') END AS due_at,
-			CASE settled_at WHEN 0 THEN NULL ELSE datetime(settled_at / 1000, 'unixepoch') END AS settled_at,
-			attempts, reason, lead_id, CAST(payload AS TEXT) AS payload FROM entries`,
-	),
-	begin: "BEGIN IMMEDIATE",
-	bind:  func(q query) string { return string(q) },
-}
 
 // process configures SQLite for the whole process. Open file description locks remain when other
 // code in this process reads the file and closes it. The setting has no effect if SQLite is already

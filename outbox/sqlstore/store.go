@@ -1,5 +1,4 @@
-// Package sqlstore keeps an outbox in an SQL database. The SQL is portable. The only dialect so far
-// is that of SQLite, with the database in a file.
+// Package sqlstore keeps an outbox in an SQLite database file.
 //
 // A change is durable once it is in <file>-wal, SQLite's write-ahead log. One sync covers all
 // changes that are waiting. When the store is idle, or the log is long, the log is written to the

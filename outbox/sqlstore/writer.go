@@ -287,7 +287,7 @@ func (w *writer) transact(ops []*operation) (n int, err error) {
 	c := &w.change
 	c.reset(w.handle)
 	c.budget = w.room.budget()
-	if _, err := c.writes[c.dialect.begin].ExecContext(w.ctx); err != nil {
+	if _, err := c.writes[qBegin].ExecContext(w.ctx); err != nil {
 		return 0, err
 	}
 	n, err = w.run(ops)
