@@ -6,11 +6,10 @@ import (
 	"encoding/binary"
 )
 
-// Sizes of the secret for hashes, and of a hash.
-const (
-	SecretSize = 32
-	HashSize   = 16
-)
+// SecretSize is the size of the secret for hashes.
+const SecretSize = 32
+
+const hashSize = 16
 
 // Hash returns the keyed hash under which a lead's id is remembered. The secret never leaves the
 // database. Without it, guessing cannot reveal the identifier.
@@ -19,5 +18,5 @@ func Hash(secret []byte, account, identifier string) []byte {
 	mac.Write(binary.AppendUvarint(nil, uint64(len(account))))
 	mac.Write([]byte(account))
 	mac.Write([]byte(identifier))
-	return mac.Sum(nil)[:HashSize]
+	return mac.Sum(nil)[:hashSize]
 }

@@ -82,7 +82,7 @@ func TestHash(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, args := range [][3]string{{"a", "bc", "1"}, {"ab", "c", "1"}, {"a", "bc", "2"}, {"", "abc", "1"}} {
 		hash := Hash([]byte(args[2]), args[0], args[1])
-		if len(hash) != HashSize || seen[string(hash)] {
+		if len(hash) != hashSize || seen[string(hash)] {
 			t.Errorf("the hash of %q is %x", args, hash)
 		}
 		seen[string(hash)] = true
