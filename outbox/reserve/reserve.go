@@ -50,11 +50,7 @@ func (r *Reserve) Fill() error {
 	if err != nil {
 		return fmt.Errorf("filling the reserve: %w", err)
 	}
-	err = r.grow(file)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := errors.Join(r.grow(file), file.Close()); err != nil {
 		return fmt.Errorf("filling the reserve: %w", err)
 	}
 	return nil
