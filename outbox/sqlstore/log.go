@@ -102,7 +102,7 @@ func logIsDamaged(path string, last ledger) bool {
 	_ = l.records(func(values []any, _ bool) error {
 		if of, ok := decodeLedger(values); ok {
 			commits, known = max(commits, of.commits), true
-			return io.EOF
+			return errFound
 		}
 		return nil
 	})
