@@ -91,8 +91,8 @@ func (s *Store) appendToPrimary(ctx context.Context, primary *member, entry outb
 }
 
 // giveBack makes an entry due that the primary has stored as taken when nobody waited for it any
-// more, so that no attempt follows. If there is a copy in a spool, one of both is removed when they
-// are compared.
+// more, so that no attempt follows. If there is a copy in a spool, one of the two is removed when
+// they are compared.
 func (s *Store) giveBack(ctx context.Context, primary *member, entry outbox.Entry) {
 	back := outbox.Settlement{State: outbox.Waiting, DueAt: entry.DueAt, Uncounted: true, AmbiguousSince: entry.AmbiguousSince}
 	if back.AmbiguousSince.IsZero() {
