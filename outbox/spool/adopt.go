@@ -58,10 +58,7 @@ func (s *Store) adoptAll(ctx context.Context) error {
 	if err := s.compareAll(ctx, v); err != nil {
 		return err
 	}
-	to := v.primary
-	if to == nil && len(v.spools) > 0 {
-		to = v.spools[0]
-	}
+	to := v.home()
 	var errs []error
 	for _, from := range v.spools {
 		if from == to {

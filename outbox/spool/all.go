@@ -228,43 +228,31 @@ func size(ctx context.Context, m *member) (entries int, err error) {
 	return entries, err
 }
 
-// keeper returns the member that keeps the clock: the primary, or else the first spool.
-func (s *Store) keeper(v view) (*member, error) {
-	if v.primary != nil {
-		return v.primary, nil
+// atHome calls f with the member that keeps the clock.
+func (s *Store) atHome(ctx context.Context, f func(*member) error) error {
+	v, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
 	}
-	if len(v.spools) > 0 {
-		return v.spools[0], nil
+	defer leave()
+	if m := v.home(); m != nil {
+		return f(m)
 	}
-	return nil, s.cause()
+	return s.cause()
 }
 
 // Clock implements [outbox.Store].
-func (s *Store) Clock(ctx context.Context) (outbox.Clock, error) {
-	v, leave, err := s.enter(ctx)
-	if err != nil {
-		return outbox.Clock{}, err
-	}
-	defer leave()
-	m, err := s.keeper(v)
-	if err != nil {
-		return outbox.Clock{}, err
-	}
-	return m.Clock(ctx)
+func (s *Store) Clock(ctx context.Context) (c outbox.Clock, err error) {
+	err = s.atHome(ctx, func(m *member) (err error) {
+		c, err = m.Clock(ctx)
+		return err
+	})
+	return c, err
 }
 
 // SetClock implements [outbox.Store].
 func (s *Store) SetClock(ctx context.Context, c outbox.Clock) error {
-	v, leave, err := s.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	m, err := s.keeper(v)
-	if err != nil {
-		return err
-	}
-	return m.SetClock(ctx, c)
+	return s.atHome(ctx, func(m *member) error { return m.SetClock(ctx, c) })
 }
 
 // Compact implements [outbox.Store].

@@ -195,10 +195,7 @@ func (s *Store) Adopt(ctx context.Context, entries []outbox.Adoption) error {
 		return err
 	}
 	defer leave()
-	to := v.primary
-	if to == nil && len(v.spools) > 0 {
-		to = v.spools[0]
-	}
+	to := v.home()
 	if to == nil {
 		return fmt.Errorf("adopting entries: %w", s.cause())
 	}

@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -102,11 +103,7 @@ func (m *member) setMoved(id string, here bool) {
 func (m *member) movedIDs() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	ids := make([]string, 0, len(m.moved))
-	for id := range m.moved {
-		ids = append(ids, id)
-	}
-	return ids
+	return slices.Collect(maps.Keys(m.moved))
 }
 
 // view is the state of a store during one operation.
@@ -127,6 +124,15 @@ func (v view) members() []*member {
 		return v.spools
 	}
 	return append(slices.Clone(v.spools), v.primary)
+}
+
+// home returns the member that entries move to and that keeps the clock: the primary, or else the
+// first spool. It returns nil if there is neither.
+func (v view) home() *member {
+	if v.primary == nil && len(v.spools) > 0 {
+		return v.spools[0]
+	}
+	return v.primary
 }
 
 // serving returns the members from which entries may be taken.
