@@ -36,27 +36,19 @@ func (c *formCheck) run() {
 	}
 	c.checkService()
 	targets := c.targets()
-	handlers := c.handlers(targets)
-	if !c.html.Posts {
-		handlers = slices.DeleteFunc(handlers, func(f *Form) bool { return !c.shares(f) })
-		if len(handlers) == 0 {
-			c.checkNotSent()
-		}
-		for _, f := range handlers {
-			c.mendTag(c.html.At, "method", "post")
-			c.add(Finding{
-				Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
-				Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
-			})
-			c.compare(f)
-		}
-		return
-	}
-	if len(handlers) == 0 {
+	switch f := c.handler(targets); {
+	case c.html.Posts && f == nil:
 		c.checkUnhandled(targets)
-		return
-	}
-	for _, f := range handlers {
+	case c.html.Posts:
+		c.compare(f)
+	case f == nil || !c.shares(f):
+		c.checkNotSent()
+	default:
+		c.mendTag(c.html.At, "method", "post")
+		c.add(Finding{
+			Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
+			Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
+		})
 		c.compare(f)
 	}
 }
@@ -112,18 +104,20 @@ func (c *formCheck) resolve(action, at string) (target, bool) {
 	return target{action, strings.ToLower(u.Hostname()), u.Path}, true
 }
 
-// handlers returns the forms of the config that take a post to any of the targets.
-func (c *formCheck) handlers(targets []target) []*Form {
-	var found []*Form
+// handler returns the form of the config that answers a post to any of the targets: the first that
+// takes one. It returns nil if there is none.
+func (c *formCheck) handler(targets []target) *Form {
 	for _, f := range c.site.Forms {
-		if slices.ContainsFunc(targets, func(t target) bool { return c.site.isOwn(t.host) && t.path != "" && f.Takes(t.host, t.path) }) {
-			found = append(found, f)
+		if slices.ContainsFunc(targets, func(t target) bool { return c.takes(f, t) }) {
+			return f
 		}
 	}
-	if len(found) > 1 {
-		found = found[:1] // the first one answers
-	}
-	return found
+	return nil
+}
+
+// takes reports whether the form of the config takes a post to the target.
+func (c *formCheck) takes(f *Form, t target) bool {
+	return c.site.isOwn(t.host) && t.path != "" && f.Takes(t.host, t.path)
 }
 
 // shares reports whether the form has an input that the handler takes.

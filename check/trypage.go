@@ -31,11 +31,9 @@ func FormsOn(site *Site, path string, source []byte, contentType string) ([]Post
 	for _, f := range inventory.Forms {
 		c := &formCheck{survey: &survey{site: site}, page: sourcePage{urls: []string{path}}, base: inventory.Base, html: f}
 		targets := c.targets()
-		for _, handler := range c.handlers(targets) {
-			i := slices.IndexFunc(targets, func(t target) bool { return t.path != "" && site.isOwn(t.host) && handler.Takes(t.host, t.path) })
-			if f.Posts && i >= 0 {
-				found = append(found, PostedForm{site, handler, f, targets[i].path})
-			}
+		if handler := c.handler(targets); handler != nil && f.Posts {
+			i := slices.IndexFunc(targets, func(t target) bool { return c.takes(handler, t) })
+			found = append(found, PostedForm{site, handler, f, targets[i].path})
 		}
 	}
 	return found, nil
@@ -51,7 +49,7 @@ func PageWith(ctx context.Context, site *Site, f *Form) string {
 		path := slices.MinFunc(p.Paths, func(a, b string) int { return len(a) - len(b) })
 		for _, html := range p.Forms {
 			c := &formCheck{survey: &survey{site: site}, page: sourcePage{urls: []string{path}}, base: p.Base, html: html}
-			if slices.Contains(c.handlers(c.targets()), f) && html.Posts && (first == "" || path < first) {
+			if c.handler(c.targets()) == f && html.Posts && (first == "" || path < first) {
 				first = path
 			}
 		}
