@@ -96,14 +96,8 @@ const maxClockSkew = 2 * time.Minute
 
 // checkAccount reports what is wrong with an account as a whole.
 func (r *Report) checkAccount(a *Account) {
-	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{
-			Code: code, Account: a.Name, Place: a.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy,
-		})
-	}
 	if strings.Contains(a.EnterpriseID, ":") {
-		add(TokenAsID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff",
+		r.reportAccount(a, TokenAsID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff",
 			"the enterprise id has a colon, as tokens do; write the 24-character id that TeleCRM shows beside them")
 	}
 	w := a.Workspace
@@ -129,12 +123,12 @@ func (r *Report) checkAccount(a *Account) {
 	}
 	if i := slices.IndexFunc(w.Fields.Fields, func(f telecrm.FieldDefinition) bool { return f.Identifier }); i >= 0 && a.Identifier != "" {
 		if name := w.Fields.Fields[i].APIName; name != a.Identifier {
-			add(WrongIdentifier, "identifier", "identifier "+suggest.Quote(name),
+			r.reportAccount(a, WrongIdentifier, "identifier", "identifier "+suggest.Quote(name),
 				"the workspace identifies leads by %s, but the config says %s", name, a.Identifier)
 		}
 	}
 	if skew := w.AskedAt.Sub(w.Fields.ServerTime); !w.Fields.ServerTime.IsZero() && skew.Abs() > maxClockSkew {
-		add(ClockOff, "", "timedatectl set-ntp true",
+		r.reportAccount(a, ClockOff, "", "timedatectl set-ntp true",
 			"this machine's clock is %s %s TeleCRM's; times in leads, challenges and certificates depend on it", skew.Abs().Round(time.Second), aheadOrBehind(skew))
 	}
 }
@@ -148,31 +142,33 @@ func aheadOrBehind(skew time.Duration) string {
 
 // addFailure reports why the workspace could not be read.
 func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
-	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{
-			Code: code, Account: a.Name, Place: a.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy,
-		})
-	}
 	isRefused := failure.Status == 401 || failure.Code == telecrm.CodeNotAuthorized || failure.Code == telecrm.CodeEnterpriseNotFound
 	switch {
 	case failure.Verdict != telecrm.Hold:
 		r.addUnverified(a, "fields", failure)
 		return
 	case isRefused && strings.Contains(strings.ToLower(failure.Message), "enterprise"):
-		add(WrongEnterpriseID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff",
+		r.reportAccount(a, WrongEnterpriseID, "enterprise_id", "enterprise_id 66aa00bb11cc22dd33ee44ff",
 			"TeleCRM does not know the enterprise id, or the token belongs to another one (%s); copy both again from Settings, Website and API", failure.Reason())
 	case isRefused:
-		add(TokenRefused, "token", "token {env.TELECRM_TOKEN}",
+		r.reportAccount(a, TokenRefused, "token", "token {env.TELECRM_TOKEN}",
 			"TeleCRM refuses the token (%s): it may be deleted, cut off when it was copied, or of the wrong type, since token needs a Sync token and async_token an Async one", failure.Reason())
 	case failure.Status >= 300 && failure.Status < 400, failure.Status == 404, failure.Status == 405:
-		add(WrongBaseURL, "base_url", "base_url "+telecrm.DefaultBaseURL,
+		r.reportAccount(a, WrongBaseURL, "base_url", "base_url "+telecrm.DefaultBaseURL,
 			"what answers at the base URL is not TeleCRM's Sync API (%s)", failure.Reason())
 	default:
-		add(AccountOnHold, "", "",
+		r.reportAccount(a, AccountOnHold, "", "",
 			"TeleCRM refuses all requests of the account (%s); see whether the subscription has ended", failure.Reason())
 	}
 	r.unverified(fmt.Sprintf("the workspace of account %s", a.Name))
+}
+
+// reportAccount reports what is wrong with a line of the account.
+func (r *Report) reportAccount(a *Account, code Code, line, remedy, format string, args ...any) {
+	r.add(Finding{
+		Code: code, Account: a.Name, Place: a.at(line),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy,
+	})
 }
 
 // addUnverified reports that part of the workspace could not be read.
