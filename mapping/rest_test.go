@@ -52,11 +52,13 @@ func TestInvalidSettingIsForwardedAsText(t *testing.T) {
 		"nowhere":  {mapping.Config{Set: []mapping.Setting{date}}, map[string]any{}, nil, "left out, because"},
 		"of an action": {
 			mapping.Config{Actions: []mapping.Action{{Code: "1042", Fields: note.Fields, Set: []mapping.Setting{date}}}},
-			map[string]any{}, "Hello\nVisit date: 31/2/2027", "added to actions[0].fields.note",
+			map[string]any{},
+			"Hello\nVisit date: 31/2/2027", "added to actions[0].fields.note",
 		},
 		"tags": {
 			mapping.Config{Set: []mapping.Setting{{Name: "stars", Value: "{form.day}", Type: "rating"}}, Unmapped: "more"},
-			map[string]any{"more": "Stars: 31"}, nil, "added to fields.more",
+			map[string]any{"more": "Stars: 31"},
+			nil, "added to fields.more",
 		},
 		"without an input": {
 			mapping.Config{Set: []mapping.Setting{{Name: "visit_date", Value: "{form}", Type: "date"}}, Unmapped: "more"}, map[string]any{}, nil, "TYPE_DATE",

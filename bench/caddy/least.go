@@ -115,9 +115,9 @@ func (l *Least) commit(batch []change) error {
 	}
 	for _, c := range batch {
 		if c.payload != nil {
-			_, err = tx.StmtContext(ctx, l.insert).ExecContext(ctx, c.id, time.Now().UnixMilli(), c.payload)
+			_, err = tx.StmtContext(ctx, l.insert).ExecContext(ctx, c.id, time.Now().UnixMilli(), c.payload) //nolint:sqlclosecheck // with the transaction
 		} else {
-			_, err = tx.StmtContext(ctx, l.mark).ExecContext(ctx, c.id)
+			_, err = tx.StmtContext(ctx, l.mark).ExecContext(ctx, c.id) //nolint:sqlclosecheck // with the transaction
 		}
 		if err != nil {
 			return errors.Join(err, tx.Rollback())
