@@ -42,6 +42,7 @@ func LeaveOutIfShort(t testing.TB) {
 // code. With -short it does nothing and succeeds. Call it from TestMain.
 func BuildAndRun(m *testing.M, binary *string) int {
 	flag.Parse()
+	KeepNoConnections()
 	if testing.Short() {
 		fmt.Println(leftOut)
 		return 0
@@ -53,6 +54,11 @@ func BuildAndRun(m *testing.M, binary *string) int {
 	}
 	return code
 }
+
+// KeepNoConnections makes [http.DefaultTransport] open a connection for each request. A Caddy that
+// loads a config may cut off one that is kept just when a form is posted over it, and Go does not
+// post it again.
+func KeepNoConnections() { http.DefaultTransport.(*http.Transport).DisableKeepAlives = true }
 
 func buildAndRun(m *testing.M, binary *string) (code int, err error) {
 	dir, err := os.MkdirTemp("", "caddyproc")

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -79,8 +78,6 @@ func (p *inProcess) load(site string, options ...string) error {
 	if err != nil {
 		return err
 	}
-	// The servers of the previous config close their connections.
-	defer http.DefaultClient.CloseIdleConnections()
 	return caddy.Load(config, true)
 }
 

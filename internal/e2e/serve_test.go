@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)
 	}
+	caddyproc.KeepNoConnections()
 	storage, err := os.MkdirTemp("", "caddy-telecrm")
 	if err != nil {
 		panic(err)
