@@ -64,6 +64,7 @@ type submission struct {
 
 	start   time.Time
 	query   string // of the URL, as sent
+	referer string // of the page with the form, if an error page was shown in its place
 	body    *httpx.BodyClock
 	span    tracing.Submission
 	posted  *form.Form     // nil until read

@@ -47,6 +47,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request, s *submission
 // about what would be lost.
 func (h *Handler) inspect(r *http.Request, s *submission) {
 	if page := answer.CarriedPage(s.Typed); page != nil {
+		s.referer = httpx.RefererBefore(r, page)
 		caddyhttp.SetVar(r.Context(), attribution.FormPageVar, attribution.FormPage{URL: page})
 	}
 	h.notes.Charset(s.Typed.Charset)
@@ -117,6 +118,9 @@ func (s *submission) expander(posted *form.Form, blank func(key, value string) b
 	value := func(key string, value any) any {
 		if input, ok := strings.CutPrefix(key, mapping.FormPlaceholder); ok {
 			return strings.Join(posted.Values(input), ", ")
+		}
+		if s.referer != "" && httpx.IsReferer(key) {
+			return s.referer
 		}
 		// The Caddyfile's adapter writes the shorter name of a query's value as the longer one.
 		if name, ok := strings.CutPrefix(strings.TrimPrefix(key, "http.request.uri."), "query."); ok {

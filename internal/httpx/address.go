@@ -20,6 +20,16 @@ func OriginalURL(r *http.Request) *url.URL {
 // PostedURI returns the path and query that the visitor's browser posted to.
 func PostedURI(r *http.Request) string { return LocalURI(OriginalURL(r)) }
 
+// RefererBefore returns the Referer of a post, or the address of page if the Referer is that of the
+// error page, which was shown in its place under the address posted to.
+func RefererBefore(r *http.Request, page *url.URL) string {
+	referer, err := url.Parse(r.Referer())
+	if err != nil || !strings.EqualFold(referer.Host, r.Host) || referer.Path != OriginalURL(r).Path {
+		return r.Referer()
+	}
+	return referer.Scheme + "://" + referer.Host + LocalURI(page)
+}
+
 // LocalURI returns the path and query of an untrusted address. The result always stays on this
 // site: "//host" would lead to another one.
 func LocalURI(address *url.URL) string {

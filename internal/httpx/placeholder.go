@@ -24,6 +24,12 @@ func IsVolatile(key string) bool {
 	return strings.HasPrefix(key, "time.") || attribution.IsPlaceholder(key)
 }
 
+// IsReferer reports whether a placeholder's value is the Referer.
+func IsReferer(key string) bool {
+	header, ok := strings.CutPrefix(key, "http.request.header.")
+	return ok && http.CanonicalHeaderKey(header) == "Referer"
+}
+
 // requestIDHeaders lists the headers in which proxies number requests.
 func requestIDHeaders() []string {
 	return []string{
