@@ -2,18 +2,23 @@
 // Load it with <script src="/enhance.js" defer></script>. Without it, or if it fails, the browser sends the form itself.
 // The messages are in the page's language. For the script's own words, set data-heading="…" and data-error="…:" on the form.
 for (const form of document.querySelectorAll('form[method="post"]')) {
+  let failed = false;
   form.addEventListener("submit", async event => {
+    const button = event.submitter;
+    if (failed || (button?.getAttribute("formmethod") || "post").toLowerCase() !== "post") return;
     event.preventDefault();
-    const data = new FormData(form, event.submitter);
+    const data = new FormData(form, button);
     const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
     let answer;
     try {
-      const address = new URL(form.getAttribute("action") ?? "", document.baseURI);
+      const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
+      const address = new URL(action?.trim() || location.href, document.baseURI);
       answer = await (await fetch(address, { method: "POST", body, headers: {
         Accept: "application/json", "Accept-Language": form.closest("[lang]")?.lang || "en",
       } })).json();
     } catch {
-      HTMLFormElement.prototype.submit.call(form);
+      failed = true; // the browser sends the form, once this event is over
+      setTimeout(() => button ? button.click() : HTMLFormElement.prototype.submit.call(form));
       return;
     }
     if (answer.ok) location.assign(answer.next);

@@ -85,12 +85,7 @@ func correctAndSendAgain(t *testing.T, s *site, b *tab) {
 func TestEnhancedFormShowsTheSame(t *testing.T) {
 	s, b := startSite(t), openTab(t)
 	b.open(s.pages + "/contact")
-	evaluate[any](b, `new Promise(done => {
-		const script = document.createElement("script");
-		script.src = "/enhance.js";
-		script.onload = () => done(null);
-		document.head.append(script);
-	})`)
+	b.enhance()
 	b.do(
 		chromedp.SendKeys(chromedp.CSS(byName("phone")), "12345"),
 		chromedp.SendKeys(chromedp.CSS(byName("message")), awkward),
