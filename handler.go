@@ -409,7 +409,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, s *submission
 	ended, err := s.body.Drain()
 	if err != nil {
 		s.reason = cmp.Or(s.reason, fmt.Sprintf("reading the rest of the body: %v", err))
-		w.Header().Set("Connection", "close")
+		httpx.CloseConnection(w, r)
 		w.WriteHeader(f.Status)
 		return nil
 	}

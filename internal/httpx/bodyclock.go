@@ -27,6 +27,7 @@ type BodyClock struct {
 	control  *http.ResponseController // nil if there is no connection
 	deadline time.Time
 	read     int64
+	length   int64 // that the body must have; 0 if it is unknown, or the server checks it
 }
 
 // StartBodyClock starts the clock on the request's body, which may take as long as patience. The
@@ -34,6 +35,9 @@ type BodyClock struct {
 // rest.
 func StartBodyClock(w http.ResponseWriter, r *http.Request, patience time.Duration) *BodyClock {
 	c := &BodyClock{ReadCloser: r.Body, control: http.NewResponseController(w), deadline: time.Now().Add(patience)}
+	if isHTTP3(r) {
+		c.length = r.ContentLength
+	}
 	c.set(c.deadline)
 	return c
 }
@@ -50,11 +54,25 @@ func (c *BodyClock) set(deadline time.Time) {
 // that has passed as a client that has left.
 func (c *BodyClock) Stop() { c.set(time.Time{}) }
 
+// isHTTP3 reports whether the request came over HTTP/3, whose server leaves more to handlers than
+// that of net/http.
+func isHTTP3(r *http.Request) bool { return r.ProtoMajor == 3 }
+
+// CloseConnection makes the server close the connection after the answer. In HTTP/3, clients refuse
+// an answer with that header, and the server stops the one stream by itself.
+func CloseConnection(w http.ResponseWriter, r *http.Request) {
+	if !isHTTP3(r) {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // Read implements [io.Reader]. Its error wraps [ErrSlowBody] if the body is too slow.
 func (c *BodyClock) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.read += int64(n)
 	switch {
+	case errors.Is(err, io.EOF) && c.read < c.length:
+		err = io.ErrUnexpectedEOF
 	case err == nil:
 		c.set(c.deadline.Add(time.Duration(c.read) * time.Second / slowestBody))
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -102,5 +120,5 @@ func DiscardRest(w http.ResponseWriter, r *http.Request, maxBody int64) {
 			return
 		}
 	}
-	w.Header().Set("Connection", "close") // otherwise the server would read it too
+	CloseConnection(w, r) // otherwise the server would read it too
 }
