@@ -355,6 +355,38 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// Retried leads of an account that cannot send wait, so the command does not leave it at "at once".
+func TestRetryOfAnAccountThatCannotSend(t *testing.T) {
+	until := time.Date(2026, 11, 25, 5, 26, 9, 0, time.UTC)
+	for state, want := range map[delivery.Condition]string{
+		delivery.Sending:       "",
+		delivery.Failing:       "",
+		adminapi.NotConfigured: "Note: north is not in the running config; its leads wait until it is again\n",
+		delivery.OnHold:        "Note: north is on hold; its leads wait until TeleCRM takes one: see caddy telecrm status\n",
+		delivery.Paused:        "Note: north is paused until " + moment(until) + "; its leads wait until then: see caddy telecrm status\n",
+	} {
+		for _, account := range []string{"north", "south"} {
+			e := newEndpoint(t)
+			e.status.Outboxes[0].Accounts = []adminapi.Account{{Name: "north", Configured: true, State: state, Waiting: 1, PausedUntil: until}}
+			e.answers = []string{`{}`, fmt.Sprintf(`{"account":%q}`, account)}
+			if account != "north" {
+				want = ""
+			}
+			if _, stderr, err := e.run(t, "leads", "retry", "a"); err != nil || stderr != want {
+				t.Errorf("%s: a lead of %s: printed %q, error %v", state, account, stderr, err)
+			}
+			e.answers = []string{`{"retried":2}`}
+			if _, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked", "--account", account); err != nil || stderr != want {
+				t.Errorf("%s: all leads of %s: printed %q, error %v", state, account, stderr, err)
+			}
+			e.answers = []string{`{"skipped":2}`}
+			if _, stderr, err := e.run(t, "leads", "retry", "--all", "--state", "parked"); err != nil || stderr != "" {
+				t.Errorf("%s: no leads: printed %q, error %v", state, stderr, err)
+			}
+		}
+	}
+}
+
 func TestErase(t *testing.T) {
 	e := newEndpoint(t, someLeads(3)...)
 	answers := []string{

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
@@ -261,7 +263,17 @@ all waiting leads, optionally of one account.
 		case c != choice{}:
 			return errors.New("--state and --account: only allowed with --all; remove them or add --all")
 		}
-		return t.forEach(args, "retried", func(id string) error { return t.client.Retry(ctx, id) })
+		var retried []string
+		err := t.forEach(args, "retried", func(id string) error {
+			if err := t.client.Retry(ctx, id); err != nil {
+				return err
+			}
+			retried = append(retried, id)
+			return nil
+		})
+		accounts := sync.OnceValue(func() map[string]bool { return t.accountsOf(ctx, retried) })
+		t.sayWhatWaits(ctx, func(account string) bool { return accounts()[account] })
+		return err
 	})
 	return cmd
 }
@@ -289,6 +301,9 @@ func (t *terminal) retryAll(ctx context.Context, c choice, suspectedSpam bool) e
 		}
 	}
 	bar.end()
+	if sum.Retried > 0 {
+		defer t.sayWhatWaits(ctx, func(account string) bool { return c.account == "" || account == c.account })
+	}
 	if t.json {
 		return t.printJSON(sum)
 	}
@@ -300,6 +315,44 @@ func (t *terminal) retryAll(ctx context.Context, c choice, suspectedSpam bool) e
 		t.printf("%s; use --suspected-spam to retry suspected spam too\n", plural(sum.SuspectedSpam, "lead stays parked as suspected spam", "leads stay parked as suspected spam"))
 	}
 	return nil
+}
+
+// sayWhatWaits prints a note for each account whose retried leads wait all the same, because it
+// cannot send.
+func (t *terminal) sayWhatWaits(ctx context.Context, concerns func(account string) bool) {
+	status, err := t.client.Status(ctx)
+	if err != nil {
+		return // what the command was asked to do is done
+	}
+	for _, a := range status.Accounts() {
+		if why := whyItWaits(a); a.Waiting > 0 && why != "" && concerns(a.Name) {
+			t.hint(a.Name + " " + why)
+		}
+	}
+}
+
+// whyItWaits says why an account does not send leads that are due; empty if it does.
+func whyItWaits(a adminapi.Account) string {
+	switch a.State {
+	case adminapi.NotConfigured:
+		return "is not in the running config; its leads wait until it is again"
+	case delivery.OnHold:
+		return "is on hold; its leads wait until TeleCRM takes one: see caddy telecrm status"
+	case delivery.Paused:
+		return "is paused until " + moment(a.PausedUntil) + "; its leads wait until then: see caddy telecrm status"
+	}
+	return ""
+}
+
+// accountsOf returns the accounts of the leads. It leaves out leads that are gone.
+func (t *terminal) accountsOf(ctx context.Context, ids []string) map[string]bool {
+	accounts := make(map[string]bool)
+	for _, id := range ids {
+		if lead, err := t.client.Get(ctx, id); err == nil {
+			accounts[lead.Account] = true
+		}
+	}
+	return accounts
 }
 
 func (t *terminal) discardCommand() *cobra.Command {
