@@ -196,11 +196,11 @@ func (p *parser) read(d *caddyfile.Dispenser) error {
 	}
 	words := append([]grammar.Word{
 		grammar.Text("account", &p.AccountName),
-		grammar.Text("form", &p.Form),
+		grammar.Written("form", &p.Form),
 		p.mapping.Field(&p.Fields),
 		p.mapping.Set(&p.Set),
 		p.mapping.Action(&p.Actions),
-		grammar.Text("unmapped", &p.Unmapped),
+		grammar.Written("unmapped", &p.Unmapped),
 		{Name: "attribution", Read: func(d *caddyfile.Dispenser) (err error) { p.Attribution, err = grammar.Attribution(d); return err }},
 		{Name: "on_duplicate", Read: p.readOnDuplicate},
 		{Name: "deliver", Read: p.readDeliver},
@@ -290,6 +290,9 @@ func (h *Handler) readHoneypot(d *caddyfile.Dispenser) error {
 	h.Honeypot = d.RemainingArgs()
 	if len(h.Honeypot) == 0 {
 		return d.Errf("honeypot takes the names of one or more inputs, or off")
+	}
+	if err := mapping.CheckWritten(h.Honeypot...); err != nil {
+		return d.WrapErr(fmt.Errorf("honeypot: %w", err))
 	}
 	return nil
 }

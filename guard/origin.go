@@ -30,6 +30,9 @@ func NewOrigins(listed []string, isSameSite func(r *http.Request, host string) b
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 			return nil, fmt.Errorf("invalid origin %q; write one such as https://www.example.com, without a path", origin)
 		}
+		if strings.Contains(u.Host, "*") {
+			return nil, fmt.Errorf("invalid origin %q; * does not stand for anything, so list each origin", origin)
+		}
 		origin = asBrowsersSend(u)
 		if err := o.protection.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)

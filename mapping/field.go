@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -89,6 +90,10 @@ type BoundField struct {
 func (f Field) bind(in Locale, standard bool) (*BoundField, error) {
 	if f.Name == "" {
 		return nil, errors.New("field: the API name is missing")
+	}
+	texts := slices.Concat([]string{f.Name, f.Input, f.Label, f.RequiredMessage, f.PatternMessage, f.Default}, f.Options, f.Blank)
+	if err := CheckWritten(texts...); err != nil {
+		return nil, fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	kind, err := typeOf(f.Name, f.Type, standard)
 	if err != nil {

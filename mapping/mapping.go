@@ -100,6 +100,9 @@ func New(c Config) (*Mapping, error) {
 		m.settings = append(m.settings, setting)
 	}
 	if c.Unmapped != "" {
+		if err := CheckWritten(c.Unmapped); err != nil {
+			return nil, fmt.Errorf("unmapped: %w", err)
+		}
 		if err := once(names, c.Unmapped); err != nil {
 			return nil, err
 		}

@@ -41,6 +41,9 @@ func (s Setting) bind(in Locale, standard bool) (*boundSetting, error) {
 	if s.Name == "" {
 		return nil, errors.New("set: the API name is missing")
 	}
+	if err := CheckWritten(s.Name); err != nil {
+		return nil, fmt.Errorf("set %s: %w", s.Name, err)
+	}
 	kind, err := typeOf(s.Name, s.Type, standard)
 	if err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/leadwire/caddy-telecrm/internal/suggest"
+	"github.com/leadwire/caddy-telecrm/mapping"
 )
 
 // Word is a word that a block knows.
@@ -155,6 +156,19 @@ func Text(name string, into *string, checks ...Check) Word {
 		}
 		*into = args[0]
 		return Apply(d, name, args[0], checks...)
+	}}
+}
+
+// Written returns a word that takes one argument without placeholders.
+func Written(name string, into *string) Word {
+	return Word{Name: name, Read: func(d *caddyfile.Dispenser) error {
+		if err := Text(name, into).Read(d); err != nil {
+			return err
+		}
+		if err := mapping.CheckWritten(*into); err != nil {
+			return d.WrapErr(fmt.Errorf("%s: %w", name, err))
+		}
+		return nil
 	}}
 }
 
