@@ -120,6 +120,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.accounts = account.NewRegistry(metrics.Observer, a.logger)
 	a.reporter = &report.Reporter{Logger: a.logger, Outlet: outlet, Forms: make(map[string]metrics.FieldLabels), Tokens: a.accounts.Redactor}
 	for _, name := range slices.Sorted(maps.Keys(a.Accounts)) {
+		if err := checkAccountName(name); err != nil {
+			return err
+		}
 		settings := a.Accounts[name]
 		if settings == nil {
 			settings = new(account.Settings)

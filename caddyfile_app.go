@@ -1,6 +1,10 @@
 package caddytelecrm
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -10,6 +14,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/account"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
+	"github.com/leadwire/caddy-telecrm/internal/suggest"
+	"github.com/leadwire/caddy-telecrm/mapping"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
@@ -69,9 +75,8 @@ func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 	if name == "bolt" {
 		return d.Errf("outbox bolt does not exist any more; write: outbox sqlite [<file>]")
 	}
-	if _, err := caddy.GetModule("telecrm.outbox." + name); err != nil && name == "postgres" {
-		return d.Errf("outbox postgres is not in this Caddy; build one with xcaddy build " +
-			"--with github.com/leadwire/caddy-telecrm --with github.com/leadwire/caddy-telecrm/postgres")
+	if _, err := caddy.GetModule("telecrm.outbox." + name); err != nil {
+		return d.WrapErr(unknownOutbox(name))
 	}
 	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
 	if err != nil {
@@ -82,6 +87,22 @@ func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 	}
 	a.OutboxRaw = caddyconfig.JSONModuleObject(module, "store", name, nil)
 	return nil
+}
+
+// unknownOutbox says what to write instead of an outbox that this Caddy does not have.
+func unknownOutbox(name string) error {
+	if name == "postgres" {
+		return errors.New("outbox postgres is not in this Caddy; build one with xcaddy build " +
+			"--with github.com/leadwire/caddy-telecrm --with github.com/leadwire/caddy-telecrm/postgres")
+	}
+	if strings.ContainsAny(name, "/.") {
+		return fmt.Errorf("outbox: write what kind it is before the file: outbox sqlite %s", name)
+	}
+	var known []string
+	for _, module := range caddy.GetModules("telecrm.outbox") {
+		known = append(known, module.ID.Name())
+	}
+	return fmt.Errorf("outbox: %w", suggest.Unknown("word", name, known...))
 }
 
 func (a *App) readKeep(d *caddyfile.Dispenser) error {
@@ -108,6 +129,9 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 	default:
 		return d.Errf("account takes at most one name")
 	}
+	if err := checkAccountName(name); err != nil {
+		return d.WrapErr(err)
+	}
 	if _, exists := a.Accounts[name]; exists {
 		return d.Errf("account %s is repeated", name)
 	}
@@ -122,6 +146,17 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 		a.Accounts = make(map[string]*account.Settings)
 	}
 	a.Accounts[name] = settings
+	return nil
+}
+
+// checkAccountName returns an error for a name that operators could not use.
+func checkAccountName(name string) error {
+	if name == "" {
+		return errors.New("account: the name is empty; leave it out, or write another one")
+	}
+	if err := mapping.CheckWritten(name); err != nil {
+		return fmt.Errorf("account %s: %w", name, err)
+	}
 	return nil
 }
 

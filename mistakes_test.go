@@ -192,6 +192,26 @@ func TestWordsInTheWrongBlock(t *testing.T) {
 	}
 }
 
+// Mistakes in the global option name the line, and what to write.
+func TestMistakesInGlobalOption(t *testing.T) {
+	const settings = "{\ntoken {env.TELECRM_TOKEN}\nenterprise_id 66aa00bb11cc22dd33ee44ff\n}"
+	for line, want := range map[string]string{
+		"outbox sqllite":              `"sqllite"; did you mean sqlite?`,
+		"outbox Off":                  `"Off"; did you mean off?`,
+		"outbox tape":                 `"tape"; known words are: off, sqlite`,
+		"outbox /srv/outbox.db":       "outbox sqlite /srv/outbox.db",
+		"outbox leads.db":             "outbox sqlite leads.db",
+		"outbox sqlite \"\"":          "is the variable set?",
+		"account \"\" " + settings:    "the name is empty",
+		"account {env.X} " + settings: "{env.X} is not resolved here",
+	} {
+		_, err := adapt("{\ntelecrm {\n" + line + "\n}\n}\n")
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), ", at Caddyfile:3") {
+			t.Errorf("%s: got error %v\nwant one about line 3 that contains %s", line, err, want)
+		}
+	}
+}
+
 // Mistakes of one block are reported together, each with its place.
 func TestSeveralMistakes(t *testing.T) {
 	_, err := adapt(`{

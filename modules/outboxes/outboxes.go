@@ -143,7 +143,9 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	switch args := d.RemainingArgs(); len(args) {
 	case 0:
 	case 1:
-		s.File = args[0]
+		if s.File = args[0]; s.File == "" {
+			return d.Errf("outbox sqlite: the file is empty; if it is written as {$NAME}, is the variable set?")
+		}
 	default:
 		return d.Errf("outbox sqlite takes at most one file")
 	}
