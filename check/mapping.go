@@ -145,12 +145,6 @@ func inputOf(f *mapping.Field) string {
 
 // checkMapping reports lines that cannot work, whatever the workspace and the pages.
 func (r *Report) checkMapping(f *Form) {
-	add := func(code Code, line, remedy, format string, args ...any) {
-		r.add(Finding{
-			Code: code, Form: f.Name, Place: f.at(line),
-			Message: fmt.Sprintf(format, args...), Remedy: remedy,
-		})
-	}
 	names := make(map[string]bool)
 	for _, v := range f.values() {
 		if v.action == "" {
@@ -162,11 +156,11 @@ func (r *Report) checkMapping(f *Form) {
 		}
 		switch {
 		case v.kind == fieldtype.Phone && country == "":
-			add(CountryMissing, v.line, "country IN",
+			r.reportForm(f, CountryMissing, v.line, "country IN",
 				"%s is a phone number, but no country is set for numbers without a country code; write yours", v.name)
 			continue
 		case v.kind == fieldtype.Date && f.TimeZone == "" && !isMillis(v):
-			add(TimeZoneMissing, v.line, "time_zone Asia/Kolkata",
+			r.reportForm(f, TimeZoneMissing, v.line, "time_zone Asia/Kolkata",
 				"%s is a date, but no time zone is set, so it is read in UTC; write yours", v.name)
 		}
 		in := mapping.Locale{Country: country}
@@ -180,13 +174,21 @@ func (r *Report) checkMapping(f *Form) {
 			err = v.set.CheckIn(v.action, in)
 		}
 		if err != nil {
-			add(InvalidMapping, v.line, "", "%v", err)
+			r.reportForm(f, InvalidMapping, v.line, "", "%v", err)
 		}
 	}
 	if a := f.Account; a != nil && a.Identifier != "" && !names[a.Identifier] {
-		add(IdentifierNotMapped, "", "field "+suggest.Quote(a.Identifier),
+		r.reportForm(f, IdentifierNotMapped, "", "field "+suggest.Quote(a.Identifier),
 			"no field or set gives %s, the lead identifier, which every lead must have", a.Identifier)
 	}
+}
+
+// reportForm reports what is wrong with a line of the form's block.
+func (r *Report) reportForm(f *Form, code Code, line, remedy, format string, args ...any) {
+	r.add(Finding{
+		Code: code, Form: f.Name, Place: f.at(line),
+		Message: fmt.Sprintf(format, args...), Remedy: remedy,
+	})
 }
 
 // isMillis reports whether the value is a time that does not need a time zone.
@@ -198,10 +200,8 @@ func isMillis(v value) bool {
 func (r *Report) checkGuards(f *Form) {
 	for _, trap := range f.Honeypot {
 		if trap != "off" && guard.IsFilledByBrowsers(trap) {
-			r.add(Finding{
-				Code: TrapAutofilled, Form: f.Name, Place: f.at("honeypot"), Remedy: "honeypot _gotcha",
-				Message: fmt.Sprintf("browsers and password managers may fill in the trap %s, and people would be taken for programs; give it a name that does not ask for anything, here and in the page", trap),
-			})
+			r.reportForm(f, TrapAutofilled, "honeypot", "honeypot _gotcha",
+				"browsers and password managers may fill in the trap %s, and people would be taken for programs; give it a name that does not ask for anything, here and in the page", trap)
 		}
 	}
 }

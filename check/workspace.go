@@ -64,10 +64,7 @@ func byName(fields []telecrm.FieldDefinition) map[string]telecrm.FieldDefinition
 }
 
 func (c comparison) report(code Code, line, remedy, format string, args ...any) {
-	c.add(Finding{
-		Code: code, Form: c.form.Name, Place: c.form.at(line),
-		Message: fmt.Sprintf(format, args...), Remedy: remedy,
-	})
+	c.reportForm(c.form, code, line, remedy, format, args...)
 }
 
 // checkValue compares a value with the field or the action's key that it is for.
