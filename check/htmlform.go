@@ -224,14 +224,15 @@ func (c *formCheck) checkUnhandled(targets []target) {
 			return
 		}
 	}
-	for _, t := range targets {
-		c.mendAction(onlyNear(t.path, c.pathsOfHandlers()))
-		c.add(Finding{
-			Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(t),
-			Message: fmt.Sprintf("the form posts to %s, but no handler takes that, and file_server answers 405", t.path),
-		})
+	if len(targets) == 0 {
 		return
 	}
+	first := targets[0]
+	c.mendAction(onlyNear(first.path, c.pathsOfHandlers()))
+	c.add(Finding{
+		Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(first),
+		Message: fmt.Sprintf("the form posts to %s, but no handler takes that, and file_server answers 405", first.path),
+	})
 }
 
 // checkNotSent reports a form for enquiries that is not sent anywhere, as in many templates. A script
@@ -321,8 +322,8 @@ func (c *formCheck) mendAction(by string) {
 func (c *formCheck) pathsOfHandlers() []string {
 	var names []string
 	for _, f := range c.site.Forms {
-		if strings.HasPrefix(f.Name, "/") && !strings.Contains(f.Name, "*") {
-			names = append(names, f.Name)
+		if path := f.namedPath(); path != "" {
+			names = append(names, path)
 		}
 	}
 	return names
@@ -351,11 +352,10 @@ func (c *formCheck) actionOfHandler(t target) string {
 
 // htmlOf returns a form that the handler takes.
 func (s *survey) htmlOf(f *Form) string {
-	action := f.Name
-	if !strings.HasPrefix(action, "/") || strings.Contains(action, "*") {
-		return ""
+	if path := f.namedPath(); path != "" {
+		return fmt.Sprintf(`<form method="post" action=%q>`, path)
 	}
-	return fmt.Sprintf("<form method=%q action=%q>", "post", action)
+	return ""
 }
 
 func escape(text string) string { return html.EscapeString(text) }

@@ -62,11 +62,18 @@ func PageWith(ctx context.Context, site *Site, f *Form) string {
 
 // PathFor returns a path that the form takes a post to: the one that its matcher names.
 func (f *Form) PathFor() string {
-	if path := f.Name; strings.HasPrefix(path, "/") && !strings.Contains(path, "*") && f.Takes("", path) {
-		return path
+	for _, path := range []string{f.namedPath(), f.Path} {
+		if path != "" && f.Takes("", path) {
+			return path
+		}
 	}
-	if f.Path != "" && f.Takes("", f.Path) {
-		return f.Path
+	return ""
+}
+
+// namedPath returns the form's name if that is the path that it takes posts to, or "".
+func (f *Form) namedPath() string {
+	if strings.HasPrefix(f.Name, "/") && !strings.Contains(f.Name, "*") {
+		return f.Name
 	}
 	return ""
 }
