@@ -197,12 +197,10 @@ func (c *comparedForm) checkField(v value) {
 }
 
 func (c *comparedForm) checkRequired(v value, controls []page.InventoryControl) {
-	isShown := func(control page.InventoryControl) bool { return control.IsShown }
-	first := slices.IndexFunc(controls, isShown)
-	if first < 0 {
+	shown := slices.DeleteFunc(slices.Clone(controls), func(control page.InventoryControl) bool { return !control.IsShown })
+	if len(shown) == 0 {
 		return
 	}
-	shown := slices.DeleteFunc(slices.Clone(controls), func(control page.InventoryControl) bool { return !control.IsShown })
 	inHTML := slices.ContainsFunc(shown, func(control page.InventoryControl) bool { return control.IsRequired })
 	inConfig := c.form.requires(v) || c.form.anyField(v, func(f mapping.Field) bool { return f.Required })
 	isGroup := len(shown) > 1 && shown[0].Type == "checkbox" // browsers cannot require one of several boxes

@@ -192,12 +192,7 @@ func onPages(word string, pages []string) string {
 
 // sortedKeys returns the keys of both maps.
 func sortedKeys[V any](a, b map[string]V) []string {
-	all := make(map[string]bool)
-	for key := range a {
-		all[key] = true
-	}
-	for key := range b {
-		all[key] = true
-	}
-	return slices.Sorted(maps.Keys(all))
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -14,12 +15,10 @@ func (c *Config) MoveTo(root string) error {
 		return fmt.Errorf("root: reading the folder: %w", err)
 	}
 	var roots []string
-	seen := make(map[string]bool)
 	for _, site := range c.Sites {
-		if !seen[site.Root] {
+		if !slices.Contains(roots, site.Root) {
 			roots = append(roots, site.Root)
 		}
-		seen[site.Root] = true
 	}
 	if len(roots) > 1 {
 		return fmt.Errorf("root: must be that of all sites with forms, which are in %s; check a config with one of them", strings.Join(roots, ", "))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -290,11 +291,7 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 	}
 	switch at, isMissing := e.missing[input]; {
 	case !e.inputs[input]:
-		names := make([]string, 0, len(e.inputs))
-		for name := range e.inputs {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+		names := slices.Sorted(maps.Keys(e.inputs))
 		nearest := cmp.Or(nearestName(input, v.candidates(f, names)), e.onlyOf(v, f))
 		remedy := controlFor(v, input, isRequired)
 		if nearest != "" {
