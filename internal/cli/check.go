@@ -56,8 +56,7 @@ checked, else with 0, also if there are warnings and notes.`,
 				err = t.printChanges(o.since, c.State, report)
 			}
 			if err != nil {
-				_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
-				return &ExitError{exitNotChecked}
+				return t.notChecked(err)
 			}
 			if o.fix {
 				return t.printPatch(report)
@@ -73,6 +72,12 @@ checked, else with 0, also if there are warnings and notes.`,
 	cmd.Flags().BoolVar(&o.fix, "fix", false, "Print a patch for what can be mended without a doubt")
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd
+}
+
+// notChecked prints why something could not be checked, and returns the exit status.
+func (t *terminal) notChecked(err error) error {
+	_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
+	return &ExitError{exitNotChecked}
 }
 
 // checkOptions are the flags of the check command.
@@ -223,13 +228,9 @@ func elsewhere(also int) string {
 }
 
 func summaryOf(r *check.Report) string {
-	counts := make(map[check.Severity]int)
-	for _, f := range r.Findings {
-		counts[f.Severity]++
-	}
 	read := fmt.Sprintf("Read %s with %s: ", plural(r.Pages, "page", "pages"), plural(r.Forms, "form", "forms"))
 	if len(r.Findings) == 0 {
 		return read + "nothing found."
 	}
-	return read + fmt.Sprintf("%s, %s, %s.", plural(counts[check.Error], "error", "errors"), plural(counts[check.Warning], "warning", "warnings"), plural(counts[check.Note], "note", "notes"))
+	return read + fmt.Sprintf("%s, %s, %s.", plural(r.Count(check.Error), "error", "errors"), plural(r.Count(check.Warning), "warning", "warnings"), plural(r.Count(check.Note), "note", "notes"))
 }

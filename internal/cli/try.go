@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadwire/caddy-telecrm/check"
-	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/trial"
 )
 
@@ -77,8 +76,7 @@ with 3 if the lead still waits in the outbox, which goes on by itself.`,
 			if _, exits := errors.AsType[*ExitError](err); err == nil || exits {
 				return err
 			}
-			_, _ = fmt.Fprintf(t.err, "Error: %s\n", adminapi.Plain(err.Error()))
-			return &ExitError{exitNotChecked}
+			return t.notChecked(err)
 		}),
 	}
 	flags := cmd.Flags()
