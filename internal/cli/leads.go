@@ -384,7 +384,7 @@ func (t *terminal) forEach(ids []string, did string, do func(id string) error) e
 	failed := 0
 	for _, id := range ids {
 		err := do(id)
-		if refused := new(adminapi.Error); err != nil && !errors.As(err, &refused) {
+		if _, refused := errors.AsType[*adminapi.Error](err); err != nil && !refused {
 			return err // the server does not answer
 		}
 		result := done{ID: id, Done: err == nil}

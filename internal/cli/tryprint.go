@@ -26,14 +26,15 @@ func (t *terminal) printTrial(shown *check.Trial) error {
 
 // conclusions say what the outcomes mean.
 var conclusions = map[trial.Outcome]string{
-	trial.Sent:  "The lead would be sent to TeleCRM:",
-	"invalid":   "Nothing would be sent until the visitor has corrected this.",
-	"aside":     "The post would be parked as spam, and answered as if it were accepted.",
-	"asked":     "The post would be parked as possible spam, and the visitor asked to send it again; that one would be accepted.",
-	"unproven":  "Nothing would be sent until the visitor has passed the challenge.",
-	"foreign":   "The post would be refused, because a page of another site sends it; list that site under origins.",
-	"malformed": "The post would be refused, because it cannot be read:",
-	"too_large": "The post would be refused, because it exceeds a limit:", "not_a_form": "The post would be refused, because it is not a form:",
+	trial.Sent:   "The lead would be sent to TeleCRM:",
+	"invalid":    "Nothing would be sent until the visitor has corrected this.",
+	"aside":      "The post would be parked as spam, and answered as if it were accepted.",
+	"asked":      "The post would be parked as possible spam, and the visitor asked to send it again; that one would be accepted.",
+	"unproven":   "Nothing would be sent until the visitor has passed the challenge.",
+	"foreign":    "The post would be refused, because a page of another site sends it; list that site under origins.",
+	"malformed":  "The post would be refused, because it cannot be read:",
+	"too_large":  "The post would be refused, because it exceeds a limit:",
+	"not_a_form": "The post would be refused, because it is not a form:",
 }
 
 func (t *terminal) printTrialForPeople(shown *check.Trial) error {
