@@ -245,6 +245,20 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 			return n
 		}
 		l.state, l.matched = inCommentStart, 0
+	case inCommentStart, inComment, inCommentEnd:
+		return l.readComment(p, n)
+	case inSectionStart, inSection:
+		return l.readSection(p, n)
+	default:
+		l.state = inText
+	}
+	return n + 1
+}
+
+// readComment reads characters of a comment after "<!--".
+func (l *lexer) readComment(p []byte, n int) int {
+	c := p[n]
+	switch l.state {
 	case inCommentStart:
 		switch {
 		case c == '-':
@@ -278,7 +292,14 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 		default:
 			l.state, l.matched = inComment, 0
 		}
-	case inSectionStart:
+	}
+	return n + 1
+}
+
+// readSection reads characters of a section from the "[" of its start on.
+func (l *lexer) readSection(p []byte, n int) int {
+	c := p[n]
+	if l.state == inSectionStart {
 		if c != sectionStart[l.matched] {
 			l.state = inBogus
 			return n
@@ -286,19 +307,17 @@ func (l *lexer) readDeclaration(p []byte, n int) int {
 		if l.matched++; l.matched == len(sectionStart) {
 			l.state, l.matched = inSection, 0
 		}
-	case inSection:
-		switch {
-		case c == ']':
-			l.matched++
-		case c == '>' && l.matched >= 2:
-			l.state = inText
-		case l.matched != 0:
-			l.matched = 0
-		default:
-			return indexOrEnd(p, n, ']')
-		}
-	default:
+		return n + 1
+	}
+	switch {
+	case c == ']':
+		l.matched++
+	case c == '>' && l.matched >= 2:
 		l.state = inText
+	case l.matched != 0:
+		l.matched = 0
+	default:
+		return indexOrEnd(p, n, ']')
 	}
 	return n + 1
 }
