@@ -205,12 +205,7 @@ func (r *rendering) findForm() *form {
 // evidence collects what speaks for and against each form with controls. It adds the actions of
 // controls to their forms.
 func (r *rendering) evidence(posted postedValues, formName string) map[*form]*evidence {
-	byID := make(map[string]*form)
-	for _, f := range slices.Backward(r.forms) {
-		if f.id != "" {
-			byID[f.id] = f
-		}
-	}
+	byID := r.formsByID()
 	found := make(map[*form]*evidence)
 	for _, c := range r.outline.controls {
 		f := c.form

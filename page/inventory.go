@@ -138,14 +138,20 @@ func ReadInventory(source []byte, contentType string) (*Inventory, error) {
 	return inventory, nil
 }
 
-// controlsByForm returns the controls of each form, wherever they are on the page.
-func (o *outline) controlsByForm() map[*form][]*control {
+// formsByID returns the first form with each id.
+func (o *outline) formsByID() map[string]*form {
 	byID := make(map[string]*form)
 	for _, f := range o.forms {
 		if f.id != "" && byID[f.id] == nil {
 			byID[f.id] = f
 		}
 	}
+	return byID
+}
+
+// controlsByForm returns the controls of each form, wherever they are on the page.
+func (o *outline) controlsByForm() map[*form][]*control {
+	byID := o.formsByID()
 	controls := make(map[*form][]*control)
 	for _, c := range o.controls {
 		f := c.form
@@ -245,10 +251,8 @@ func (o *outline) nameOf(c *control) (name string, has bool) {
 		return cleanLabel(c.label.words.String()), true
 	}
 	if id, _ := c.tag.get("id"); id != "" {
-		for _, l := range o.labels {
-			if of, hasFor := l.tag.get("for"); hasFor && of == id {
-				return cleanLabel(l.words.String()), true
-			}
+		if l := o.labelFor(id); l != nil {
+			return cleanLabel(l.words.String()), true
 		}
 	}
 	if ids, _ := c.tag.get("aria-labelledby"); strings.TrimSpace(ids) != "" {

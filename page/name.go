@@ -20,8 +20,8 @@ func (r *rendering) giveName(g *group, fallback string) {
 }
 
 // labelFor returns the label for the id, or nil.
-func (r *rendering) labelFor(id string) *label {
-	for _, l := range r.labels {
+func (o *outline) labelFor(id string) *label {
+	for _, l := range o.labels {
 		if of, has := l.tag.get("for"); has && of == id {
 			return l
 		}
