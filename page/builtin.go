@@ -77,13 +77,7 @@ func (c Control) IsWrong() bool { return !c.Error.isEmpty() }
 
 // Failed returns the controls with an error.
 func (b Builtin) Failed() []Control {
-	failed := make([]Control, 0, len(b.Controls))
-	for _, c := range b.Controls {
-		if c.IsWrong() {
-			failed = append(failed, c)
-		}
-	}
-	return failed
+	return slices.DeleteFunc(slices.Clone(b.Controls), func(c Control) bool { return !c.IsWrong() })
 }
 
 // Heading returns the page's heading.

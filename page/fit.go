@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -177,12 +178,8 @@ func (c *control) isAlwaysSent() bool {
 	case anyText, aTextarea, notShown:
 		return true
 	case aSelect:
-		for _, o := range c.options {
-			if o.tag.has("disabled") {
-				return false
-			}
-		}
-		return len(c.options) > 0 && !c.tag.has("multiple")
+		return len(c.options) > 0 && !c.tag.has("multiple") &&
+			!slices.ContainsFunc(c.options, func(o *option) bool { return o.tag.has("disabled") })
 	case aCheckbox, aRadio, aSecret, aButton:
 	}
 	return false

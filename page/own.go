@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -204,10 +205,7 @@ func (r *rendering) apply() []byte {
 		r.edits = append(r.edits, edit{t.start, t.end, t.print(r.source)})
 	}
 	slices.SortStableFunc(r.edits, func(a, b edit) int {
-		if a.start != b.start {
-			return a.start - b.start
-		}
-		return a.end - b.end // insertions before a tag come before changes of the tag
+		return cmp.Or(a.start-b.start, a.end-b.end) // insertions before a tag come before changes of the tag
 	})
 	size := len(r.source)
 	for _, e := range r.edits {

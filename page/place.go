@@ -1,6 +1,7 @@
 package page
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -287,7 +288,7 @@ func isOpenRole(role string) bool {
 }
 
 // declarations iterates over the properties and values of a style attribute, in lower case.
-func declarations(style string) func(yield func(property, value string) bool) {
+func declarations(style string) iter.Seq2[string, string] {
 	return func(yield func(property, value string) bool) {
 		for declaration := range strings.SplitSeq(strings.ToLower(style), ";") {
 			property, value, _ := strings.Cut(declaration, ":")

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,7 @@ func inlineStyle(headers, metas []string) (nonce string, allowed bool) {
 }
 
 // eachPolicy iterates over the policies. A header may contain several.
-func eachPolicy(headers []string) func(yield func(string) bool) {
+func eachPolicy(headers []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, header := range headers {
 			for policy := range strings.SplitSeq(header, ",") {
