@@ -2,7 +2,7 @@ package delivery
 
 import "time"
 
-// Trouble is the beginning of an incident, or its turn for the worse.
+// Trouble reports that an incident began or got worse.
 type Trouble struct {
 	Account string
 	// Condition is [Slow], [Paused] or [Failing]. Accounts on hold have a hook of their own.
@@ -12,10 +12,10 @@ type Trouble struct {
 	Reason string
 }
 
-// Recovery is the end of an incident, or of a hold.
+// Recovery reports the end of an incident or a hold.
 type Recovery struct {
 	Account string
-	// Condition is the worst that was announced, and Lasted how long the incident was.
+	// Condition is the worst that was announced, and Lasted is how long the incident took.
 	Condition Condition
 	Lasted    time.Duration
 	// Due counts the leads that go now; it is unknown if it is negative.

@@ -141,9 +141,9 @@ func (l *lane) requeue(id string) {
 	l.signal()
 }
 
-// RefusalFilter decides which visitors are asked to correct a lead that TeleCRM refused as invalid. If it
-// refuses the leads of two people for the same reason, the fault is not theirs. The zero value is
-// ready for use.
+// RefusalFilter decides which visitors are asked to correct a lead that TeleCRM refused as invalid.
+// If TeleCRM refuses the leads of two people for the same reason, the fault is not theirs. The zero
+// value is ready for use.
 type RefusalFilter struct {
 	mu   sync.Mutex
 	last map[string]shownRefusal // by form

@@ -66,7 +66,7 @@ func (l *lane) standing() standing {
 	return s
 }
 
-// sharePatience limits a question to a shared outbox. Nobody waits for the answer but attempts.
+// sharePatience limits a request to a shared outbox. Only attempts wait for it, not visitors.
 const sharePatience = 2 * time.Second
 
 // shareChanges publishes the lane's state if it has changed.
@@ -106,7 +106,7 @@ func (l *lane) isPublished() bool {
 }
 
 // takeTurn waits until no other goroutine asks the outbox for the lane. It returns false if ctx ends
-// before. The caller must call endTurn.
+// first. Otherwise the caller must call endTurn.
 func (l *lane) takeTurn(ctx context.Context) bool {
 	select {
 	case l.sharing.turn <- struct{}{}:
@@ -118,10 +118,10 @@ func (l *lane) takeTurn(ctx context.Context) bool {
 
 func (l *lane) endTurn() { <-l.sharing.turn }
 
-// maxPublishTries limits how often a change is published again that met another one.
+// maxPublishTries limits how often publishing a change is tried, because of other changes.
 const maxPublishTries = 4
 
-// publish publishes the lane's state until that has not met another change.
+// publish publishes the lane's state, and tries again if another process has changed it meanwhile.
 func (l *lane) publish(ctx context.Context, shared outbox.Shared) error {
 	for range maxPublishTries {
 		l.mu.Lock()
@@ -215,7 +215,7 @@ func (l *lane) mergeHold(s *outbox.AccountState, note *sharedNote, was standing,
 }
 
 func noteOf(s outbox.AccountState) (note sharedNote) {
-	_ = json.Unmarshal([]byte(s.Note), &note) // an empty note of nobody
+	_ = json.Unmarshal([]byte(s.Note), &note) // it is empty if no process has published a state
 	return note
 }
 

@@ -32,10 +32,10 @@ func (s *Submission) Payload() (_ []byte, err error) {
 
 // Submit appends the lead to the outbox. If wait is positive and the lead can be sent and answered
 // within it, Submit also waits that long for the outcome, unless a lead with the same identifier was
-// submitted recently. When it returns without an error, the lead is durable; the outcome's State is Waiting if nothing
-// more is known. The delivery continues after ctx or the wait ends. After an error the caller must
-// send the lead with [Engine.SendOnce]: the outbox may store it nevertheless, and must learn the
-// result. An [*outbox.RepeatError] is not a failure: the lead must not be sent.
+// submitted recently. When it returns without an error, the lead is durable; the outcome's State is
+// Waiting if nothing more is known. The delivery continues after ctx or the wait ends. After an
+// error the caller must send the lead with [Engine.SendOnce]: the outbox may store it nevertheless,
+// and must learn the result. An [*outbox.RepeatError] is not a failure: the lead must not be sent.
 func (e *Engine) Submit(ctx context.Context, s Submission, wait time.Duration) (Outcome, error) {
 	waiting := Outcome{State: outbox.Waiting}
 	l, err := e.lane(s.Account)
