@@ -116,14 +116,7 @@ func TestRestartKeepsRetryTime(t *testing.T) {
 // other attempts, and no lead is lost. The first success ends the hold.
 func TestHold(t *testing.T) {
 	var fixed atomic.Bool
-	crm := &fakeCRM{}
-	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if fixed.Load() {
-			return created(ctx, n, lead)
-		}
-		return revoked
-	}
-	inBubble(t, crm, func(r *rig) {
+	inBubble(t, brokenUntil(&fixed, revoked), func(r *rig) {
 		ids := make([]string, 0, 50)
 		for i := range 50 {
 			id, outcome := r.submit(fmt.Sprintf("9181234567%02d", i), 3*time.Second)
@@ -135,7 +128,7 @@ func TestHold(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		calls := crm.calls()
+		calls := r.crm.calls()
 		if n := len(calls); n < 12 || n > 20 {
 			r.t.Errorf("%d attempts in two hours on hold", n)
 		}
@@ -471,14 +464,7 @@ func TestDuplicateAndRejectedAreParked(t *testing.T) {
 // back, every lead is delivered.
 func TestOutage(t *testing.T) {
 	var back atomic.Bool
-	crm := &fakeCRM{}
-	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if back.Load() {
-			return created(ctx, n, lead)
-		}
-		return down
-	}
-	inBubble(t, crm, func(r *rig) {
+	inBubble(t, brokenUntil(&back, down), func(r *rig) {
 		ids := make([]string, 0, 600)
 		waited := time.Duration(0)
 		for i := range 600 {
@@ -491,7 +477,7 @@ func TestOutage(t *testing.T) {
 		if waited > 10*time.Second {
 			r.t.Errorf("visitors waited %v in total", waited)
 		}
-		if n := len(crm.calls()); n > 100 {
+		if n := len(r.crm.calls()); n > 100 {
 			r.t.Errorf("%d requests in ten minutes while TeleCRM was down", n)
 		}
 		back.Store(true)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -464,6 +465,16 @@ func answers(list ...telecrm.Answer) func(context.Context, int, telecrm.Lead) te
 	return func(_ context.Context, n int, _ telecrm.Lead) telecrm.Answer {
 		return list[min(n, len(list))-1]
 	}
+}
+
+// brokenUntil returns a TeleCRM that gives the answer until it is fixed.
+func brokenUntil(fixed *atomic.Bool, answer telecrm.Answer) *fakeCRM {
+	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
+		if fixed.Load() {
+			return created(ctx, n, lead)
+		}
+		return answer
+	}}
 }
 
 var (

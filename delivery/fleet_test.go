@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +90,23 @@ func (f *fleet) mostWithin(window time.Duration) (most int) {
 	return most
 }
 
+func (f *fleet) wantDelivered(want int) {
+	f.t.Helper()
+	if delivered := len(f.settledAs(outbox.Delivered)); delivered != want {
+		f.t.Errorf("%d of %d leads are delivered", delivered, want)
+	}
+}
+
+// wantSending fails the test unless all engines are sending.
+func (f *fleet) wantSending() {
+	f.t.Helper()
+	for i, e := range f.engines {
+		if s := e.Status()[0]; s.Condition != Sending {
+			f.t.Errorf("engine %d: %+v", i, s)
+		}
+	}
+}
+
 // Together the engines send as fast as the rate allows and no faster, also while the outbox's
 // accounts are away and when they are back.
 func TestFleetPace(t *testing.T) {
@@ -109,9 +126,7 @@ func TestFleetPace(t *testing.T) {
 				f.t.Errorf("%d requests within %v, more than %d", most, window, allowed)
 			}
 		}
-		if delivered := len(f.settledAs(outbox.Delivered)); delivered != leads {
-			f.t.Errorf("%d of %d leads are delivered", delivered, leads)
-		}
+		f.wantDelivered(leads)
 	})
 }
 
@@ -139,17 +154,8 @@ func TestFleetBorrowsInSlices(t *testing.T) {
 
 // An account that TeleCRM turns away is on hold on all engines, and one of them at a time probes it.
 func TestFleetHold(t *testing.T) {
-	var mu sync.Mutex
-	away := true
-	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		mu.Lock()
-		defer mu.Unlock()
-		if away {
-			return telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusUnauthorized}
-		}
-		return created(ctx, n, lead)
-	}}
-	inFleet(t, crm, 3, func(*Account) {}, func(f *fleet) {
+	var fixed atomic.Bool
+	inFleet(t, brokenUntil(&fixed, revoked), 3, func(*Account) {}, func(f *fleet) {
 		f.post(0)
 		f.after(maxSharedWait)
 		for i := range 3 {
@@ -170,21 +176,13 @@ func TestFleetHold(t *testing.T) {
 		if len(calls) < 5 || len(calls) > 8 {
 			f.t.Errorf("%d requests in ten minutes", len(calls))
 		}
-		mu.Lock()
-		away = false
-		mu.Unlock()
+		fixed.Store(true)
 		if _, err := f.engines[1].Resume(f.t.Context(), "default"); err != nil {
 			f.t.Error(err)
 		}
 		f.after(2 * maxSharedWait)
-		if delivered := len(f.settledAs(outbox.Delivered)); delivered != 4 {
-			f.t.Errorf("%d of 4 leads are delivered", delivered)
-		}
-		for i, e := range f.engines {
-			if s := e.Status()[0]; s.Condition != Sending {
-				f.t.Errorf("engine %d: %+v", i, s)
-			}
-		}
+		f.wantDelivered(4)
+		f.wantSending()
 		for _, want := range []string{"held default on ", "resumed default on "} {
 			if n := len(slices.DeleteFunc(f.eventLog(), func(e string) bool { return !strings.HasPrefix(e, want) })); n != 3 {
 				f.t.Errorf("%d events %q: %q", n, want, f.eventLog())
@@ -195,18 +193,7 @@ func TestFleetHold(t *testing.T) {
 
 // When TeleCRM asks one engine to wait, all of them wait.
 func TestFleetRetryAfter(t *testing.T) {
-	var mu sync.Mutex
-	busy := true
-	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		mu.Lock()
-		defer mu.Unlock()
-		if busy {
-			busy = false
-			return telecrm.Answer{Verdict: telecrm.Retry, Status: http.StatusTooManyRequests, RetryAfter: 5 * time.Minute}
-		}
-		return created(ctx, n, lead)
-	}}
-	inFleet(t, crm, 3, func(*Account) {}, func(f *fleet) {
+	inFleet(t, &fakeCRM{create: answers(throttling(http.StatusTooManyRequests, 5*time.Minute), ok)}, 3, func(*Account) {}, func(f *fleet) {
 		start := time.Now()
 		f.post(0)
 		f.after(time.Second)
@@ -222,26 +209,15 @@ func TestFleetRetryAfter(t *testing.T) {
 			}
 		}
 		f.after(2 * time.Minute)
-		if delivered := len(f.settledAs(outbox.Delivered)); delivered != 3 {
-			f.t.Errorf("%d of 3 leads are delivered", delivered)
-		}
+		f.wantDelivered(3)
 	})
 }
 
 // While TeleCRM is down, the engines together try no more often than one alone, and all of them say
 // so. The first answer ends it for all.
 func TestFleetOutage(t *testing.T) {
-	var mu sync.Mutex
-	isDown := true
-	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		mu.Lock()
-		defer mu.Unlock()
-		if isDown {
-			return down
-		}
-		return created(ctx, n, lead)
-	}}
-	inFleet(t, crm, 3, func(*Account) {}, func(f *fleet) {
+	var back atomic.Bool
+	inFleet(t, brokenUntil(&back, down), 3, func(*Account) {}, func(f *fleet) {
 		const leads = 60
 		for i := range leads {
 			f.post(i % 3)
@@ -257,35 +233,16 @@ func TestFleetOutage(t *testing.T) {
 				f.t.Errorf("engine %d: %+v", i, s)
 			}
 		}
-		mu.Lock()
-		isDown = false
-		mu.Unlock()
+		back.Store(true)
 		f.after(lastPause + 15*time.Second)
-		if delivered := len(f.settledAs(outbox.Delivered)); delivered != leads {
-			f.t.Errorf("%d of %d leads are delivered", delivered, leads)
-		}
-		for i, e := range f.engines {
-			if s := e.Status()[0]; s.Condition != Sending {
-				f.t.Errorf("engine %d: %+v", i, s)
-			}
-		}
+		f.wantDelivered(leads)
+		f.wantSending()
 	})
 }
 
 // A lead that failed on a machine whose clock is behind is not retried earlier by the others.
 func TestFleetClocks(t *testing.T) {
-	var mu sync.Mutex
-	failed := false
-	crm := &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		mu.Lock()
-		defer mu.Unlock()
-		if !failed {
-			failed = true
-			return down
-		}
-		return created(ctx, n, lead)
-	}}
-	inFleet(t, crm, 3, func(*Account) {}, func(f *fleet) {
+	inFleet(t, &fakeCRM{create: answers(down, ok)}, 3, func(*Account) {}, func(f *fleet) {
 		start := time.Now()
 		id := f.post(0)
 		f.after(maxSharedWait)
@@ -314,10 +271,7 @@ func TestStoppedWhileAppending(t *testing.T) {
 
 // An engine with another token is not bound by the hold of the others.
 func TestFleetOfTwoTokens(t *testing.T) {
-	crm := &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
-		return telecrm.Answer{Verdict: telecrm.Hold, Status: http.StatusUnauthorized}
-	}}
-	inFleet(t, crm, 2, func(*Account) {}, func(f *fleet) {
+	inFleet(t, &fakeCRM{create: answers(revoked)}, 2, func(*Account) {}, func(f *fleet) {
 		works := &fakeCRM{create: created}
 		c := f.config
 		c.Accounts = slices.Clone(c.Accounts)

@@ -14,23 +14,12 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// refusingCRM returns a TeleCRM whose workspace has another identifier: it refuses every lead until
-// it is fixed.
-func refusingCRM(fixed *atomic.Bool) *fakeCRM {
-	return &fakeCRM{create: func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
-		if fixed.Load() {
-			return created(ctx, n, lead)
-		}
-		return rejected
-	}}
-}
-
 // If TeleCRM refuses the leads of different people for the same reason, the account is at fault: at
 // most one visitor is asked to correct a lead, no lead stays parked, and every lead is delivered
 // after TeleCRM is fixed.
 func TestEveryLeadRefused(t *testing.T) {
 	var fixed atomic.Bool
-	inBubble(t, refusingCRM(&fixed), func(r *rig) {
+	inBubble(t, brokenUntil(&fixed, rejected), func(r *rig) {
 		var ids []string
 		blamed := 0
 		for i := range 60 {
@@ -72,7 +61,7 @@ func TestEveryLeadRefused(t *testing.T) {
 func TestEveryLeadRefusedAtOnce(t *testing.T) {
 	var fixed atomic.Bool
 	fixed.Store(true)
-	crm := refusingCRM(&fixed)
+	crm := brokenUntil(&fixed, rejected)
 	answer := crm.create
 	crm.create = func(ctx context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		time.Sleep(time.Second)
@@ -198,7 +187,7 @@ func TestOneFormRefused(t *testing.T) {
 // A new identifier in the configuration is tried at once.
 func TestRefusalsEndWithAnotherIdentifier(t *testing.T) {
 	var fixed atomic.Bool
-	inBubble(t, refusingCRM(&fixed), func(r *rig) {
+	inBubble(t, brokenUntil(&fixed, rejected), func(r *rig) {
 		for i := range refusalStreak {
 			r.submit(fmt.Sprintf("9181234567%02d", i), 0)
 			synctest.Wait()
