@@ -158,17 +158,8 @@ func TestAnotherEnquiryCreatedTheLead(t *testing.T) {
 			t.Parallel()
 			for _, shapes := range []func(*sandbox.Config){nil, func(c *sandbox.Config) { c.LiveShapes = true }} {
 				synctest.Test(t, func(t *testing.T) {
-					const beforeCreate = 3
-					sim := newSimulation(t, policyCases()[test.policy], scenario{configure: shapes}, beforeCreate)
+					sim := crashedBeforeCreate(t, policyCases()[test.policy], scenario{configure: shapes})
 					defer sim.crm.Close()
-					sim.start(t)
-					sim.mu.Lock()
-					sim.crashPoints = 0
-					sim.mu.Unlock()
-					sim.submit()
-					sim.await()
-					sim.crash()
-					time.Sleep(time.Second)
 					sim.s.remembered = true
 					sim.createExisting()
 					sim.start(t)

@@ -61,21 +61,29 @@ func TestLeadOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// crashedBeforeCreate runs the scenario until it has crashed before the lead is created. The caller
+// must close its TeleCRM.
+func crashedBeforeCreate(t *testing.T, policy policyCase, s scenario) *simulation {
+	t.Helper()
+	const beforeCreate = 3
+	sim := newSimulation(t, policy, s, beforeCreate)
+	sim.start(t)
+	sim.mu.Lock()
+	sim.crashPoints = 0
+	sim.mu.Unlock()
+	sim.submit()
+	sim.await()
+	sim.crash()
+	time.Sleep(time.Second)
+	return sim
+}
+
 // createByOther crashes before the lead is created, creates the other lead, and retries.
 func createByOther(t *testing.T, policy policyCase, other telecrm.Lead) (sim *simulation, entry outbox.Entry) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		const beforeCreate = 3
-		sim = newSimulation(t, policy, scenario{}, beforeCreate)
+		sim = crashedBeforeCreate(t, policy, scenario{})
 		defer sim.crm.Close()
-		sim.start(t)
-		sim.mu.Lock()
-		sim.crashPoints = 0
-		sim.mu.Unlock()
-		sim.submit()
-		sim.await()
-		sim.crash()
-		time.Sleep(time.Second)
 		sim.create(other)
 		sim.start(t)
 		sim.await()

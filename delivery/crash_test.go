@@ -614,6 +614,18 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// withLatency returns the scenario with a TeleCRM that takes that long to answer.
+func (s scenario) withLatency(latency time.Duration) scenario {
+	configure := s.configure
+	s.configure = func(c *sandbox.Config) {
+		if configure != nil {
+			configure(c)
+		}
+		c.Latency = latency
+	}
+	return s
+}
+
 // The visitor waits for one answer, whether TeleCRM has a lead with the identifier or not.
 func TestKnownPeopleWaitNoLonger(t *testing.T) {
 	t.Parallel()
@@ -623,14 +635,7 @@ func TestKnownPeopleWaitNoLonger(t *testing.T) {
 			const latency = 200 * time.Millisecond
 			for name, s := range scenarios() {
 				synctest.Test(t, func(t *testing.T) {
-					configure := s.configure
-					s.configure = func(c *sandbox.Config) {
-						if configure != nil {
-							configure(c)
-						}
-						c.Latency = latency
-					}
-					sim := newSimulation(t, policy, s)
+					sim := newSimulation(t, policy, s.withLatency(latency))
 					defer sim.crm.Close()
 					sim.start(t)
 					time.Sleep(time.Second)
@@ -662,14 +667,7 @@ func TestSecondPostTellsNothing(t *testing.T) {
 				waits := make(map[time.Duration][]string)
 				for name, s := range scenarios() {
 					synctest.Test(t, func(t *testing.T) {
-						configure := s.configure
-						s.configure = func(c *sandbox.Config) {
-							if configure != nil {
-								configure(c)
-							}
-							c.Latency = latency
-						}
-						sim := newSimulation(t, policy, s)
+						sim := newSimulation(t, policy, s.withLatency(latency))
 						defer sim.crm.Close()
 						sim.start(t)
 						time.Sleep(time.Second)
