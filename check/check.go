@@ -32,8 +32,8 @@ type Config struct {
 	// State is a file for what the pages were like when a check last found no errors, or "".
 	State string
 
-	// Mends lets [Report.Patch] mend findings.
-	Mends bool
+	// Fixes lets [Report.Patch] fix findings.
+	Fixes bool
 
 	// IsGentle leaves the processor to others: pages are read one after another, with rests.
 	IsGentle bool
@@ -188,7 +188,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	r := newReport()
-	r.mends = c.Mends
+	r.fixes = c.Fixes
 	r.checkEnvironment(c)
 	for _, a := range c.Accounts {
 		r.checkAccount(a)

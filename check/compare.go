@@ -30,7 +30,7 @@ func (c *comparedForm) report(code Code, at page.Position, remedy, format string
 
 func (c *comparedForm) run() {
 	if c.html.Encoding == "text/plain" {
-		c.mendTag(c.html.At, "enctype", "application/x-www-form-urlencoded")
+		c.fixTag(c.html.At, "enctype", "application/x-www-form-urlencoded")
 		c.report(WrongEncoding, c.html.At, `enctype="application/x-www-form-urlencoded"`, `the form has enctype="text/plain", which the handler refuses; remove the attribute`)
 	}
 	c.checkBox()
@@ -105,7 +105,7 @@ func (c *comparedForm) checkControl(control page.InventoryControl) {
 		if control.IsShown && control.Type != "file" {
 			name := c.nameFor(control)
 			if name != "" {
-				c.mendTag(control.At, "name", name)
+				c.fixTag(control.At, "name", name)
 			}
 			remedy := cmp.Or(name, suggestedName(control))
 			if remedy != "" {
@@ -210,7 +210,7 @@ func (c *comparedForm) checkRequired(v value, controls []page.InventoryControl) 
 		c.report(RequiredInHTMLOnly, shown[0].At, v.written(v.name, v.kind)+" {\n\trequired\n}",
 			"%s is required in the page, but not in the config, so posts without it are accepted", shown[0].Name)
 	case inConfig && !inHTML && !isGroup && !hasChoice && shown[0].Type != "range" && shown[0].Type != "color":
-		c.mendTag(shown[0].At, "required", "")
+		c.fixTag(shown[0].At, "required", "")
 		c.report(RequiredInConfigOnly, shown[0].At, "required",
 			"%s is required in the config, but not in the page, so visitors learn it only after sending", shown[0].Name)
 	}
@@ -268,11 +268,11 @@ func (c *comparedForm) checkLength(v value, control page.InventoryControl) {
 	limit := v.field.Max
 	switch {
 	case limit != nil && hasLimit && float64(most) > *limit:
-		c.mendTag(control.At, "maxlength", fmt.Sprintf("%.0f", *limit))
+		c.fixTag(control.At, "maxlength", fmt.Sprintf("%.0f", *limit))
 		c.report(LengthDiffers, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit),
 			"the page accepts %d characters for %s, but the config only %.0f", most, control.Name, *limit)
 	case limit != nil && !hasLimit && (control.Element == "textarea" || control.Type == "text"):
-		c.mendTag(control.At, "maxlength", fmt.Sprintf("%.0f", *limit))
+		c.fixTag(control.At, "maxlength", fmt.Sprintf("%.0f", *limit))
 		c.report(LengthInConfigOnly, control.At, fmt.Sprintf(`maxlength="%.0f"`, *limit),
 			"the config accepts %.0f characters for %s, but the page any number", *limit, control.Name)
 	case hasLimit && v.kind == fieldtype.Text && !c.form.anyField(v, func(f mapping.Field) bool { return f.Max != nil || f.Pattern != "" || len(f.Options) > 0 }):
@@ -327,7 +327,7 @@ func (c *comparedForm) checkAutocomplete(v value, control page.InventoryControl)
 	}
 	word := autocompleteOf(v)
 	if word != "" {
-		c.mendTag(control.At, "autocomplete", word)
+		c.fixTag(control.At, "autocomplete", word)
 		c.report(AutocompleteMissing, control.At, fmt.Sprintf(`autocomplete="%s"`, word),
 			"browsers could fill in %s if they knew what it is for", control.Name)
 	}

@@ -89,7 +89,7 @@ type Report struct {
 	mu       sync.Mutex
 	found    map[string]*Finding
 	snapshot Snapshot
-	mends    bool // edits are wanted
+	fixes    bool // edits are wanted
 	edits    []edit
 }
 

@@ -44,7 +44,7 @@ func (c *formCheck) run() {
 	case f == nil || !c.shares(f):
 		c.checkNotSent()
 	default:
-		c.mendTag(c.html.At, "method", "post")
+		c.fixTag(c.html.At, "method", "post")
 		c.add(Finding{
 			Code: WrongMethod, Form: f.Name, Place: c.place(), Remedy: `method="post"`,
 			Message: fmt.Sprintf("the form is sent with %s, so it never becomes a lead, and what visitors type is shown in the address bar; it must be sent as a POST", methodOf(c.html)),
@@ -214,7 +214,7 @@ func (c *formCheck) checkUnhandled(targets []target) {
 			})
 			return
 		case c.isSibling(t.host):
-			c.mendAction(t.path)
+			c.fixAction(t.path)
 			c.add(Finding{
 				Code: OtherHost, Place: c.place(), Remedy: fmt.Sprintf("action=%q", t.path),
 				Message: fmt.Sprintf("the form posts to %s, but the site is %s; a redirect between them loses what was typed, so leave the host out", t.host, strings.Join(c.site.Hosts, ", ")),
@@ -228,7 +228,7 @@ func (c *formCheck) checkUnhandled(targets []target) {
 		return
 	}
 	first := targets[0]
-	c.mendAction(onlyNear(first.path, c.pathsOfHandlers()))
+	c.fixAction(onlyNear(first.path, c.pathsOfHandlers()))
 	c.add(Finding{
 		Code: ActionWithoutHandler, Place: c.place(), Remedy: c.actionOfHandler(first),
 		Message: fmt.Sprintf("the form posts to %s, but no handler takes that, and file_server answers 405", first.path),
@@ -311,10 +311,10 @@ func (c *formCheck) isSibling(host string) bool {
 	})
 }
 
-// mendAction corrects the action of the form.
-func (c *formCheck) mendAction(by string) {
+// fixAction corrects the action of the form.
+func (c *formCheck) fixAction(by string) {
 	if by != "" && c.html.HasAction && len(c.html.Actions) == 1 {
-		c.mendTag(c.html.At, "action", by)
+		c.fixTag(c.html.At, "action", by)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Mendable lists the files that [Report.Patch] may change.
-func (r *Report) Mendable() []string {
+// Fixable lists the files that [Report.Patch] may change.
+func (r *Report) Fixable() []string {
 	var files []string
 	for _, e := range r.edits {
 		if !slices.Contains(files, e.place.File) {
@@ -22,7 +22,7 @@ func (r *Report) Mendable() []string {
 	return files
 }
 
-// Patch returns a unified diff that mends findings, and how many lines it changes. Read reads a file
+// Patch returns a unified diff that fixes findings, and how many lines it changes. Read reads a file
 // by the name in places, and called names it in the diff. Files that cannot be read, and lines that
 // are not as expected, are left alone.
 func (r *Report) Patch(read func(file string) ([]byte, error), called func(file string) string) (patch []byte, changes int) {

@@ -60,12 +60,12 @@ func TestEdits(t *testing.T) {
 func TestPatchAsDiff(t *testing.T) {
 	t.Parallel()
 	r := newReport()
-	r.mends = true
+	r.fixes = true
 	for _, line := range []int{2, 3, 9, 30, 30, 99} {
-		r.mend(edit{place: Place{"b", line, 1}, old: "x", by: "y"})
+		r.fix(edit{place: Place{"b", line, 1}, old: "x", by: "y"})
 	}
-	r.mend(edit{place: Place{"gone", 1, 1}, old: "x", by: "y"})
-	r.mend(edit{place: Place{"bad", 1, 1}, old: "x", by: "y"})
+	r.fix(edit{place: Place{"gone", 1, 1}, old: "x", by: "y"})
+	r.fix(edit{place: Place{"bad", 1, 1}, old: "x", by: "y"})
 	content := strings.Repeat("a x\n", 29) + "a x"
 	patch, changes := r.Patch(func(file string) ([]byte, error) {
 		switch file {
@@ -106,7 +106,7 @@ func TestPatchAsDiff(t *testing.T) {
 	if diff := cmp.Diff(want, string(patch)); diff != "" || changes != 4 {
 		t.Errorf("%d changes (-want +got):\n%s", changes, diff)
 	}
-	if diff := cmp.Diff([]string{"b", "bad", "gone"}, r.Mendable()); diff != "" {
+	if diff := cmp.Diff([]string{"b", "bad", "gone"}, r.Fixable()); diff != "" {
 		t.Error(diff)
 	}
 	if patch, changes := newReport().Patch(func(string) ([]byte, error) { return nil, errors.New("read") }, nil); len(patch)+changes > 0 {

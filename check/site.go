@@ -202,7 +202,7 @@ func (s *survey) checkTarget(ctx context.Context, f *Form, word, target string, 
 	}
 	remedy := s.similarPage(word, at)
 	if _, by, found := strings.Cut(remedy, word+" "); found && target == at && word != "errors" {
-		s.mendLine(f, word, target, by)
+		s.fixLine(f, word, target, by)
 	}
 	s.add(Finding{
 		Code: code, Form: f.Name, Place: f.at(word), Remedy: remedy,
@@ -296,7 +296,7 @@ func (s *survey) checkInput(f *Form, v value, input string) {
 		remedy := controlFor(v, input, isRequired)
 		if nearest != "" {
 			remedy = v.withInput(input, nearest)
-			s.mendInput(f, v, input, e.certain(v, f, input, names))
+			s.fixInput(f, v, input, e.certain(v, f, input, names))
 		}
 		s.add(Finding{
 			Code: InputNotInForm, Severity: severity, Form: f.Name, Place: f.at(v.line), Remedy: remedy,

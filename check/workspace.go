@@ -122,7 +122,7 @@ func (c comparison) checkName(v value, fields map[string]telecrm.FieldDefinition
 			remedy = v.written(nearest, kind)
 		}
 		if only := onlyNear(v.name, names); only != "" {
-			c.mendName(original, only)
+			c.fixName(original, only)
 		}
 	}
 	switch {
@@ -242,7 +242,7 @@ func (c comparison) checkLabels(v value, field telecrm.FieldDefinition) {
 			continue
 		}
 		nearest := nearestName(label, field.Options)
-		c.mendCase(v, label, onlyNear(label, field.Options))
+		c.fixCase(v, label, onlyNear(label, field.Options))
 		c.report(code, v.line, replaced(v, label, nearest, field.Options),
 			"%s does not have the %s %q in TeleCRM; %s", v.name, what, label, oneOf(nearest, field.Options))
 	}
@@ -302,7 +302,7 @@ func (c comparison) checkStages(v value, active, archived []string, unknown, old
 			c.report(old, v.line, replaced(v, label, cmp.Or(nearest, active[0]), active),
 				"the %s %q is archived; active ones are %s", what, label, strings.Join(active, ", "))
 		default:
-			c.mendCase(v, label, onlyNear(label, active))
+			c.fixCase(v, label, onlyNear(label, active))
 			c.report(unknown, v.line, remedy,
 				"the pipeline does not have the %s %q; %s", what, label, oneOf(nearest, active))
 		}
@@ -362,7 +362,7 @@ func (c comparison) checkLocked() {
 		for _, name := range f.UpdateFields {
 			if isLocked(name) {
 				if len(kept) > 0 {
-					c.mendLine(f, "on_duplicate", name, "")
+					c.fixLine(f, "on_duplicate", name, "")
 				}
 				c.report(LockedField, "on_duplicate", remedy,
 					"%s is locked after a lead is created, so on_duplicate update cannot set it", name)

@@ -9,7 +9,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/check"
 )
 
-// printPatch prints a patch that mends findings, and on the error stream how to go on. Names in it are
+// printPatch prints a patch that fixes findings, and on the error stream how to go on. Names in it are
 // relative to the working directory, or to the root if a file is outside.
 func (t *terminal) printPatch(r *check.Report) error {
 	base, err := os.Getwd()
@@ -17,7 +17,7 @@ func (t *terminal) printPatch(r *check.Report) error {
 		return fmt.Errorf("fix: %w", err)
 	}
 	where := ""
-	for _, file := range r.Mendable() {
+	for _, file := range r.Fixable() {
 		if strings.HasPrefix(nameIn(base, file), "..") {
 			base = filepath.VolumeName(base) + string(filepath.Separator)
 			where = " -d " + base
@@ -28,12 +28,12 @@ func (t *terminal) printPatch(r *check.Report) error {
 	if _, err := t.out.Write(patch); err != nil {
 		return fmt.Errorf("fix: %w", err)
 	}
-	advice := "Nothing of this can be mended without a doubt."
+	advice := "None of this has one certain fix."
 	switch {
 	case changes > 0:
 		advice = fmt.Sprintf("The patch changes %s. To apply it, pipe it to: patch -p1%s", plural(changes, "line", "lines"), where)
 	case len(r.Findings) == 0:
-		advice = "There is nothing to mend."
+		advice = "There is nothing to fix."
 	}
 	_, _ = fmt.Fprintf(t.err, "%s\n%s\n", summaryOf(r), advice)
 	return exitOfCheck(r)

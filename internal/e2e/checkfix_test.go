@@ -150,7 +150,7 @@ func TestCheckFix(t *testing.T) {
 			if stdout, _, status := c.check(""); status != 0 || !strings.Contains(stdout, "nothing found") {
 				t.Errorf("status %d after the patch, printed:\n%s", status, stdout)
 			}
-			if stdout, stderr, status := c.check("", "--fix"); stdout != "" || status != 0 || !strings.Contains(stderr, "There is nothing to mend.") {
+			if stdout, stderr, status := c.check("", "--fix"); stdout != "" || status != 0 || !strings.Contains(stderr, "There is nothing to fix.") {
 				t.Errorf("status %d, printed:\n%s%s", status, stdout, stderr)
 			}
 		})

@@ -13,7 +13,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/sandbox"
 )
 
-const mendedConfig = `{
+const fixableConfig = `{
 	telecrm {
 		account {
 			token sandbox-token
@@ -52,7 +52,7 @@ www.example.com {
 }
 `
 
-const mendedPage = `<!DOCTYPE html>
+const fixablePage = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Contact</title></head><body>
 <form method="post" action="/enquire">
 <label>Name <input name="name" autocomplete="name" required></label>
@@ -66,13 +66,13 @@ const mendedPage = `<!DOCTYPE html>
 </body></html>
 `
 
-// mendedSite is a clean site on disk, with a workspace of its own.
-type mendedSite struct {
+// fixSite is a clean site on disk, with a workspace of its own.
+type fixSite struct {
 	t   *testing.T
 	dir string
 }
 
-func newMendedSite(t *testing.T, change func(config, page string) (string, string)) *mendedSite {
+func newFixSite(t *testing.T, change func(config, page string) (string, string)) *fixSite {
 	t.Helper()
 	schema := sandbox.DefaultSchema()
 	schema.Fields = slices.DeleteFunc(schema.Fields, func(f sandbox.Field) bool { return f.APIName == "product" })
@@ -84,8 +84,8 @@ func newMendedSite(t *testing.T, change func(config, page string) (string, strin
 	server := httptest.NewServer(crm)
 	t.Cleanup(server.Close)
 	t.Cleanup(crm.Close)
-	s := &mendedSite{t, t.TempDir()}
-	config, page := mendedConfig, mendedPage
+	s := &fixSite{t, t.TempDir()}
+	config, page := fixableConfig, fixablePage
 	if change != nil {
 		config, page = change(config, page)
 	}
@@ -96,7 +96,7 @@ func newMendedSite(t *testing.T, change func(config, page string) (string, strin
 	return s
 }
 
-func (s *mendedSite) write(name, content string) {
+func (s *fixSite) write(name, content string) {
 	s.t.Helper()
 	file := filepath.Join(s.dir, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -108,7 +108,7 @@ func (s *mendedSite) write(name, content string) {
 }
 
 // check checks the site as it is now.
-func (s *mendedSite) check() (*check.Report, []check.Code) {
+func (s *fixSite) check() (*check.Report, []check.Code) {
 	s.t.Helper()
 	file := filepath.Join(s.dir, "Caddyfile")
 	source, err := os.ReadFile(file)
@@ -116,7 +116,7 @@ func (s *mendedSite) check() (*check.Report, []check.Code) {
 		s.t.Fatal(err)
 	}
 	config := read(s.t, file, string(source))
-	config.Mends = true
+	config.Fixes = true
 	config.Ask(s.t.Context())
 	report, err := check.Run(s.t.Context(), *config)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *mendedSite) check() (*check.Report, []check.Code) {
 	return report, codes
 }
 
-func (s *mendedSite) patch(r *check.Report) string {
+func (s *fixSite) patch(r *check.Report) string {
 	s.t.Helper()
 	patch, _ := r.Patch(os.ReadFile, func(file string) string {
 		name, err := filepath.Rel(s.dir, file)
@@ -142,7 +142,7 @@ func (s *mendedSite) patch(r *check.Report) string {
 }
 
 // apply applies a patch with the tools that people use, and fails unless they agree.
-func (s *mendedSite) apply(patch string) {
+func (s *fixSite) apply(patch string) {
 	s.t.Helper()
 	for _, args := range [][]string{{"git", "apply", "--check", "-"}, {"patch", "-p1", "--no-backup-if-mismatch", "--fuzz=0"}} {
 		if _, err := exec.LookPath(args[0]); err != nil {
@@ -174,8 +174,8 @@ func inPage(old, by string) func(config, page string) (string, string) {
 	}
 }
 
-// mendable are mistakes that the patch mends.
-var mendable = map[string]struct {
+// fixable are mistakes that the patch fixes.
+var fixable = map[string]struct {
 	make func(config, page string) (string, string)
 	code check.Code
 	line string // that the patch adds
@@ -210,16 +210,16 @@ var mendable = map[string]struct {
 	"autocomplete":           {inPage(` autocomplete="tel"`, ``), check.AutocompleteMissing, `+<label>Phone <input autocomplete="tel" name="phone" type="tel" required></label>`},
 }
 
-// The patch applies, mends what it is for on every page, and leaves the site clean.
+// The patch applies, fixes what it is for on every page, and leaves the site clean.
 func TestPatchMends(t *testing.T) {
 	t.Parallel()
-	if report, _ := newMendedSite(t, nil).check(); len(report.Findings)+len(report.Unverified) > 0 {
+	if report, _ := newFixSite(t, nil).check(); len(report.Findings)+len(report.Unverified) > 0 {
 		t.Fatalf("the site is not clean: %v, %+v", report.Unverified, report.Findings)
 	}
-	for name, tt := range mendable {
+	for name, tt := range fixable {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newMendedSite(t, tt.make)
+			s := newFixSite(t, tt.make)
 			report, codes := s.check()
 			if !slices.Contains(codes, tt.code) {
 				t.Fatalf("found %q, not %s", codes, tt.code)
@@ -239,9 +239,9 @@ func TestPatchMends(t *testing.T) {
 // All of it at once is one patch too.
 func TestPatchMendsAll(t *testing.T) {
 	t.Parallel()
-	s := newMendedSite(t, func(config, page string) (string, string) {
+	s := newFixSite(t, func(config, page string) (string, string) {
 		for _, name := range []string{"misspelt set", "misspelt key", "capitals of an option", "capitals of a status", "thank-you page", "renamed input", "encoding", "input without a name", "length", "required"} {
-			config, page = mendable[name].make(config, page)
+			config, page = fixable[name].make(config, page)
 		}
 		return config, page
 	})
@@ -268,7 +268,7 @@ func TestPatchLeavesDoubts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newMendedSite(t, change)
+			s := newFixSite(t, change)
 			report, codes := s.check()
 			if len(codes) == 0 {
 				t.Fatal("nothing found")

@@ -9,7 +9,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/page"
 )
 
-// edit mends a finding: it changes a line of a page or of a Caddyfile.
+// edit fixes a finding: it changes a line of a page or of a Caddyfile.
 type edit struct {
 	place Place
 	// attribute gets the value in the tag at the place. An empty value leaves the attribute alone if
@@ -22,25 +22,25 @@ type edit struct {
 // maxEdits bounds the number of edits.
 const maxEdits = 10_000
 
-// mend notes an edit, if edits are wanted.
-func (r *Report) mend(e edit) {
+// fix notes an edit, if edits are wanted.
+func (r *Report) fix(e edit) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.mends && e.place.Line > 0 && len(r.edits) < maxEdits && !slices.Contains(r.edits, e) {
+	if r.fixes && e.place.Line > 0 && len(r.edits) < maxEdits && !slices.Contains(r.edits, e) {
 		r.edits = append(r.edits, e)
 	}
 }
 
-// mendLine notes that a word on the line that begins with the given words is replaced.
-func (r *Report) mendLine(f *Form, line, old, by string) {
+// fixLine notes that a word on the line that begins with the given words is replaced.
+func (r *Report) fixLine(f *Form, line, old, by string) {
 	if place, has := f.Lines[line]; has && old != "" && old != by {
-		r.mend(edit{place: place, old: old, by: by})
+		r.fix(edit{place: place, old: old, by: by})
 	}
 }
 
-// mendTag notes that a tag gets an attribute.
-func (c *formCheck) mendTag(at page.Position, attribute, value string) {
-	c.mend(edit{place: c.page.in(at), attribute: attribute, value: value})
+// fixTag notes that a tag gets an attribute.
+func (c *formCheck) fixTag(at page.Position, attribute, value string) {
+	c.fix(edit{place: c.page.in(at), attribute: attribute, value: value})
 }
 
 // onlyNear returns the name that was certainly meant, or "": no other one is as near.
@@ -58,30 +58,30 @@ func onlyNear(name string, names []string) string {
 	return ""
 }
 
-// mendName corrects the API name of a value, and where else the form's block has it.
-func (c comparison) mendName(v value, by string) {
+// fixName corrects the API name of a value, and where else the form's block has it.
+func (c comparison) fixName(v value, by string) {
 	words := suggest.Quote(by)
 	if isNamedAlike := c.inputs[by] && !c.inputs[v.name]; v.field != nil && v.field.Input == "" && !isNamedAlike {
 		words += " " + suggest.Quote(v.name) // the input stays
 	}
-	c.mendLine(c.form, v.line, v.name, words)
+	c.fixLine(c.form, v.line, v.name, words)
 	if v.action == "" && slices.Contains(c.form.UpdateFields, v.name) {
-		c.mendLine(c.form, "on_duplicate", v.name, suggest.Quote(by))
+		c.fixLine(c.form, "on_duplicate", v.name, suggest.Quote(by))
 	}
 }
 
-// mendCase spells a label of a line as the workspace does, if only its capitals differ.
-func (c comparison) mendCase(v value, label, by string) {
+// fixCase spells a label of a line as the workspace does, if only its capitals differ.
+func (c comparison) fixCase(v value, label, by string) {
 	if by == "" || !strings.EqualFold(label, by) {
 		return
 	}
 	if v.set != nil {
-		c.mendLine(c.form, v.line, v.set.Value, suggest.Quote(strings.Replace(v.set.Value, label, by, 1)))
+		c.fixLine(c.form, v.line, v.set.Value, suggest.Quote(strings.Replace(v.set.Value, label, by, 1)))
 		return
 	}
-	c.mendLine(c.form, v.line+" options", label, suggest.Quote(by))
+	c.fixLine(c.form, v.line+" options", label, suggest.Quote(by))
 	if v.field.Default == label {
-		c.mendLine(c.form, v.line+" default", label, suggest.Quote(by))
+		c.fixLine(c.form, v.line+" default", label, suggest.Quote(by))
 	}
 }
 
@@ -99,16 +99,16 @@ func (v value) candidates(f *Form, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), f.takes)
 }
 
-// mendInput makes a value take another input.
-func (s *survey) mendInput(f *Form, v value, input, by string) {
+// fixInput makes a value take another input.
+func (s *survey) fixInput(f *Form, v value, input, by string) {
 	switch {
 	case by == "":
 	case v.set != nil:
-		s.mendLine(f, v.line, v.set.Value, suggest.Quote(strings.ReplaceAll(v.set.Value, "{form."+input+"}", "{form."+by+"}")))
+		s.fixLine(f, v.line, v.set.Value, suggest.Quote(strings.ReplaceAll(v.set.Value, "{form."+input+"}", "{form."+by+"}")))
 	case v.field.Input == "":
-		s.mendLine(f, v.line, v.field.Name, suggest.Quote(v.field.Name)+" "+suggest.Quote(by))
+		s.fixLine(f, v.line, v.field.Name, suggest.Quote(v.field.Name)+" "+suggest.Quote(by))
 	default:
-		s.mendLine(f, v.line, v.field.Input, suggest.Quote(by))
+		s.fixLine(f, v.line, v.field.Input, suggest.Quote(by))
 	}
 }
 
