@@ -38,8 +38,8 @@ func (r *Report) Snapshot() Snapshot { return r.snapshot }
 // maxPages bounds the pages whose inputs are kept for each form.
 const maxPages = 20_000
 
-// pageInputs are the inputs of the forms of each page. Pages of a site mostly share a form, so sets of
-// inputs are kept once.
+// pageInputs are the inputs of the forms of each page. Pages of a site mostly share a form, so sets
+// of inputs are kept once.
 type pageInputs struct {
 	pages map[string]int
 	sets  [][]string

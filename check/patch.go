@@ -139,8 +139,8 @@ func endOfValue(tag []byte, i int) int {
 	return i
 }
 
-// replaceWord replaces a word of a Caddyfile's line, however it is quoted. It leaves the line alone if
-// the line does not have the word after the first one.
+// replaceWord replaces a word of a Caddyfile's line, however it is quoted. It leaves the line alone
+// if the line does not have the word after the first one.
 func replaceWord(line []byte, old, by string) []byte {
 	for _, spelling := range []string{old, `"` + old + `"`, "`" + old + "`"} {
 		for from := 1; ; {

@@ -23,13 +23,13 @@ func (l *lane) lends() bool { return l.engine.shared() != nil }
 const (
 	// minTokenWait is how long to wait at least before a token is asked for again.
 	minTokenWait = 5 * time.Millisecond
-	// maxGather limits how long tokens are left in the outbox to gather. If the pace is the limit, a lane
-	// then borrows several at once and takes as many leads, instead of one after the other.
+	// maxGather limits how long tokens are left in the outbox to gather. If the pace is the limit, a
+	// lane then borrows several at once and takes as many leads, instead of one after the other.
 	maxGather = 250 * time.Millisecond
 )
 
-// gather returns how long to wait after a loan before the next one is asked for. The outbox keeps half
-// of the burst at least, so no token is lost meanwhile.
+// gather returns how long to wait after a loan before the next one is asked for. The outbox keeps
+// half of the burst at least, so no token is lost meanwhile.
 func gather(loan outbox.Loan, want outbox.LoanRequest) time.Duration {
 	half := time.Duration(float64(want.Burst) / 2 / want.Rate * float64(time.Second))
 	return max(loan.Wait, min(half, maxGather), minTokenWait)
@@ -38,9 +38,9 @@ func gather(loan outbox.Loan, want outbox.LoanRequest) time.Duration {
 // borrow asks a shared outbox for up to count tokens, as far as it can be reached.
 func (l *lane) borrow(ctx context.Context, count int) { _, _ = l.ask(ctx, count, false) }
 
-// ask asks a shared outbox for up to count tokens, unless there are some, and adopts the state that it
-// returns. If it continues an attempt in flight, only the pace limits the loan. It returns how long to
-// wait before asking again if there are none.
+// ask asks a shared outbox for up to count tokens, unless there are some, and adopts the state that
+// it returns. If it continues an attempt in flight, only the pace limits the loan. It returns how
+// long to wait before asking again if there are none.
 func (l *lane) ask(ctx context.Context, count int, continues bool) (wait time.Duration, err error) {
 	shared := l.engine.shared()
 	if shared == nil || !l.takeTurn(ctx) {

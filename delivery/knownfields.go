@@ -96,9 +96,9 @@ func (w *WorkspaceFields) fetch(ctx context.Context, client Client, now func() t
 	w.due = now().Add(retryDelay)
 }
 
-// Spell returns the fields with the labels of dropdowns and tags as the workspace spells them, as far
-// as it is known: TeleCRM would create another option for a label in other capitals. It must be called
-// before a lead is submitted, so that all attempts send the same.
+// Spell returns the fields with the labels of dropdowns and tags as the workspace spells them, as
+// far as it is known: TeleCRM would create another option for a label in other capitals. It must be
+// called before a lead is submitted, so that all attempts send the same.
 func (w *WorkspaceFields) Spell(fields map[string]any) map[string]any {
 	changed := make(map[string]any)
 	for name, field := range w.known() {

@@ -12,8 +12,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// A lead that the outbox refuses as a repeat is not sent, and leaves neither a slot nor its identifier
-// taken.
+// A lead that the outbox refuses as a repeat is not sent, and leaves neither a slot nor its
+// identifier taken.
 func TestRepeats(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"now": 3 * time.Second, "later": 0} {
 		t.Run(name, func(t *testing.T) {

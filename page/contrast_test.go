@@ -35,7 +35,8 @@ func TestErrorsHaveContrast(t *testing.T) {
 	}
 }
 
-// contrast returns the contrast ratio of two colours (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
+// contrast returns the contrast ratio of two colours
+// (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
 func contrast(t *testing.T, first, second string) float64 {
 	t.Helper()
 	a, b := luminance(t, first), luminance(t, second)

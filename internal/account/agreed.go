@@ -13,8 +13,8 @@ import (
 // Machines that share an outbox should have the same settings for an account, because each of them
 // sends the leads of all.
 
-// Agreed returns the settings of the accounts that such machines compare. They contain no secrets. Add
-// more to them.
+// Agreed returns the settings of the accounts that such machines compare. They contain no secrets.
+// Add more to them.
 func (r *Registry) Agreed() outbox.Settings { return r.agreed }
 
 // agree notes the settings of an account that was opened from resolved settings.

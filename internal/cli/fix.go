@@ -9,8 +9,8 @@ import (
 	"github.com/leadwire/caddy-telecrm/check"
 )
 
-// printPatch prints a patch that fixes findings, and on the error stream how to go on. Names in it are
-// relative to the working directory, or to the root if a file is outside.
+// printPatch prints a patch that fixes findings, and on the error stream how to go on. Names in it
+// are relative to the working directory, or to the root if a file is outside.
 func (t *terminal) printPatch(r *check.Report) error {
 	base, err := os.Getwd()
 	if err != nil {

@@ -21,7 +21,8 @@ type savedPost struct {
 	har         *archive
 }
 
-// archive is a HAR file, as browsers save their requests (http://www.softwareishard.com/blog/har-12-spec/).
+// archive is a HAR file, as browsers save their requests
+// (http://www.softwareishard.com/blog/har-12-spec/).
 type archive struct {
 	Log struct {
 		Entries []struct {

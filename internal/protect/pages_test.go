@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// What is remembered of a page is not used for another one: the file under it may be written anew with
-// the same size in the same second, and so get the same entity tag.
+// What is remembered of a page is not used for another one: the file under it may be written anew
+// with the same size in the same second, and so get the same entity tag.
 func TestChangedPagesAreReadAnew(t *testing.T) {
 	const form, other, size = `<form method=post action=/enquire>`, `<form method=post action=/searches>`, 2000
 	page := func(parts ...string) string {

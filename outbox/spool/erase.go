@@ -35,8 +35,8 @@ func eraseEverywhere(ctx context.Context, m *member, id string) error {
 	return m.Erase(ctx, id)
 }
 
-// ErasePerson implements [outbox.Eraser]. A primary that is not shared has nothing to remember, because
-// its spools are on this machine.
+// ErasePerson implements [outbox.Eraser]. A primary that is not shared has nothing to remember,
+// because its spools are on this machine.
 func (s *Store) ErasePerson(ctx context.Context, identifier string) error {
 	v, leave, err := s.enter(ctx)
 	if err != nil {

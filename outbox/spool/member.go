@@ -286,8 +286,8 @@ func (s *Store) Publish(ctx context.Context, account string, state outbox.Accoun
 	return published, err
 }
 
-// Mark implements [outbox.Shared]. Spools do not have marks. The error wraps [outbox.ErrAway] while the
-// primary cannot be used.
+// Mark implements [outbox.Shared]. Spools do not have marks. The error wraps [outbox.ErrAway] while
+// the primary cannot be used.
 func (s *Store) Mark(ctx context.Context, m outbox.Mark, owner string) (isOwner bool, err error) {
 	err = s.asShared(ctx, func(shared outbox.Shared) error {
 		isOwner, err = shared.Mark(ctx, m, owner)

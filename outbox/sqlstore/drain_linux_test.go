@@ -189,8 +189,8 @@ func TestDrainsCopies(t *testing.T) {
 	}
 }
 
-// Other programs take more than half of the reserve and the rest of the disk. Once the outbox has drained, the
-// room is in the free pages of its file, and it accepts entries again.
+// Other programs take more than half of the reserve and the rest of the disk. Once the outbox has
+// drained, the room is in the free pages of its file, and it accepts entries again.
 func TestDrainsWithoutReserve(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(mountDisk(t, "6m"), "outbox.db")

@@ -201,8 +201,8 @@ func (w *writer) repairSeen(seen *handle, cause error) error {
 }
 
 // repair reopens the database after an error. It does not trust cached pages of a file that could
-// not be read or written. If the file was replaced, the error may be about the file that is there now,
-// and the open database is put back.
+// not be read or written. If the file was replaced, the error may be about the file that is there
+// now, and the open database is put back.
 func (w *writer) repair(cause error) error {
 	if w.handle != nil {
 		if name := w.moved(); name != "" {

@@ -86,7 +86,8 @@ func (t tx) rememberErased(schema string, key []byte) error {
 // personKey identifies a person in the table of erased ones, in all accounts.
 func (s *Store) personKey(identifier string) []byte { return record.Hash(s.secret, "", identifier) }
 
-// withoutErased returns the entries that may be adopted. No erasure begins until the transaction ends.
+// withoutErased returns the entries that may be adopted. No erasure begins until the transaction
+// ends.
 func (s *Store) withoutErased(t tx, rows []adoption) ([]adoption, error) {
 	keys := make([][]byte, 0, 2*len(rows))
 	for _, r := range rows {

@@ -128,7 +128,8 @@ func TestOneProbe(t *testing.T) {
 	}
 }
 
-// A pause is the whole fleet's, and when the CRM did not answer, one node tries whether it does again.
+// A pause is the whole fleet's, and when the CRM did not answer, one node tries whether it does
+// again.
 func TestOnePause(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

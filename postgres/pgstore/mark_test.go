@@ -50,8 +50,8 @@ func wantRepeat(t *testing.T, doing string, err error, of string) {
 	wantError(t, doing, err, outbox.ErrRepeat)
 }
 
-// One entry with a mark is stored, on whichever node it comes first. In every state it is the one that
-// counts.
+// One entry with a mark is stored, on whichever node it comes first. In every state it is the one
+// that counts.
 func TestRepeat(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -248,7 +248,8 @@ func TestLostAnswerToMarkedEntry(t *testing.T) {
 	wantRepeat(t, "appending on another node", b.Append(t.Context(), lead(marked("one"))), e.ID)
 }
 
-// A schema from before there were marks gets them when a node of this version opens it. Its leads stay.
+// A schema from before there were marks gets them when a node of this version opens it. Its leads
+// stay.
 func TestMarksInOlderSchema(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

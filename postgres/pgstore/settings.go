@@ -15,7 +15,8 @@ import (
 // Each node publishes its settings in its row, as JSON, and compares them with those of the others
 // whenever it renews its lease.
 
-// inNodes adds what a node publishes about itself. Programs that do not know of it can use the schema.
+// inNodes adds what a node publishes about itself. Programs that do not know of it can use the
+// schema.
 var inNodes = migration{1, []query{
 	`ALTER TABLE {schema}.nodes ADD COLUMN settings TEXT NOT NULL DEFAULT '', ADD COLUMN renewed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
 		ADD COLUMN spooled BIGINT NOT NULL DEFAULT 0`,

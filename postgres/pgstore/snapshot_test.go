@@ -36,8 +36,8 @@ func TestOldSnapshot(t *testing.T) {
 	}
 }
 
-// claims takes leads one after another and returns the median time of a take. Other programs on a busy
-// machine decide the 99th percentile.
+// claims takes leads one after another and returns the median time of a take. Other programs on a
+// busy machine decide the 99th percentile.
 func claims(t *testing.T, s *pgstore.Store) time.Duration {
 	t.Helper()
 	var took []time.Duration

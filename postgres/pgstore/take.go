@@ -54,8 +54,8 @@ func (s *Store) Take(ctx context.Context, account string, due, now time.Time, li
 	return c.entries, nil
 }
 
-// once returns a function that calls busy once for each identifier, because a transaction may be tried
-// again.
+// once returns a function that calls busy once for each identifier, because a transaction may be
+// tried again.
 func once(busy func(string) bool) func(string) bool {
 	known := make(map[string]bool)
 	return func(identifier string) bool {
