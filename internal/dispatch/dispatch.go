@@ -133,6 +133,12 @@ func (d *Dispatcher) Spooling() (Spooling, bool) {
 	return store, ok
 }
 
+// Shared returns the store if other machines may use it too.
+func (d *Dispatcher) Shared() (outbox.Shared, bool) {
+	shared, ok := d.Store.(outbox.Shared)
+	return shared, ok && shared.IsShared()
+}
+
 // All returns the open outboxes, sorted by resource. There are two while a reload replaces one with
 // another.
 func All() []*Dispatcher {
@@ -334,9 +340,3 @@ func (d *Dispatcher) Destruct() error {
 
 // Interface guard
 var _ caddy.Destructor = (*Dispatcher)(nil)
-
-// Shared returns the outbox if other machines may use it too.
-func (d *Dispatcher) Shared() (shared outbox.Shared, is bool) {
-	shared, ok := d.Store.(outbox.Shared)
-	return shared, ok && shared.IsShared()
-}
