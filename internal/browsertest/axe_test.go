@@ -71,6 +71,10 @@ func (b *tab) violationsBy(nodeText string, schemes ...string) []string {
 		b.t.Fatal(err)
 	}
 	evaluate[any](b, string(axe)+"; void 0")
+	// A colour on its way to another one may not contrast yet.
+	eventually(b.t, actionTimeout, "the page's transitions to end", func() bool {
+		return see[bool](b, `document.getAnimations().every(a => a.playState !== "running" || a.effect.getComputedTiming().endTime === Infinity)`)
+	})
 	var found []string
 	for _, scheme := range schemes {
 		b.paint(scheme)

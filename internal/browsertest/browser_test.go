@@ -133,7 +133,7 @@ func (b *tab) load(actions ...chromedp.Action[chromedp.Void]) (status int64) {
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, actions...)
 	if err != nil {
-		b.t.Fatalf("waiting for the page to load: %v", err)
+		b.t.Fatalf("waiting for the page to load: %v; the answer was %+v", err, response)
 	}
 	if response == nil {
 		b.t.Fatal("no page loaded")

@@ -59,7 +59,7 @@ func (p libraryPage) visit(t *testing.T, edits ...string) (*site, *tab) {
 	p.write(t, root)
 	edits = append([]string{"root * example/site", "root * " + root, "form callback", "form callback\nfield message"}, edits...)
 	s, b := startSite(t, edits...), openTab(t)
-	s.keepOut("Ravi", "918123456789", "081234")
+	s.keepOut("Ravi")
 	b.open(s.pages + "/visit")
 	return s, b
 }

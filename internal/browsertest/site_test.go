@@ -54,6 +54,9 @@ func (s *site) keepOut(texts ...string) { s.private = append(s.private, texts...
 func (s *site) checkLog(t *testing.T) {
 	t.Helper()
 	text := s.Log()
+	if caddyproc.HasPhone(text) {
+		t.Errorf("the site's log contains a phone number:\n%s", text)
+	}
 	for _, private := range s.private {
 		if strings.Contains(text, private) {
 			t.Errorf("the site's log contains visitor text, %q:\n%s", private, text)
