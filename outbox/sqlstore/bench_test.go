@@ -156,10 +156,16 @@ func BenchmarkBacklog(b *testing.B) {
 			onFull += timeAppend(b, full)
 		}
 		resident := residentBytes(b)
+		begun = time.Now()
+		if err := full.Inspect(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		inspected := time.Since(begun)
 		info, err := os.Stat(path)
 		if err != nil {
 			b.Fatal(err)
 		}
+		b.ReportMetric(inspected.Seconds(), "s/inspect")
 		b.ReportMetric(opened.Seconds(), "s/open")
 		b.ReportMetric(float64(onEmpty.Nanoseconds())/appends, "ns/append-to-empty")
 		b.ReportMetric(float64(onFull.Nanoseconds())/appends, "ns/append-to-full")

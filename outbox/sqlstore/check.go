@@ -30,20 +30,22 @@ type Report struct {
 func (s *Store) Check(ctx context.Context, thorough bool) (Report, error) {
 	var report Report
 	err := s.read(ctx, func(h *handle) (err error) {
-		report, err = h.check(ctx, thorough)
-		return err
+		if report, err = h.check(ctx, thorough); err != nil || !thorough {
+			return err
+		}
+		return h.checkEntries(ctx, &report)
 	})
 	return report, record.Wrap("checking the outbox", uuid.Nil, err)
 }
 
 const (
-	// inspectAfter is the time from the start to the first check of the file's structure.
+	// inspectAfter is the time from the start to the first check of the file and its indices.
 	// inspectEvery is the time between later checks.
 	inspectAfter = time.Minute
 	inspectEvery = 24 * time.Hour
 )
 
-// inspect checks the file's structure at intervals, until the context ends. It replaces a damaged
+// inspect checks the file and its indices at intervals, until the context ends. It replaces a damaged
 // file.
 func (s *Store) inspect(ctx context.Context) {
 	timer := time.NewTimer(inspectAfter)
@@ -63,7 +65,7 @@ func (s *Store) inspect(ctx context.Context) {
 
 func (s *Store) inspectNow(ctx context.Context) error {
 	return s.readNow(ctx, func(h *handle) error {
-		report, err := h.check(ctx, false)
+		report, err := h.check(ctx, true)
 		if err == nil && len(report.Problems) > 0 {
 			err = fmt.Errorf("%w: %s", errDamaged, report.Problems[0])
 		}
@@ -74,9 +76,10 @@ func (s *Store) inspectNow(ctx context.Context) error {
 // maxProblems is the maximum number of problems in a report.
 const maxProblems = 100
 
-func (h *handle) check(ctx context.Context, thorough bool) (report Report, err error) {
+// check checks the file's structure and, if withIndices is true, whether all indices have all entries.
+func (h *handle) check(ctx context.Context, withIndices bool) (report Report, err error) {
 	pragma := "quick_check"
-	if thorough {
+	if withIndices {
 		pragma = "integrity_check"
 	}
 	conn, err := h.readers.Conn(ctx)
@@ -101,10 +104,8 @@ func (h *handle) check(ctx context.Context, thorough bool) (report Report, err e
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return report, err
 	}
-	if err := conn.QueryRowContext(ctx, string(qMissing)).Scan(&report.Missing); err != nil || !thorough {
-		return report, err
-	}
-	return report, h.checkEntries(ctx, &report)
+	err = conn.QueryRowContext(ctx, string(qMissing)).Scan(&report.Missing)
+	return report, err
 }
 
 // checkEntries verifies the checksum of each entry.

@@ -61,7 +61,7 @@ var (
 		qInsert, qUpdate, qSetAside, qPostpone, qRetryFailed, qDelete, qDue, qSettled, qRemember, qForget, qForgetOld, qLedger, qSetClock,
 		qInState, qByID, qInsertKnown, qRememberLater,
 	}
-	readerQueries = []query{qByID, qNextDue, qAhead, qRecall, qInState, qSearch, qClock, qCountIDs, qCountSettled}
+	readerQueries = []query{qByID, qNextDue, qHidden, qAhead, qRecall, qInState, qSearch, qClock, qCountIDs, qCountSettled}
 )
 
 // openHandle opens the database at path, and creates it if the file is empty. [isDamage] reports

@@ -73,12 +73,25 @@ func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, fou
 		var at int64
 		err := h.reads[qNextDue].QueryRowContext(ctx, account).Scan(&at)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return h.checkNoneWaits(ctx, account)
 		}
 		due, found = record.FromMillis(at), err == nil
 		return explainScan(err)
 	})
 	return due, found, record.Wrap("finding the next due entry", uuid.Nil, err)
+}
+
+// checkNoneWaits returns an error if an entry waits that the index of due entries lacks. SQLite does
+// not notice damage that left an index readable.
+func (h *handle) checkNoneWaits(ctx context.Context, account string) error {
+	var one int
+	switch err := h.reads[qHidden].QueryRowContext(ctx, account, account).Scan(&one); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: the index of due entries does not have an entry that waits", errDamaged)
 }
 
 // Ahead implements [outbox.Store].

@@ -94,9 +94,13 @@ const (
 const (
 	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
 	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
-	qAhead   query = `SELECT 1 FROM entries WHERE account = ? AND state = 1 AND (due_at, id) < (?, ?) ORDER BY due_at, id LIMIT 1 OFFSET ?`
-	qRecall  query = `SELECT at, lead_id, crc FROM known WHERE hash = ?`
-	qSearch  query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
+	// qHidden finds an entry that waits although the index of due entries has none, and must be damaged.
+	// Both indices are seen in one snapshot.
+	qHidden query = `SELECT 1 FROM entries INDEXED BY entries_list WHERE account = ? AND state = 1
+		AND NOT EXISTS (SELECT 1 FROM entries INDEXED BY entries_due WHERE account = ? AND state = 1) LIMIT 1`
+	qAhead  query = `SELECT 1 FROM entries WHERE account = ? AND state = 1 AND (due_at, id) < (?, ?) ORDER BY due_at, id LIMIT 1 OFFSET ?`
+	qRecall query = `SELECT at, lead_id, crc FROM known WHERE hash = ?`
+	qSearch query = `SELECT ` + columns + ` FROM entries WHERE id > ? AND created_at >= ? AND created_at < ?
 		AND (? = 0 OR state IN (?, ?)) AND ? IN ('', account) AND ? IN ('', form) AND ? IN ('', identifier) ORDER BY id LIMIT ?`
 	qClock       query = `SELECT clock_seen_at, clock_steady_since FROM ledger WHERE one = 1`
 	qDefinitions query = `SELECT count(*) FROM sqlite_schema WHERE sql = ?`
