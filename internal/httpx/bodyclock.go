@@ -35,7 +35,7 @@ type BodyClock struct {
 // rest.
 func StartBodyClock(w http.ResponseWriter, r *http.Request, patience time.Duration) *BodyClock {
 	c := &BodyClock{ReadCloser: r.Body, control: http.NewResponseController(w), deadline: time.Now().Add(patience)}
-	if isHTTP3(r) {
+	if r.ProtoMajor == 3 { // its server does not compare them
 		c.length = r.ContentLength
 	}
 	c.set(c.deadline)
@@ -54,14 +54,11 @@ func (c *BodyClock) set(deadline time.Time) {
 // that has passed as a client that has left.
 func (c *BodyClock) Stop() { c.set(time.Time{}) }
 
-// isHTTP3 reports whether the request came over HTTP/3, whose server leaves more to handlers than
-// that of net/http.
-func isHTTP3(r *http.Request) bool { return r.ProtoMajor == 3 }
-
-// CloseConnection makes the server close the connection after the answer. In HTTP/3, clients refuse
-// an answer with that header, and the server stops the one stream by itself.
+// CloseConnection makes the server close the connection of HTTP/1 after the answer. Later versions
+// stop the one stream by themselves: over HTTP/2 the header ends the other streams too, and over
+// HTTP/3 clients refuse an answer that has it.
 func CloseConnection(w http.ResponseWriter, r *http.Request) {
-	if !isHTTP3(r) {
+	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 }

@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 
@@ -61,5 +63,41 @@ func TestHTTP3Bodies(t *testing.T) {
 				t.Errorf("status %d, want %d; %d bytes, error %v", answer.StatusCode, test.status, len(text), err)
 			}
 		})
+	}
+}
+
+// Over HTTP/2, an answer that leaves a body unread does not end the connection, on which the browser
+// may be loading something else. Some clients lose the answer if it does.
+func TestHTTP2AnswerKeepsTheConnection(t *testing.T) {
+	s := startAttributedSite(t)
+	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	t.Cleanup(client.CloseIdleConnections)
+	send := func(body io.Reader, length int64) (status int, isReused bool) {
+		ctx := httptrace.WithClientTrace(context.WithoutCancel(t.Context()), &httptrace.ClientTrace{
+			GotConn: func(info httptrace.GotConnInfo) { isReused = info.Reused },
+		})
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.secure+"/enquire", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = length
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		if _, err := io.ReadAll(answer.Body); err != nil || answer.ProtoMajor != 2 {
+			t.Errorf("HTTP/%d, error %v", answer.ProtoMajor, err)
+		}
+		return answer.StatusCode, isReused
+	}
+	for name, length := range map[string]int64{"far too large": 100 << 20, "of unknown length": -1} {
+		if status, _ := send(io.LimitReader(endless{}, 100<<20), length); status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: status %d", name, status)
+		}
+		if status, isReused := send(strings.NewReader("phone=1"), 7); status != http.StatusUnprocessableEntity || !isReused {
+			t.Errorf("after a body %s: status %d, on the same connection: %v", name, status, isReused)
+		}
 	}
 }
