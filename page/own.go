@@ -268,15 +268,18 @@ func (r *rendering) fixLinks() error {
 	return nil
 }
 
-// keepActions lets the other forms without an action post where they did, which is the page's URL. A
-// base means nothing to them, unless it is on another host.
+// keepActions lets the other forms without an action, or with nothing but a fragment, post where they
+// did, which is the page's URL. A base means nothing to those without an action, unless it is on
+// another host.
 func (r *rendering) keepActions(here string) {
 	if here == r.URL.RequestURI() || r.baseURL().Host != "" {
 		return
 	}
 	for _, f := range r.forms {
-		if action, _ := f.tag.get("action"); f != r.form && strings.TrimSpace(action) == "" {
-			r.touch(f.tag).set("action", r.URL.RequestURI())
+		action, _ := f.tag.get("action")
+		action = strings.TrimSpace(action)
+		if f != r.form && (action == "" || r.base == nil && action[0] == '#') {
+			r.touch(f.tag).set("action", r.URL.RequestURI()+action)
 		}
 	}
 }

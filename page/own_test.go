@@ -484,17 +484,17 @@ func TestOwnUnderAnotherAddress(t *testing.T) {
 func TestOwnUnderAnotherAddressPostsOtherFormsWhereTheyPosted(t *testing.T) {
 	const forms = `<form id="1"><input name="q"></form><form id="2" method="post" action=" "><input name="message"></form>
 		<form id="3" action="?x=1"></form><form id="4" action="/search"></form><form id="5" method="post" action="/enquire"><input name="phone"></form>
-		<a id="6" href="?lang=de">Deutsch</a><a id="7" href="#top">Up</a>`
+		<a id="6" href="?lang=de">Deutsch</a><a id="7" href="#top">Up</a><form id="8" method="post" action="#ask"><input name="q"></form>`
 	for name, test := range map[string]struct {
 		head, at string
 		want     []string // the addresses of the elements by their ids
 	}{
-		"in the same folder":      {``, "/about?a=b", []string{"/about?a=b", "/about?a=b", "/about?x=1", "/search", "/enquire", "/about?lang=de", "#top"}},
-		"in another folder":       {``, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "/enquire#top"}},
-		"with a base":             {`<base href="/">`, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
-		"with a base on a host":   {`<base href="https://www.example.com/">`, "/about", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
-		"under the page's own":    {``, "/enquire", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
-		"with another query only": {``, "/enquire?a=b", []string{"/enquire?a=b", "/enquire?a=b", "?x=1", "/search", "/enquire", "?lang=de", "#top"}},
+		"in the same folder":      {``, "/about?a=b", []string{"/about?a=b", "/about?a=b", "/about?x=1", "/search", "/enquire", "/about?lang=de", "#top", "/about?a=b#ask"}},
+		"in another folder":       {``, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "/enquire#top", "/de/about#ask"}},
+		"with a base":             {`<base href="/">`, "/de/about", []string{"/de/about", "/de/about", "?x=1", "/search", "/enquire", "?lang=de", "#top", "#ask"}},
+		"with a base on a host":   {`<base href="https://www.example.com/">`, "/about", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top", "#ask"}},
+		"under the page's own":    {``, "/enquire", []string{"", " ", "?x=1", "/search", "/enquire", "?lang=de", "#top", "#ask"}},
+		"with another query only": {``, "/enquire?a=b", []string{"/enquire?a=b", "/enquire?a=b", "?x=1", "/search", "/enquire", "?lang=de", "#top", "/enquire?a=b#ask"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := own(t, `<!doctype html><html><head>`+test.head+`<title>T</title></head><body>`+forms)
@@ -502,7 +502,7 @@ func TestOwnUnderAnotherAddressPostsOtherFormsWhereTheyPosted(t *testing.T) {
 			o.Values, o.Problems = []page.Pair{{Name: "phone", Value: "1"}}, []page.Problem{missing("phone")}
 			doc := render(t, o)
 			var got []string
-			for id := range 7 {
+			for id := range 8 {
 				e := byID(doc.root, strconv.Itoa(id+1))
 				got = append(got, value(e, "action")+value(e, "href"))
 			}
