@@ -14,7 +14,7 @@ type outline struct {
 	labels       []*label
 	slots        map[string][]slot // the author's elements for errors, by input
 	focused      []*tag            // tags with autofocus
-	anchors      []*tag            // links within the page, and those that differ from its URL in the query only
+	anchors      []*tag            // links within the page, or to another query of its URL
 	base         *tag
 	main         *tag
 	mainPlace    *place
