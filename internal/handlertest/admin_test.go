@@ -460,13 +460,15 @@ func TestAdminRetryAndDiscard(t *testing.T) {
 }
 
 func TestAdminErase(t *testing.T) {
-	for written, phone := range map[string]string{
-		phoneOfMeera:         phoneOfMeera,
-		" +91 (81234) 56789": phoneOfMeera,
-		"Meera@Example.com ": "meera@example.com",
-		"Customer 17":        "customer 17",
+	// The names of these tests are in the paths of outboxes, which pages show.
+	for name, test := range map[string]struct{ written, phone string }{
+		"as stored": {phoneOfMeera, phoneOfMeera},
+		"as typed":  {" +91 (81234) 56789", phoneOfMeera},
+		"email":     {"Meera@Example.com ", "meera@example.com"},
+		"text":      {"Customer 17", "customer 17"},
 	} {
-		t.Run(written, func(t *testing.T) {
+		written, phone := test.written, test.phone
+		t.Run(name, func(t *testing.T) {
 			app := quietOutbox(t)
 			c := adminEndpoint(t)
 			for _, state := range outbox.States() {
