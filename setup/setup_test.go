@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -238,5 +239,20 @@ func TestCaddyfile(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A page cannot write lines of the config. With --url it may be somebody else's.
+func TestPageCannotWriteLines(t *testing.T) {
+	const evil = "x&#10;\t}&#13;\n\trespond evil\n"
+	page := `<form method="post" action="/contact"><input name="phone" type="tel"><input name="` + evil + `">` +
+		`<label>` + evil + `<input name="a" placeholder="` + evil + `"></label><select name="b"><option>` + evil + `</select></form>` +
+		`<form method="post" action="/` + evil + `"><input name="` + evil + `" type="email"></form>`
+	for _, w := range []*check.Workspace{nil, workspace} {
+		for line := range strings.Lines(propose(t, w, map[string]string{"contact.html": page})) {
+			if strings.HasPrefix(strings.TrimSpace(line), "respond") {
+				t.Errorf("the page wrote %q", line)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/leadwire/caddy-telecrm/internal/suggest"
 	"github.com/leadwire/caddy-telecrm/telecrm"
@@ -19,8 +20,17 @@ type writer struct {
 	depth int
 }
 
+// asOneLine replaces control characters. Those in an input's name would end a comment, and what
+// follows would be a line of the config.
+func asOneLine(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return ' '
+	}
+	return r
+}
+
 func (w *writer) line(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := strings.Map(asOneLine, fmt.Sprintf(format, args...))
 	if strings.HasPrefix(text, "}") {
 		w.depth--
 	}
