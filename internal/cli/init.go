@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/fieldtype"
 	"github.com/leadwire/caddy-telecrm/setup"
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
@@ -61,6 +65,9 @@ func (t *terminal) init(ctx context.Context, o initOptions) error {
 	if o.root == "" && o.url == "" {
 		return errors.New("init: needs the folder of the site, --root, or the address of a running one, --url")
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	options := setup.Options{
 		Site: check.Site{Root: o.root, Try: []string{"{path}.html", "{path}"}}, URL: o.url,
 		Address: o.site, Country: o.country, TimeZone: o.timeZone, BaseURL: o.baseURL,
@@ -84,6 +91,31 @@ func (t *terminal) init(ctx context.Context, o initOptions) error {
 		return err
 	}
 	return writeNew(o.output, text)
+}
+
+// check returns an error for a value that Caddy would refuse in the config.
+func (o initOptions) check() error {
+	addresses := strings.FieldsFunc(o.site, func(r rune) bool { return r == ' ' || r == ',' })
+	isNot := func(address string) bool {
+		return strings.ContainsAny(address, "\t\r\n\"`#") || strings.Count(address, "{") != strings.Count(address, "}")
+	}
+	if len(addresses) == 0 || slices.ContainsFunc(addresses, isNot) {
+		return fmt.Errorf("--site: must be an address such as www.example.com, got %q", o.site)
+	}
+	if o.country != "" {
+		if err := fieldtype.CheckCountry(o.country); err != nil {
+			return fmt.Errorf("--country: %w", err)
+		}
+	}
+	if _, err := time.LoadLocation(o.timeZone); err != nil || strings.EqualFold(o.timeZone, "local") {
+		return fmt.Errorf("--time-zone: unknown time zone %q; write an IANA name such as Asia/Kolkata", o.timeZone)
+	}
+	if o.baseURL != "" {
+		if err := telecrm.CheckBaseURL(o.baseURL); err != nil {
+			return fmt.Errorf("--base-url: %w", err)
+		}
+	}
+	return nil
 }
 
 // askWorkspace asks TeleCRM for the fields and actions, or returns nil without an account.

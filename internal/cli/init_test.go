@@ -74,3 +74,28 @@ func TestInitNeedsASite(t *testing.T) {
 		}
 	}
 }
+
+// What Caddy would refuse in the config is refused before it is written.
+func TestInitRefusesValues(t *testing.T) {
+	root := siteFolder(t)
+	for _, test := range []struct{ flag, value, want string }{
+		{"--country", "India", "did you mean IN?"},
+		{"--country", "XX", "--country"},
+		{"--time-zone", "Asia/Kolkatta", "--time-zone"},
+		{"--time-zone", "Local", "--time-zone"},
+		{"--site", "www.example.com {", "--site"},
+		{"--site", "a\nb", "--site"},
+		{"--site", "", "--site"},
+		{"--base-url", "crm.example", "--base-url"},
+	} {
+		stdout, _, err := run(t, "", "", "init", "--offline", "--root", root, test.flag, test.value)
+		if err == nil || !strings.Contains(err.Error(), test.want) || stdout != "" {
+			t.Errorf("%s %q: error %v, printed %s", test.flag, test.value, err, stdout)
+		}
+	}
+	for _, site := range []string{":8080", "example.com, www.example.com", "{$DOMAIN}", "http://localhost:8080"} {
+		if _, _, err := run(t, "", "", "init", "--offline", "--root", root, "--site", site, "--country", "in", "--time-zone", "Asia/Kolkata"); err != nil {
+			t.Errorf("--site %s: %v", site, err)
+		}
+	}
+}
