@@ -38,8 +38,8 @@ func (t *terminal) exportCommand() *cobra.Command {
 Writes the leads, with everything that the visitors sent, as CSV for
 spreadsheets, or as NDJSON (one JSON object per line) for programs. The output
 is personal data: the file that --output names must not exist yet, and is
-created so that only you can read it. Without --output, the leads go to the
-standard output.
+created so that only you can read it. Without --output, or with "-", the leads
+go to the standard output.
 
 The CSV has a column fields.<name> for each field that any of the leads has. To
 find them, the leads are read twice; they are never all in memory. If a lead
@@ -69,10 +69,10 @@ a line break inside a cell. Control characters are escaped, such as \u001b.`,
 	return cmd
 }
 
-// exportTo writes to the file at path, or to the standard output if path is empty. If writing
+// exportTo writes to the file at path, or to the standard output if path is empty or "-". If writing
 // fails, it removes the file.
 func (t *terminal) exportTo(ctx context.Context, path string, write func(io.Writer) (int, error)) error {
-	if path == "" {
+	if path == "" || path == "-" {
 		buffered := bufio.NewWriter(t.out)
 		_, err := write(buffered)
 		return errors.Join(err, buffered.Flush())

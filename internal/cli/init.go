@@ -45,7 +45,8 @@ To match the fields of your workspace, set TELECRM_TOKEN and
 TELECRM_ENTERPRISE_ID in the environment, as for Caddy itself. Otherwise, only
 name, phone and email are matched.
 
-It prints the Caddyfile, or writes it to --output, which must not exist.`,
+It prints the Caddyfile, or writes it to --output, which must not exist. With
+"-" it prints it too.`,
 		Args: cobra.NoArgs,
 		RunE: t.runs(func(ctx context.Context, _ []string) error { return t.init(ctx, o) }),
 	}
@@ -86,7 +87,7 @@ func (t *terminal) init(ctx context.Context, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.output == "" {
+	if o.output == "" || o.output == "-" {
 		_, err = io.WriteString(t.out, text)
 		return err
 	}

@@ -99,3 +99,23 @@ func TestInitRefusesValues(t *testing.T) {
 		}
 	}
 }
+
+// "-" is the standard output, as it is the standard input elsewhere, and not a file of that name.
+func TestOutputToTheTerminal(t *testing.T) {
+	root := siteFolder(t)
+	t.Chdir(t.TempDir())
+	e := newEndpoint(t, someLeads(1)...)
+	for _, args := range [][]string{
+		{"init", "--offline", "--root", root, "--output", "-"},
+		{"leads", "export", "--format", "csv", "--output", "-"},
+		{"leads", "export", "--format", "ndjson", "--output", "-"},
+	} {
+		stdout, _, err := e.run(t, args...)
+		if err != nil || strings.Count(stdout, "\n") == 0 || strings.Contains(stdout, "written to") {
+			t.Errorf("%v: error %v, printed %q", args, err, stdout)
+		}
+	}
+	if files, err := os.ReadDir("."); err != nil || len(files) > 0 {
+		t.Errorf("wrote %v, error %v", files, err)
+	}
+}
