@@ -240,3 +240,39 @@ example.com {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A placeholder of the plugin that does not exist is empty in every lead.
+func TestPlaceholdersThatDoNotExist(t *testing.T) {
+	config := read(t, "Caddyfile", `
+example.com {
+	root * /srv/site
+	telecrm_attribution
+	telecrm /enquire {
+		token x
+		enterprise_id 66aa00bb11cc22dd33ee44ff
+		country IN
+		field phone
+		set a {telecrm.frist.utm_source}
+		set b "{telecrm.visit} {telecrm.visits} {telecrm.id} {telecrm.form}"
+		set c {telecrm.last.ref}
+		action 1042 {
+			set d {telecrm.utm_source}
+		}
+		thank_you /thanks?id={telecrm.id}
+	}
+	file_server
+}
+`)
+	var got []string
+	for _, empty := range config.Empty {
+		got = append(got, empty.Place.String()+" "+empty.Text+" "+empty.Reason)
+	}
+	want := []string{
+		"Caddyfile:10:3 {telecrm.frist.utm_source} it does not exist; did you mean {telecrm.first.utm_source}?",
+		"Caddyfile:11:3 {telecrm.visit} it does not exist; did you mean {telecrm.visits}?",
+		"Caddyfile:14:4 {telecrm.utm_source} it does not exist; did you mean {telecrm.last.utm_source}?",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
