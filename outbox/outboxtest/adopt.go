@@ -99,7 +99,7 @@ func (m *model) adopt(rt *rapid.T) {
 		e.Account, e.Identifier, e.Payload, e.CreatedAt = own.Account, own.Identifier, own.Payload, own.CreatedAt
 	}
 	if e.Attempts > 0 {
-		e.BegunAt = m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
+		e.BegunAt = m.clock.now().Add(-drawDuration(rt, 0))
 	}
 	if e.State == outbox.Waiting {
 		e.DueAt = m.clock.now()

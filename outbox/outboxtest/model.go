@@ -64,7 +64,7 @@ func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backe
 			"retry failed": m.retryFailed,
 			"erase":        m.erase,
 			"expire":       m.expire,
-			"tick":         func(rt *rapid.T) { m.clock.advance(drawDuration(rt, 0, 5*time.Second)) },
+			"tick":         func(rt *rapid.T) { m.clock.advance(drawDuration(rt, 0)) },
 			"reopen":       m.reopen,
 			"crash":        m.crash,
 			"compact":      func(rt *rapid.T) { m.must(rt, m.store.Compact(t.Context())) },
@@ -77,8 +77,9 @@ func testModel(t *testing.T, newBackend func(*testing.T, func() time.Time) Backe
 	})
 }
 
-func drawDuration(rt *rapid.T, from, to time.Duration) time.Duration {
-	return time.Duration(rapid.Int64Range(from.Milliseconds(), to.Milliseconds()).Draw(rt, "milliseconds")) * time.Millisecond
+// drawDuration draws a duration from the given one up to 5 s.
+func drawDuration(rt *rapid.T, from time.Duration) time.Duration {
+	return time.Duration(rapid.Int64Range(from.Milliseconds(), 5000).Draw(rt, "milliseconds")) * time.Millisecond
 }
 
 func (m *model) must(rt *rapid.T, err error) {
@@ -108,7 +109,7 @@ func (m *model) append(rt *rapid.T) {
 		Payload:    rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(rt, "payload"),
 		CreatedAt:  m.clock.now(),
 		State:      outbox.Waiting,
-		DueAt:      m.clock.now().Add(drawDuration(rt, -time.Second, 5*time.Second)),
+		DueAt:      m.clock.now().Add(drawDuration(rt, -time.Second)),
 	}
 	switch rapid.SampledFrom([]string{"due", "begun", "parked"}).Draw(rt, "as") {
 	case "begun":
@@ -193,6 +194,23 @@ func (m *model) take(rt *rapid.T) {
 	}
 }
 
+// changed checks the result of changing an entry, which is allowed if may returns true for it. It
+// returns the entry if it was changed, or nil.
+func (m *model) changed(rt *rapid.T, id string, err error, may func(*modelEntry) bool) *modelEntry {
+	rt.Helper()
+	e, known := m.entries[id]
+	switch {
+	case !known:
+		m.wantError(rt, err, outbox.ErrNotFound)
+		return nil
+	case !may(e):
+		m.wantError(rt, err, outbox.ErrState)
+		return nil
+	}
+	m.must(rt, err)
+	return e
+}
+
 func (m *model) advance(rt *rapid.T) {
 	id := m.id(rt)
 	p := outbox.Progress{
@@ -202,16 +220,10 @@ func (m *model) advance(rt *rapid.T) {
 		Reason: rapid.SampledFrom([]string{"", "partly stored"}).Draw(rt, "reason"),
 	}
 	err := m.store.Advance(m.t.Context(), id, p)
-	e, known := m.entries[id]
-	switch {
-	case !known:
-		m.wantError(rt, err, outbox.ErrNotFound)
-		return
-	case !e.taken:
-		m.wantError(rt, err, outbox.ErrState)
+	e := m.changed(rt, id, err, func(e *modelEntry) bool { return e.taken })
+	if e == nil {
 		return
 	}
-	m.must(rt, err)
 	e.Step, e.LeadID, e.Reason = p.Step, p.LeadID, p.Reason
 	e.BegunAt, e.AmbiguousSince = p.At, time.Time{}
 }
@@ -226,7 +238,7 @@ func (m *model) forget(rt *rapid.T) {
 }
 
 func (m *model) forgetBefore(rt *rapid.T) {
-	before := m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
+	before := m.clock.now().Add(-drawDuration(rt, 0))
 	n, err := m.store.ForgetBefore(m.t.Context(), before, 100)
 	m.must(rt, err)
 	want, uncertain := 0, 0
@@ -257,7 +269,7 @@ func (m *model) settle(rt *rapid.T) {
 	s := outbox.Settlement{
 		State:          rapid.SampledFrom(outbox.States()).Draw(rt, "state"),
 		At:             m.clock.now(),
-		DueAt:          m.clock.now().Add(drawDuration(rt, 0, 5*time.Second)),
+		DueAt:          m.clock.now().Add(drawDuration(rt, 0)),
 		Step:           rapid.SampledFrom([]string{"", "append"}).Draw(rt, "step"),
 		Reason:         rapid.SampledFrom([]string{"", "no answer"}).Draw(rt, "reason"),
 		LeadID:         rapid.SampledFrom([]string{"", "lead-1"}).Draw(rt, "lead"),
@@ -267,16 +279,10 @@ func (m *model) settle(rt *rapid.T) {
 		Lazy:           rapid.Bool().Draw(rt, "lazy"),
 	}
 	err := m.store.Settle(m.t.Context(), id, s)
-	e, known := m.entries[id]
-	switch {
-	case !known:
-		m.wantError(rt, err, outbox.ErrNotFound)
-		return
-	case !e.taken:
-		m.wantError(rt, err, outbox.ErrState)
+	e := m.changed(rt, id, err, func(e *modelEntry) bool { return e.taken })
+	if e == nil {
 		return
 	}
-	m.must(rt, err)
 	e.taken = false
 	e.State, e.Step, e.Reason, e.LeadID = s.State, s.Step, s.Reason, s.LeadID
 	e.AmbiguousSince, e.FailingSince = s.AmbiguousSince, s.FailingSince
@@ -294,18 +300,12 @@ func (m *model) settle(rt *rapid.T) {
 
 func (m *model) retry(rt *rapid.T) {
 	id := m.id(rt)
-	at := m.clock.now().Add(drawDuration(rt, 0, 5*time.Second))
+	at := m.clock.now().Add(drawDuration(rt, 0))
 	err := m.store.Retry(m.t.Context(), id, at)
-	e, known := m.entries[id]
-	switch {
-	case !known:
-		m.wantError(rt, err, outbox.ErrNotFound)
-		return
-	case e.taken || e.State == outbox.Delivered:
-		m.wantError(rt, err, outbox.ErrState)
+	e := m.changed(rt, id, err, func(e *modelEntry) bool { return !e.taken && e.State != outbox.Delivered })
+	if e == nil {
 		return
 	}
-	m.must(rt, err)
 	e.State, e.DueAt, e.SettledAt = outbox.Waiting, at, time.Time{}
 	e.Attempts, e.FailingSince = 0, time.Time{}
 }
@@ -313,17 +313,9 @@ func (m *model) retry(rt *rapid.T) {
 func (m *model) erase(rt *rapid.T) {
 	id := m.id(rt)
 	err := m.store.Erase(m.t.Context(), id)
-	e, known := m.entries[id]
-	switch {
-	case !known:
-		m.wantError(rt, err, outbox.ErrNotFound)
-		return
-	case e.taken:
-		m.wantError(rt, err, outbox.ErrState)
-		return
+	if e := m.changed(rt, id, err, func(e *modelEntry) bool { return !e.taken }); e != nil {
+		m.remove(id)
 	}
-	m.must(rt, err)
-	m.remove(id)
 }
 
 func (m *model) remove(id string) {
@@ -357,7 +349,7 @@ func (m *model) retryFailed(rt *rapid.T) {
 
 func (m *model) expire(rt *rapid.T) {
 	state := rapid.SampledFrom([]outbox.State{outbox.Delivered, outbox.Parked}).Draw(rt, "state")
-	before := m.clock.now().Add(-drawDuration(rt, 0, 5*time.Second))
+	before := m.clock.now().Add(-drawDuration(rt, 0))
 	var old []*modelEntry
 	for _, e := range m.entries {
 		if e.State == state && e.SettledAt.Before(before) {
