@@ -25,9 +25,9 @@ type Recovery struct {
 // unknownDue is the number of due leads if nobody has counted them.
 const unknownDue = -1
 
-// incident decides what operators are told of an account in trouble. They are told once that it
-// begins, once that it gets worse, and once that it is over. An account that keeps changing is
-// announced announceBurst times, then at most every announceInterval, as its condition is by then.
+// incident decides what is announced to operators of an account in trouble: once that it begins, once
+// that it gets worse, and once that it is over. An account that keeps changing is announced
+// announceBurst times, then at most every announceInterval, as its condition is by then.
 type incident struct {
 	announced Condition // the worst that was announced; empty: none
 	since     time.Time
@@ -43,8 +43,8 @@ const (
 	slowPatience = time.Minute
 )
 
-// announce calls the hooks if operators are to be told of a change. It returns how long to wait
-// before looking again, for a change that is not to be told yet. Only the loop calls it.
+// announce calls the hooks if a change is due to be announced. It returns how long to wait before
+// looking again, if a change is not due yet. Only the loop calls it.
 func (l *lane) announce() time.Duration {
 	now := l.engine.now()
 	l.mu.Lock()

@@ -14,17 +14,17 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// told records what operators are told of an account, and when.
-type told struct {
+// announcements records what is announced of an account, and when.
+type announcements struct {
 	*rig
 
 	start time.Time
 	lines []string
 }
 
-// tell records the incidents of the rig.
-func tell(r *rig) *told {
-	o := &told{rig: r, start: time.Now()}
+// watch records the incidents of the rig.
+func watch(r *rig) *announcements {
+	o := &announcements{rig: r, start: time.Now()}
 	note := func(format string, args ...any) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -38,14 +38,14 @@ func tell(r *rig) *told {
 	return o
 }
 
-func (o *told) log() []string {
+func (o *announcements) log() []string {
 	synctest.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.lines)
 }
 
-func (o *told) status() Status {
+func (o *announcements) status() Status {
 	synctest.Wait()
 	return o.engine.Status()[0]
 }
@@ -59,9 +59,9 @@ func throttling(status int, after time.Duration) telecrm.Answer {
 	return telecrm.Answer{Verdict: telecrm.Retry, Status: status, RetryAfter: after}
 }
 
-// Each kind of outage is told once when it begins and once when it is over, with a reason that says
+// Each kind of outage is announced once when it begins and once when it is over, with a reason that says
 // what is wrong. The status says the same meanwhile.
-func TestOutagesAreTold(t *testing.T) {
+func TestOutagesAreAnnounced(t *testing.T) {
 	timeout := func(context.Context, int, telecrm.Lead) telecrm.Answer {
 		time.Sleep(10 * time.Second)
 		return telecrm.Answer{Verdict: telecrm.Retry, Ambiguous: true, Err: context.DeadlineExceeded}
@@ -97,7 +97,7 @@ func TestOutagesAreTold(t *testing.T) {
 				return tc.outage(ctx, n, lead)
 			}}
 			inBubble(t, crm, func(r *rig) {
-				o := tell(r)
+				o := watch(r)
 				for i := range 3 {
 					r.submit(fmt.Sprintf("918123456%03d", i), 0)
 					time.Sleep(100 * time.Millisecond)
@@ -136,7 +136,7 @@ func TestOutagesAreTold(t *testing.T) {
 					want = append([]string{"paused: HTTP 503"}, want...)
 				}
 				if !slices.EqualFunc(got, want, strings.Contains) {
-					r.t.Errorf("told %q, want %q", got, want)
+					r.t.Errorf("announced %q, want %q", got, want)
 				}
 			})
 		})
@@ -144,7 +144,7 @@ func TestOutagesAreTold(t *testing.T) {
 }
 
 // A single failure is not an outage, and neither is a lead that fails while others pass.
-func TestSingleFailuresAreNotTold(t *testing.T) {
+func TestSingleFailuresAreNotAnnounced(t *testing.T) {
 	crm := &fakeCRM{create: func(_ context.Context, n int, lead telecrm.Lead) telecrm.Answer {
 		if lead.Fields["phone"] == phoneA || n%3 == 0 {
 			return failing(500)
@@ -152,7 +152,7 @@ func TestSingleFailuresAreNotTold(t *testing.T) {
 		return ok
 	}}
 	inBubble(t, crm, func(r *rig) {
-		o := tell(r)
+		o := watch(r)
 		r.submit(phoneA, 0)
 		for i := range 300 {
 			r.submit(fmt.Sprintf("918123456%03d", i), 0)
@@ -162,14 +162,14 @@ func TestSingleFailuresAreNotTold(t *testing.T) {
 			r.t.Errorf("status %+v", s)
 		}
 		if got := o.log(); len(got) > 0 {
-			r.t.Errorf("told %q", got)
+			r.t.Errorf("announced %q", got)
 		}
 	})
 }
 
-// An account that fails and recovers all the time is told announceBurst times, then at most every
-// announceInterval, and the last thing told is how it is.
-func TestFlappingIsToldRarely(t *testing.T) {
+// An account that fails and recovers all the time is announced announceBurst times, then at most
+// every announceInterval, and the last announcement says how it is.
+func TestFlappingIsAnnouncedRarely(t *testing.T) {
 	for _, period := range []time.Duration{20 * time.Second, 90 * time.Second, 7 * time.Minute} {
 		t.Run(period.String(), func(t *testing.T) {
 			var began time.Time
@@ -181,31 +181,31 @@ func TestFlappingIsToldRarely(t *testing.T) {
 			}}
 			inBubble(t, crm, func(r *rig) {
 				began = time.Now()
-				o := tell(r)
+				o := watch(r)
 				for i := range 150 * 12 {
 					r.submit(fmt.Sprintf("9181%08d", i), 0)
 					time.Sleep(5 * time.Second)
 				}
 				got := o.log()
 				if most := 2 * (int(2*time.Hour/announceInterval) + announceBurst); len(got) < 2 || len(got) > most {
-					r.t.Errorf("told %d times, want at most %d", len(got), most)
+					r.t.Errorf("announced %d times, want at most %d", len(got), most)
 				}
 				for i, line := range got {
 					if want := []string{"failing: HTTP 503", "over: failing"}[i%2]; !strings.HasPrefix(line, want) {
-						r.t.Fatalf("told %q", got)
+						r.t.Fatalf("announced %q", got)
 					}
 				}
 				if len(got)%2 != 0 {
-					r.t.Errorf("the last thing told is %q", got[len(got)-1])
+					r.t.Errorf("the last announcement is %q", got[len(got)-1])
 				}
 			})
 		})
 	}
 }
 
-// If an account fails again soon after an incident, that is told as soon as the first one. Only an
-// account that keeps failing and recovering is told late.
-func TestSecondOutageIsToldAtOnce(t *testing.T) {
+// If an account fails again soon after an incident, that is announced as soon as the first one. Only
+// an account that keeps failing and recovering is announced late.
+func TestSecondOutageIsAnnouncedAtOnce(t *testing.T) {
 	var broken atomic.Bool
 	crm := &fakeCRM{create: func(context.Context, int, telecrm.Lead) telecrm.Answer {
 		if broken.Load() {
@@ -214,27 +214,27 @@ func TestSecondOutageIsToldAtOnce(t *testing.T) {
 		return ok
 	}}
 	inBubble(t, crm, func(r *rig) {
-		o := tell(r)
-		var told []int
+		o := watch(r)
+		var announced []int
 		for i := range 16 { // odd half minutes are outages, and the fourth one goes on
 			broken.Store(i%2 == 1 || i > 7)
 			for range 6 {
 				r.submit(fmt.Sprintf("9181%08d", time.Since(o.start)/time.Second), 0)
 				time.Sleep(5 * time.Second)
 			}
-			told = append(told, len(o.log()))
+			announced = append(announced, len(o.log()))
 		}
-		if want := []int{0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7}; !slices.Equal(told, want) {
-			r.t.Errorf("lines told after each half minute: %v, want %v: %q", told, want, o.log())
+		if want := []int{0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7}; !slices.Equal(announced, want) {
+			r.t.Errorf("announcements after each half minute: %v, want %v: %q", announced, want, o.log())
 		}
 	})
 }
 
 // An account whose crm_rate is too low for its leads is slow, and so is one that catches up for
 // long. A queue that is gone within a minute is not.
-func TestTooLowARateIsTold(t *testing.T) {
+func TestTooLowARateIsAnnounced(t *testing.T) {
 	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
-		o := tell(r)
+		o := watch(r)
 		r.setRate(1, 5)
 		for i := range 50 {
 			r.submit(fmt.Sprintf("918123456%03d", i), 0)
@@ -254,7 +254,7 @@ func TestTooLowARateIsTold(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		if got := o.log(); len(got) != 2 || !strings.HasPrefix(got[0], "slow: leads wait 2m") || !strings.HasPrefix(got[1], "over: slow") {
-			r.t.Errorf("told %q", got)
+			r.t.Errorf("announced %q", got)
 		}
 		if s := o.status(); s.Condition != Sending {
 			r.t.Errorf("status %+v", s)
@@ -265,7 +265,7 @@ func TestTooLowARateIsTold(t *testing.T) {
 // A reload with other settings starts over, and one with the same settings changes nothing.
 func TestReloadDuringAnOutage(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down)}, func(r *rig) {
-		o := tell(r)
+		o := watch(r)
 		r.submit(phoneA, 0)
 		time.Sleep(time.Minute)
 		r.engine.Configure(r.config)
@@ -280,19 +280,19 @@ func TestReloadDuringAnOutage(t *testing.T) {
 		r.submit(phoneB, 0)
 		time.Sleep(time.Minute)
 		if got := o.log(); !slices.Equal(got, []string{"failing: connection refused", "failing: connection refused"}) {
-			r.t.Errorf("told %q", got)
+			r.t.Errorf("announced %q", got)
 		}
 	})
 }
 
-// The conditions are ordered, and a worse one is told during an incident.
+// The conditions are ordered, and a worse one is announced during an incident.
 func TestConditionsGetWorse(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(throttling(429, time.Minute), failing(503), failing(503), failing(503), ok)}, func(r *rig) {
-		o := tell(r)
+		o := watch(r)
 		r.submit(phoneA, 0)
 		time.Sleep(time.Hour)
 		if got := o.log(); !slices.Equal(got, []string{"paused: HTTP 429", "failing: HTTP 503", "over: failing, 0 go"}) {
-			r.t.Errorf("told %q", got)
+			r.t.Errorf("announced %q", got)
 		}
 	})
 	for i, c := range Conditions() {

@@ -13,7 +13,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/telecrm"
 )
 
-// An outage is told without an outbox too, once when it begins and once when it is over, and the
+// An outage is announced without an outbox too, once when it begins and once when it is over, and the
 // status says what is wrong. There, an account that is turned away is failing.
 func TestMonitor(t *testing.T) {
 	for name, answer := range map[string]telecrm.Answer{"down": down, "503": failing(503), "not TeleCRM": failing(200), "401": revoked} {
@@ -45,7 +45,7 @@ func TestMonitor(t *testing.T) {
 					t.Errorf("status %+v", s)
 				}
 				if want := []string{"failing: " + answer.Problem(), "over: failing"}; !slices.Equal(lines, want) {
-					t.Errorf("told %q, want %q", lines, want)
+					t.Errorf("announced %q, want %q", lines, want)
 				}
 			})
 		})
@@ -57,7 +57,7 @@ func TestMonitor(t *testing.T) {
 // is doing.
 func TestDirectRequestsCount(t *testing.T) {
 	inBubble(t, &fakeCRM{create: answers(down, down, down, ok)}, func(r *rig) {
-		o := tell(r)
+		o := watch(r)
 		for i := range 4 {
 			if _, _, err := r.engine.SendOnce(context.Background(), r.config.Accounts[0], Submission{
 				ID: fmt.Sprintf("01900000-0000-7000-8000-%012d", i), Account: "default",
@@ -74,7 +74,7 @@ func TestDirectRequestsCount(t *testing.T) {
 			}
 		}
 		if got := o.log(); len(got) != 2 {
-			r.t.Errorf("told %q", got)
+			r.t.Errorf("announced %q", got)
 		}
 	})
 }

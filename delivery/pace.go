@@ -123,8 +123,8 @@ func (p *pace) use(now time.Time, count int, lends bool) {
 	p.pay(count, lends)
 }
 
-// pay records tokens that the shared outbox does not know of. It is told when it is back. Those of
-// long ago do not matter any more.
+// pay counts tokens that were used without the shared outbox, for the next loan. The count is capped
+// because old tokens no longer matter.
 func (p *pace) pay(count int, lends bool) {
 	if lends {
 		p.paid = min(p.paid+count, p.burst)

@@ -149,7 +149,7 @@ type RefusalFilter struct {
 	last map[string]shownRefusal // by form
 }
 
-// shownRefusal is the last refusal that a visitor was told about.
+// shownRefusal is the last refusal that was shown to a visitor.
 type shownRefusal struct{ reason, identifier string }
 
 // ShowVisitor reports whether to tell the visitor that TeleCRM refused the lead for the reason, which
