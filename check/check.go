@@ -41,7 +41,7 @@ type Config struct {
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
 
-	// JSON is the config as Caddy runs it, for those who try it; nil if it is not needed.
+	// JSON is the config as Caddy runs it, to try posts with; nil if it is not needed.
 	JSON []byte
 }
 

@@ -99,7 +99,7 @@ func (c *comparedForm) isTrap(input string) bool {
 	return slices.Contains(c.form.Honeypot, input) || slices.Contains(guard.KnownTraps(), input)
 }
 
-// checkControl reports what is wrong with a control, whatever field it is for.
+// checkControl reports what is wrong with a control, regardless of its field.
 func (c *comparedForm) checkControl(control page.InventoryControl) {
 	if control.Name == "" {
 		if control.IsShown && control.Type != "file" {

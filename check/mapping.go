@@ -143,7 +143,7 @@ func inputOf(f *mapping.Field) string {
 	return f.Input
 }
 
-// checkMapping reports lines that cannot work, whatever the workspace and the pages.
+// checkMapping reports lines that cannot work with any workspace or page.
 func (r *Report) checkMapping(f *Form) {
 	names := make(map[string]bool)
 	for _, v := range f.values() {

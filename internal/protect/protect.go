@@ -39,7 +39,7 @@ type Config struct {
 	IsInput func(name string) bool
 	Catalog *page.Catalog
 	Now     func() time.Time
-	// NoteRebuilt is told what shows that a script rebuilds a page's form in the browser. Such a
+	// NoteRebuilt is called with the sign that a script rebuilds a page's form in the browser. Such a
 	// form is left alone: the script would complain, and remove the trap and the stamp.
 	NoteRebuilt func(sign string)
 }
