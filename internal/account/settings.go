@@ -131,13 +131,12 @@ func Pace(text string) (*rate.Limiter, error) { return parseRate(cmp.Or(text, de
 
 // parseRate reads `<n>/<s|m|h> [<burst>]`; the burst is 5 if not given.
 func parseRate(text string) (*rate.Limiter, error) {
-	const form = "write <n>/<s|m|h> [<burst>], such as 3600/h 5"
 	words := strings.Fields(text)
 	burst := 5
 	if len(words) == 2 {
 		given, err := strconv.ParseUint(words[1], 10, 32)
 		if err != nil || given == 0 {
-			return nil, fmt.Errorf("the burst must be a whole number above 0, got %q; %s", words[1], form)
+			return nil, fmt.Errorf("burst must be a whole number above 0, got %q", words[1])
 		}
 		burst, words = int(given), words[:1] //nolint:gosec // it has 32 bits
 	}
@@ -145,7 +144,7 @@ func parseRate(text string) (*rate.Limiter, error) {
 	n, err := strconv.ParseUint(count, 10, 32)
 	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	if err != nil || n == 0 || !known {
-		return nil, fmt.Errorf("it is not a rate, got %q; %s", text, form)
+		return nil, fmt.Errorf("must be <n>/<s|m|h> [<burst>], such as 3600/h 5, got %q", text)
 	}
 	return rate.NewLimiter(rate.Limit(float64(n)/per.Seconds()), burst), nil
 }
