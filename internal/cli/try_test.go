@@ -177,7 +177,7 @@ func TestTryThatCannotRun(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"nothing":           {"", nil, "there is none; give <input>=<value>"},
+		"nothing":           {"", nil, "missing; give <input>=<value>"},
 		"not a value":       {"", []string{"phone"}, "must be <input>=<value>"},
 		"no name":           {"", []string{"=x"}, "must be <input>=<value>"},
 		"unknown form":      {"", []string{"--form", "other", "a=b"}, "the forms are /enquire"},

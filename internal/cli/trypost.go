@@ -107,7 +107,7 @@ func (e *entrance) draft(ctx context.Context, args []string) (*draftedPost, erro
 	case o.body != "":
 		d, err = e.fromFile(ctx)
 	case len(typed) == 0:
-		return nil, errors.New("post: there is none; give <input>=<value>, --from-page or --body")
+		return nil, errors.New("post: missing; give <input>=<value>, --from-page or --body")
 	default:
 		d, err = e.fromArguments(ctx, typed)
 	}

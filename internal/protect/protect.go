@@ -70,7 +70,7 @@ func New(c Config) (*Protector, error) {
 		pages:       newKnownPages(),
 	}
 	if len(p.trapNames) == 0 {
-		return nil, errors.New("protect: every name that a trap could have is an input of the form; call one of them by another name")
+		return nil, errors.New("protect: every name that a trap could have is an input of the form; rename one of them")
 	}
 	return p, nil
 }
