@@ -60,7 +60,7 @@ func (s Settings) open(base string, observe Observe) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crm_rate: %w", err)
 	}
-	location, err := LoadTimeZone(s.TimeZone)
+	location, err := loadTimeZone(s.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
@@ -197,7 +197,7 @@ func (acct Account) In(country, timeZone, dateOrder string) (*Account, error) {
 		acct.Country = country
 	}
 	if timeZone != "" {
-		location, err := LoadTimeZone(timeZone)
+		location, err := loadTimeZone(timeZone)
 		if err != nil {
 			return nil, fmt.Errorf("time_zone: %w", err)
 		}

@@ -12,13 +12,13 @@ import (
 
 // CheckTimeZone returns an error if name is not the name of a time zone.
 func CheckTimeZone(name string) error {
-	_, err := LoadTimeZone(name)
+	_, err := loadTimeZone(name)
 	return err
 }
 
-// LoadTimeZone returns the time zone with the IANA name. The error for an unknown name suggests
+// loadTimeZone returns the time zone with the IANA name. The error for an unknown name suggests
 // another if this system has a list of time zones.
-func LoadTimeZone(name string) (*time.Location, error) {
+func loadTimeZone(name string) (*time.Location, error) {
 	if !strings.EqualFold(name, "local") {
 		if location, err := time.LoadLocation(name); err == nil {
 			return location, nil
