@@ -63,32 +63,37 @@ func (w walk) run(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		defer close(names)
-		pace, listing := pacer{isOn: w.site.isGentle}, time.Now()
-		return fs.WalkDir(w.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-			pace.rest(ctx, time.Since(listing))
-			defer func() { listing = time.Now() }()
-			switch {
-			case err != nil && name == ".":
-				return err
-			case err != nil:
-				w.leave(name, err)
-				return nil
-			case entry.IsDir() && name != "." && isSkipped(entry.Name()):
-				return fs.SkipDir
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case !isPage(name) || !entry.Type().IsRegular() && entry.Type() != fs.ModeSymlink: // a pipe would block
-				return nil
-			}
-			select {
-			case names <- name:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+		return w.list(ctx, names)
 	})
 	return group.Wait()
+}
+
+// list sends the names of the pages until ctx ends.
+func (w walk) list(ctx context.Context, names chan<- string) error {
+	pace, listing := pacer{isOn: w.site.isGentle}, time.Now()
+	return fs.WalkDir(w.site.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		pace.rest(ctx, time.Since(listing))
+		defer func() { listing = time.Now() }()
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			w.leave(name, err)
+			return nil
+		case entry.IsDir() && name != "." && isSkipped(entry.Name()):
+			return fs.SkipDir
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !isPage(name) || !entry.Type().IsRegular() && entry.Type() != fs.ModeSymlink: // a pipe would block
+			return nil
+		}
+		select {
+		case names <- name:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
 // pacer makes a walk rest for four times as long as it works.
