@@ -121,35 +121,37 @@ func (e *entrance) archived(r archivedRequest) *draftedPost {
 	}
 	for _, site := range e.config.Sites {
 		for _, f := range site.Forms {
-			found := siteForm{site, f}
-			if !f.Takes("", u.Path) || !found.isAsked(e.options.form, e.options.path) {
-				continue
+			if found := (siteForm{site, f}); f.Takes("", u.Path) && found.isAsked(e.options.form, e.options.path) {
+				return r.draft(found, u)
 			}
-			d := &draftedPost{
-				siteForm: found, path: u.RequestURI(), contentType: r.PostData.MimeType, body: []byte(r.PostData.Text), headers: make(http.Header),
-			}
-			for _, h := range r.Headers {
-				if !strings.HasPrefix(h.Name, ":") {
-					d.headers.Add(h.Name, h.Value)
-				}
-			}
-			d.contentType = cmp.Or(d.headers.Get("Content-Type"), d.contentType)
-			d.headers.Del("Content-Length")
-			d.headers.Del("Cookie")
-			d.moveTo(u)
-			if len(d.body) == 0 {
-				d.body, d.contentType = nil, ""
-				d.isMultipart = strings.HasPrefix(r.PostData.MimeType, "multipart/")
-				for _, p := range r.PostData.Params {
-					if p.FileName == "" {
-						d.entries = append(d.entries, form.Entry{Name: unescape(p.Name), Value: unescape(p.Value)})
-					}
-				}
-			}
-			return d
 		}
 	}
 	return nil
+}
+
+// draft drafts the post for the form that takes it at the address.
+func (r archivedRequest) draft(to siteForm, at *url.URL) *draftedPost {
+	d := &draftedPost{siteForm: to, path: at.RequestURI(), headers: make(http.Header)}
+	for _, h := range r.Headers {
+		if !strings.HasPrefix(h.Name, ":") {
+			d.headers.Add(h.Name, h.Value)
+		}
+	}
+	contentType := cmp.Or(d.headers.Get("Content-Type"), r.PostData.MimeType)
+	d.headers.Del("Content-Length")
+	d.headers.Del("Cookie")
+	d.moveTo(at)
+	if r.PostData.Text != "" {
+		d.body, d.contentType = []byte(r.PostData.Text), contentType
+		return d
+	}
+	d.isMultipart = strings.HasPrefix(r.PostData.MimeType, "multipart/")
+	for _, p := range r.PostData.Params {
+		if p.FileName == "" {
+			d.entries = append(d.entries, form.Entry{Name: unescape(p.Name), Value: unescape(p.Value)})
+		}
+	}
+	return d
 }
 
 // moveTo makes the headers name the site in place of the host that the post was saved from.
