@@ -217,7 +217,7 @@ func (s *Store) drain(ctx context.Context, from, to *member) error {
 		if total += n; err != nil {
 			return err
 		}
-		if n > 0 && waits(ctx.Done(), time.Since(began)) {
+		if n > 0 && closesWithin(ctx.Done(), time.Since(began)) {
 			return ctx.Err()
 		}
 	}

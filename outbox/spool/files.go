@@ -263,7 +263,7 @@ func within[T any](patience time.Duration, f func() (T, error), late func(T)) (r
 		defer close(done)
 		value, failure = f()
 	}()
-	if waits(done, patience) {
+	if closesWithin(done, patience) {
 		return value, failure
 	}
 	go func() {

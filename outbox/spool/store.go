@@ -167,7 +167,7 @@ func Open(ctx context.Context, opts Options) *Store {
 // awaitPrimary waits until the first try to open the primary has ended. If that takes too long,
 // entries go to a spool meanwhile. It does not wait for a spool on a disk that hangs either.
 func (s *Store) awaitPrimary(ctx context.Context, tried <-chan struct{}) {
-	if waits(tried, s.opts.Patience) {
+	if closesWithin(tried, s.opts.Patience) {
 		return
 	}
 	ready := make(chan struct{})
@@ -175,11 +175,12 @@ func (s *Store) awaitPrimary(ctx context.Context, tried <-chan struct{}) {
 		defer close(ready)
 		s.standIn(ctx, errSlow)
 	})
-	waits(ready, s.opts.Patience)
+	closesWithin(ready, s.opts.Patience)
 }
 
-// waits until done is closed, and reports whether that was in time.
-func waits(done <-chan struct{}, patience time.Duration) bool {
+// closesWithin waits until done is closed, but no longer than patience, and reports whether it was
+// closed.
+func closesWithin(done <-chan struct{}, patience time.Duration) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -246,7 +247,7 @@ func (s *Store) usePrimary(ctx context.Context, primary outbox.Store) {
 	s.signal()
 }
 
-// setTrouble records why the primary is not used, and logs it if that is news.
+// setTrouble records why the primary is not used, and logs it unless that is known.
 func (s *Store) setTrouble(err error) {
 	s.mu.Lock()
 	was := s.trouble
