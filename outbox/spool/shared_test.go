@@ -261,14 +261,13 @@ func TestUnsureAppend(t *testing.T) {
 func TestSlowAppend(t *testing.T) {
 	t.Parallel()
 	s, primary := openShared(t)
-	primary.slow.Store(int64(time.Second))
+	primary.slow.Store(int64(5 * time.Second))
 	e := newLead(false)
-	begun := time.Now()
 	if err := s.Append(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 900*time.Millisecond {
-		t.Errorf("the append took %v", took)
+	if primary.done.Load() > 0 {
+		t.Error("the append waited for the primary")
 	}
 	primary.slow.Store(0)
 	if got := awaitMoved(t, s, primary, e.ID); got.State != outbox.Waiting {
