@@ -27,8 +27,8 @@ func (a *Responder) writeBuiltin(w http.ResponseWriter, r *http.Request, p *Post
 		builtin.Action = httpx.PostedURI(r)
 		builtin.Controls = a.controls(p, f.Problems, words)
 		builtin.Hidden = append(a.hidden(p, builtin.Controls), a.Seal()...)
-		if builtin.Back != "" && !p.Typed.Has(formPageInput) {
-			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: builtin.Back})
+		if from := a.formPage(r, p.Typed); from != "" && !p.Typed.Has(formPageInput) {
+			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: formPageInput, Value: from})
 		}
 		if f.Confirm != "" {
 			builtin.Hidden = append(builtin.Hidden, page.Pair{Name: ConfirmInput, Value: f.Confirm})
