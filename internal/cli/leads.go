@@ -333,7 +333,7 @@ func (t *terminal) sayWhatWaits(ctx context.Context, concerns func(account strin
 
 // whyItWaits says why an account does not send leads that are due; empty if it does.
 func whyItWaits(a adminapi.Account) string {
-	switch a.State {
+	switch a.State { //nolint:exhaustive // the others send
 	case adminapi.NotConfigured:
 		return "is not in the running config; its leads wait until it is again"
 	case delivery.OnHold:
