@@ -2,15 +2,12 @@ package form
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,13 +25,10 @@ func (c *collector) readJSON(src *source) error {
 		decoded, in := c.declared.decode(string(body))
 		body, c.declared, c.form.Charset = []byte(decoded), charset{}, in.name
 	}
-	// Package json would silently replace both with U+FFFD. A value that the visitor did not send
-	// is worse than an error.
+	// Package json would replace other bytes with U+FFFD, as it does with half of an escaped surrogate
+	// pair. That is what browsers do too, when a script has cut an emoji in two.
 	if !utf8.Valid(body) {
 		return fmt.Errorf("%w: the JSON is not UTF-8", ErrMalformed)
-	}
-	if hasLoneSurrogate(body) {
-		return fmt.Errorf("%w: the JSON escapes half a surrogate pair", ErrMalformed)
 	}
 	object := jsonObject{json.NewDecoder(bytes.NewReader(body))}
 	object.UseNumber()
@@ -122,42 +116,4 @@ func (o jsonObject) next() (json.Token, error) {
 		return nil, fmt.Errorf("%w: the JSON is invalid at byte %d", ErrMalformed, o.InputOffset())
 	}
 	return token, nil
-}
-
-// hasLoneSurrogate reports whether body escapes half of a UTF-16 surrogate pair without the other.
-// It does not track where strings begin and end: a backslash outside a string fails later as broken
-// JSON.
-func hasLoneSurrogate(body []byte) bool {
-	for {
-		start := bytes.IndexByte(body, '\\')
-		if start < 0 {
-			return false
-		}
-		body = body[start:]
-		first, ok := unicodeEscape(body)
-		switch {
-		case !ok:
-			body = body[min(2, len(body)):]
-		case !utf16.IsSurrogate(first):
-			body = body[escapeLength:]
-		default:
-			second, ok := unicodeEscape(body[escapeLength:])
-			if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
-				return true
-			}
-			body = body[2*escapeLength:]
-		}
-	}
-}
-
-const escapeLength = len(`\uXXXX`)
-
-// unicodeEscape returns the UTF-16 code unit of an escape at the beginning of text.
-func unicodeEscape(text []byte) (rune, bool) {
-	if len(text) < escapeLength || !bytes.HasPrefix(text, []byte(`\u`)) {
-		return 0, false
-	}
-	var unit [2]byte
-	_, err := hex.Decode(unit[:], text[len(`\u`):escapeLength])
-	return rune(binary.BigEndian.Uint16(unit[:])), err == nil
 }
