@@ -2,11 +2,10 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/leadwire/caddy-telecrm/telecrm"
@@ -17,7 +16,91 @@ const (
 	fieldsTimeout = 3 * time.Second
 	// fieldsRetryDelay is the delay after a request that failed.
 	fieldsRetryDelay = time.Minute
+	// fieldsTTL is how long the fields are valid.
+	fieldsTTL = 6 * time.Hour
 )
+
+// WorkspaceFields caches the fields of a workspace's leads
+// (https://docs.telecrm.in/sync-api/enterprise/custom-fields-list). Attempts of one account share
+// it: for values that not every workspace has a field for, for the labels of dropdowns, and for
+// fields that cannot change once a lead exists.
+type WorkspaceFields struct {
+	turn chan struct{} // holds one signal while nobody asks TeleCRM
+
+	mu     sync.Mutex
+	fields map[string]telecrm.FieldDefinition // nil while they are unknown
+	locked map[string]bool
+	due    time.Time // of the next request; zero: now
+}
+
+// NewWorkspaceFields returns an empty cache.
+func NewWorkspaceFields() *WorkspaceFields {
+	w := &WorkspaceFields{turn: make(chan struct{}, 1)}
+	w.turn <- struct{}{}
+	return w
+}
+
+// Learn replaces the fields with those that TeleCRM had at a time.
+func (w *WorkspaceFields) Learn(fields []telecrm.FieldDefinition, at time.Time) {
+	known, locked := make(map[string]telecrm.FieldDefinition, len(fields)), make(map[string]bool)
+	for _, field := range fields {
+		known[field.APIName] = field
+		if field.Locked {
+			locked[field.APIName] = true
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if due := at.Add(fieldsTTL); due.After(w.due) || w.fields == nil {
+		w.fields, w.locked, w.due = known, locked, due
+	}
+}
+
+// inherit takes over what the cache of the same workspace in an earlier config knows.
+func (w *WorkspaceFields) inherit(from *WorkspaceFields) {
+	if w == from {
+		return
+	}
+	from.mu.Lock()
+	fields, due := slices.Collect(maps.Values(from.fields)), from.due
+	isKnown := from.fields != nil
+	from.mu.Unlock()
+	if isKnown {
+		w.Learn(fields, due.Add(-fieldsTTL))
+	}
+}
+
+// known returns the fields by name, or nil while they are unknown.
+func (w *WorkspaceFields) known() map[string]telecrm.FieldDefinition {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fields
+}
+
+// lockedNames returns the names of the locked fields, as far as they are known.
+func (w *WorkspaceFields) lockedNames() map[string]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.locked
+}
+
+func (w *WorkspaceFields) isDue(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !now.Before(w.due)
+}
+
+// fetch asks TeleCRM for the fields. After a failure they are due again after the delay.
+func (w *WorkspaceFields) fetch(ctx context.Context, client Client, now func() time.Time, retryDelay time.Duration) {
+	definitions := client.FieldDefinitions(ctx)
+	if definitions.Failure == nil {
+		w.Learn(definitions.Fields, now())
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due = now().Add(retryDelay)
+}
 
 // get returns the fields by name, or nil while they are unknown. It asks TeleCRM when they are due,
 // after throttle has returned without an error.
@@ -40,75 +123,49 @@ func (w *WorkspaceFields) get(ctx context.Context, client Client, now func() tim
 	return w.known(), nil
 }
 
-// fitFields removes the optional values that the workspace does not have a field for, and converts
-// the others to the fields' types. If the attempt may not ask for the fields now, the result ends it,
-// unless the lead exists nowhere else.
-func (a *attempt) fitFields(ctx context.Context) *result {
-	if len(a.job.Optional) == 0 {
-		return nil
-	}
-	known, reason, err := a.workspaceFields(ctx)
-	if _, isOnly := a.runner.(directRunner); err != nil && !isOnly {
-		return a.postponed(reason, err)
-	}
-	if known == nil {
-		a.remarks = append(a.remarks, telecrm.Remark{Field: "fields", Status: "NOT_SENT", Text: "the workspace's fields for attribution are not known"})
-	}
-	fields := maps.Clone(a.job.Fields)
-	for _, name := range a.job.Optional {
-		definition, exists := known[name]
-		value, fits := fitValue(fields[name], definition)
-		if !exists || !fits {
-			delete(fields, name)
+// Spell returns the fields with the labels of dropdowns and tags as the workspace spells them, as
+// far as it is known: TeleCRM would create another option for a label in other capitals. It must be
+// called before a lead is submitted, so that all attempts send the same.
+func (w *WorkspaceFields) Spell(fields map[string]any) map[string]any {
+	changed := make(map[string]any)
+	for name, field := range w.known() {
+		if field.Type != "DROPDOWN" && field.Type != "TAGS" {
 			continue
 		}
-		fields[name] = value
+		switch value := fields[name].(type) {
+		case string:
+			if label := labelOf(value, field.Options); label != value {
+				changed[name] = label
+			}
+		case []string:
+			labels := make([]string, 0, len(value))
+			for _, label := range value {
+				labels = append(labels, labelOf(label, field.Options))
+			}
+			changed[name] = labels
+		}
 	}
-	a.job.Fields = fields
-	return nil
+	if len(changed) == 0 {
+		return fields
+	}
+	spelled := maps.Clone(fields)
+	maps.Copy(spelled, changed)
+	return spelled
 }
 
-// workspaceFields returns the fields of the workspace, or nil while they are unknown. It leaves most
-// of the time that the attempt has for the lead itself.
-func (a *attempt) workspaceFields(ctx context.Context) (known map[string]telecrm.FieldDefinition, reason string, err error) {
-	if a.account.Client == nil || a.account.Fields == nil {
-		return nil, "", nil
+// labelOf returns the option that is meant by the label, or the label itself if none or several are.
+func labelOf(label string, options []string) string {
+	if slices.Contains(options, label) {
+		return label
 	}
-	if deadline, bounded := ctx.Deadline(); bounded {
-		const share = 4
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/share)
-		defer cancel()
-	}
-	known, err = a.account.Fields.get(ctx, a.account.Client, a.now, func() (err error) {
-		reason, err = a.runner.throttle(ctx, a.entry)
-		return err
+	meant := slices.DeleteFunc(slices.Clone(options), func(option string) bool {
+		return !strings.EqualFold(joinedWords(option), joinedWords(label))
 	})
-	return known, reason, err
+	if len(meant) != 1 {
+		return label
+	}
+	return meant[0]
 }
 
-// fitValue converts a text to the type of its field. It reports false if the field cannot hold it. A
-// dropdown takes only the options that it has: TeleCRM would create one for any other text.
-func fitValue(value any, field telecrm.FieldDefinition) (any, bool) {
-	text, isText := value.(string)
-	if !isText {
-		return value, value != nil
-	}
-	switch field.Type {
-	case "DATE":
-		at, err := time.Parse(time.RFC3339, text)
-		return json.Number(strconv.FormatInt(at.UnixMilli(), 10)), err == nil
-	case "NUMBER":
-		_, err := strconv.ParseInt(text, 10, 64)
-		return json.Number(text), err == nil
-	case "DROPDOWN":
-		return text, slices.Contains(field.Options, text)
-	case "TAGS":
-		return []string{text}, slices.Contains(field.Options, text)
-	case "WEBSITE":
-		return text, strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
-	case "ACTIVEUSERS", "EMAIL", "LOSTREASON", "MEDIALINK", "MONEY", "PHONE", "RATING", "STATUS":
-		return nil, false
-	}
-	return text, true
-}
+// joinedWords returns the words of a text with one space between them.
+func joinedWords(text string) string { return strings.Join(strings.Fields(text), " ") }
