@@ -197,7 +197,7 @@ func (b *tab) paint(scheme string) {
 // path returns the path of the current page.
 func (b *tab) path() string {
 	b.t.Helper()
-	return evaluate[string](b, "location.pathname")
+	return see[string](b, "location.pathname")
 }
 
 // sends lists what the page's only form would send now, as sorted "name=value". It leaves out empty

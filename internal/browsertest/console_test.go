@@ -119,7 +119,7 @@ func TestConsole(t *testing.T) {
 	_ = resp.Body.Close()
 	eventually(t, actionTimeout, "everything to be on the page", func() bool {
 		b.open(page)
-		text := evaluate[string](b, "document.body.innerText")
+		text := see[string](b, "document.body.innerText")
 		return strings.Contains(text, "On hold") && countParked(b) == 3 && strings.Contains(text, "no_such_field")
 	})
 	checkLayout(b, "console")

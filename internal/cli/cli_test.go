@@ -600,6 +600,16 @@ func TestStatusForCron(t *testing.T) {
 			if !slices.EqualFunc(lines, test.lines, strings.HasPrefix) {
 				t.Errorf("printed %q, want %q", lines, test.lines)
 			}
+			asJSON, _, _ := e.run(t, "status", "--quiet", "--json")
+			objects := json.NewDecoder(strings.NewReader(asJSON))
+			for n := range lines {
+				if err := objects.Decode(new(map[string]any)); err != nil {
+					t.Errorf("as JSON, object %d of %d: %v", n+1, len(lines), err)
+				}
+			}
+			if objects.More() {
+				t.Errorf("as JSON, there are more than %d objects: %s", len(lines), asJSON)
+			}
 			for _, line := range lines {
 				if strings.Contains(line, " since ") && (!strings.Contains(line, "(4 minutes ago)") || !strings.HasSuffix(line, ": HTTP 503, 3 leads wait\n")) {
 					t.Errorf("printed %q", line)

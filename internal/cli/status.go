@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -114,24 +115,11 @@ func (t *terminal) printStatus(status adminapi.Status) {
 	}
 }
 
-// printTrouble prints one line for each thing that is wrong. As JSON, it prints the accounts and the
-// outboxes that are left.
+// printTrouble prints one line for each thing that is wrong. As JSON, it prints the outboxes, the
+// accounts and the outboxes that are left.
 func (t *terminal) printTrouble(status adminapi.Status) error {
 	if t.json {
-		for _, a := range status.Accounts() {
-			if !a.IsTroubled() {
-				continue
-			}
-			if err := t.printJSON(a); err != nil {
-				return err
-			}
-		}
-		for _, l := range status.Left {
-			if err := t.printJSON(l); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.printTroubleJSON(status)
 	}
 	for _, l := range status.Left {
 		t.printf("%s\n", onOneLine(l.String()))
@@ -155,6 +143,25 @@ func (t *terminal) printTrouble(status adminapi.Status) error {
 		}
 	}
 	return nil
+}
+
+func (t *terminal) printTroubleJSON(status adminapi.Status) error {
+	var errs []error
+	for _, o := range status.Outboxes {
+		if o.Trouble != "" || o.Fleet != nil && len(o.Fleet.Disagreements) > 0 {
+			o.Accounts = []adminapi.Account{} // those in trouble follow
+			errs = append(errs, t.printJSON(o))
+		}
+	}
+	for _, a := range status.Accounts() {
+		if a.IsTroubled() {
+			errs = append(errs, t.printJSON(a))
+		}
+	}
+	for _, l := range status.Left {
+		errs = append(errs, t.printJSON(l))
+	}
+	return errors.Join(errs...)
 }
 
 // stateInWords describes a state other than sending, with its beginning and its reason.
