@@ -90,10 +90,7 @@ func (t *Tracker) mayCount(referer, host string) bool {
 
 // mustRemove reports whether the browser has the cookie against its user's choice.
 func (t *Tracker) mustRemove(header http.Header) bool {
-	if t.Consent == nil { // most sites: do not look for the cookie if there is no objection
-		return objects(header) && t.Cookie.isSent(header)
-	}
-	return t.Cookie.isSent(header) && (objects(header) || !t.Consent.IsGiven(header))
+	return !t.mayStore(header) && t.Cookie.isSent(header)
 }
 
 // mayStore reports whether the visitor's choices allow the cookie.
