@@ -140,6 +140,9 @@ func (h *handle) open(ctx context.Context) (err error) {
 	if h.readers, err = openPool(h.path, maxReaders, readerPragmas...); err != nil {
 		return err
 	}
+	if err = openAll(ctx, h.readers, maxReaders); err != nil {
+		return err
+	}
 	for _, q := range append(writerQueries, qCommit, qBegin) {
 		if h.writes[q], err = h.conn.PrepareContext(ctx, string(q)); err != nil { //nolint:sqlclosecheck // closed with its connection
 			return err
@@ -158,6 +161,20 @@ func (h *handle) open(ctx context.Context) (err error) {
 	}
 	h.wal, err = os.Stat(h.path + suffixWAL)
 	return err
+}
+
+// openAll opens all connections of a pool, which keeps them. Otherwise one that is opened later could
+// meet another file at the path, and SQLite would clear the shared memory beside it, which is that of
+// the open file.
+func openAll(ctx context.Context, pool *sql.DB, connections int) error {
+	for range connections {
+		conn, err := pool.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close() // all together, so that each is another one
+	}
+	return nil
 }
 
 // close closes all connections. SQLite then writes the log to the file and removes the log, unless
