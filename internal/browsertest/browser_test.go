@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,20 +31,13 @@ type tab struct {
 	witness *witness
 }
 
-// browser is the one in which all tests open their tabs, one after the other.
-var browser struct {
-	ctx context.Context // nil until it is started
-	end context.CancelFunc
-}
-
-// startBrowser starts the browser, unless it runs.
-func startBrowser(t *testing.T) {
+// openTab starts a browser with a new profile, which is closed when the test ends. The test fails
+// if a page sends a request to another host, or if the console has errors.
+func openTab(t *testing.T) *tab {
 	t.Helper()
-	if browser.ctx != nil && browser.ctx.Err() == nil {
-		return
-	}
 	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(caddyproc.Need(t, "chromium", "chromium-browser", "google-chrome")),
+		chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
@@ -54,42 +46,18 @@ func startBrowser(t *testing.T) {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost"),
 		chromedp.Flag("lang", "en-US"),
 	})
-	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	// The first action starts the browser, so its context must not have a deadline.
-	if err := chromedp.Do(ctx); err != nil {
-		end()
-		t.Fatalf("starting the browser: %v", err)
-	}
-	browser.ctx, browser.end = ctx, end
-}
-
-// endBrowser closes the browser and removes its files.
-func endBrowser() {
-	if browser.ctx == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(browser.ctx, stopTimeout)
-	defer cancel()
-	if err := chromedp.Cancel(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "closing the browser:", err)
-	}
-	browser.end()
-}
-
-// openTab opens a tab with a new profile, which is closed when the test ends. The test fails if a
-// page sends a request to another host, or if the console has errors.
-func openTab(t *testing.T) *tab {
-	t.Helper()
-	startBrowser(t)
+	allocator, endAllocator := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	b := &tab{t: t, witness: new(witness)}
-	b.ctx, _ = chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.witness.see))
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithListener(b.witness.see))
+	b.ctx = ctx
 	t.Cleanup(func() {
 		b.close()
+		endAllocator()
 		b.witness.check(t)
 	})
-	if err := chromedp.Do(b.ctx); err != nil {
-		t.Fatalf("opening a tab: %v", err)
+	// The first action starts the browser, so its context must not have a deadline.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting the browser: %v", err)
 	}
 	b.paint("light")
 	return b
@@ -99,7 +67,7 @@ func (b *tab) close() {
 	ctx, cancel := context.WithTimeout(b.ctx, stopTimeout)
 	defer cancel()
 	if err := chromedp.Cancel(ctx); err != nil {
-		b.t.Errorf("closing the tab: %v", err)
+		b.t.Errorf("closing the browser: %v", err)
 	}
 }
 

@@ -13,7 +13,5 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	code := caddyproc.BuildAndRun(m, &binary)
-	endBrowser()
-	os.Exit(code)
+	os.Exit(caddyproc.BuildAndRun(m, &binary))
 }
