@@ -41,7 +41,7 @@ func (s *Store) Check(ctx context.Context, thorough bool) (Report, error) {
 const (
 	// inspectAfter is the time from the start to the first check of the file and its indices.
 	// inspectEvery is the time between later checks.
-	inspectAfter = 10 * time.Second
+	inspectAfter = time.Minute
 	inspectEvery = 24 * time.Hour
 )
 

@@ -1,10 +1,16 @@
 package sqlstore_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -64,5 +70,42 @@ func TestInspectFindsIncompleteIndices(t *testing.T) {
 				t.Errorf("log %v, want an error", log.All())
 			}
 		})
+	}
+}
+
+// A time in the far future at the beginning of the index of due entries does not hide those behind it.
+func TestWrongTimeInTheIndexHidesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	appendMany(t, store, 20)
+	now := time.Now()
+	first, err := store.Take(t.Context(), "default", now, now, 1, nil)
+	must(t, err)
+	must(t, store.Settle(t.Context(), first[0].ID, outbox.Settlement{State: outbox.Waiting, At: now, DueAt: now.Add(-time.Hour)}))
+	must(t, store.Close())
+
+	content, err := os.ReadFile(path)
+	must(t, err)
+	id := uuid.MustParse(first[0].ID)
+	due := binary.BigEndian.AppendUint64(nil, uint64(now.Add(-time.Hour).UnixMilli()))[2:] // SQLite stores it in six bytes
+	at := bytes.Index(content, slices.Concat([]byte("default"), due, id[:]))
+	if at < 0 {
+		t.Fatal("the key of the entry that is due first was not found")
+	}
+	content[at+len("default")] ^= 0x40
+	must(t, os.WriteFile(path, content, 0o600))
+
+	store, log := openObserved(t, path)
+	next, waits, err := store.NextDue(t.Context(), "default")
+	must(t, err)
+	if !waits || next.After(now) {
+		t.Errorf("an entry waits: %t, and is due at %v", waits, next)
+	}
+	if taken, err := store.Take(t.Context(), "default", now, now, 20, nil); err != nil || len(taken) != 20 {
+		t.Errorf("%d entries are taken, error %v", len(taken), err)
+	}
+	if log.FilterLevelExact(zapcore.ErrorLevel).Len() != 1 {
+		t.Errorf("log %v, want one error", log.All())
 	}
 }

@@ -71,9 +71,13 @@ func (s *Store) tryRead(ctx context.Context, f func(*handle) error) (*handle, er
 func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, found bool, err error) {
 	err = s.readNow(ctx, func(h *handle) error {
 		var at int64
-		err := h.reads[qNextDue].QueryRowContext(ctx, account).Scan(&at)
-		if errors.Is(err, sql.ErrNoRows) {
+		var inRow sql.NullInt64
+		err := h.reads[qNextDue].QueryRowContext(ctx, account).Scan(&at, &inRow)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
 			return h.checkNoneWaits(ctx, account)
+		case err == nil && inRow.Int64 != at:
+			return fmt.Errorf("%w: the index of due entries has another time than the entry", errDamaged)
 		}
 		due, found = record.FromMillis(at), err == nil
 		return explainScan(err)
@@ -84,6 +88,12 @@ func (s *Store) NextDue(ctx context.Context, account string) (due time.Time, fou
 // checkNoneWaits returns an error if an entry waits that the index of due entries lacks. SQLite does
 // not notice damage that left an index readable.
 func (h *handle) checkNoneWaits(ctx context.Context, account string) error {
+	h.mu.RLock()
+	waiting := h.counts[shard{account, record.Waiting}]
+	h.mu.RUnlock()
+	if waiting == 0 {
+		return nil
+	}
 	var one int
 	switch err := h.reads[qHidden].QueryRowContext(ctx, account, account).Scan(&one); {
 	case errors.Is(err, sql.ErrNoRows):

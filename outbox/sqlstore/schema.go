@@ -92,10 +92,13 @@ const (
 
 // The statements of the readers, which also use qInState. The writer uses qByID too.
 const (
-	qByID    query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
-	qNextDue query = `SELECT due_at FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
-	// qHidden finds an entry that waits although the index of due entries has none, and must be damaged.
-	// Both indices are seen in one snapshot.
+	qByID query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
+	// qNextDue selects the first time in the index of due entries, and the one in the row that it stands
+	// for. If the index is damaged, they differ.
+	qNextDue query = `SELECT due_at, (SELECT r.due_at FROM entries r WHERE r.seq = entries.seq)
+		FROM entries WHERE account = ? AND state = 1 ORDER BY due_at, id LIMIT 1`
+	// qHidden finds a waiting entry although the index of due entries is empty, which means that the
+	// index is damaged. Both indices are read in one snapshot.
 	qHidden query = `SELECT 1 FROM entries INDEXED BY entries_list WHERE account = ? AND state = 1
 		AND NOT EXISTS (SELECT 1 FROM entries INDEXED BY entries_due WHERE account = ? AND state = 1) LIMIT 1`
 	qAhead  query = `SELECT 1 FROM entries WHERE account = ? AND state = 1 AND (due_at, id) < (?, ?) ORDER BY due_at, id LIMIT 1 OFFSET ?`
