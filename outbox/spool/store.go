@@ -271,7 +271,7 @@ func (s *Store) setTrouble(err error) {
 	fields := []zap.Field{zap.String("outbox", s.opts.Name), zap.Error(err)}
 	if len(files) == 0 {
 		fields = append(fields, zap.NamedError("spool_error", s.spoolError()))
-		s.opts.Logger.Error("outbox cannot be used, and there is no place for a spool; leads are not kept until either can be used, and are only sent while their visitors wait",
+		s.opts.Logger.Error("neither the outbox nor a spool can be used; until one of them can be, leads are not kept, and are only sent while their visitors wait",
 			fields...)
 		return
 	}

@@ -201,8 +201,8 @@ func TestPlaces(t *testing.T) {
 	if err := store.Health(); !errors.Is(err, outbox.ErrAway) {
 		t.Errorf("health without a place: %v", err)
 	}
-	if place.log.FilterMessageSnippet("no place for a spool").Len() != 1 {
-		t.Error("the log does not say that there is no place for a spool")
+	if place.log.FilterMessageSnippet("neither the outbox nor a spool").Len() != 1 {
+		t.Error("the log does not say that there is no spool either")
 	}
 	must(t, os.Remove(blocked))
 	await(t, "spool", func() bool { return store.Append(t.Context(), newEntry()) == nil })
