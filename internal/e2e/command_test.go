@@ -68,17 +68,23 @@ const parkingEnquiry = `
 		thank_you /thank-you
 	}`
 
+// awaitParked waits until so many leads are parked, and returns them.
+func (s *server) awaitParked(t *testing.T, count int) (parked []adminapi.Lead) {
+	t.Helper()
+	eventuallyTrue(t, fmt.Sprintf("%d leads to be parked", count), func() bool {
+		parked = s.listed(t, "--state", "parked")
+		return len(parked) == count
+	})
+	return parked
+}
+
 // Operators can find out which leads are parked and why, and deal with them.
 func TestOperatorHandlesParkedLeads(t *testing.T) {
 	s := serve(t, parkingEnquiry)
 	for range 3 {
 		s.post(t, "/contact", ravi)
 	}
-	var parked []adminapi.Lead
-	eventuallyTrue(t, "the second and third post to be parked", func() bool {
-		parked = s.listed(t, "--state", "parked")
-		return len(parked) == 2
-	})
+	parked := s.awaitParked(t, 2)
 	if parked[0].Reason != "TeleCRM has another lead with this identifier" {
 		t.Fatalf("parked %+v", parked)
 	}
@@ -151,12 +157,7 @@ func TestCommandsAtUnixSocket(t *testing.T) {
 	for range 2 {
 		s.post(t, "/contact", ravi)
 	}
-	var parked []adminapi.Lead
-	eventuallyTrue(t, "the second post to be parked", func() bool {
-		parked = s.listed(t, "--state", "parked")
-		return len(parked) == 1
-	})
-	s.telecrm(t, "leads", "discard", parked[0].ID)
+	s.telecrm(t, "leads", "discard", s.awaitParked(t, 1)[0].ID)
 	// Cron mails each line.
 	if output, err := s.Run(t.Context(), "telecrm", "status", "--quiet", "--config", s.config); err != nil || output != "" {
 		t.Errorf("with the address from the config: error %v, printed\n%s", err, output)
