@@ -176,6 +176,14 @@ func (c *change) setAside(r *row) error {
 	if r.state == record.Damaged {
 		return nil
 	}
+	// It was found by an index, which may be what is damaged.
+	found, err := c.query(qBySeq, r.seq)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 || found[0].whole {
+		return fmt.Errorf("%w: an index differs from the entry", errDamaged)
+	}
 	c.log.Error("an entry is damaged on disk; it is parked and will not be sent; inspect it, then erase it",
 		zap.String("id", r.entry.ID), zap.String("account", r.entry.Account), zap.String("created_at", r.entry.CreatedAt.Format(time.RFC3339)))
 	c.spend(0)
@@ -228,6 +236,9 @@ func (c *change) take(account string, due, now time.Time, limit int, busy func(s
 	for passed := 0; len(entries) < limit && passed < maxPassedOver; {
 		want := min(limit-len(entries), record.MaxPage)
 		found, err := c.query(qDue, account, record.Millis(due), lastDue, lastID[:], want)
+		if err == nil && len(found) == 0 && passed+len(entries) == 0 {
+			err = c.checkNoneIsDue(account, due)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -261,6 +272,23 @@ func (c *change) take(account string, due, now time.Time, limit int, busy func(s
 		}
 	}
 	return entries, nil
+}
+
+// checkNoneIsDue returns an error if an entry is due, although a query for due entries found none. A
+// key that is out of order can hide those behind it from one query and not from another.
+func (c *change) checkNoneIsDue(account string, due time.Time) error {
+	var next int64
+	var inRow sql.NullInt64
+	err := c.writes[qNextDue].QueryRowContext(c.ctx, account).Scan(&next, &inRow)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return explainScan(err)
+	case next <= record.Millis(due):
+		return fmt.Errorf("%w: the index of due entries is not in order", errDamaged)
+	}
+	return nil
 }
 
 func (c *change) advance(id uuid.UUID, p outbox.Progress) error {

@@ -59,7 +59,7 @@ const maxReaders = 4
 var (
 	writerQueries = []query{
 		qInsert, qUpdate, qSetAside, qPostpone, qRetryFailed, qDelete, qDue, qSettled, qRemember, qForget, qForgetOld, qLedger, qSetClock,
-		qInState, qByID, qInsertKnown, qRememberLater,
+		qInState, qByID, qBySeq, qNextDue, qInsertKnown, qRememberLater,
 	}
 	readerQueries = []query{qByID, qNextDue, qHidden, qAhead, qRecall, qInState, qSearch, qClock, qCountIDs, qCountSettled}
 )

@@ -12,8 +12,10 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/zap/zapcore"
+	"pgregory.net/rapid"
 
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
 // withoutRows creates an outbox with an index that lacks all rows but the last. Its pages are intact.
@@ -73,39 +75,68 @@ func TestInspectFindsIncompleteIndices(t *testing.T) {
 	}
 }
 
-// A time in the far future at the beginning of the index of due entries does not hide those behind it.
-func TestWrongTimeInTheIndexHidesNothing(t *testing.T) {
+// A flipped bit in a key of the index of due entries hides no entry, and parks none.
+func TestFlippedBitsInTheIndexHideNothing(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "outbox.db")
+	const entries = 20
+	dir := t.TempDir()
+	path := filepath.Join(dir, "outbox.db")
 	store := openAt(t, path)
-	appendMany(t, store, 20)
+	appendMany(t, store, entries)
 	now := time.Now()
-	first, err := store.Take(t.Context(), "default", now, now, 1, nil)
+	taken, err := store.Take(t.Context(), "default", now, now, entries, nil)
 	must(t, err)
-	must(t, store.Settle(t.Context(), first[0].ID, outbox.Settlement{State: outbox.Waiting, At: now, DueAt: now.Add(-time.Hour)}))
+	var keys [][]byte
+	for i, e := range taken {
+		due := now.Add(-time.Duration(i+1) * time.Minute)
+		must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Waiting, At: now, DueAt: due}))
+		id := uuid.MustParse(e.ID)
+		keys = append(keys, slices.Concat([]byte("default"), binary.BigEndian.AppendUint64(nil, uint64(due.UnixMilli()))[2:], id[:])) // SQLite stores the time in six bytes
+	}
 	must(t, store.Close())
-
 	content, err := os.ReadFile(path)
 	must(t, err)
-	id := uuid.MustParse(first[0].ID)
-	due := binary.BigEndian.AppendUint64(nil, uint64(now.Add(-time.Hour).UnixMilli()))[2:] // SQLite stores it in six bytes
-	at := bytes.Index(content, slices.Concat([]byte("default"), due, id[:]))
-	if at < 0 {
-		t.Fatal("the key of the entry that is due first was not found")
-	}
-	content[at+len("default")] ^= 0x40
-	must(t, os.WriteFile(path, content, 0o600))
-
-	store, log := openObserved(t, path)
-	next, waits, err := store.NextDue(t.Context(), "default")
-	must(t, err)
-	if !waits || next.After(now) {
-		t.Errorf("an entry waits: %t, and is due at %v", waits, next)
-	}
-	if taken, err := store.Take(t.Context(), "default", now, now, 20, nil); err != nil || len(taken) != 20 {
-		t.Errorf("%d entries are taken, error %v", len(taken), err)
-	}
-	if log.FilterLevelExact(zapcore.ErrorLevel).Len() != 1 {
-		t.Errorf("log %v, want one error", log.All())
-	}
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		key := keys[rapid.IntRange(0, entries-1).Draw(rt, "entry")]
+		at := bytes.Index(content, key)
+		if at < 0 {
+			rt.Fatal("the key was not found")
+		}
+		harmed := slices.Clone(content)
+		harmed[at+rapid.IntRange(0, len(key)-1).Draw(rt, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
+		folder := filepath.Join(dir, fmt.Sprint(n))
+		must(t, os.Mkdir(folder, 0o700))
+		defer os.RemoveAll(folder)
+		path := filepath.Join(folder, "outbox.db")
+		if err := os.WriteFile(path, harmed, 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		store, err := open(path, sqlstore.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer store.Close()
+		seen := make(map[string]bool)
+		for range 2 * entries {
+			next, waits, err := store.NextDue(t.Context(), "default")
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if !waits || next.After(now) {
+				break
+			}
+			found, err := store.Take(t.Context(), "default", now, now, 3, nil)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for _, e := range found {
+				seen[e.ID] = true
+			}
+		}
+		if len(seen) != entries {
+			rt.Errorf("%d of %d entries were taken", len(seen), entries)
+		}
+	})
 }

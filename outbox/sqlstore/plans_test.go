@@ -24,7 +24,7 @@ func TestQueryPlans(t *testing.T) {
 		}
 	}
 	want := map[query]string{
-		qByID: "entries_id", qDue: "entries_due", qNextDue: "entries_due", qHidden: "entries_list", qAhead: "entries_due", qSearch: "entries_id",
+		qByID: "entries_id", qBySeq: "PRIMARY KEY", qDue: "entries_due", qNextDue: "entries_due", qHidden: "entries_list", qAhead: "entries_due", qSearch: "entries_id",
 		qInState: "entries_list", qSettled: "entries_settled", qRecall: "known_1", qForget: "known_1", qForgetOld: "known_at",
 		qUpdate: "PRIMARY KEY", qSetAside: "PRIMARY KEY", qPostpone: "PRIMARY KEY", qRetryFailed: "entries_due", qDelete: "PRIMARY KEY",
 		qLedger: "PRIMARY KEY", qSetClock: "PRIMARY KEY", qClock: "PRIMARY KEY",

@@ -76,6 +76,7 @@ const (
 	qPostpone    query = `UPDATE entries SET due_at = ? WHERE seq = ?`
 	qRetryFailed query = `UPDATE entries SET due_at = ? WHERE seq IN (SELECT seq FROM entries
 		WHERE account = ? AND state = 1 AND due_at > ? AND failing_since <> 0 ORDER BY due_at, id LIMIT ?)`
+	qBySeq    query = `SELECT ` + columns + ` FROM entries WHERE seq = ?`
 	qDelete   query = `DELETE FROM entries WHERE seq = ?`
 	qDue      query = `SELECT ` + columns + ` FROM entries WHERE account = ? AND state = 1 AND due_at <= ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`
 	qSettled  query = `SELECT seq, account, length(payload) FROM entries WHERE state = ? AND settled_at <> 0 AND settled_at < ? ORDER BY settled_at, id LIMIT ?`
@@ -90,7 +91,7 @@ const (
 	qInsertKnown   query = `INSERT INTO known (hash, at, lead_id, crc) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`
 )
 
-// The statements of the readers, which also use qInState. The writer uses qByID too.
+// The statements of the readers, which also use qInState. The writer uses qByID and qNextDue too.
 const (
 	qByID query = `SELECT ` + columns + ` FROM entries WHERE id = ?`
 	// qNextDue selects the first time in the index of due entries, and the one in the row that it stands
