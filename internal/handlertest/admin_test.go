@@ -507,9 +507,13 @@ func TestEraseFindsFormLeads(t *testing.T) {
 	if _, _, err := h.serve(postForm(meera)); err != nil {
 		t.Fatal(err)
 	}
+	// A lead that is delivered while the first call runs may be forgotten by it and erased by the next.
+	var leads, ids int
 	eventually(t, "the erasure", func() bool {
 		erased, err := c.Erase(t.Context(), adminapi.Erasure{Identifier: "+91 81234-56789"})
-		return err == nil && erased.Erased == 1 && erased.Forgotten == 1
+		leads += erased.Erased
+		ids += erased.Forgotten
+		return err == nil && leads == 1 && ids == 1
 	})
 }
 
