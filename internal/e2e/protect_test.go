@@ -76,7 +76,7 @@ type gotPage struct {
 // ask sends a request with header lines such as "Name: value".
 func (s *server) ask(t *testing.T, method, path string, header ...string) gotPage {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.site+path, nil)
 	if err != nil {
@@ -233,7 +233,7 @@ func TestProtectedProxy(t *testing.T) {
 	}
 	reverse_proxy `+backend.Listener.Addr().String())
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.site+"/slow", nil)
 	if err != nil {

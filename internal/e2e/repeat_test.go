@@ -6,13 +6,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 // postAs posts a form to a host, from the page in referer.
 func (s *server) postAs(t *testing.T, host, path, referer string, values url.Values) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, strings.NewReader(values.Encode()))
 	if err != nil {

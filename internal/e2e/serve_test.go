@@ -166,7 +166,7 @@ func (s *server) post(t *testing.T, path string, values url.Values) answer {
 // postBody posts a form in any encoding.
 func (s *server) postBody(t *testing.T, path, contentType string, form io.Reader) answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+path, form)
 	if err != nil {
@@ -310,7 +310,7 @@ func isCutOff(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, 
 // get fetches a page.
 func get(t *testing.T, address string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		body, err := tryGet(ctx, address)

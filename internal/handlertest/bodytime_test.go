@@ -119,7 +119,7 @@ func drip(t *testing.T, server *httptest.Server, header, value string) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, head+"Content-Length: 200000\r\n"+header+": "+value+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

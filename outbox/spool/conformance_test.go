@@ -118,7 +118,7 @@ func (r *returning) settle() error {
 	if r.site.away.Load() {
 		return nil
 	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		quiet, err := r.store.Quiet(context.Background())
 		if err != nil || quiet && r.store.Status().Trouble == nil {
 			return err

@@ -106,9 +106,9 @@ func must(t *testing.T, err error) {
 // await waits until holds returns true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no %s after 20 seconds", what)
+			t.Fatalf("no %s after a minute", what)
 		}
 	}
 }

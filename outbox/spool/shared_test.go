@@ -158,7 +158,7 @@ func newLead(begun bool) outbox.Entry {
 // awaitMoved waits until the primary has the entry and no spool is left.
 func awaitMoved(t *testing.T, s *spool.Store, r *remote, id string) outbox.Entry {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if e, err := r.Store.Get(t.Context(), id); err == nil && len(s.Status().Spools) == 0 {
 			return e
 		}
@@ -273,7 +273,7 @@ func TestSlowAppend(t *testing.T) {
 	if got := awaitMoved(t, s, primary, e.ID); got.State != outbox.Waiting {
 		t.Errorf("the lead is %+v", got)
 	}
-	for deadline := time.Now().Add(20 * time.Second); primary.done.Load() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); primary.done.Load() == 0 && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if page, err := s.List(t.Context(), outbox.Filter{}); err != nil || len(page) != 1 {
@@ -339,7 +339,7 @@ func TestLateAnswerToTaken(t *testing.T) {
 	if err := s.Append(ctx, e); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		now := time.Now()
 		taken, err := s.Take(ctx, "default", now.Add(time.Second), now, 10, nil)
 		if err != nil {

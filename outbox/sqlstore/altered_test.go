@@ -190,7 +190,7 @@ func TestEraseOverwritesValues(t *testing.T) {
 		t.Fatal("the values are not in the files before they are erased")
 	}
 	must(t, store.Erase(t.Context(), e.ID))
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for inFiles(t, path, e.Identifier) || inFiles(t, path, "value to be erased") {
 		if time.Now().After(deadline) {
 			t.Fatal("the erased values are still in the files")

@@ -131,7 +131,7 @@ func drainFull(t *testing.T, path string) {
 	}
 	_, err := store.Expire(t.Context(), outbox.Delivered, time.Now().Add(time.Hour), 100_000)
 	must(t, err)
-	for deadline := time.Now().Add(20 * time.Second); store.Append(t.Context(), newEntry()) != nil; {
+	for deadline := time.Now().Add(time.Minute); store.Append(t.Context(), newEntry()) != nil; {
 		if time.Now().After(deadline) {
 			t.Fatal("all entries were delivered and removed, but the store accepts no entry")
 		}

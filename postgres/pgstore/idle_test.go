@@ -33,7 +33,7 @@ func TestStoppedInTransaction(t *testing.T) {
 		ended <- err
 	}()
 	<-locked
-	for deadline := time.Now().Add(15 * time.Second); len(take(t, other, 10)) == 0; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(take(t, other, 10)) == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Error("the lead is kept from node b")
 			break

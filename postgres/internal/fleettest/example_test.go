@@ -176,7 +176,7 @@ func (e *example) kill(t *testing.T, name string, how syscall.Signal) {
 		t.Fatalf("killing %s: %v", name, err)
 	}
 	// Until its last thread has ended, it may take a post and reset the connection.
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 		if _, state, _ := strings.Cut(string(stat), ") "); err != nil || strings.HasPrefix(state, "Z") && len(threads) < 2 {

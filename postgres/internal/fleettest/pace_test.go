@@ -120,7 +120,7 @@ func TestHoldOfFleet(t *testing.T) {
 // await waits until the node's status contains the text.
 func (n *node) await(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		status := n.command(t, "status")
 		if strings.Contains(status, text) {
 			return
