@@ -70,6 +70,7 @@ type App struct {
 	grace    func() time.Duration
 	reporter *report.Reporter
 	monitors map[string]*delivery.Monitor // of the accounts, if the outbox is off; set once started is closed
+	ctx      caddy.Context
 	logger   *zap.Logger
 
 	outbox   dispatch.Guest
@@ -99,7 +100,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision resolves the accounts' settings. It does not connect to TeleCRM, so an outage there
 // never keeps a site from starting.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.ctx, a.logger = ctx, ctx.Logger()
 	a.fillDefaults()
 	a.servers = serversOf(ctx)
 	a.grace = graceOf(ctx)
@@ -210,14 +211,24 @@ func (a *App) Validate() error {
 // KeepsLeads reports whether the outbox is on.
 func (a *App) KeepsLeads() bool { return a.resource != "" }
 
-// Start opens the outbox, unless an earlier config has it open, and delivers the leads in it.
+// Start opens the outbox, unless an earlier config has it open, and delivers the leads in it. It
+// does not wait for the search for outboxes that no config uses any more, which ends with the config.
 func (a *App) Start() error {
 	defer close(a.started)
 	metrics.Expect(a.reporter.Forms, a.accounts.Names())
 	a.warnOfOverlaps()
+	if err := a.openOutbox(); err != nil {
+		return err
+	}
+	a.startCheck()
+	go outboxes.FindLeft(a.ctx, a.logger)
+	return nil
+}
+
+// openOutbox opens the outbox. If it is off, the accounts are only monitored.
+func (a *App) openOutbox() error {
 	if !a.KeepsLeads() {
 		a.watch()
-		a.startCheck()
 		return nil
 	}
 	d, err := dispatch.Open(a.resource, a.outbox, a.logger)
@@ -226,7 +237,6 @@ func (a *App) Start() error {
 	}
 	a.opened, a.reporter.Dispatcher = d, d
 	d.Adopt(a, dispatch.Config{Delivery: a.deliveryConfig(), Heir: a.heir, Outlet: a.reporter.Outlet, Settings: a.agreedSettings()})
-	a.startCheck()
 	return nil
 }
 

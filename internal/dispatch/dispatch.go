@@ -107,6 +107,7 @@ func Open(resource string, guest Guest, logger *zap.Logger) (*Dispatcher, error)
 			Resource: resource, Store: store, Engine: delivery.New(store), Tally: console.NewTally(time.Now),
 			logger: logger, patience: LastAttempts,
 		}
+		forgetLeft(resource)
 		d.events = newEventQueue(d.outlet, logger)
 		if changing, ok := store.(interface{ OnChange(f func()) }); ok {
 			changing.OnChange(d.reconfigure)

@@ -19,7 +19,7 @@ import (
 // countPatience is how long an outbox may take to count its entries before it closes.
 const countPatience = 2 * time.Second
 
-// left holds the outboxes that were closed with waiting entries, by resource.
+// left holds the outboxes that no config uses although entries wait in them, by resource.
 var left struct {
 	mu         sync.Mutex
 	byResource map[string]adminapi.Left
@@ -31,25 +31,35 @@ func LeftOutboxes() []adminapi.Left {
 	left.mu.Lock()
 	closed := slices.Collect(maps.Values(left.byResource))
 	left.mu.Unlock()
-	open := All()
-	closed = slices.DeleteFunc(closed, func(l adminapi.Left) bool {
-		return slices.ContainsFunc(open, func(d *Dispatcher) bool { return d.Resource == l.Resource })
-	})
 	slices.SortFunc(closed, func(a, b adminapi.Left) int { return cmp.Compare(a.Resource, b.Resource) })
 	return closed
 }
 
-// remember puts an outbox that closes into the list, or takes it out if nothing waits in it.
-func remember(closed adminapi.Left) {
+// ReportLeft lists and logs an outbox that no config uses although entries wait in it, unless it is
+// in the list. If none wait, it is taken out.
+func ReportLeft(l adminapi.Left, logger *zap.Logger) {
 	left.mu.Lock()
 	defer left.mu.Unlock()
 	if left.byResource == nil {
 		left.byResource = make(map[string]adminapi.Left)
 	}
-	delete(left.byResource, closed.Resource)
-	if closed.Waiting > 0 {
-		left.byResource[closed.Resource] = closed
+	if l.Waiting == 0 {
+		delete(left.byResource, l.Resource)
+		return
 	}
+	if _, known := left.byResource[l.Resource]; known {
+		return
+	}
+	left.byResource[l.Resource] = l
+	logger.Warn("leads wait in an outbox that the running config does not use; they are kept; "+adminapi.LeftAdvice,
+		zap.String("outbox", l.Resource), zap.Int("waiting", l.Waiting), zap.Strings("spools", l.Spools))
+}
+
+// forgetLeft takes an outbox that a config uses out of the list.
+func forgetLeft(resource string) {
+	left.mu.Lock()
+	defer left.mu.Unlock()
+	delete(left.byResource, resource)
 }
 
 // leave reports an outbox that closes with waiting entries, because the config names another one.
@@ -58,8 +68,6 @@ func (d *Dispatcher) leave() {
 	if _, shared := d.Shared(); shared || caddy.Exiting() {
 		return
 	}
-	closed := adminapi.Left{Resource: d.Resource, Since: time.Now().UTC()}
-	defer func() { remember(closed) }()
 	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
 	defer cancel()
 	counts, err := d.Store.Counts(ctx)
@@ -67,17 +75,14 @@ func (d *Dispatcher) leave() {
 		d.WarnUnread("the numbers of leads that wait in an outbox that the running config does not use", err)
 		return
 	}
+	closed := adminapi.Left{Resource: d.Resource, Since: time.Now().UTC()}
 	for _, count := range counts {
 		if count.State == outbox.Waiting {
 			closed.Waiting += count.Entries
 		}
 	}
-	if closed.Waiting == 0 {
-		return
-	}
 	if store, ok := d.Spooling(); ok {
 		closed.Spools = store.Status().Spools
 	}
-	d.logger.Warn("leads wait in an outbox that the running config does not use; they are kept; "+adminapi.LeftAdvice,
-		zap.String("outbox", d.Resource), zap.Int("waiting", closed.Waiting), zap.Strings("spools", closed.Spools))
+	ReportLeft(closed, d.logger)
 }

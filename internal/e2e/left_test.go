@@ -68,3 +68,50 @@ func TestNothingLeftWhenCaddyEnds(t *testing.T) {
 		t.Errorf("the log tells of leads that are left:\n%s", s.Log())
 	}
 }
+
+// A Caddy that starts with another outbox tells of the leads that an earlier one left, also if that
+// one was killed or ends later.
+func TestLeadsLeftByAnEarlierCaddy(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, s *server) (ends func()){
+		"stopped": func(t *testing.T, s *server) func() { s.Stop(t); return func() {} },
+		"killed":  func(_ *testing.T, s *server) func() { s.Kill(); return func() {} },
+		"ends later": func(t *testing.T, s *server) func() {
+			earlier := s.Process
+			s.site, s.admin = "http://127.0.0.1:"+caddyproc.FreePort(t), "127.0.0.1:"+caddyproc.FreePort(t)
+			return func() { earlier.Stop(t) }
+		},
+	} {
+		for now, other := range map[string]string{"off": "outbox off", "another file": "outbox sqlite {env.HOME}/other.db"} {
+			t.Run(name+", "+now, func(t *testing.T) {
+				t.Parallel()
+				mine := "outbox sqlite " + filepath.Join(t.TempDir(), "mine.db")
+				s := serve(t, enquiry, mine)
+				s.global = strings.Replace(s.global, s.crmAddress(t), "127.0.0.1:"+caddyproc.FreePort(t), 1)
+				s.reload(t, enquiry)
+				s.post(t, "/contact", ravi)
+				admin := s.admin
+				ends := end(t, s)
+				s.global = strings.Replace(strings.Replace(s.global, mine, other, 1), "admin "+admin, "admin "+s.admin, 1)
+				s.write(t, enquiry)
+				s.start(t)
+				ends()
+				eventuallyTrue(t, "the warning", func() bool {
+					return strings.Contains(s.Log(), "leads wait in an outbox that the running config does not use")
+				})
+				if output := s.telecrm(t, "status"); !strings.Contains(output, "mine.db") || !strings.Contains(output, "1 lead waited in it") {
+					t.Errorf("status prints\n%s", output)
+				}
+				s.reload(t, enquiry+"\nheader X-Reload 1")
+				if n := strings.Count(s.Log(), "does not use"); n != 1 {
+					t.Errorf("logged %d times after a reload, want once", n)
+				}
+				s.global = strings.Replace(s.global, other, mine, 1)
+				s.reload(t, enquiry)
+				if output := s.telecrm(t, "status"); strings.Contains(output, "waited in it") {
+					t.Errorf("status after the outbox is used again:\n%s", output)
+				}
+			})
+		}
+	}
+}

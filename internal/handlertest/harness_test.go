@@ -261,6 +261,9 @@ func (h testHandler) seal(t testing.TB, age time.Duration) (trap, stamp string) 
 
 func TestMain(m *testing.M) {
 	storage, err := os.MkdirTemp("", "caddy-telecrm")
+	if err == nil {
+		err = os.Setenv("XDG_DATA_HOME", storage)
+	}
 	if err != nil {
 		panic(err)
 	}

@@ -80,10 +80,16 @@ func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
 			logger.Warn(warning, zap.String("file", path))
 		}
 	})
+	note := sync.OnceFunc(func() {
+		if err := keepNote(path); err != nil {
+			logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("file", path), zap.Error(err))
+		}
+	})
 	return spool.Open(context.Background(), spool.Options{
 		Name: path,
 		Open: func(ctx context.Context) (outbox.Store, error) {
 			warn()
+			note()
 			return openFile(ctx, path, 0, logger)
 		},
 		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {

@@ -50,18 +50,25 @@ func find(prefix string) (files []string, err error) {
 	return slices.Compact(files), nil
 }
 
-// Unused returns an error if there is a spool with one of the prefixes.
-func Unused(prefixes []string) error {
+// Files lists the files of spools with one of the prefixes.
+func Files(prefixes []string) (all []string, err error) {
 	for _, prefix := range prefixes {
 		files, err := find(prefix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return nil, err
 		}
-		if len(files) > 0 {
-			return fmt.Errorf("there are leads in the spool %s; start Caddy with its outbox, so that they move there, and stop it", files[0])
-		}
+		all = append(all, files...)
 	}
-	return nil
+	return all, nil
+}
+
+// Unused returns an error if there is a spool with one of the prefixes.
+func Unused(prefixes []string) error {
+	files, err := Files(prefixes)
+	if err == nil && len(files) > 0 {
+		err = fmt.Errorf("there are leads in the spool %s; start Caddy with its outbox, so that they move there, and stop it", files[0])
+	}
+	return err
 }
 
 // claim takes over the spools that no process has open.

@@ -106,7 +106,7 @@ func inspect(ctx context.Context, path string) error {
 	if fileSize(path) == 0 {
 		return nil
 	}
-	pool, err := openPool(path, 1, readerPragmas...)
+	pool, err := openPool(path, writable, 1, readerPragmas...)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func inspect(ctx context.Context, path string) error {
 }
 
 func (h *handle) open(ctx context.Context) (err error) {
-	if h.pool, err = openPool(h.path, 1, writerPragmas...); err != nil {
+	if h.pool, err = openPool(h.path, writable, 1, writerPragmas...); err != nil {
 		return err
 	}
 	if h.conn, err = h.pool.Conn(ctx); err != nil {
@@ -137,7 +137,7 @@ func (h *handle) open(ctx context.Context) (err error) {
 	if err = h.migrate(ctx); err != nil {
 		return err
 	}
-	if h.readers, err = openPool(h.path, maxReaders, readerPragmas...); err != nil {
+	if h.readers, err = openPool(h.path, writable, maxReaders, readerPragmas...); err != nil {
 		return err
 	}
 	if err = openAll(ctx, h.readers, maxReaders); err != nil {

@@ -31,15 +31,22 @@ var process = sync.OnceFunc(func() {
 	_, _ = sqlite.Fdatasync(true)
 })
 
+// Parameters of SQLite for a file that is written, and for one that nobody writes. Reading the
+// second creates no files beside it, but leaves out what is in its log.
+const (
+	writable  = "mode=rw"
+	immutable = "mode=ro&immutable=1"
+)
+
 // openPool returns a pool of connections to the file at path. Each connection first sets the
 // pragmas.
-func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
+func openPool(path, parameters string, connections int, pragmas ...string) (*sql.DB, error) {
 	process()
 	location := filepath.ToSlash(path)
 	if !strings.HasPrefix(location, "/") {
 		location = "/" + location // a path with a drive letter
 	}
-	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: location}).String() + "?mode=rw&_dqs=0&_error_rc=1&" +
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: location}).String() + "?" + parameters + "&_dqs=0&_error_rc=1&" +
 		url.Values{"_pragma": pragmas}.Encode()
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {

@@ -1,0 +1,49 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/leadwire/caddy-telecrm/outbox"
+)
+
+// CountWaiting returns the number of waiting entries of an outbox that no process has open. It
+// changes nothing in the outbox. The error wraps [outbox.ErrInUse] if a process has it open, and
+// [fs.ErrNotExist] if there is none.
+func CountWaiting(ctx context.Context, path string) (waiting int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("counting what waits in outbox %s: %w", path, err)
+		}
+	}()
+	if _, err := os.Stat(path); err != nil {
+		return 0, err // resolve would create the folder
+	}
+	if path, err = resolve(path); err != nil {
+		return 0, err
+	}
+	lock, err := os.OpenFile(path+suffixLock, os.O_RDWR, 0)
+	if err == nil {
+		defer func() { _ = lock.Close() }()
+		err = lockFile(lock)
+	}
+	if errors.Is(err, errLocked) {
+		return 0, outbox.ErrInUse
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	parameters := immutable
+	if fileSize(path+suffixWAL) > 0 {
+		parameters = writable // its last process was killed
+	}
+	pool, err := openPool(path, parameters, 1, readerPragmas...)
+	if err != nil {
+		return 0, err
+	}
+	err = pool.QueryRowContext(ctx, `SELECT count(*) FROM leads WHERE state IN ('waiting', 'taken')`).Scan(&waiting)
+	return waiting, errors.Join(err, pool.Close())
+}
