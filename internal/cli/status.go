@@ -40,7 +40,7 @@ are kept in every state:
   paused   nothing is sent until the time that TeleCRM named
   failing  TeleCRM does not answer, or answers with errors
   on hold  TeleCRM refuses all leads until somebody fixes the token, the
-           enterprise id, the subscription or the fields
+           enterprise id, base_url, the subscription or the fields
 
 Exits with 3 if an account is on hold, else with 4 if an account is failing,
 else with 0, and with 1 if the state could not be read.`,
@@ -267,8 +267,8 @@ func (t *terminal) explain(a adminapi.Account) {
 		}
 	case delivery.OnHold:
 		t.printf("\n%s has been on hold since %s (%s): %s\n", name, moment(a.HeldSince), t.ago(a.HeldSince), onOneLine(a.HeldReason))
-		t.printf("Check the token, the enterprise id and the subscription, in this order; if leads are refused (400),\n"+
-			"check the identifier and the fields. Caddy retries from time to time. To retry at once, run:\n"+
+		t.printf("Check the token and its type (Sync or Async), the enterprise id, base_url and the subscription, in this order;\n"+
+			"if leads are refused (400), check the identifier and the fields. Caddy retries from time to time. To retry at once, run:\n"+
 			"caddy telecrm accounts resume %s\n", quoted(name))
 	case delivery.Failing:
 		t.printf("\n%s has been %s\n", name, t.stateInWords(a))

@@ -11,7 +11,7 @@ import (
 )
 
 // HeldAdvice lists what to check if TeleCRM refuses an account's leads, the easiest first.
-const HeldAdvice = "TeleCRM does not accept leads from this account; check that each token is of the right type (Sync or Async) and in its place, then the enterprise id, the base url and the subscription; if it refuses one lead after the other (400), the identifier and the fields"
+const HeldAdvice = "TeleCRM does not accept leads from this account; check the token and its type (Sync or Async), the enterprise id, base_url and the subscription, in this order; if leads are refused (400), check the identifier and the fields"
 
 // Held reports that an account is on hold.
 func (r *Reporter) Held(account, reason string) {
