@@ -78,5 +78,5 @@ func joins(r rune) bool {
 // isJoined reports whether what follows a letter or symbol can change how it is drawn. It cannot
 // after a digit or a Western letter.
 func isJoined(base rune) bool {
-	return base > unicode.MaxASCII && !unicode.In(base, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Nd, unicode.White_Space)
+	return base > unicode.MaxASCII && !unicode.In(base, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Nd, unicode.White_Space, unicode.Cc)
 }

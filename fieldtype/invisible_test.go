@@ -126,6 +126,8 @@ func TestInvisibleCharactersOfWords(t *testing.T) {
 		}
 		checkConversions(t, fieldtype.Rules{Type: fieldtype.Tags}, []conversion{{word, []string{word}}})
 	}
+	// A control character is dropped, so a selector after it belongs to nothing.
+	checkConversions(t, fieldtype.Rules{Type: fieldtype.LostReason}, []conversion{{"\u0080\U000E0100A", "A"}, {"葛\u0080\U000E0100城", "葛城"}})
 	checkConversions(t, fieldtype.Rules{Type: fieldtype.Dropdown, Options: words}, []conversion{
 		{"میخواهم", "می\u200cخواهم"},
 		{"❤", "❤\ufe0f"},
