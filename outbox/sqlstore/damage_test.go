@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -242,6 +244,30 @@ func openOn1March(t *testing.T, path string) (*sqlstore.Store, *observer.Observe
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	return store, log
+}
+
+// A flipped bit in the type of a page hides no waiting entry.
+func TestFlippedBitsInPageTypes(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	pages := slices.Sorted(maps.Values(im.pages))
+	dir := t.TempDir()
+	for i, page := range slices.Compact(pages) {
+		path := filepath.Join(dir, fmt.Sprint(i), "outbox.db")
+		must(t, os.Mkdir(filepath.Dir(path), 0o700))
+		harmed := slices.Clone(im.bytes)
+		harmed[(page-1)*pageSize] ^= 1 << (i % 8)
+		must(t, errors.Join(os.WriteFile(path, harmed, 0o600), os.WriteFile(path+".lock", im.lock, 0o600)))
+		store := openAt(t, path)
+		seen := useUp(t, t, store)
+		for id, e := range im.entries {
+			if _, ok := seen[id]; !ok && e.State == outbox.Waiting {
+				t.Errorf("bit %d of the type of page %d is flipped: entry %s is lost", i%8, page, id)
+			}
+		}
+		must(t, store.Close())
+		must(t, os.RemoveAll(filepath.Dir(path)))
+	}
 }
 
 // TestFlippedBits flips one bit at a time in the files of a crashed store: in 100 copies, or in

@@ -10,7 +10,7 @@ import (
 )
 
 // This file reads the rows of a damaged database, like the .recover command of SQLite's shell. It
-// reads each page that looks like the leaf of a table, even if no other page refers to it.
+// reads each page as if it were the leaf of a table, even if no other page refers to it.
 // https://www.sqlite.org/fileformat2.html
 
 // leftovers are a database file and its log. Both may be damaged in any way.
@@ -96,15 +96,12 @@ func (l *leftovers) page(number uint32) []byte {
 	return readAt(l.file, (int64(number)-1)*pageSize)
 }
 
-// leaf calls f with the records of a page if the page is the leaf of a table.
+// leaf calls f with what would be the records of a page if it were the leaf of a table. The type in
+// its header may be damaged, so it does not decide. The checksums of the records do.
 func (l *leftovers) leaf(page []byte, number uint32, f func([]any) error) error {
-	const tableLeaf = 13
 	header := page
 	if number == 1 {
 		header = page[100:]
-	}
-	if header[0] != tableLeaf {
-		return nil
 	}
 	cells := int(binary.BigEndian.Uint16(header[3:]))
 	for i := 0; i < cells && 8+2*i+2 <= len(header); i++ {
