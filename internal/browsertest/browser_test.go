@@ -22,7 +22,7 @@ import (
 )
 
 // actionTimeout bounds one step in the browser.
-const actionTimeout = 20 * time.Second
+const actionTimeout = time.Minute
 
 // tab is a browser tab with a witness that records what its pages do.
 type tab struct {
