@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 )
@@ -83,6 +84,18 @@ func reachable(frames []frame) (n int) {
 		}
 	}
 	return n
+}
+
+// hiddenCommits returns an error if the log contains commits that SQLite would drop when it opens the
+// database. marked is false if the last mark is not known.
+func hiddenCommits(path string, last ledger, marked bool) error {
+	switch {
+	case fileSize(path) == 0 && fileSize(path+suffixWAL) > 0:
+		return fmt.Errorf("%w: it is empty or missing, but its log is not", errDamaged)
+	case marked && logIsDamaged(path, last):
+		return fmt.Errorf("%w: its log contains commits that SQLite cannot read", errDamaged)
+	}
+	return nil
 }
 
 // logIsDamaged reports whether SQLite would miss commits in the log. The mark shows which commits

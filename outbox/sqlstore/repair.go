@@ -19,20 +19,17 @@ func (w *writer) start(ctx context.Context) error {
 		return err
 	}
 	last, marked := w.lock.lastMark()
-	switch size := fileSize(w.path); {
-	case size > 0 && !isOurs(w.path, marked):
+	size := fileSize(w.path)
+	if size > 0 && !isOurs(w.path, marked) {
 		return errForeign
-	case size == 0 && fileSize(w.path+suffixWAL) > 0:
-		if err := w.replaceDamaged(fmt.Errorf("%w: it is empty or missing, but its log is not", errDamaged)); err != nil {
+	}
+	if hidden := hiddenCommits(w.path, last, marked); hidden != nil {
+		if err := w.replaceDamaged(hidden); err != nil {
 			return err
 		}
-	case size == 0 && marked && last.held() > 0:
+	} else if size == 0 && marked && last.held() > 0 {
 		w.log.Error("outbox file is missing, and its entries are lost; if you have a copy, stop Caddy and put the copy in its place",
 			zap.String("file", w.path), zap.Int64("entries", last.held()))
-	case marked && logIsDamaged(w.path, last):
-		if err := w.replaceDamaged(fmt.Errorf("%w: its log contains commits that SQLite cannot read", errDamaged)); err != nil {
-			return err
-		}
 	}
 	if err := w.reopen(); err != nil {
 		return err

@@ -31,10 +31,12 @@ var process = sync.OnceFunc(func() {
 	_, _ = sqlite.Fdatasync(true)
 })
 
-// Parameters of SQLite for a file that is written, and for one that nobody writes. Reading the
-// second creates no files beside it, but leaves out what is in its log.
+// Parameters of SQLite for a file that is written, for one that is only read together with its log,
+// and for one that nobody writes. Closing the second leaves the log as it is. Reading the third
+// creates no files beside it, but leaves out what is in its log.
 const (
 	writable  = "mode=rw"
+	readOnly  = "mode=ro"
 	immutable = "mode=ro&immutable=1"
 )
 

@@ -12,14 +12,15 @@ import (
 
 // CountWaiting returns the number of waiting entries of an outbox that no process has open. It
 // changes nothing in the outbox. The error wraps [outbox.ErrInUse] if a process has it open, and
-// [fs.ErrNotExist] if there is none.
+// [fs.ErrNotExist] if there is none. There is also an error if [Open] would repair the outbox first,
+// because SQLite itself would drop the entries that Open carries over.
 func CountWaiting(ctx context.Context, path string) (waiting int, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("counting what waits in outbox %s: %w", path, err)
 		}
 	}()
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(path); err != nil && fileSize(path+suffixWAL)+fileSize(path+suffixRestore) == 0 {
 		return 0, err // resolve would create the folder
 	}
 	if path, err = resolve(path); err != nil {
@@ -36,9 +37,16 @@ func CountWaiting(ctx context.Context, path string) (waiting int, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
+	last, marked := (&fileLock{file: lock}).lastMark()
+	if err := hiddenCommits(path, last, marked); err != nil {
+		return 0, err
+	}
+	if fileSize(path) == 0 {
+		return 0, fmt.Errorf("%w: it is empty or missing", errDamaged)
+	}
 	parameters := immutable
 	if fileSize(path+suffixWAL) > 0 {
-		parameters = writable // its last process was killed
+		parameters = readOnly // its last process was killed
 	}
 	pool, err := openPool(path, parameters, 1, readerPragmas...)
 	if err != nil {

@@ -49,6 +49,57 @@ func TestCountWaiting(t *testing.T) {
 	}
 }
 
+// What a killed process left is counted without a change to it, so that the next process which opens
+// the outbox can still carry over what is behind damage. If opening would do that, there is no count.
+func TestCountWaitingAfterKill(t *testing.T) {
+	t.Parallel()
+	const entries = 20
+	for name, c := range map[string]struct {
+		harm func(*testing.T, string)
+		kept int // at least
+		err  bool
+	}{
+		"nothing": {func(*testing.T, string) {}, entries, false},
+		"a flipped bit in the log": {func(t *testing.T, path string) {
+			log, err := os.ReadFile(path + "-wal")
+			must(t, err)
+			log[len(log)/2] ^= 1
+			must(t, os.WriteFile(path+"-wal", log, 0o600))
+		}, entries - 1, true},
+		"an empty file":  {func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, entries, true},
+		"a missing file": {func(t *testing.T, path string) { must(t, os.Remove(path)) }, entries, true},
+		"an interrupted replacement": {func(t *testing.T, path string) {
+			store := openAt(t, path)
+			must(t, errors.Join(store.Close(), os.Rename(path, path+".restore")))
+		}, entries, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killed, path := filepath.Join(t.TempDir(), "outbox.db"), filepath.Join(t.TempDir(), "outbox.db")
+			store := openAt(t, killed)
+			for range entries {
+				mustAppend(t, store)
+			}
+			must(t, copyDatabase(killed, path))
+			c.harm(t, path)
+			before := content(t, filepath.Dir(path))
+			n, err := sqlstore.CountWaiting(t.Context(), path)
+			if c.err && (err == nil || errors.Is(err, fs.ErrNotExist)) || !c.err && (n != entries || err != nil) {
+				t.Errorf("%d entries, error %v", n, err)
+			}
+			after := content(t, filepath.Dir(path))
+			delete(after, path+"-shm")
+			if !maps.Equal(before, after) {
+				t.Error("the files have changed")
+			}
+			store = openAt(t, path)
+			if n := len(listAll(t, store)); n < c.kept {
+				t.Errorf("%d of %d entries are kept, want at least %d", n, entries, c.kept)
+			}
+		})
+	}
+}
+
 // content returns the files of a folder with what is in them.
 func content(t *testing.T, folder string) map[string]string {
 	t.Helper()
