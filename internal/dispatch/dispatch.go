@@ -154,6 +154,11 @@ func All() []*Dispatcher {
 	return list
 }
 
+// IsOpen reports whether a config uses the outbox. It waits for a config that is opening an outbox.
+func IsOpen(resource string) bool {
+	return slices.ContainsFunc(All(), func(d *Dispatcher) bool { return d.Resource == resource })
+}
+
 // openPatience is how long an outbox may take to open. There is no limit when the process starts,
 // because opening a large damaged outbox reads all of it.
 func openPatience() time.Duration {

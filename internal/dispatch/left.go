@@ -36,23 +36,35 @@ func LeftOutboxes() []adminapi.Left {
 }
 
 // ReportLeft lists and logs an outbox that no config uses although entries wait in it, unless it is
-// in the list. If none wait, it is taken out.
+// in the list. If none wait, or if a config uses it after all, it is taken out.
 func ReportLeft(l adminapi.Left, logger *zap.Logger) {
+	if l.Waiting == 0 {
+		forgetLeft(l.Resource)
+		return
+	}
+	isNew := listLeft(l)
+	if IsOpen(l.Resource) {
+		forgetLeft(l.Resource) // a config that opens it from now on does so itself
+		return
+	}
+	if isNew {
+		logger.Warn("leads wait in an outbox that the running config does not use; they are kept; "+adminapi.LeftAdvice,
+			zap.String("outbox", l.Resource), zap.Int("waiting", l.Waiting), zap.Strings("spools", l.Spools))
+	}
+}
+
+// listLeft adds an outbox to the list, and reports whether it was not there yet.
+func listLeft(l adminapi.Left) (isNew bool) {
 	left.mu.Lock()
 	defer left.mu.Unlock()
 	if left.byResource == nil {
 		left.byResource = make(map[string]adminapi.Left)
 	}
-	if l.Waiting == 0 {
-		delete(left.byResource, l.Resource)
-		return
-	}
 	if _, known := left.byResource[l.Resource]; known {
-		return
+		return false
 	}
 	left.byResource[l.Resource] = l
-	logger.Warn("leads wait in an outbox that the running config does not use; they are kept; "+adminapi.LeftAdvice,
-		zap.String("outbox", l.Resource), zap.Int("waiting", l.Waiting), zap.Strings("spools", l.Spools))
+	return true
 }
 
 // forgetLeft takes an outbox that a config uses out of the list.
