@@ -26,13 +26,18 @@ import (
 // the file's path.
 func noteFolder() string { return filepath.Join(caddy.AppDataDir(), "telecrm", "outboxes") }
 
-// keepNote lets later processes know that there is an outbox.
+// keepNote lets later processes know that there is an outbox. A note that is there already is not
+// written again, because a full disk would leave an empty one.
 func keepNote(path string) error {
+	sum := sha256.Sum256([]byte(path))
+	note := filepath.Join(noteFolder(), fmt.Sprintf("%x", sum[:8]))
+	if before, err := os.ReadFile(note); err == nil && string(before) == path {
+		return nil
+	}
 	if err := os.MkdirAll(noteFolder(), 0o700); err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(path))
-	return os.WriteFile(filepath.Join(noteFolder(), fmt.Sprintf("%x", sum[:8])), []byte(path), 0o600)
+	return os.WriteFile(note, []byte(path), 0o600)
 }
 
 // usedRetry is the time until an outbox that another process has open is looked at again.
@@ -42,7 +47,15 @@ const usedRetry = 10 * time.Second
 // in them, and reports them. It returns when none of them is used by another process, or when the
 // context ends.
 func FindLeft(ctx context.Context, logger *zap.Logger) {
-	for findLeft(ctx, logger) {
+	notes, err := os.ReadDir(noteFolder())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		logger.Warn("outboxes of earlier configs cannot be found", zap.Error(err))
+	}
+	for {
+		notes = slices.DeleteFunc(notes, func(note fs.DirEntry) bool { return !reportNoted(ctx, note.Name(), logger) })
+		if len(notes) == 0 {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -51,33 +64,51 @@ func FindLeft(ctx context.Context, logger *zap.Logger) {
 	}
 }
 
-// findLeft returns true if another process uses an outbox.
-func findLeft(ctx context.Context, logger *zap.Logger) (used bool) {
-	notes, err := filepath.Glob(filepath.Join(noteFolder(), "*"))
-	if err != nil {
-		logger.Warn("outboxes of earlier configs cannot be found", zap.Error(err))
+// reportNoted reports the outbox of a note if no config uses it although leads wait in it. It returns
+// true if another process uses it.
+func reportNoted(ctx context.Context, name string, logger *zap.Logger) (used bool) {
+	note := filepath.Join(noteFolder(), name)
+	content, err := os.ReadFile(note)
+	path := string(content)
+	if err != nil || dispatch.IsOpen(path) {
+		return false
 	}
-	for _, note := range notes {
-		path, err := os.ReadFile(note)
-		if err != nil || slices.ContainsFunc(dispatch.All(), func(d *dispatch.Dispatcher) bool { return d.Resource == string(path) }) {
-			continue
+	left, err := countLeft(ctx, path)
+	switch {
+	case errors.Is(err, outbox.ErrInUse):
+		return true
+	case ctx.Err() != nil:
+		return false
+	case err != nil:
+		logger.Warn("an outbox that the running config does not use cannot be read, so more leads may wait in it", zap.Error(err))
+		if left.Waiting == 0 {
+			return false // more may wait than before
 		}
-		left, err := countLeft(ctx, string(path))
-		if errors.Is(err, outbox.ErrInUse) {
-			used = true
-			continue
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		if err != nil {
-			logger.Warn("an outbox that the running config does not use cannot be read, so more leads may wait in it", zap.Error(err))
-		} else if left.Waiting == 0 {
-			_ = os.Remove(note)
-		}
-		dispatch.ReportLeft(left, logger)
+	case left.Waiting == 0:
+		removeNote(note, path, logger)
 	}
-	return used
+	dispatch.ReportLeft(left, logger)
+	return false
+}
+
+// removeNote removes the note of an empty outbox, unless a config has opened the outbox meanwhile. The
+// note of a file that does not exist stays, because its disk may only be away.
+func removeNote(note, path string, logger *zap.Logger) {
+	if _, err := os.Stat(path); err != nil {
+		return
+	}
+	_ = os.Remove(note)
+	if !dispatch.IsOpen(path) {
+		return // a config that opens it from now on writes a note
+	}
+	if err := keepNote(path); err != nil {
+		warnOfNote(path, err, logger)
+	}
+}
+
+// warnOfNote logs that a note could not be written.
+func warnOfNote(path string, err error, logger *zap.Logger) {
+	logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("file", path), zap.Error(err))
 }
 
 // countLeft counts the leads that wait in a closed outbox and its spools.

@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/outbox"
@@ -35,6 +38,7 @@ func use(t *testing.T, file string, entries int) {
 // not taken for an empty one.
 func TestFindLeft(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	forget(t)
 	dir := t.TempDir()
 	full, empty, gone, broken := filepath.Join(dir, "full.db"), filepath.Join(dir, "empty.db"), filepath.Join(dir, "gone.db"), filepath.Join(dir, "broken.db")
 	use(t, full, 3)
@@ -55,14 +59,110 @@ func TestFindLeft(t *testing.T) {
 			t.Errorf("left %+v", left)
 		}
 	}
-	if notes, err := filepath.Glob(filepath.Join(os.Getenv("XDG_DATA_HOME"), "caddy", "telecrm", "outboxes", "*")); err != nil || len(notes) != 2 {
-		t.Errorf("notes %v, error %v, want two", notes, err)
+	if n := notes(t); n != 3 {
+		t.Errorf("%d notes, want all but that of the empty outbox", n)
 	}
 	// Its leads are moved to another outbox.
 	must(t, os.Remove(full))
 	outboxes.FindLeft(t.Context(), zap.NewNop())
 	if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != broken {
 		t.Errorf("left %+v", left)
+	}
+}
+
+// forget takes all outboxes out of the list when the test ends.
+func forget(t *testing.T) {
+	t.Cleanup(func() {
+		for _, l := range dispatch.LeftOutboxes() {
+			dispatch.ReportLeft(adminapi.Left{Resource: l.Resource}, zap.NewNop())
+		}
+	})
+}
+
+// notes counts the notes of outboxes.
+func notes(t *testing.T) int {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(os.Getenv("XDG_DATA_HOME"), "caddy", "telecrm", "outboxes", "*"))
+	must(t, err)
+	return len(all)
+}
+
+// An outbox whose disk is away is found when the disk is back. One that cannot be read any more stays in
+// the list.
+func TestLeftOutboxIsAway(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	forget(t)
+	disk := filepath.Join(t.TempDir(), "disk")
+	file := filepath.Join(disk, "outbox.db")
+	use(t, file, 3)
+	must(t, os.Rename(disk, disk+"-away"))
+	outboxes.FindLeft(t.Context(), zap.NewNop())
+	if left := dispatch.LeftOutboxes(); len(left) != 0 {
+		t.Errorf("left %+v while the disk is away", left)
+	}
+	must(t, os.Rename(disk+"-away", disk))
+	wantFound := func() {
+		t.Helper()
+		outboxes.FindLeft(t.Context(), zap.NewNop())
+		if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != file || left[0].Waiting != 3 {
+			t.Errorf("left %+v", left)
+		}
+	}
+	wantFound()
+	must(t, os.WriteFile(file, []byte(strings.Repeat("not an outbox ", 20)), 0o600))
+	wantFound()
+}
+
+// An outbox that another process uses is looked at again until that process has closed it. Others are
+// not looked at again, and an error of theirs is logged once.
+func TestLeftOutboxIsUsed(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	forget(t)
+	used, broken := filepath.Join(t.TempDir(), "used.db"), filepath.Join(t.TempDir(), "broken.db")
+	use(t, broken, 0)
+	must(t, os.WriteFile(broken, []byte(strings.Repeat("not an outbox ", 20)), 0o600))
+	use(t, used, 2)
+	other, err := (&outboxes.SQLite{File: used}).Open(zap.NewNop())
+	must(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		core, log := observer.New(zapcore.WarnLevel)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			outboxes.FindLeft(t.Context(), zap.New(core))
+		}()
+		time.Sleep(time.Hour)
+		if left := dispatch.LeftOutboxes(); len(left) != 0 {
+			t.Errorf("left %+v while another process uses it", left)
+		}
+		must(t, other.Close())
+		<-ended
+		if n := log.FilterMessageSnippet("cannot be read").Len(); n != 1 {
+			t.Errorf("%d warnings of the outbox that cannot be read, want 1", n)
+		}
+	})
+	if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != used || left[0].Waiting != 2 {
+		t.Errorf("left %+v", left)
+	}
+}
+
+// An outbox that a config opens while it is looked at is not reported, and is remembered for later
+// processes.
+func TestLeftOutboxIsOpened(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	forget(t)
+	file := filepath.Join(t.TempDir(), "outbox.db")
+	for range 20 {
+		use(t, file, 0)
+		var work sync.WaitGroup
+		work.Go(func() { outboxes.FindLeft(t.Context(), zap.NewNop()) })
+		d, err := dispatch.Open(file, &outboxes.SQLite{File: file}, zap.NewNop())
+		must(t, err)
+		work.Wait()
+		if n := notes(t); n != 1 {
+			t.Fatalf("%d notes of an outbox that is in use, want 1", n)
+		}
+		must(t, d.Close())
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
 	})
 	note := sync.OnceFunc(func() {
 		if err := keepNote(path); err != nil {
-			logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("file", path), zap.Error(err))
+			warnOfNote(path, err, logger)
 		}
 	})
 	return spool.Open(context.Background(), spool.Options{
