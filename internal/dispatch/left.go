@@ -14,6 +14,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/outbox"
+	"github.com/leadwire/caddy-telecrm/outbox/spool"
 )
 
 // countPatience is how long an outbox may take to count its entries before it closes.
@@ -75,26 +76,56 @@ func forgetLeft(resource string) {
 }
 
 // leave reports an outbox that closes with waiting entries, because the config names another one.
-// When the process ends, the next one delivers them, and so do other machines that share the outbox.
+// When the process ends, the next one delivers them.
 func (d *Dispatcher) leave() {
-	if _, shared := d.Shared(); shared || caddy.Exiting() {
+	if caddy.Exiting() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
 	defer cancel()
-	counts, err := d.Store.Counts(ctx)
+	waiting, err := d.countWaiting(ctx)
 	if err != nil {
 		d.WarnUnread("the numbers of leads that wait in an outbox that the running config does not use", err)
 		return
 	}
-	closed := adminapi.Left{Resource: d.Resource, Since: time.Now().UTC()}
-	for _, count := range counts {
-		if count.State == outbox.Waiting {
-			closed.Waiting += count.Entries
-		}
-	}
+	closed := adminapi.Left{Resource: d.Resource, Since: time.Now().UTC(), Waiting: waiting}
 	if store, ok := d.Spooling(); ok {
 		closed.Spools = store.Status().Spools
 	}
 	ReportLeft(closed, d.logger)
+}
+
+// countWaiting counts the waiting entries that no other machine delivers. Machines that share an outbox
+// do not have the spools of this one.
+func (d *Dispatcher) countWaiting(ctx context.Context) (waiting int, err error) {
+	if _, shared := d.Shared(); !shared {
+		return countWaitingIn(ctx, d.Store)
+	}
+	store, ok := d.Spooling()
+	if !ok {
+		return 0, nil
+	}
+	err = store.Members(ctx, func(members []spool.Member) error {
+		for _, m := range members {
+			if m.File == "" {
+				continue
+			}
+			n, err := countWaitingIn(ctx, m.Store)
+			if waiting += n; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return waiting, err
+}
+
+func countWaitingIn(ctx context.Context, store outbox.Store) (waiting int, err error) {
+	counts, err := store.Counts(ctx)
+	for _, count := range counts {
+		if count.State == outbox.Waiting {
+			waiting += count.Entries
+		}
+	}
+	return waiting, err
 }
