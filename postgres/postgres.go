@@ -21,6 +21,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
 	"github.com/leadwire/caddy-telecrm/internal/grammar"
 	"github.com/leadwire/caddy-telecrm/internal/placeholder"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/outbox"
 	"github.com/leadwire/caddy-telecrm/outbox/spool"
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
@@ -128,11 +129,15 @@ func (o *Outbox) Open(logger *zap.Logger) (outbox.Store, error) {
 	if patience <= 0 {
 		patience = defaultAppendTimeout
 	}
+	prefixes := sync.OnceValue(func() []string { return o.prefixes(resource) })
 	return spool.Open(context.Background(), spool.Options{
-		Name:           resource,
-		Open:           func(ctx context.Context) (outbox.Store, error) { return o.open(ctx, logger) },
-		OpenSpool:      func(ctx context.Context, file string) (spool.Spool, error) { return openSpool(ctx, file, logger) },
-		Prefixes:       sync.OnceValue(func() []string { return o.prefixes(resource) }),
+		Name: resource,
+		Open: func(ctx context.Context) (outbox.Store, error) { return o.open(ctx, logger) },
+		OpenSpool: func(ctx context.Context, file string) (spool.Spool, error) {
+			outboxes.Note{Resource: resource, Prefixes: prefixes()}.Keep(logger)
+			return openSpool(ctx, file, logger)
+		},
+		Prefixes:       prefixes,
 		AppendPatience: patience,
 		Logger:         logger,
 	}), nil

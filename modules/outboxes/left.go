@@ -3,6 +3,7 @@ package outboxes
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,22 +23,77 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// noteFolder has a note for each file that was opened as an outbox on this machine. A note contains
-// the file's path.
+// Note lets later processes know that leads may wait on this machine when no config names their
+// outbox any more.
+type Note struct {
+	// Resource identifies the outbox.
+	Resource string `json:"resource"`
+	// File is its database file; empty if the outbox is not in a file.
+	File string `json:"file,omitempty"`
+	// Prefixes are the beginnings of the paths of its spools, unless it is in a file.
+	Prefixes []string `json:"spools,omitempty"`
+}
+
+// noteFolder has a note for each outbox.
 func noteFolder() string { return filepath.Join(caddy.AppDataDir(), "telecrm", "outboxes") }
 
-// keepNote lets later processes know that there is an outbox. A note that is there already is not
-// written again, because a full disk would leave an empty one.
-func keepNote(path string) error {
-	sum := sha256.Sum256([]byte(path))
-	note := filepath.Join(noteFolder(), fmt.Sprintf("%x", sum[:8]))
-	if before, err := os.ReadFile(note); err == nil && string(before) == path {
+// Keep writes the note. It logs an error.
+func (n Note) Keep(logger *zap.Logger) {
+	if err := n.write(); err != nil {
+		logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("outbox", n.Resource), zap.Error(err))
+	}
+}
+
+// write adds the note to the one that is there. It does not write the same again, because a full disk
+// would leave an empty note.
+func (n Note) write() error {
+	sum := sha256.Sum256([]byte(n.Resource))
+	file := filepath.Join(noteFolder(), fmt.Sprintf("%x", sum[:8]))
+	before, _ := readNote(file)
+	added := slices.DeleteFunc(slices.Clone(n.Prefixes), func(prefix string) bool { return slices.Contains(before.Prefixes, prefix) })
+	if before.Resource == n.Resource && before.File == n.File && len(added) == 0 {
 		return nil
 	}
-	if err := os.MkdirAll(noteFolder(), 0o700); err != nil {
+	n.Prefixes = append(before.Prefixes, added...)
+	content, err := json.Marshal(n)
+	if err == nil {
+		err = os.MkdirAll(noteFolder(), 0o700)
+	}
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(note, []byte(path), 0o600)
+	return os.WriteFile(file, content, 0o600)
+}
+
+func readNote(file string) (n Note, err error) {
+	content, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(content, &n)
+	}
+	return n, err
+}
+
+// spools returns the beginnings of the paths of the outbox's spools.
+func (n Note) spools() []string {
+	if n.File == "" {
+		return n.Prefixes
+	}
+	return spoolPrefixes(n.File)
+}
+
+// isThere reports whether the file exists, or the folders for spools. Their disk may be away.
+func (n Note) isThere() bool {
+	places := []string{n.File}
+	if n.File == "" {
+		places = slices.Clone(n.Prefixes)
+		for i, prefix := range places {
+			places[i] = filepath.Dir(prefix)
+		}
+	}
+	return !slices.ContainsFunc(places, func(place string) bool {
+		_, err := os.Stat(place)
+		return err != nil
+	})
 }
 
 // usedRetry is the time until an outbox that another process has open is looked at again.
@@ -67,13 +123,12 @@ func FindLeft(ctx context.Context, logger *zap.Logger) {
 // reportNoted reports the outbox of a note if no config uses it although leads wait in it. It returns
 // true if another process uses it.
 func reportNoted(ctx context.Context, name string, logger *zap.Logger) (used bool) {
-	note := filepath.Join(noteFolder(), name)
-	content, err := os.ReadFile(note)
-	path := string(content)
-	if err != nil || dispatch.IsOpen(path) {
+	file := filepath.Join(noteFolder(), name)
+	n, err := readNote(file)
+	if err != nil || dispatch.IsOpen(n.Resource) {
 		return false
 	}
-	left, err := countLeft(ctx, path)
+	left, err := n.countLeft(ctx)
 	switch {
 	case errors.Is(err, outbox.ErrInUse):
 		return true
@@ -84,44 +139,35 @@ func reportNoted(ctx context.Context, name string, logger *zap.Logger) (used boo
 		if left.Waiting == 0 {
 			return false // more may wait than before
 		}
-	case left.Waiting == 0:
-		removeNote(note, path, logger)
+	case left.Waiting == 0 && n.isThere():
+		n.remove(file, logger)
 	}
 	dispatch.ReportLeft(left, logger)
 	return false
 }
 
-// removeNote removes the note of an empty outbox, unless a config has opened the outbox meanwhile. The
-// note of a file that does not exist stays, because its disk may only be away.
-func removeNote(note, path string, logger *zap.Logger) {
-	if _, err := os.Stat(path); err != nil {
-		return
-	}
-	_ = os.Remove(note)
-	if !dispatch.IsOpen(path) {
-		return // a config that opens it from now on writes a note
-	}
-	if err := keepNote(path); err != nil {
-		warnOfNote(path, err, logger)
+// remove removes the note of an empty outbox, unless a config has opened the outbox meanwhile.
+func (n Note) remove(file string, logger *zap.Logger) {
+	_ = os.Remove(file)
+	if dispatch.IsOpen(n.Resource) { // a config that opens it from now on writes a note
+		n.Keep(logger)
 	}
 }
 
-// warnOfNote logs that a note could not be written.
-func warnOfNote(path string, err error, logger *zap.Logger) {
-	logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("file", path), zap.Error(err))
-}
-
-// countLeft counts the leads that wait in a closed outbox and its spools.
-func countLeft(ctx context.Context, path string) (adminapi.Left, error) {
-	left := adminapi.Left{Resource: path, Since: time.Now().UTC()}
-	spools, err := spool.Files(spoolPrefixes(path))
+// countLeft counts the leads that wait on this machine, in a closed outbox and its spools.
+func (n Note) countLeft(ctx context.Context) (adminapi.Left, error) {
+	left := adminapi.Left{Resource: n.Resource, Since: time.Now().UTC()}
+	files, err := spool.Files(n.spools())
 	failed := []error{err}
-	for _, file := range append(spools, path) {
+	if n.File != "" {
+		files = append(files, n.File)
+	}
+	for _, file := range files {
 		waiting, err := sqlstore.CountWaiting(ctx, file)
 		if !errors.Is(err, fs.ErrNotExist) {
 			failed = append(failed, err)
 		}
-		if left.Waiting += waiting; waiting > 0 && file != path {
+		if left.Waiting += waiting; waiting > 0 && file != n.File {
 			left.Spools = append(left.Spools, file)
 		}
 	}

@@ -80,11 +80,7 @@ func (s *SQLite) Open(logger *zap.Logger) (outbox.Store, error) {
 			logger.Warn(warning, zap.String("file", path))
 		}
 	})
-	note := sync.OnceFunc(func() {
-		if err := keepNote(path); err != nil {
-			warnOfNote(path, err, logger)
-		}
-	})
+	note := sync.OnceFunc(func() { Note{Resource: path, File: path}.Keep(logger) })
 	return spool.Open(context.Background(), spool.Options{
 		Name: path,
 		Open: func(ctx context.Context) (outbox.Store, error) {
