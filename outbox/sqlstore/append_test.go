@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func TestAppendAfterADurableFailure(t *testing.T) {
 			store := openAt(t, path)
 			e := newEntry()
 			e.BegunAt = begun
-			must(t, store.AppendAgain(t.Context(), e))
+			must(t, store.AppendAgain(t.Context(), e, false))
 			if err := store.Append(t.Context(), e); !errors.Is(err, outbox.ErrExists) {
 				t.Errorf("another append of the same id: got error %v", err)
 			}
@@ -41,5 +42,37 @@ func TestAppendAfterADurableFailure(t *testing.T) {
 				t.Errorf("got %+v", report)
 			}
 		})
+	}
+}
+
+// The same holds if the file is found damaged in between, which gives all rows other numbers.
+func TestAppendAfterARepair(t *testing.T) {
+	t.Parallel()
+	store := openAt(t, filepath.Join(t.TempDir(), "outbox.db"))
+	mustAppend(t, store)
+	parked := newEntry()
+	parked.State, parked.SettledAt = outbox.Parked, time.Now()
+	must(t, errors.Join(store.Append(t.Context(), parked), store.Erase(t.Context(), parked.ID)))
+	appendMany(t, store, 59)
+	e := newEntry()
+	e.BegunAt = time.Now()
+	must(t, store.AppendAgain(t.Context(), e, true))
+	appendMany(t, store, 60)
+	must(t, store.Settle(t.Context(), e.ID, outbox.Settlement{State: outbox.Delivered}))
+	counts, err := store.Counts(t.Context())
+	must(t, err)
+	want := []outbox.Count{
+		{Account: "default", State: outbox.Waiting, Entries: 120}, {Account: "default", State: outbox.Delivered, Entries: 1},
+	}
+	if !slices.Equal(counts, want) {
+		t.Errorf("%v, want %v", counts, want)
+	}
+	report, err := store.Check(t.Context(), true)
+	must(t, err)
+	if len(report.Problems)+len(report.Damaged)+report.Missing != 0 {
+		t.Errorf("%+v, want no damage", report)
+	}
+	if seen := useUp(t, t, store); len(seen) != 120 {
+		t.Errorf("%d entries are taken, want 120", len(seen))
 	}
 }

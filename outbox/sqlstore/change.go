@@ -111,7 +111,6 @@ func queryRows(ctx context.Context, stmt *sql.Stmt, args ...any) (found []row, e
 // add inserts a row with the next sequence number. A row that it has inserted before may be there
 // already: a commit that failed can turn out to be durable.
 func (c *change) add(r *row) error {
-	before := r.seq
 	r.seq = c.after.appended + 1
 	affected, err := c.exec(qInsert, r.values()...)
 	if err != nil {
@@ -124,11 +123,23 @@ func (c *change) add(r *row) error {
 		c.move(r, 0, r.state)
 		return nil
 	case r.added:
-		r.seq, c.wrote = before, true
-		c.move(r, r.state, r.state) // it has been counted
-		return nil
+		return c.addAgain(r)
 	}
 	return outbox.ErrExists
+}
+
+// addAgain writes a row that is there although the commit that inserted it failed. It has been counted.
+// A repair since then may have given it another number.
+func (c *change) addAgain(r *row) error {
+	found, err := c.query(qByID, r.id[:])
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("%w: an index has an entry that is not there", errDamaged)
+	}
+	r.seq = found[0].seq
+	return c.replace(r, found[0].state)
 }
 
 // move updates the counts for a row that changes its state. Zero stands for a row that is not in

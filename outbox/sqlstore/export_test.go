@@ -27,14 +27,21 @@ func (s *Store) Commits() (n int64) {
 }
 
 // AppendAgain appends an entry in two commits, as if the first had failed but turned out to be
-// durable.
-func (s *Store) AppendAgain(ctx context.Context, entry outbox.Entry) error {
+// durable. If damaged is true, the file is found damaged in between.
+func (s *Store) AppendAgain(ctx context.Context, entry outbox.Entry, damaged bool) error {
 	r, err := newRow(entry)
 	if err != nil {
 		return err
 	}
 	add := func(c *change) error { return c.add(&r) }
-	return errors.Join(s.await(ctx, &operation{run: add}), s.await(ctx, &operation{run: add}))
+	fail := func() error {
+		delete(s.writer.attempts, r.id)
+		if !damaged {
+			return nil
+		}
+		return s.writer.repair(errDamaged)
+	}
+	return errors.Join(s.await(ctx, &operation{run: add}), s.await(ctx, &operation{alone: fail}), s.await(ctx, &operation{run: add}))
 }
 
 // Inspect runs the periodic check of the file's structure now.
