@@ -416,10 +416,13 @@ func (c *change) settledBefore(state int64, before time.Time, limit int) (old []
 	return old, rows.Err()
 }
 
-// release makes due the entries that an earlier process took and did not settle. The outcome of
-// those attempts is unknown.
+// release makes due the entries that are taken, but not by this process. An earlier one took them and
+// did not settle them, so the outcome of those attempts is unknown.
 func (c *change) release() error {
 	return c.each(record.Taken, func(r *row) error {
+		if c.attempts[r.id] != nil {
+			return nil
+		}
 		r.abandon(c.now())
 		return c.replace(r, record.Taken)
 	})

@@ -26,13 +26,19 @@ func withoutRows(t *testing.T, index string) (path string, entries []outbox.Entr
 	withHistory(t, store)
 	entries = listAll(t, store)
 	must(t, store.Close())
+	removeRows(t, path, index)
+	return path, entries
+}
+
+// removeRows removes all rows but the last from an index of a closed outbox.
+func removeRows(t *testing.T, path, index string) {
+	t.Helper()
 	const lacking = "iif(instr(sql, 'WHERE'), replace(sql, 'WHERE', 'WHERE seq > 150 AND'), sql || ' WHERE seq > 150')"
 	alter(t, path, fmt.Sprintf(`CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = '%[1]s';
 		PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = %[2]s WHERE name = '%[1]s'`, index, lacking))
 	alter(t, path, "REINDEX "+index)
 	alter(t, path, fmt.Sprintf(`PRAGMA writable_schema = 1;
 		UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = '%s'; DROP TABLE kept`, index))
-	return path, entries
 }
 
 // Entries that the index of due entries lacks are delivered all the same.
@@ -72,6 +78,38 @@ func TestInspectFindsIncompleteIndices(t *testing.T) {
 				t.Errorf("log %v, want an error", log.All())
 			}
 		})
+	}
+}
+
+// Entries that were in flight when the process was killed are sent later, even if the index that finds
+// them lacks them.
+func TestHiddenAttemptsAreReleased(t *testing.T) {
+	t.Parallel()
+	path, killed := filepath.Join(t.TempDir(), "outbox.db"), filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	appendMany(t, store, 20)
+	now := time.Now()
+	taken, err := store.Take(t.Context(), "default", now, now, 10, nil)
+	must(t, err)
+	must(t, copyDatabase(path, killed))
+	removeRows(t, killed, "entries_list")
+	store, _ = openObserved(t, killed)
+	again, err := store.Take(t.Context(), "default", now, now, 5, nil)
+	must(t, err)
+	must(t, store.Inspect(t.Context()))
+	seen := useUp(t, t, store)
+	for _, e := range taken {
+		if got, ok := seen[e.ID]; !ok || got.AmbiguousSince.IsZero() {
+			t.Errorf("entry %s is not released as an ambiguous one: %+v", e.ID, got)
+		}
+	}
+	for _, e := range again {
+		if _, ok := seen[e.ID]; ok {
+			t.Errorf("entry %s is taken twice", e.ID)
+		}
+	}
+	if len(seen) != 15 {
+		t.Errorf("%d entries are taken, want all but the 5 in flight", len(seen))
 	}
 }
 

@@ -54,21 +54,11 @@ type lastProcess struct {
 // catchUp handles what an earlier process left behind: entries in flight, missing entries, and
 // commits that the file has lost. Until that is done, no entry is added, taken or settled.
 func (w *writer) catchUp() error {
-	for more := true; more; {
-		op := &operation{run: func(c *change) error {
-			err := w.catchUpWith(c, w.owed.ledger, w.owed.marked)
-			more = c.exhausted()
-			return err
-		}}
-		if _, err := w.carryOut([]*operation{op}); err != nil {
-			return err
-		}
-		if op.err != nil {
-			return op.err
-		}
+	err := w.inSteps(func(c *change) error { return w.catchUpWith(c, w.owed.ledger, w.owed.marked) })
+	if err == nil {
+		w.owed = nil
 	}
-	w.owed = nil
-	return nil
+	return err
 }
 
 // catchUpWith does as much of that as fits into the transaction.
@@ -194,13 +184,20 @@ func (w *writer) repairSeen(seen *handle, cause error) error {
 	if w.handle != seen {
 		return nil
 	}
-	return w.repair(cause)
+	if err := w.repair(cause); err != nil {
+		return err
+	}
+	if w.owed == nil {
+		w.releaseRepaired()
+	}
+	return nil
 }
 
 // repair reopens the database after an error. It does not trust cached pages of a file that could
 // not be read or written. If the file was replaced, the error may be about the file that is there
 // now, and the open database is put back.
 func (w *writer) repair(cause error) error {
+	w.repaired = true
 	if w.handle != nil {
 		if name := w.moved(); name != "" {
 			if err := w.putBack(name); !isDamage(err) {

@@ -76,6 +76,10 @@ type writer struct {
 	wal          checkpointer
 	// owed is what catchUp must handle before everything else; nil when that is done.
 	owed *lastProcess
+	// repaired means that the database was repaired, so that entries may be in it that are taken
+	// although no attempt of this process has them: an index did not show them before, an older
+	// version of a row was carried over, or a commit that failed was durable.
+	repaired bool
 }
 
 func newWriter(s *Store, lock *fileLock, r *reserve.Reserve) writer {
@@ -231,14 +235,43 @@ func (w *writer) expireFirst(ops []*operation) bool {
 	return done > 0
 }
 
-// carryOutAll carries out operations, after catchUp if that is still owed.
+// carryOutAll carries out operations, after catchUp if that is still owed. It then releases entries if
+// that is due after a repair. If that fails, it is tried again after the next operations.
 func (w *writer) carryOutAll(ops []*operation) (done int, err error) {
 	if w.owed != nil {
 		if err := w.catchUp(); err != nil {
 			return 0, err
 		}
 	}
-	return w.carryOut(ops)
+	if done, err = w.carryOut(ops); err == nil && w.repaired {
+		w.releaseRepaired()
+	}
+	return done, err
+}
+
+// releaseRepaired releases the entries in a repaired database that no attempt has.
+func (w *writer) releaseRepaired() {
+	if w.inSteps((*change).release) == nil {
+		w.repaired = false
+	}
+}
+
+// inSteps carries out f in as many transactions as its budget requires.
+func (w *writer) inSteps(f func(*change) error) error {
+	for more := true; more; {
+		op := &operation{run: func(c *change) error {
+			err := f(c)
+			more = c.exhausted()
+			return err
+		}}
+		if _, err := w.carryOut([]*operation{op}); err != nil {
+			return err
+		}
+		if op.err != nil {
+			return op.err
+		}
+	}
+	return nil
 }
 
 // carryOut carries out operations in as few transactions as the disk allows. It returns how many it
