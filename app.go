@@ -221,7 +221,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.startCheck()
-	go outboxes.FindLeft(a.ctx, a.logger)
+	go outboxes.FindLeft(a.ctx, a.resource, a.logger)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func TestSpoolIsLeft(t *testing.T) {
 	}
 	spooled("")
 	resource := spooled(filepath.Join(t.TempDir(), "another"))
-	outboxes.FindLeft(t.Context(), zap.NewNop())
+	outboxes.FindLeft(t.Context(), "", zap.NewNop())
 	left := dispatch.LeftOutboxes()
 	if len(left) != 1 || left[0].Resource != resource || left[0].Waiting != 2 || len(left[0].Spools) != 2 {
 		t.Errorf("left %+v, want the 2 leads in the spools of %s", left, resource)

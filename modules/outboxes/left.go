@@ -96,19 +96,19 @@ func (n Note) isThere() bool {
 	})
 }
 
-// usedRetry is the time until an outbox that another process has open is looked at again.
+// usedRetry is the time until an outbox that is used is looked at again.
 const usedRetry = 10 * time.Second
 
-// FindLeft finds the outboxes of earlier processes that no config uses any more although leads wait
-// in them, and reports them. It returns when none of them is used by another process, or when the
-// context ends.
-func FindLeft(ctx context.Context, logger *zap.Logger) {
+// FindLeft finds the outboxes of earlier configs and processes that are not used any more although
+// leads wait in them, and reports them. The config itself uses the resource named own. FindLeft returns
+// when the others are not used by another process, nor by the config before, or when the context ends.
+func FindLeft(ctx context.Context, own string, logger *zap.Logger) {
 	notes, err := os.ReadDir(noteFolder())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		logger.Warn("outboxes of earlier configs cannot be found", zap.Error(err))
 	}
 	for {
-		notes = slices.DeleteFunc(notes, func(note fs.DirEntry) bool { return !reportNoted(ctx, note.Name(), logger) })
+		notes = slices.DeleteFunc(notes, func(note fs.DirEntry) bool { return !reportNoted(ctx, note.Name(), own, logger) })
 		if len(notes) == 0 {
 			return
 		}
@@ -120,13 +120,16 @@ func FindLeft(ctx context.Context, logger *zap.Logger) {
 	}
 }
 
-// reportNoted reports the outbox of a note if no config uses it although leads wait in it. It returns
-// true if another process uses it.
-func reportNoted(ctx context.Context, name string, logger *zap.Logger) (used bool) {
+// reportNoted reports the outbox of a note if leads wait in it although it is not used. It returns true
+// if another process or config uses it.
+func reportNoted(ctx context.Context, name, own string, logger *zap.Logger) (used bool) {
 	file := filepath.Join(noteFolder(), name)
 	n, err := readNote(file)
-	if err != nil || dispatch.IsOpen(n.Resource) {
+	if err != nil || n.Resource == own {
 		return false
+	}
+	if dispatch.IsOpen(n.Resource) {
+		return true
 	}
 	left, err := n.countLeft(ctx)
 	switch {

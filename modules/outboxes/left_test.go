@@ -1,8 +1,11 @@
 package outboxes_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +52,7 @@ func TestFindLeft(t *testing.T) {
 	use(t, broken, 2) // in a spool
 	for range 2 {
 		core, log := observer.New(zapcore.WarnLevel)
-		outboxes.FindLeft(t.Context(), zap.New(core))
+		outboxes.FindLeft(t.Context(), "", zap.New(core))
 		if n := log.FilterMessageSnippet("cannot be read").Len(); n != 1 {
 			t.Errorf("log %v", log.All())
 		}
@@ -64,10 +67,57 @@ func TestFindLeft(t *testing.T) {
 	}
 	// Its leads are moved to another outbox.
 	must(t, os.Remove(full))
-	outboxes.FindLeft(t.Context(), zap.NewNop())
+	outboxes.FindLeft(t.Context(), "", zap.NewNop())
 	if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != broken {
 		t.Errorf("left %+v", left)
 	}
+}
+
+// unread is an outbox of an earlier config that cannot say what waits in it.
+type unread struct{ outboxes.SQLite }
+
+func (u *unread) Open(logger *zap.Logger) (outbox.Store, error) {
+	store, err := u.SQLite.Open(logger)
+	return countless{store}, err
+}
+
+type countless struct{ outbox.Store }
+
+func (countless) Counts(context.Context) ([]outbox.Count, error) {
+	return nil, errors.New("the disk hangs")
+}
+
+// An outbox of the config before is looked at when it has been closed. That of the config itself is not.
+func TestLeftOutboxIsStillOpen(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	forget(t)
+	before, own := filepath.Join(t.TempDir(), "before.db"), filepath.Join(t.TempDir(), "own.db")
+	use(t, before, 2)
+	use(t, own, 3)
+	old, err := dispatch.Open(before, &unread{outboxes.SQLite{File: before}}, zap.NewNop())
+	must(t, err)
+	running, err := dispatch.Open(own, &outboxes.SQLite{File: own}, zap.NewNop())
+	must(t, err)
+	closing, closed := make(chan struct{}), make(chan error)
+	go func() {
+		<-closing
+		closed <- old.Close()
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			outboxes.FindLeft(t.Context(), own, zap.NewNop())
+		}()
+		time.Sleep(time.Minute)
+		close(closing)
+		must(t, <-closed)
+		<-ended
+	})
+	if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != before || left[0].Waiting != 2 {
+		t.Errorf("left %+v, want the outbox of the config before", left)
+	}
+	must(t, running.Close())
 }
 
 // forget takes all outboxes out of the list when the test ends.
@@ -96,14 +146,14 @@ func TestLeftOutboxIsAway(t *testing.T) {
 	file := filepath.Join(disk, "outbox.db")
 	use(t, file, 3)
 	must(t, os.Rename(disk, disk+"-away"))
-	outboxes.FindLeft(t.Context(), zap.NewNop())
+	outboxes.FindLeft(t.Context(), "", zap.NewNop())
 	if left := dispatch.LeftOutboxes(); len(left) != 0 {
 		t.Errorf("left %+v while the disk is away", left)
 	}
 	must(t, os.Rename(disk+"-away", disk))
 	wantFound := func() {
 		t.Helper()
-		outboxes.FindLeft(t.Context(), zap.NewNop())
+		outboxes.FindLeft(t.Context(), "", zap.NewNop())
 		if left := dispatch.LeftOutboxes(); len(left) != 1 || left[0].Resource != file || left[0].Waiting != 3 {
 			t.Errorf("left %+v", left)
 		}
@@ -129,7 +179,7 @@ func TestLeftOutboxIsUsed(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			outboxes.FindLeft(t.Context(), zap.New(core))
+			outboxes.FindLeft(t.Context(), "", zap.New(core))
 		}()
 		time.Sleep(time.Hour)
 		if left := dispatch.LeftOutboxes(); len(left) != 0 {
@@ -152,15 +202,20 @@ func TestLeftOutboxIsOpened(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	forget(t)
 	file := filepath.Join(t.TempDir(), "outbox.db")
-	for range 20 {
+	for i := range 40 {
 		use(t, file, 0)
-		var work sync.WaitGroup
-		work.Go(func() { outboxes.FindLeft(t.Context(), zap.NewNop()) })
+		ctx, cancel := context.WithCancel(t.Context())
+		var looking sync.WaitGroup
+		looking.Go(func() { outboxes.FindLeft(ctx, "", zap.NewNop()) })
+		for range 10 * i {
+			runtime.Gosched() // so that it is about to read the outbox, or has read it
+		}
 		d, err := dispatch.Open(file, &outboxes.SQLite{File: file}, zap.NewNop())
 		must(t, err)
-		work.Wait()
+		cancel()
+		looking.Wait()
 		if n := notes(t); n != 1 {
-			t.Fatalf("%d notes of an outbox that is in use, want 1", n)
+			t.Errorf("%d notes of an outbox that is in use, want 1", n)
 		}
 		must(t, d.Close())
 	}
