@@ -19,6 +19,9 @@ type edit struct {
 	old, by string
 }
 
+// isOfConfig reports whether the edit changes a Caddyfile.
+func (e edit) isOfConfig() bool { return e.attribute == "" }
+
 // maxEdits bounds the number of edits.
 const maxEdits = 10_000
 

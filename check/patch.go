@@ -42,7 +42,11 @@ func (r *Report) Patch(read func(file string) ([]byte, error), called func(file 
 		for _, e := range byFile[file] {
 			e.apply(after)
 		}
-		changes += writeDiff(&b, called(file), before, after)
+		context := contextLines
+		if slices.ContainsFunc(byFile[file], edit.isOfConfig) {
+			context = 0
+		}
+		changes += writeDiff(&b, called(file), before, after, context)
 	}
 	return b.Bytes(), changes
 }
@@ -168,11 +172,13 @@ func isEdge(line []byte, i int) bool {
 	return i >= len(line) || i >= 0 && strings.IndexByte(" \t\r\n", line[i]) >= 0
 }
 
-// contextLines is how many lines a diff shows around a change.
+// contextLines is how many lines a diff shows around a change of a page. Around a change of a
+// Caddyfile it shows none: any of them may hold a secret, and patches are passed around.
 const contextLines = 3
 
-// writeDiff writes the changes of a file. Both versions have the same number of lines.
-func writeDiff(b *bytes.Buffer, name string, before, after [][]byte) (changes int) {
+// writeDiff writes the changes of a file, with some lines around them. Both versions have the same
+// number of lines.
+func writeDiff(b *bytes.Buffer, name string, before, after [][]byte, context int) (changes int) {
 	if n := len(before); n > 0 && len(before[n-1]) == 0 { // after the last line break
 		before, after = before[:n-1], after[:n-1]
 	}
@@ -188,10 +194,10 @@ func writeDiff(b *bytes.Buffer, name string, before, after [][]byte) (changes in
 	fmt.Fprintf(b, "--- a/%s\n+++ b/%s\n", name, name)
 	for first := 0; first < len(changed); {
 		last := first
-		for last+1 < len(changed) && changed[last+1]-changed[last] <= 2*contextLines {
+		for last+1 < len(changed) && changed[last+1]-changed[last] <= 2*context+1 {
 			last++
 		}
-		from, to := max(changed[first]-contextLines, 0), min(changed[last]+contextLines+1, len(before))
+		from, to := max(changed[first]-context, 0), min(changed[last]+context+1, len(before))
 		fmt.Fprintf(b, "@@ -%d,%d +%d,%d @@\n", from+1, to-from, from+1, to-from)
 		for i := from; i < to; {
 			if bytes.Equal(before[i], after[i]) {

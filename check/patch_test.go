@@ -62,45 +62,45 @@ func TestPatchAsDiff(t *testing.T) {
 	r := newReport()
 	r.fixes = true
 	for _, line := range []int{2, 3, 9, 30, 30, 99} {
-		r.fix(edit{place: Place{"b", line, 1}, old: "x", by: "y"})
+		r.fix(edit{place: Place{"b", line, 1}, attribute: "x"})
 	}
-	r.fix(edit{place: Place{"gone", 1, 1}, old: "x", by: "y"})
-	r.fix(edit{place: Place{"bad", 1, 1}, old: "x", by: "y"})
-	content := strings.Repeat("a x\n", 29) + "a x"
+	r.fix(edit{place: Place{"gone", 1, 1}, attribute: "x"})
+	r.fix(edit{place: Place{"bad", 1, 1}, attribute: "x"})
+	content := strings.Repeat("<a>\n", 29) + "<a>"
 	patch, changes := r.Patch(func(file string) ([]byte, error) {
 		switch file {
 		case "gone":
 			return nil, os.ErrNotExist
 		case "bad":
-			return []byte("a x \xff\n"), nil
+			return []byte("<a> \xff\n"), nil
 		}
 		return []byte(content), nil
 	}, func(file string) string { return "dir/" + file })
 	const want = `--- a/dir/b
 +++ b/dir/b
 @@ -1,12 +1,12 @@
- a x
--a x
--a x
-+a y
-+a y
- a x
- a x
- a x
- a x
- a x
--a x
-+a y
- a x
- a x
- a x
+ <a>
+-<a>
+-<a>
++<a x>
++<a x>
+ <a>
+ <a>
+ <a>
+ <a>
+ <a>
+-<a>
++<a x>
+ <a>
+ <a>
+ <a>
 @@ -27,4 +27,4 @@
- a x
- a x
- a x
--a x
+ <a>
+ <a>
+ <a>
+-<a>
 \ No newline at end of file
-+a y
++<a x>
 \ No newline at end of file
 `
 	if diff := cmp.Diff(want, string(patch)); diff != "" || changes != 4 {
@@ -111,5 +111,32 @@ func TestPatchAsDiff(t *testing.T) {
 	}
 	if patch, changes := newReport().Patch(func(string) ([]byte, error) { return nil, errors.New("read") }, nil); len(patch)+changes > 0 {
 		t.Errorf("got %q", patch)
+	}
+}
+
+// A Caddyfile may hold secrets, of this plugin and of others, and a patch is passed around. So it shows
+// the lines that it changes, and no other line of the config.
+func TestPatchShowsNoOtherLineOfConfig(t *testing.T) {
+	t.Parallel()
+	r := newReport()
+	r.fixes = true
+	for _, line := range []int{2, 5, 6} {
+		r.fix(edit{place: Place{"Caddyfile", line, 1}, old: "nmae", by: "name"})
+	}
+	const content = "token s3cret\nfield nmae\nasync_token s3cret\ndns example s3cret\nfield nmae\noptions nmae\nsecret s3cret\n"
+	patch, changes := r.Patch(func(string) ([]byte, error) { return []byte(content), nil }, func(file string) string { return file })
+	const want = `--- a/Caddyfile
++++ b/Caddyfile
+@@ -2,1 +2,1 @@
+-field nmae
++field name
+@@ -5,2 +5,2 @@
+-field nmae
+-options nmae
++field name
++options name
+`
+	if diff := cmp.Diff(want, string(patch)); diff != "" || changes != 3 {
+		t.Errorf("%d changes (-want +got):\n%s", changes, diff)
 	}
 }

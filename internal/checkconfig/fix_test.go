@@ -144,7 +144,7 @@ func (s *fixSite) patch(r *check.Report) string {
 // apply applies a patch with the tools that people use, and fails unless they agree.
 func (s *fixSite) apply(patch string) {
 	s.t.Helper()
-	for _, args := range [][]string{{"git", "apply", "--check", "-"}, {"patch", "-p1", "--no-backup-if-mismatch", "--fuzz=0"}} {
+	for _, args := range [][]string{{"git", "apply", "--check", "--unidiff-zero", "-"}, {"patch", "-p1", "--no-backup-if-mismatch", "--fuzz=0"}} {
 		if _, err := exec.LookPath(args[0]); err != nil {
 			s.t.Skipf("%s is not installed", args[0])
 		}

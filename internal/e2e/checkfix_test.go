@@ -20,7 +20,7 @@ const driftConfig = `{
 	admin off
 	telecrm {
 		account {
-			token x
+			token s3cret
 			enterprise_id 66aa00bb11cc22dd33ee44ff
 			country IN
 		}
@@ -141,6 +141,9 @@ func TestCheckFix(t *testing.T) {
 			stdout, stderr, status := c.check("", args...)
 			if status != 1 || !strings.HasPrefix(stdout, "--- a/Caddyfile\n+++ b/Caddyfile\n@@ ") || !strings.Contains(stderr, "The patch changes 3 lines. To apply it, pipe it to: patch -p1\n") {
 				t.Errorf("status %d, printed:\n%s%s", status, stdout, stderr)
+			}
+			if strings.Contains(stdout, "s3cret") {
+				t.Errorf("the patch shows the token:\n%s", stdout)
 			}
 			patch := exec.CommandContext(t.Context(), "patch", "-p1")
 			patch.Dir, patch.Stdin = c.dir, strings.NewReader(stdout)
