@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strings"
@@ -36,6 +37,7 @@ type Limits struct {
 	Fields int   // number of values, counting repeated names and files
 	Name   int   // bytes of one name, decoded
 	Value  int   // bytes of one value, decoded
+	Text   int   // bytes of all names and values, decoded; a body with files may be larger
 
 	// Characters bounds one value in Unicode code points, in addition to Value, so that the limit is
 	// the same in every script. A line break is one. 0 means that only Value counts.
@@ -52,9 +54,11 @@ type Limits struct {
 const MostCharacters = 10_000
 
 // DefaultLimits returns the limits of an ordinary contact form: a body of 64 KiB, 1000 fields,
-// names of 1 KiB and values of [MostCharacters] characters.
+// names of 1 KiB, values of [MostCharacters] characters, and 256 KiB of text.
 func DefaultLimits() Limits {
-	return Limits{Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: MostCharacters * utf8.UTFMax, Characters: MostCharacters}
+	return Limits{
+		Body: 64 << 10, Fields: 1000, Name: 1 << 10, Value: MostCharacters * utf8.UTFMax, Characters: MostCharacters, Text: 256 << 10,
+	}
 }
 
 // isLong reports whether a value exceeds the limits. The characters of text that is not UTF-8 are
@@ -81,6 +85,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Value <= 0 {
 		l.Value, l.Characters = defaults.Value, defaults.Characters
+	}
+	if l.Text <= 0 {
+		l.Text = max(defaults.Text, l.Value)
 	}
 	return l
 }
@@ -255,15 +262,6 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll returns the body, or what was read before it failed.
-func (s *source) readAll() ([]byte, error) {
-	body, err := io.ReadAll(s)
-	if err != nil {
-		return body, readError(err)
-	}
-	return body, nil
-}
-
 func readError(err error) error {
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fmt.Errorf("%w: body exceeds %d bytes: %w", ErrTooLarge, tooLong.Limit, err)
@@ -277,6 +275,7 @@ type collector struct {
 	declared charset // of the whole body
 	fields   int     // needed values
 	others   int     // values that are not needed
+	text     int     // bytes of the values that are kept, and their names
 	form     Form    // before decoding
 	sent     []sentValue
 	tooLong  error // set when a value is too long; reading goes on
@@ -289,11 +288,6 @@ type collector struct {
 type sentValue struct {
 	text string
 	own  charset // that the value declares
-}
-
-// grow makes room for n values.
-func (c *collector) grow(n int) {
-	c.form.Entries, c.sent = make([]Entry, 0, n), make([]sentValue, 0, n)
 }
 
 // add keeps a value. It skips values without a name: browsers do not send them and no field can be
@@ -374,18 +368,24 @@ func (c *collector) keep(name, value string, own charset) error {
 	if err != nil {
 		return err
 	}
-	if !isNeeded && (!hasRoom || len(name) > c.limits.Name || c.limits.isLong(value)) {
+	isTooMuch := len(name)+len(value) > c.limits.Text-c.text
+	if !isNeeded && (!hasRoom || isTooMuch || len(name) > c.limits.Name || c.limits.isLong(value)) {
 		return c.skip(name, value)
 	}
 	if err := c.checkName(name); err != nil {
 		return err
 	}
-	if c.limits.isLong(value) {
+	switch {
+	case c.limits.isLong(value):
 		c.tooLong = c.valueTooLong()
 		c.form.TooLong = append(c.form.TooLong, name)
 		if c.kept += len(value); c.kept > MaxKept {
 			return c.tooLong
 		}
+	case isTooMuch:
+		return fmt.Errorf("%w: the names and values have more than %d bytes", ErrTooLarge, c.limits.Text)
+	default:
+		c.text += len(name) + len(value)
 	}
 	if err := checkText(value); err != nil {
 		if c.limits.isLong(value) {
@@ -396,6 +396,13 @@ func (c *collector) keep(name, value string, own charset) error {
 	c.form.Entries = append(c.form.Entries, Entry{Name: name, Value: value})
 	c.sent = append(c.sent, sentValue{text: value, own: own})
 	return nil
+}
+
+// longestValue returns how many bytes of a value to read: as many as may be kept, and one more to
+// detect a longer one.
+func (c *collector) longestValue() int64 {
+	most := max(int64(c.limits.Value), int64(MaxKept-c.kept))
+	return most + min(1, math.MaxInt64-most)
 }
 
 func (c *collector) valueTooLong() error {

@@ -1,38 +1,71 @@
 package form
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
 )
 
-var byteOrderMark = []byte("\uFEFF")
+const (
+	byteOrderMark = "\uFEFF"
+	// maxDeclaredJSON bounds JSON that declares its encoding, in bytes. It is decoded as a whole.
+	maxDeclaredJSON = 1 << 20
+	// jsonBuffer is how many bytes of a JSON body are read at once. Most bodies have fewer.
+	jsonBuffer = 1 << 10
+)
 
 // readJSON reads one flat JSON object. It ignores a byte order mark before it, as RFC 8259 section
 // 8.1 allows, because some scripts send one.
 func (c *collector) readJSON(src *source) error {
-	body, err := src.readAll()
+	text, err := c.jsonText(src)
 	if err != nil {
 		return err
 	}
-	body = bytes.TrimPrefix(body, byteOrderMark)
-	if c.declared.encoding != nil {
-		decoded, in := c.declared.decode(string(body))
-		body, c.declared, c.form.Charset = []byte(decoded), charset{}, in.name
+	if begin, _ := text.Peek(len(byteOrderMark)); string(begin) == byteOrderMark {
+		_, _ = text.Discard(len(byteOrderMark))
 	}
 	// Package json would replace other bytes with U+FFFD, as it does with half of an escaped surrogate
 	// pair. That is what browsers do too, when a script has cut an emoji in two.
-	if !utf8.Valid(body) {
-		return fmt.Errorf("%w: the JSON is not UTF-8", ErrMalformed)
-	}
-	object := jsonObject{json.NewDecoder(bytes.NewReader(body))}
+	valid := transform.NewReader(text, encoding.UTF8Validator)
+	object := jsonObject{json.NewDecoder(&shortTokens{json: valid, most: c.longestToken()})}
 	object.UseNumber()
-	return c.addObject(object)
+	err = c.addObject(object)
+	if src.err != nil { // the object is incomplete
+		c.form, c.sent = Form{}, nil
+		return readError(src.err)
+	}
+	return err
+}
+
+// longestToken returns how many bytes of a token to read. If a value has more, it is too long, however
+// it is written.
+func (c *collector) longestToken() int {
+	const longestEscape, most = len(`\u0041`), 1 << 27
+	return max(MaxKept, (min(c.limits.Value, most)+1)*longestEscape)
+}
+
+// jsonText returns the body's text in UTF-8.
+func (c *collector) jsonText(src *source) (*bufio.Reader, error) {
+	if c.declared.encoding == nil {
+		return bufio.NewReaderSize(src, jsonBuffer), nil
+	}
+	body, err := io.ReadAll(io.LimitReader(src, maxDeclaredJSON+1))
+	switch {
+	case err != nil:
+		return nil, readError(err)
+	case len(body) > maxDeclaredJSON:
+		return nil, fmt.Errorf("%w: JSON in another encoding than UTF-8 has more than %d bytes", ErrTooLarge, maxDeclaredJSON)
+	}
+	decoded, in := c.declared.decode(string(body))
+	c.declared, c.form.Charset = charset{}, in.name
+	return bufio.NewReader(strings.NewReader(decoded)), nil
 }
 
 // jsonObject decodes token by token. That keeps the order of members and repeated names, and finds

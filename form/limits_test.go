@@ -258,6 +258,23 @@ func TestReadAllocatesWithinBounds(t *testing.T) {
 		{"absent values", jsonObject, full("{", `"":[],`) + `"a":null}`, form.Limits{}, 2 * mebibyte},
 		{"half escapes", jsonObject, full(`{"a":"`, `\u`), form.Limits{}, mebibyte / 2},
 		{"surrogate pairs", jsonObject, full(`{"a":"`, `\ud83d\ude00`) + `"}`, form.Limits{}, mebibyte},
+
+		// A form with a file input may have a large body, but not more text in it.
+		{"value of 2 MiB", urlencoded, "a=" + strings.Repeat("x", 2*mebibyte), form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"escaped value of 2 MiB", urlencoded, "a=" + strings.Repeat("%41", 2*mebibyte/3), form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"name of 2 MiB", urlencoded, strings.Repeat("x", 2*mebibyte), form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"separators of 2 MiB", urlencoded, strings.Repeat("&", 2*mebibyte), form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"values of 2 MiB", urlencoded, strings.Repeat("a="+strings.Repeat("x", 9999)+"&", 2*mebibyte/10_000), form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"values of 2 MiB", formData, strings.Repeat(part(`name="a"`, strings.Repeat("x", 9999)), 2*mebibyte/10_000) + end, form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"header of 2 MiB", formData, "--b\r\nX: " + strings.Repeat("x", 2*mebibyte) + "\r\n\r\n" + end, form.Limits{Body: 4 * mebibyte}, 2 * mebibyte},
+		{"headers of 2 MiB", formData, "--b\r\n" + strings.Repeat("X: x\r\n", 2*mebibyte/6) + "\r\n" + end, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"string of 2 MiB", jsonObject, `{"a":"` + strings.Repeat("x", 2*mebibyte) + `"}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"escaped string of 2 MiB", jsonObject, `{"a":"` + strings.Repeat(`\u0041`, 2*mebibyte/6) + `"}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"name of 2 MiB", jsonObject, `{"` + strings.Repeat("x", 2*mebibyte) + `":1}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"number of 2 MiB", jsonObject, `{"a":` + strings.Repeat("1", 2*mebibyte) + `}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"white space of 2 MiB", jsonObject, `{"a":` + strings.Repeat(" ", 2*mebibyte) + `1}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"values of 2 MiB", jsonObject, `{"a":[` + strings.Repeat(`"`+strings.Repeat("x", 9998)+`",`, 2*mebibyte/10_000) + `1]}`, form.Limits{Body: 4 * mebibyte}, 4 * mebibyte},
+		{"string of 2 MiB", jsonObject + "; charset=shift_jis", `{"a":"` + strings.Repeat("x", 2*mebibyte) + `"}`, form.Limits{Body: 4 * mebibyte}, 8 * mebibyte},
 	}
 	for _, test := range tests {
 		t.Run(test.contentType+" "+test.name, func(t *testing.T) {
@@ -387,6 +404,55 @@ func TestReadCountsCharacters(t *testing.T) {
 		body := "a=" + strings.Repeat("%93%FA", n)
 		if _, err := form.Read(strings.NewReader(body), urlencoded+"; charset=shift_jis", limits, nil); !errors.Is(err, want) {
 			t.Errorf("%d characters in Shift JIS: error %v, want %v", n, err, want)
+		}
+	}
+}
+
+// The text of a form is limited apart from its body, which may have files. What the form does not need
+// is skipped beyond the limit.
+func TestReadLimitsText(t *testing.T) {
+	limits := form.Limits{Body: 1 << 20, Text: 10, Needs: func(input string) bool { return input == "a" }}
+	for name, test := range map[string]struct {
+		sent, want, skipped []form.Entry
+		err                 error
+	}{
+		"at the limit":    {entries("a", "1234", "x", "1234"), entries("a", "1234", "x", "1234"), nil, nil},
+		"others beyond":   {entries("x", "1234", "x", "12345", "a", "1234"), entries("x", "1234", "a", "1234"), entries("x", "12345"), nil},
+		"needed beyond":   {entries("a", "1234", "a", "12345"), nil, nil, form.ErrTooLarge},
+		"names count too": {entries("a", "1234", "xxxxx", "1"), entries("a", "1234"), entries("xxxxx", "1"), nil},
+	} {
+		for _, contentType := range []string{urlencoded, formData, jsonObject} {
+			t.Run(contentType+" "+name, func(t *testing.T) {
+				got, err := form.Read(strings.NewReader(encoded(t, contentType, test.sent)), contentType, limits, nil)
+				if test.err != nil {
+					wantRefused(t, got, err, test.err)
+					return
+				}
+				if diff := cmp.Diff(&form.Form{Entries: test.want, Skipped: test.skipped}, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+					t.Errorf("error %v, form (-want +got):\n%s", err, diff)
+				}
+			})
+		}
+	}
+}
+
+// A long JSON token is cut while it is read, wherever it is too long. The rest of the object is read.
+func TestReadSkipsLongTokens(t *testing.T) {
+	limits := form.Limits{Body: 1 << 24, Value: 40, Needs: func(input string) bool { return input == "a" }}
+	long := strings.Repeat("x", form.MaxKept-12)
+	for token, shifts := range map[string]int{
+		`"` + long + strings.Repeat(`\"\\\u0022`, 9) + `"`: 10, `"` + long + strings.Repeat(`\ud83d\ude00`, 9) + `"`: 6, `"` + long + strings.Repeat(`é😀`, 9) + `"`: 6,
+		`"` + long + `{}[],:   ` + long + `"`: 1, strings.Repeat("1", form.MaxKept+9): 1, strings.Repeat(" ", form.MaxKept+9) + "1": 1,
+	} {
+		for shift := range shifts {
+			body := `{"x":` + strings.Replace(token, "x", strings.Repeat("y", shift+1), 1) + `, "a": "1"}`
+			got, err := form.Read(strings.NewReader(body), jsonObject, limits, nil)
+			if err != nil {
+				t.Fatalf("…%s, %d more: %v", token[len(token)-20:], shift, err)
+			}
+			if got.First("a") != "1" || len(got.Skipped) > 1 {
+				t.Errorf("…%s, %d more: got %v, %d skipped", token[len(token)-20:], shift, got.Entries, len(got.Skipped))
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"mime/multipart"
 	"net/textproto"
@@ -18,14 +17,19 @@ import (
 // long file name.
 const maxDisposition = 8 << 10
 
+// maxPartHeader bounds the header of a part, with what is before it, in bytes. Package multipart would
+// keep 10 MB of it. Browsers send two lines.
+const maxPartHeader = 128 << 10
+
 // readMultipart reads multipart/form-data part by part and skips files.
 func (c *collector) readMultipart(src *source, boundary string) error {
 	if boundary == "" {
 		return fmt.Errorf("%w: the multipart boundary is missing", ErrMalformed)
 	}
-	parts := partReader{src: src, boundary: boundary, Reader: multipart.NewReader(untilFinalBoundary(src), boundary)}
+	parts := partReader{src: src, boundary: boundary, header: &headerReader{body: untilFinalBoundary(src)}}
+	parts.Reader = multipart.NewReader(parts.header, boundary)
 	for {
-		part, err := parts.NextRawPart()
+		part, err := parts.nextPart()
 		if err == io.EOF {
 			return parts.readEpilogue()
 		}
@@ -54,8 +58,47 @@ func (cutShort) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 type partReader struct {
 	*multipart.Reader
 	src      *source
+	header   *headerReader
 	boundary string
+	part     *multipart.Part // the current one; nil if it has been read
 	value    bytes.Buffer
+}
+
+// nextPart reads the header of the next part. It first skips the rest of the part before.
+func (r *partReader) nextPart() (*multipart.Part, error) {
+	if r.part != nil {
+		if _, err := io.Copy(io.Discard, r.part); err != nil {
+			return nil, err
+		}
+	}
+	r.header.begin()
+	defer r.header.end()
+	part, err := r.NextRawPart()
+	r.part = part
+	return part, err //nolint:wrapcheck // it is replaced by failure
+}
+
+// headerReader is a body of parts. It fails while a header has too many bytes.
+type headerReader struct {
+	body     io.Reader
+	isHeader bool
+	read     int
+}
+
+func (h *headerReader) begin() { h.isHeader, h.read = true, 0 }
+
+func (h *headerReader) end() { h.isHeader = false }
+
+var errLongHeader = errors.New("the header of a part is too long")
+
+// Read implements [io.Reader].
+func (h *headerReader) Read(p []byte) (int, error) {
+	if h.isHeader && h.read > maxPartHeader {
+		return 0, errLongHeader
+	}
+	n, err := h.body.Read(p)
+	h.read += n
+	return n, err //nolint:wrapcheck // readers compare with io.EOF
 }
 
 // beginning returns what was read of a value before the body ended, without half a character or
@@ -147,10 +190,13 @@ func (c *collector) addFile(input disposition) error {
 // readValue reads a value, and of one that is too long as much as may be kept and one byte more.
 func (c *collector) readValue(parts *partReader, part *multipart.Part) (string, error) {
 	parts.value.Reset()
-	most := max(int64(c.limits.Value), int64(MaxKept-c.kept))
-	_, err := parts.value.ReadFrom(io.LimitReader(part, most+min(1, math.MaxInt64-most)))
+	longest := c.longestValue()
+	read, err := parts.value.ReadFrom(io.LimitReader(part, longest))
 	if err != nil {
 		return parts.beginning(), parts.failure()
+	}
+	if read < longest {
+		parts.part = nil
 	}
 	return parts.value.String(), nil
 }

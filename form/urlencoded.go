@@ -1,38 +1,37 @@
 package form
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/hex"
-	"errors"
 	"io"
+	"math"
 	"net/http"
-	"strings"
 	"unicode/utf8"
 )
 
-// readURLEncoded reads name=value pairs separated by "&" only. [url.ParseQuery] loses the order of
-// names and refuses ";", which browsers send as data.
+const (
+	// pairBuffer is how many bytes of a URL-encoded body are read at once. Most bodies have fewer.
+	pairBuffer = 1 << 10
+	// usualPairs is how many pairs most bodies have at most.
+	usualPairs = 16
+)
+
+// readURLEncoded reads name=value pairs in the order sent.
 func (c *collector) readURLEncoded(src *source) error {
-	raw, tooLarge := src.readAll()
-	if tooLarge != nil && !errors.Is(tooLarge, ErrTooLarge) {
-		return tooLarge
-	}
-	body, beginning := string(raw), ""
-	if tooLarge != nil {
-		at := strings.LastIndexByte(body, '&') + 1
-		body, beginning = body[:at], body[at:]
-	}
-	c.grow(min(strings.Count(body, "&")+1, c.limits.Fields))
-	for pair := range strings.SplitSeq(body, "&") {
-		if pair == "" {
-			continue
+	p := pairs{text: bufio.NewReaderSize(src, pairBuffer), longestName: int64(c.limits.Name), longestValue: c.longestValue()}
+	p.longestName += min(1, math.MaxInt64-p.longestName)
+	p.name, p.value = make([]byte, 0, 32), make([]byte, 0, 128)
+	c.form.Entries, c.sent = make([]Entry, 0, usualPairs), make([]sentValue, 0, usualPairs)
+	for {
+		ended := p.next()
+		if ended != nil && src.err != nil {
+			return cmp.Or(c.addBeginning(p), readError(src.err))
 		}
-		if err := c.addPair(pair); err != nil {
+		if err := c.add(string(p.name), string(p.value)); err != nil || ended != nil {
 			return err
 		}
 	}
-	return cmp.Or(c.addBeginning(beginning), tooLarge)
 }
 
 // escapedBody reads a URL-encoded body up to a limit. The escape of a byte counts as one, so that
@@ -60,16 +59,12 @@ func (b *escapedBody) Read(p []byte) (int, error) {
 }
 
 // addBeginning keeps what was read of a pair before the body ended, if that includes its name.
-func (c *collector) addBeginning(pair string) error {
-	const escape = len("%xx")
-	if at := strings.LastIndexByte(pair, '%'); at >= 0 && len(pair)-at < escape {
-		pair = pair[:at]
-	}
-	name, value, _ := strings.Cut(pair, "=")
-	if value = withoutHalf(unescape(value)); value == "" {
+func (c *collector) addBeginning(p pairs) error {
+	value := withoutHalf(string(p.value))
+	if value == "" {
 		return nil
 	}
-	return c.add(unescape(name), value)
+	return c.add(string(p.name), value)
 }
 
 // withoutHalf cuts off the last character if it is not complete.
@@ -85,52 +80,4 @@ func withoutHalf(text string) string {
 		return text
 	}
 	return text[:at]
-}
-
-func (c *collector) addPair(pair string) error {
-	name, value, _ := strings.Cut(pair, "=")
-	return c.add(unescape(name), unescape(value))
-}
-
-// unescape decodes plus signs and escapes as browsers do
-// (https://url.spec.whatwg.org/#urlencoded-parsing). A percent sign that does not begin an escape
-// stands for itself. [url.QueryUnescape] refuses it.
-func unescape(text string) string {
-	if !strings.ContainsAny(text, "+%") {
-		return text
-	}
-	var plain strings.Builder
-	plain.Grow(len(text))
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '+':
-			plain.WriteByte(' ')
-			continue
-		case '%':
-			var char [1]byte
-			if i+2 < len(text) {
-				if _, err := hex.Decode(char[:], []byte(text[i+1:i+3])); err == nil {
-					plain.WriteByte(char[0])
-					i += 2
-					continue
-				}
-			}
-		}
-		plain.WriteByte(text[i])
-	}
-	return plain.String()
-}
-
-// Query returns the values of a name in the query of a URL, read as a form in this encoding is.
-// [url.URL.Query] drops pairs with a semicolon or with a percent sign that stands for itself.
-func Query(query, name string) []string {
-	var values []string
-	for pair := range strings.SplitSeq(query, "&") {
-		rawName, rawValue, _ := strings.Cut(pair, "=")
-		if unescape(rawName) == name {
-			value, _ := charset{}.decode(unescape(rawValue))
-			values = append(values, value)
-		}
-	}
-	return values
 }

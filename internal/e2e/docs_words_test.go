@@ -253,7 +253,8 @@ func TestDocumentedOutcomes(t *testing.T) {
 // TestDocumentedLimits compares the documented limits of a form with those of the parser.
 func TestDocumentedLimits(t *testing.T) {
 	limits := form.DefaultLimits()
-	want := fmt.Sprintf("%d values, %d bytes in a name and %d characters", limits.Fields, limits.Name, limits.Characters)
+	want := fmt.Sprintf("%d values, %d bytes in a name, %d characters, in any script, in a value, and %d KiB in all names and values together",
+		limits.Fields, limits.Name, limits.Characters, limits.Text>>10)
 	if text := strings.Join(strings.Fields(strings.ReplaceAll(read(t, "docs/caddyfile.md"), ",000", "000")), " "); !strings.Contains(text, want) {
 		t.Errorf("docs/caddyfile.md does not say %q", want)
 	}
