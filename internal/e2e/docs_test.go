@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -204,6 +205,22 @@ func (s *server) postForJSON(t *testing.T, path, body string) []byte {
 		t.Fatal(err)
 	}
 	return answer.Bytes()
+}
+
+var goDocCommand = regexp.MustCompile("`go (doc -all [^`]+)`")
+
+// Each documented go doc command explains keys of the JSON config.
+func TestDocumentedGoDoc(t *testing.T) {
+	commands := goDocCommand.FindAllStringSubmatch(read(t, "docs/json.md"), -1)
+	if len(commands) == 0 {
+		t.Fatal("docs/json.md does not have a go doc command")
+	}
+	for _, command := range commands {
+		out, err := exec.CommandContext(t.Context(), "go", strings.Fields(command[1])...).CombinedOutput() //nolint:gosec // the words are those of a document
+		if err != nil || !strings.Contains(string(out), "`json:\"") {
+			t.Errorf("go %s: error %v, printed\n%s", command[1], err, out)
+		}
+	}
 }
 
 // The message file in docs/visitor.md is valid.
