@@ -1,14 +1,19 @@
 package check_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/leadwire/caddy-telecrm/check"
+	"github.com/leadwire/caddy-telecrm/internal/cli"
 )
 
 var update = flag.Bool("update", false, "write docs/check.md")
@@ -42,31 +47,53 @@ func documented(t *testing.T) string {
 	var b strings.Builder
 	for _, rule := range check.Rules() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n", rule.Code, wrap(fmt.Sprintf("Usually %s %s. %s", article(rule.Severity), rule.Severity, rule.Summary)))
-		f, folder := exampleOf(t, rule.Code)
-		text := strings.ReplaceAll(strings.ReplaceAll(f.Message, folder, "/var/lib/caddy"), "\\", "/")
-		fmt.Fprintf(&b, "\n```console\n%s %s: %s\n", f.Severity, f.Place, text)
-		if f.Remedy != "" {
-			remedy := strings.ReplaceAll(f.Remedy, folder, "/var/lib/caddy")
-			b.WriteString("    " + strings.ReplaceAll(remedy, "\n", "\n    ") + "\n")
-		}
-		b.WriteString("```\n")
+		printed, folder := printedExample(t, rule.Code)
+		text := strings.ReplaceAll(strings.ReplaceAll(printed, folder, "/var/lib/caddy"), "\\", "/")
+		fmt.Fprintf(&b, "\n```console\n%s```\n", text)
 	}
 	return b.String()
 }
 
-// exampleOf returns the finding of the first mistake with the code, and the folder that it may name.
-func exampleOf(t *testing.T, code check.Code) (f check.Finding, folder string) {
+// printedExample returns the finding of the first mistake with the code, as the command prints it,
+// and the folder that it may name.
+func printedExample(t *testing.T, code check.Code) (text, folder string) {
 	t.Helper()
 	if code == check.ConfigRefused {
-		return refused().Findings[0], "\x00"
+		refused := check.RefusedError{{Place: check.Place{File: "Caddyfile", Line: 12}, Message: `unknown field type "fone"; did you mean phone?`}}
+		return printed(t, nil, refused, "Caddyfile:12  "+string(code)), "\x00"
 	}
 	mistakes := slices.Concat(inWorkspace, inPages, around)
 	m := mistakes[slices.IndexFunc(mistakes, func(m mistake) bool { return m.code == code })]
 	s := newSite(t)
 	folder = s.config.Folder
 	m.make(s)
-	report := run(t, s.config)
-	return report.Findings[slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.Code == m.code && f.Place.String() == m.place })], folder
+	return printed(t, &s.config, nil, m.place+"  "+string(code)), folder
+}
+
+// printed runs the check command on a config, and returns the lines about the finding whose first
+// line ends with end.
+func printed(t *testing.T, c *check.Config, err error, end string) string {
+	t.Helper()
+	var out bytes.Buffer
+	root := &cobra.Command{Use: "telecrm", SilenceErrors: true, SilenceUsage: true}
+	cli.Build(root, nil, func(string, string) (*check.Config, error) { return c, err }, nil, nil)
+	root.SetArgs([]string{"check", "--offline"})
+	root.SetOut(&out)
+	root.SetErr(io.Discard)
+	_ = root.Execute() // findings are an error
+	var about strings.Builder
+	for line := range strings.Lines(out.String()) {
+		switch {
+		case strings.HasSuffix(line, " "+end+"\n"):
+			about.WriteString(line)
+		case about.Len() > 0 && !strings.HasPrefix(line, "          "):
+			return about.String()
+		case about.Len() > 0:
+			about.WriteString(line)
+		}
+	}
+	t.Fatalf("the command does not print a finding that ends with %q:\n%s", end, out.String())
+	return ""
 }
 
 func article(s check.Severity) string {
