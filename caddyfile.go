@@ -155,7 +155,7 @@ func appOf(option any) (*App, error) {
 //	    on_duplicate actions | update <api_name>... | upsert | ignore | park
 //	    deliver    now [<budget>] | later
 //	    thank_you  <path or URL>
-//	    errors     page | handle | redirect <path or URL>
+//	    errors     page | plain | handle | redirect <path or URL>
 //	    form_page  <path>
 //	    fallback   <text>
 //	    honeypot   <input>... | off
@@ -200,7 +200,7 @@ func (p *parser) read(d *caddyfile.Dispenser) error {
 		p.mapping.Field(&p.Fields),
 		p.mapping.Set(&p.Set),
 		p.mapping.Action(&p.Actions),
-		grammar.Written("unmapped", &p.Unmapped),
+		p.mapping.Unmapped(&p.Unmapped),
 		{Name: "attribution", Read: func(d *caddyfile.Dispenser) (err error) { p.Attribution, err = grammar.Attribution(d); return err }},
 		{Name: "on_duplicate", Read: p.readOnDuplicate},
 		{Name: "deliver", Read: p.readDeliver},
@@ -238,7 +238,7 @@ func (h *Handler) readOnDuplicate(d *caddyfile.Dispenser) error {
 	isUpdate := h.OnDuplicate == string(delivery.UpdateFields)
 	switch {
 	case isUpdate && len(h.UpdateFields) == 0:
-		return d.Errf("on_duplicate update takes the API names of the fields to set")
+		return grammar.TooFew(d, "on_duplicate update takes the API names of the fields to set")
 	case !isUpdate && len(h.UpdateFields) > 0:
 		return d.Errf("on_duplicate %s takes no argument, got %q", h.OnDuplicate, h.UpdateFields[0])
 	}
@@ -278,6 +278,8 @@ func (h *Handler) readErrors(d *caddyfile.Dispenser) error {
 	case isRedirect && len(args) == 2:
 		h.ErrorsRedirect = args[1]
 		return grammar.Apply(d, "errors redirect", args[1], checkErrorsRedirect)
+	case isRedirect && len(args) == 1:
+		return grammar.TooFew(d, "errors redirect takes one path or URL")
 	case isRedirect:
 		return d.Errf("errors redirect takes one path or URL")
 	case len(args) > 1:

@@ -106,10 +106,15 @@ func unknownOutbox(name string) error {
 }
 
 func (a *App) readKeep(d *caddyfile.Dispenser) error {
+	const takes = "keep takes: delivered|parked <duration>"
 	var state, arg string
-	if !d.AllArgs(&state, &arg) {
-		return d.Errf("keep takes: delivered|parked <duration>")
+	switch n := d.CountRemainingArgs(); {
+	case n < 2:
+		return grammar.TooFew(d, takes)
+	case n > 2:
+		return d.Errf(takes)
 	}
+	d.Args(&state, &arg)
 	if err := grammar.Apply(d, "keep", state, grammar.OneOf("delivered", "parked")); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a Action) bind(in Locale) (*boundAction, error) {
 		if err != nil {
 			return nil, fmt.Errorf("action %s: %w", a.Code, err)
 		}
-		if err := once(names, f.Name); err != nil {
+		if err := Once(names, f.Name); err != nil {
 			return nil, fmt.Errorf("action %s: %w", a.Code, err)
 		}
 		bound.fields = append(bound.fields, field)
@@ -50,7 +50,7 @@ func (a Action) bind(in Locale) (*boundAction, error) {
 		if err != nil {
 			return nil, fmt.Errorf("action %s: %w", a.Code, err)
 		}
-		if err := once(names, s.Name); err != nil {
+		if err := Once(names, s.Name); err != nil {
 			return nil, fmt.Errorf("action %s: %w", a.Code, err)
 		}
 		bound.settings = append(bound.settings, setting)

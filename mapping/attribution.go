@@ -73,7 +73,7 @@ func (a *Attribution) bind(in Locale, taken map[string]bool) ([]*boundSetting, e
 		}
 		if taken[a.Prefix+name] {
 			if len(a.Fields) > 0 {
-				return nil, fmt.Errorf("attribution: %w", once(taken, a.Prefix+name))
+				return nil, fmt.Errorf("attribution: %w", Once(taken, a.Prefix+name))
 			}
 			continue
 		}

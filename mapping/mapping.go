@@ -78,7 +78,7 @@ func New(c Config) (*Mapping, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := once(names, f.Name); err != nil {
+		if err := Once(names, f.Name); err != nil {
 			return nil, err
 		}
 		if field.isIdentifier = f.Name == c.Identifier; field.isIdentifier {
@@ -91,7 +91,7 @@ func New(c Config) (*Mapping, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := once(names, s.Name); err != nil {
+		if err := Once(names, s.Name); err != nil {
 			return nil, err
 		}
 		if s.Name == c.Identifier {
@@ -103,7 +103,7 @@ func New(c Config) (*Mapping, error) {
 		if err := CheckWritten(c.Unmapped); err != nil {
 			return nil, fmt.Errorf("unmapped: %w", err)
 		}
-		if err := once(names, c.Unmapped); err != nil {
+		if err := Once(names, c.Unmapped); err != nil {
 			return nil, err
 		}
 	}
@@ -127,8 +127,8 @@ func New(c Config) (*Mapping, error) {
 	return m, nil
 }
 
-// once returns an error if the API name is already in names, and adds it otherwise.
-func once(names map[string]bool, name string) error {
+// Once returns an error if the API name is already in names, and adds it otherwise.
+func Once(names map[string]bool, name string) error {
 	if names[name] {
 		return fmt.Errorf("%s: is given twice; each API name takes one value", name)
 	}

@@ -76,7 +76,7 @@ func line(d *caddyfile.Dispenser, where string, words []Word, seen map[string]bo
 	}
 	isAlone, number := d.CountRemainingArgs() == 0, d.Line()
 	err := words[i].Read(d)
-	if bare := errors.Unwrap(err); bare != nil && isAlone && d.Line() == number {
+	if bare := errors.Unwrap(err); bare != nil && isAlone && d.Line() == number && !strings.HasSuffix(bare.Error(), isItSet) {
 		return d.WrapErr(fmt.Errorf("%w%s", bare, isItSet))
 	}
 	return err
@@ -85,6 +85,11 @@ func line(d *caddyfile.Dispenser, where string, words []Word, seen map[string]bo
 // isItSet ends an error about a value that is missing. Caddy removes a {$NAME} that is not set
 // before the words are read.
 const isItSet = "; if it is written as {$NAME}, is the variable set?"
+
+// TooFew returns the error about a line with too few arguments.
+func TooFew(d *caddyfile.Dispenser, takes string) error {
+	return d.WrapErr(errors.New(takes + isItSet))
+}
 
 // skip goes to the end of the line, and of its block.
 func skip(d *caddyfile.Dispenser) {

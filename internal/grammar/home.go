@@ -2,6 +2,8 @@ package grammar
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/leadwire/caddy-telecrm/internal/suggest"
@@ -30,10 +32,16 @@ func byWord(wordsOf map[string]string) map[string]string {
 	return homes
 }
 
-// unknown returns the error about a word that is not one of the known words.
+// unknown returns the error about a word that is not one of the known words. If the word is, or is
+// most like, one of another block, the error names that block.
 func unknown(name string, known []string) error {
 	if home := homes[name]; home != "" {
 		return fmt.Errorf("unknown word %q; it belongs in %s", name, home)
+	}
+	all := slices.AppendSeq(slices.Clone(known), maps.Keys(homes))
+	if word := suggest.Only(name, suggest.Words(all...)); word != "" && !slices.Contains(known, word) {
+		return fmt.Errorf("unknown word %q; did you mean %s? it belongs in %s; known words are: %s",
+			name, word, homes[word], strings.Join(known, ", "))
 	}
 	return suggest.Unknown("word", name, known...)
 }

@@ -15,7 +15,8 @@ import (
 // Mapping has the words of a form's mapping. It remembers what was parsed, to be checked when the
 // account's country is known.
 type Mapping struct {
-	action string // the code of the action that is being parsed
+	action string          // the code of the action that is being parsed
+	names  map[string]bool // the API names of the lead, or the keys of the action, so far
 	later  []func(in mapping.Locale) error
 }
 
@@ -26,6 +27,34 @@ func (m *Mapping) Check(in mapping.Locale) error {
 		mistakes = And(mistakes, check(in))
 	}
 	return mistakes
+}
+
+// once returns an error for a name that the lead or the action already has.
+func (m *Mapping) once(d *caddyfile.Dispenser, name string) error {
+	if m.names == nil {
+		m.names = make(map[string]bool)
+	}
+	err := mapping.Once(m.names, name)
+	if err != nil && m.action != "" {
+		err = fmt.Errorf("action %s: %w", m.action, err)
+	}
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// Unmapped returns the word for the field that takes everything else.
+func (m *Mapping) Unmapped(into *string) Word {
+	word := Written("unmapped", into)
+	read := word.Read
+	word.Read = func(d *caddyfile.Dispenser) error {
+		if err := read(d); err != nil {
+			return err
+		}
+		return m.once(d, *into)
+	}
+	return word
 }
 
 // part is a field or a setting.
@@ -54,9 +83,10 @@ func (m *Mapping) Action(into *[]mapping.Action) Word {
 		if err := telecrm.CheckActionType(action.Code); err != nil {
 			return d.WrapErr(err)
 		}
-		m.action = action.Code
+		ofLead := m.names
+		m.action, m.names = action.Code, nil
 		err := Block(d, "action", []Word{m.Field(&action.Fields), m.Set(&action.Set)})
-		m.action = ""
+		m.action, m.names = "", ofLead
 		if err != nil {
 			return err
 		}
@@ -87,6 +117,9 @@ func (m *Mapping) Field(into *[]mapping.Field) Word {
 		if err := checkType(d, "field "+f.Name, f.Type); err != nil {
 			return err
 		}
+		if err := m.once(d, f.Name); err != nil {
+			return err
+		}
 		at := Here(d)
 		err := Block(d, "field", []Word{
 			{Name: "required", Read: func(d *caddyfile.Dispenser) error { return readRequired(d, &f) }},
@@ -113,14 +146,21 @@ func (m *Mapping) Field(into *[]mapping.Field) Word {
 func (m *Mapping) Set(into *[]mapping.Setting) Word {
 	return Word{Name: "set", Many: true, Read: func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
-		if len(args) < 2 || len(args) > 3 {
-			return d.Errf("set takes: <api_name> <value> [<type>]; put a value with spaces in straight double quotes")
+		const takes = "set takes: <api_name> <value> [<type>]; put a value with spaces in straight double quotes"
+		switch {
+		case len(args) < 2:
+			return TooFew(d, takes)
+		case len(args) > 3:
+			return d.Errf(takes)
 		}
 		s := mapping.Setting{Name: args[0], Value: args[1]}
 		if len(args) == 3 {
 			s.Type = args[2]
 		}
 		if err := checkType(d, "set "+s.Name, s.Type); err != nil {
+			return err
+		}
+		if err := m.once(d, s.Name); err != nil {
 			return err
 		}
 		m.checkLater(s, Here(d))
