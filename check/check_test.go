@@ -153,6 +153,32 @@ func describe(findings []check.Finding) string {
 	return b.String()
 }
 
+// TestNumbersInWords checks the messages that count things when there are none, one or more.
+func TestNumbersInWords(t *testing.T) {
+	t.Parallel()
+	const form = `<form><input name="name"><input type="tel"></form>`
+	for _, test := range []struct {
+		pages []string
+		code  check.Code
+		want  string
+	}{
+		{nil, check.HandlerWithoutForm, "the site in site does not have any pages, so no form posts to this handler; "},
+		{[]string{"index.html"}, check.HandlerWithoutForm, "no form on the only page in site posts to this handler; "},
+		{[]string{"a.html", "b.html"}, check.HandlerWithoutForm, "no form on the 2 pages in site posts to this handler; "},
+		{[]string{"old.html"}, check.FormNotSent, "; 1 of its controls needs a name too"},
+	} {
+		s := newSite(t)
+		clear(s.files)
+		for _, name := range test.pages {
+			s.write(name, form)
+		}
+		found := run(t, s.config).Findings
+		if !slices.ContainsFunc(found, func(f check.Finding) bool { return f.Code == test.code && strings.Contains(f.Message, test.want) }) {
+			t.Errorf("%q: found %s\nwant %s with %q", test.pages, describe(found), test.code, test.want)
+		}
+	}
+}
+
 func TestCleanSiteHasNoFindings(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -252,7 +252,10 @@ func (c *formCheck) checkNotSent() {
 		}
 	}
 	message := "the form does not post to a handler, so unless a script sends it, its enquiries are lost"
-	if nameless > 0 {
+	switch {
+	case nameless == 1:
+		message += "; 1 of its controls needs a name too"
+	case nameless > 1:
 		message += fmt.Sprintf("; %d of its controls need a name too", nameless)
 	}
 	c.add(Finding{Code: FormNotSent, Place: c.place(), Remedy: c.postToHandler(), Message: message})

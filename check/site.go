@@ -267,7 +267,7 @@ func (s *survey) checkHandler(f *Form) {
 	if e.forms == 0 {
 		s.add(Finding{
 			Code: HandlerWithoutForm, Form: f.Name, Place: f.Place, Remedy: s.htmlOf(f),
-			Message: fmt.Sprintf("no form on the %d pages in %s posts to this handler; compare the action of the HTML form with the matcher", s.Pages, s.site.place()),
+			Message: s.noForm(),
 		})
 		return
 	}
@@ -279,6 +279,18 @@ func (s *survey) checkHandler(f *Form) {
 			s.checkOffered(f, v)
 		}
 	}
+}
+
+// noForm says that no form posts to a handler.
+func (s *survey) noForm() string {
+	pages := fmt.Sprintf("the %d pages", s.Pages)
+	switch s.Pages {
+	case 0:
+		return fmt.Sprintf("the site in %s does not have any pages, so no form posts to this handler; compare the folder with the root of the config", s.site.place())
+	case 1:
+		pages = "the only page"
+	}
+	return fmt.Sprintf("no form on %s in %s posts to this handler; compare the action of the HTML form with the matcher", pages, s.site.place())
 }
 
 // checkInput reports an input that no form has, or that some do not have although it is required.
