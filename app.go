@@ -59,8 +59,8 @@ type App struct {
 	// How long to keep leads after they are delivered or parked.
 	Keep Keep `json:"keep,omitzero"`
 
-	// Whether to hold the pages, the forms and the workspace against each other after each start and
-	// reload, and then once a day: `daily` or `off`. Nothing waits for it. Default: `daily`
+	// Whether to compare the pages, the forms and the workspace after each start and reload, and then
+	// once a day: `daily` or `off`. Nothing waits for it. Default: `daily`
 	Check string `json:"check,omitempty"`
 
 	accounts *account.Registry

@@ -1,5 +1,5 @@
-// Package check holds the pages of a site, the mapping of its forms and the TeleCRM workspace
-// against each other, and reports what does not fit together.
+// Package check compares the pages of a site, the mapping of its forms and the TeleCRM workspace,
+// and reports what does not fit together.
 //
 // It never changes anything. It reads pages one at a time, so its memory does not grow with the
 // site.

@@ -39,6 +39,29 @@ func TestReadmeLeadsEverywhere(t *testing.T) {
 	}
 }
 
+// TestContributingListsTheRooms checks that CONTRIBUTING.md links to each folder of code. The suites
+// of tests share a row.
+func TestContributingListsTheRooms(t *testing.T) {
+	contributing := read(t, "CONTRIBUTING.md")
+	suites := []string{"internal/abusetest", "internal/browsertest", "internal/caddyproc", "internal/faulttest", "internal/jsclients"}
+	for _, pattern := range []string{"*", "internal/*"} {
+		folders, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range folders {
+			info, err := os.Stat(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			isRoom := info.IsDir() && !slices.Contains([]string{"cmd", "docs", "internal", "testdata"}, folder) && !strings.HasPrefix(folder, ".") && !slices.Contains(suites, folder)
+			if isRoom && !strings.Contains(contributing, "]("+filepath.ToSlash(folder)+")") {
+				t.Errorf("CONTRIBUTING.md does not link to %s", folder)
+			}
+		}
+	}
+}
+
 // TestDocumentedFormMakesALead posts the README's form to the README's site.
 func TestDocumentedFormMakesALead(t *testing.T) {
 	site := examples(t, "caddyfile", "")
