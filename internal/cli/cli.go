@@ -32,9 +32,9 @@ Shows the state of the leads of a running Caddy, and retries, discards, exports
 and erases them. Writes a config for the forms of a site, and checks one before
 it runs. Shows what would become of a post.
 
-Commands other than init, check, try and outbox copy use Caddy's admin endpoint, by default
-localhost:2019. If your config sets another address, give it with --address, or
-give the config with --config.`
+Commands other than init, check, try and outbox copy use Caddy's admin
+endpoint, by default localhost:2019. If your config sets another address, give
+it with --address, or give the config with --config.`
 )
 
 // Build adds the flags and the subcommands to root, the telecrm command.
@@ -42,7 +42,7 @@ func Build(root *cobra.Command, connect Connect, inspect Inspect, rehearse Rehea
 	t := &terminal{connect: connect, now: time.Now}
 	flags := root.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin endpoint (default: from --config, or localhost:2019)")
-	flags.StringVarP(&t.config, "config", "c", "", "Configuration file, which sets the admin endpoint")
+	flags.StringVarP(&t.config, "config", "c", "", "Configuration file, which check and try read, and which names the admin endpoint")
 	flags.StringVarP(&t.adapter, "adapter", "a", "", "Name of the config adapter for --config")
 	flags.BoolVar(&t.json, "json", false, "Print JSON, one object per line")
 

@@ -94,8 +94,12 @@ func (t *terminal) init(ctx context.Context, o initOptions) error {
 	return writeNew(o.output, text)
 }
 
-// check returns an error for a value that Caddy would refuse in the config.
+// check returns an error for a value that Caddy would refuse in the config, and for an output that
+// exists.
 func (o initOptions) check() error {
+	if _, err := os.Lstat(o.output); err == nil && o.output != "-" {
+		return errOutputExists(o.output)
+	}
 	addresses := strings.FieldsFunc(o.site, func(r rune) bool { return r == ' ' || r == ',' })
 	isNot := func(address string) bool {
 		return strings.ContainsAny(address, "\t\r\n\"`#") || strings.Count(address, "{") != strings.Count(address, "}")
@@ -144,11 +148,15 @@ func (t *terminal) askWorkspace(ctx context.Context, o initOptions) (*check.Work
 	return w, nil
 }
 
+func errOutputExists(name string) error {
+	return fmt.Errorf("output: %s exists, and init does not overwrite it; name another file", name)
+}
+
 // writeNew writes a file that must not exist.
 func writeNew(name, text string) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // a config is for everybody to read
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("output: %s exists, and init does not overwrite; name another file", name)
+		return errOutputExists(name)
 	}
 	if err != nil {
 		return fmt.Errorf("output: creating file: %w", err)

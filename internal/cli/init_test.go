@@ -55,7 +55,7 @@ func TestInitWithoutAnAccount(t *testing.T) {
 		t.Errorf("error %v, printed %s%s", err, stdout, stderr)
 	}
 	output := filepath.Join(t.TempDir(), "Caddyfile")
-	for i, want := range []string{"", "exists, and init does not overwrite"} {
+	for i, want := range []string{"", "exists, and init does not overwrite it"} {
 		stdout, stderr, err := run(t, "", "", "init", "--root", root, "--offline", "--output", output)
 		if stdout != "" || stderr != "" || (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("run %d: error %v, printed %s%s", i, err, stdout, stderr)
@@ -63,6 +63,10 @@ func TestInitWithoutAnAccount(t *testing.T) {
 	}
 	if content, err := os.ReadFile(output); err != nil || !strings.Contains(string(content), "telecrm /enquire {") {
 		t.Errorf("wrote %s, error %v", content, err)
+	}
+	// An output that exists is refused before anything is read or asked.
+	if _, stderr, err := run(t, "", "", "init", "--root", root, "--output", output); err == nil || stderr != "" {
+		t.Errorf("over an existing file: error %v, printed %s", err, stderr)
 	}
 }
 

@@ -66,7 +66,7 @@ It uses the form's own guards, outbox and pace, as a visitor's post does.
 
 Exits with 0 if the lead would be sent or, with --send, was delivered; with 1
 if it would not be, or was refused or parked; with 2 if nothing could be tried;
-with 3 if the lead still waits in the outbox, which goes on by itself.`,
+with 3 if the lead still waits in the outbox, which keeps trying.`,
 		Example: `  caddy telecrm try --path /enquire name="Ravi Menon" phone=8123456789
   caddy telecrm try --from-page /contact phone=8123456789
   caddy telecrm try --body saved.har
@@ -84,7 +84,7 @@ with 3 if the lead still waits in the outbox, which goes on by itself.`,
 	flags.StringVar(&o.path, "path", "", "Path that the form posts to")
 	flags.StringVar(&o.page, "from-page", "", "Page with the form, whose own values are posted: a path, a file or a URL")
 	flags.StringVar(&o.body, "body", "", "File with a saved post, or - for standard input")
-	flags.StringVar(&o.contentType, "content-type", "", "Content-Type of --body (default: found out)")
+	flags.StringVar(&o.contentType, "content-type", "", "Content-Type of --body (default: detected)")
 	flags.StringArrayVar(&o.headers, "header", nil, `Header of the post, such as "Origin: https://other.example"; may be repeated`)
 	flags.BoolVar(&o.send, "send", false, "Send one lead, marked as a test, through the running Caddy")
 	flags.StringVar(&o.url, "url", "", "With --send, the address of the running site (default: this machine, as in the config)")

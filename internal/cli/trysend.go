@@ -369,7 +369,7 @@ func (t *terminal) printSentForPeople(sent *SentTrial) {
 		}
 		t.printf("%s%s\n", t.paint(good, "Sent"+id+": TeleCRM has it"+lead), reason)
 	case outbox.Waiting:
-		t.printf("%s%s\n", t.paint(warn, "Sent"+id+": it waits in the outbox, which goes on by itself"), reason)
+		t.printf("%s%s\n", t.paint(warn, "Sent"+id+": it waits in the outbox, which keeps trying"), reason)
 	case outbox.Parked:
 		t.printf("%s%s\n", t.paint(bad, "Not delivered"+id), reason)
 	default:

@@ -22,7 +22,7 @@ func (r *Reporter) Held(account, reason string) {
 
 // Resumed reports that an account is no longer on hold.
 func (r *Reporter) Resumed(recovery delivery.Recovery) {
-	r.Logger.Info("TeleCRM accepts leads from this account again; all that wait go now",
+	r.Logger.Info("TeleCRM accepts leads from this account again; all waiting leads are sent now",
 		zap.String("account", recovery.Account), lasted(recovery), due(recovery))
 	r.Dispatcher.Announce(r.Outlet, eventResumed, func() map[string]any { return map[string]any{"account": recovery.Account} })
 }

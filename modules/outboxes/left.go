@@ -40,7 +40,7 @@ func noteFolder() string { return filepath.Join(caddy.AppDataDir(), "telecrm", "
 // Keep writes the note. It logs an error.
 func (n Note) Keep(logger *zap.Logger) {
 	if err := n.write(); err != nil {
-		logger.Warn("nothing will tell of leads in this outbox once no config names it", zap.String("outbox", n.Resource), zap.Error(err))
+		logger.Warn("leads that are left in this outbox cannot be reported later, because Caddy's data directory cannot be written", zap.String("outbox", n.Resource), zap.Error(err))
 	}
 }
 
