@@ -238,6 +238,29 @@ func tableUnder(t *testing.T, file, head string) [][]string {
 	return rowsOf(head + table)
 }
 
+// reasonOfSignal matches the text of a spam signal in the code.
+var reasonOfSignal = regexp.MustCompile(`(?:Signal\{(?:Reason: )?|Opinion\{\{|errors\.New\()"((?:[^"\\]|\\.)+)"`)
+
+// TestDocumentedSignals compares the documented texts of spam signals with those in the code.
+func TestDocumentedSignals(t *testing.T) {
+	var documented, known []string
+	for _, cells := range tableUnder(t, "docs/junk.md", "| signal |") {
+		documented = append(documented, codeSpans(cells[1])...)
+	}
+	for _, file := range []string{
+		"guard/content.go", "guard/origin.go", "guard/sender.go", "guard/stamp.go", "internal/screen/screen.go", "challenge/challenge.go",
+	} {
+		for _, match := range reasonOfSignal.FindAllStringSubmatch(read(t, file), -1) {
+			known = append(known, match[1])
+		}
+	}
+	slices.Sort(documented)
+	slices.Sort(known)
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("signals (-known +documented):\n%s", diff)
+	}
+}
+
 // TestDocumentedOutcomes compares the documented outcomes with those that a running Caddy counts.
 func TestDocumentedOutcomes(t *testing.T) {
 	var documented []string
