@@ -101,7 +101,7 @@ func CheckTarget(target string, allowed ...string) error {
 		target = strings.ReplaceAll(target, placeholder, "x")
 	}
 	if strings.ContainsAny(target, "{}") {
-		return fmt.Errorf("of the placeholders that are known per request it may only hold %s", strings.Join(allowed, ", "))
+		return fmt.Errorf("it may contain no other placeholder of a request than %s", strings.Join(allowed, ", "))
 	}
 	u, err := url.Parse(target)
 	switch {

@@ -55,7 +55,7 @@ func (r *reader) noteEmpty(setting, text string, at check.Place) {
 var ours = regexp.MustCompile(`\{telecrm\.([^{}]+)\}`)
 
 // ownNames are the names of the plugin's own placeholders, other than those of touches.
-var ownNames = []string{"id", "form", "outcome", "lead_id", "error.summary", "error.fields", "visits"}
+var ownNames = []string{"id", "form", "outcome", "lead_id", "error.summary", "error.fields", "confirm", "visits"}
 
 // exists reports whether the plugin has the placeholder. Which parameters a touch has depends on
 // telecrm_attribution.

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -238,6 +239,37 @@ example.com {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Each documented placeholder exists.
+func TestDocumentedPlaceholdersExist(t *testing.T) {
+	document, err := os.ReadFile("../../docs/caddyfile.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(\\{telecrm\\.[a-z_.]+\\})` \\|").FindAllStringSubmatch(string(document), -1)
+	if len(rows) < 7 {
+		t.Fatalf("%d placeholders are documented, want 7 or more", len(rows))
+	}
+	for _, row := range rows {
+		config := read(t, "Caddyfile", `
+example.com {
+	root * /srv/site
+	telecrm /enquire {
+		token x
+		enterprise_id 66aa00bb11cc22dd33ee44ff
+		country IN
+		field phone
+		set a `+row[1]+`
+		thank_you /thanks
+	}
+	file_server
+}
+`)
+		for _, empty := range config.Empty {
+			t.Errorf("%s: %s", empty.Text, empty.Reason)
+		}
 	}
 }
 
