@@ -9,6 +9,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -41,6 +42,17 @@ var (
 	// Beside [ErrNotFound] it means that the entry may be there.
 	ErrAway = errors.New("the outbox cannot be opened at present")
 )
+
+// Away returns an error that wraps [ErrAway] and trouble, which may be nil or wrap it already.
+func Away(trouble error) error {
+	switch {
+	case trouble == nil:
+		return ErrAway
+	case errors.Is(trouble, ErrAway):
+		return trouble
+	}
+	return fmt.Errorf("%w: %w", ErrAway, trouble)
+}
 
 // State is the state of an entry.
 type State string

@@ -57,7 +57,7 @@ func erasePerson(ctx context.Context, open []*dispatch.Dispatcher, spellings []s
 	}
 	if away != nil {
 		return erased, refuse(http.StatusServiceUnavailable,
-			"the outbox cannot be used at present, so the leads in it are not erased, and those in its spool on this machine are: %d; erase the person again when it can be used: %w",
+			"the outbox cannot be used at present, so the leads in it are not erased; leads erased from its spool on this machine: %d; erase the person again when the outbox can be used: %w",
 			erased.Erased, away)
 	}
 	if erased.Next == "" {

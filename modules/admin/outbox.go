@@ -39,7 +39,7 @@ func withDatabases(ctx context.Context, d *dispatch.Dispatcher, f func(db databa
 	if db, ok := d.Store.(database); ok {
 		return f(db, nil)
 	}
-	refusal := refuse(http.StatusConflict, "outbox %s is not a database file", d.Resource)
+	refusal := refuse(http.StatusConflict, "outbox %s is not a file; use the tools of its database, such as pg_dump and pg_amcheck", d.Resource)
 	store, ok := d.Spooling()
 	if !ok {
 		return refusal

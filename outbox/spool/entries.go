@@ -179,13 +179,10 @@ func (s *Store) cause() error {
 	if shared := s.sharedPrimary(); shared != nil && trouble == nil {
 		trouble = shared.Health()
 	}
-	switch {
-	case trouble == nil:
-		return outbox.ErrAway
-	case s.primary != nil && s.sharedPrimary() == nil:
+	if trouble != nil && s.primary != nil && s.sharedPrimary() == nil {
 		return trouble
 	}
-	return fmt.Errorf("%w: %w", outbox.ErrAway, trouble)
+	return outbox.Away(trouble)
 }
 
 // Adopt implements [outbox.Store].

@@ -72,7 +72,7 @@ func (r *remote) Unmark(_ context.Context, m outbox.Mark, _ string) error {
 
 func (r *remote) Health() error {
 	if r.away.Load() {
-		return errCut
+		return outbox.Away(errCut)
 	}
 	return r.Store.Health()
 }

@@ -27,7 +27,6 @@ package spool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -368,10 +367,7 @@ func (s *Store) Health() error {
 	if primary != nil {
 		return primary.Health()
 	}
-	err := fmt.Errorf("%w: %w", outbox.ErrAway, trouble)
-	if trouble == nil {
-		err = outbox.ErrAway
-	}
+	err := outbox.Away(trouble)
 	for _, m := range spools {
 		if err = m.Health(); err == nil {
 			return nil
