@@ -178,12 +178,13 @@ cd "$work"
 echo "Starting PostgreSQL and its standby ..."
 start_database
 echo "Starting the Caddies ..."
+# The stand-in for TeleCRM comes first, because the others ask it for its fields when they start.
+start_caddy front "$port" Caddyfile.front "PORT=$port" \
+	"WEB_PORT_1=$((port + 2))" "WEB_PORT_2=$((port + 3))" "WEB_PORT_3=$((port + 4))"
 for n in 1 2 3; do
 	start_caddy "web-$n" $((port + 1 + n)) Caddyfile.web "NODE=web-$n" "WEB_PORT=$((port + 1 + n))" \
 		"ADMIN_PORT=$((port + 4 + n))" "SITE=$here/site" "TELECRM_DSN=$dsn"
 done
-start_caddy front "$port" Caddyfile.front "PORT=$port" \
-	"WEB_PORT_1=$((port + 2))" "WEB_PORT_2=$((port + 3))" "WEB_PORT_3=$((port + 4))"
 
 cat <<END
 
@@ -191,17 +192,17 @@ the form            http://localhost:$port/contact
 the leads           http://localhost:$crm_port
 
 process    id       its operators' page
-web-1      $(printf %-8s "${caddies[0]}") http://localhost:$((port + 5))/telecrm/
-web-2      $(printf %-8s "${caddies[1]}") http://localhost:$((port + 6))/telecrm/
-web-3      $(printf %-8s "${caddies[2]}") http://localhost:$((port + 7))/telecrm/
-front      ${caddies[3]}
+web-1      $(printf %-8s "${caddies[1]}") http://localhost:$((port + 5))/telecrm/
+web-2      $(printf %-8s "${caddies[2]}") http://localhost:$((port + 6))/telecrm/
+web-3      $(printf %-8s "${caddies[3]}") http://localhost:$((port + 7))/telecrm/
+front      ${caddies[0]}
 primary    $primary
 standby    $standby
 
 The logs and all data are in $work. The state of the fleet:
 	$caddy telecrm status --address localhost:$((port + 5))
 A machine dies:
-	kill -9 ${caddies[0]}
+	kill -9 ${caddies[1]}
 The database dies, and its standby takes over:
 	kill -QUIT $primary
 	${owner[*]} $bin/psql -h $work/database -p $standby_port -U postgres -c 'SELECT pg_promote()'
