@@ -155,7 +155,7 @@ func (r *Report) addFailure(a *Account, failure telecrm.Answer) {
 			"TeleCRM refuses the token (%s): it may be deleted, cut off when it was copied, or of the wrong type, since token needs a Sync token and async_token an Async one", failure.Reason())
 	case failure.Status >= 300 && failure.Status < 400, failure.Status == 404, failure.Status == 405:
 		r.reportAccount(a, WrongBaseURL, "base_url", "base_url "+telecrm.DefaultBaseURL,
-			"what answers at the base URL is not TeleCRM's Sync API (%s)", failure.Reason())
+			"the base URL does not lead to TeleCRM's Sync API (%s)", failure.Reason())
 	default:
 		r.reportAccount(a, AccountOnHold, "", "",
 			"TeleCRM refuses all requests of the account (%s); see whether the subscription has ended", failure.Reason())

@@ -116,7 +116,7 @@ var rules = []Rule{
 	{TokenRefused, Error, "TeleCRM refuses the token."},
 	{WrongEnterpriseID, Error, "TeleCRM does not know the enterprise id, or the token belongs to another one."},
 	{TokenAsID, Error, "The enterprise id looks like a token."},
-	{WrongBaseURL, Error, "What answers at the base URL is not TeleCRM's API."},
+	{WrongBaseURL, Error, "The base URL does not lead to TeleCRM's API."},
 	{AccountOnHold, Error, "TeleCRM refuses all requests of the account, for example because the subscription has ended."},
 	{WorkspaceUnavailable, Warning, "Part of the workspace could not be read, so the config was not compared with it."},
 

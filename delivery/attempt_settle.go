@@ -35,7 +35,7 @@ const (
 	reasonNeedsSync        = "its next step needs a Sync token, which the account no longer has"
 	reasonNeedsAsync       = "its next step needs an Async token, which the account does not have"
 	reasonEveryLeadRefused = "TeleCRM refuses every lead for the same reason; the identifier or the fields may no longer match the workspace"
-	reasonPoison           = "TeleCRM turns this lead away and takes others"
+	reasonPoison           = "TeleCRM refuses this lead and accepts others"
 )
 
 // maxFindTime limits how long an entry is retried because TeleCRM does not show its existing lead.

@@ -43,7 +43,7 @@ generator, and follows its links. With --offline it does not ask TeleCRM. With
 flag last found no errors. With --sarif it prints a SARIF 2.1.0 log, which code
 hosts show beside the lines.
 
-With --fix it prints a patch instead, for what has one certain fix,
+With --fix it prints a patch instead, for findings with one certain fix,
 such as a misspelt field, other capitals, or a form that is sent with GET. It
 changes no file; look at the patch, and apply it with: patch -p1
 
@@ -69,7 +69,7 @@ checked, else with 0, also if there are warnings and notes.`,
 	cmd.Flags().StringVar(&o.url, "url", "",
 		"Read the pages of the site that runs at this address instead of its files")
 	cmd.Flags().StringVar(&o.since, "since", "", `With "last", also say what changed on the pages since a check last found no errors`)
-	cmd.Flags().BoolVar(&o.fix, "fix", false, "Print a patch for what has one certain fix")
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "Print a patch for findings with one certain fix")
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "Print a SARIF 2.1.0 log")
 	return cmd
 }

@@ -28,7 +28,7 @@ func (t *terminal) printPatch(r *check.Report) error {
 	if _, err := t.out.Write(patch); err != nil {
 		return fmt.Errorf("fix: %w", err)
 	}
-	advice := "None of this has one certain fix."
+	advice := "None of the findings has one certain fix."
 	switch {
 	case changes > 0:
 		advice = fmt.Sprintf("The patch changes %s. To apply it, pipe it to: patch -p1%s", plural(changes, "line", "lines"), where)

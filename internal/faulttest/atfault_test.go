@@ -88,7 +88,7 @@ func TestSomeLeadsTurnedAway(t *testing.T) {
 	l := r.drainBut(t, sized(time.Minute, 10*time.Minute), func() int { return len(bad) })
 	await(t, "parked leads", patience, func() bool { return len(r.logged("warn", "lead parked")) == len(bad) })
 	for _, line := range r.logged("warn", "lead parked") {
-		if !strings.Contains(line.text, "turns this lead away") || !strings.Contains(line.text, "HTTP 403") {
+		if !strings.Contains(line.text, "refuses this lead and accepts others") || !strings.Contains(line.text, "HTTP 403") {
 			t.Errorf("parked: %s", line.text)
 		}
 	}
