@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/spool"
 	"github.com/leadwire/caddy-telecrm/postgres"
 	"github.com/leadwire/caddy-telecrm/postgres/internal/pgtest"
+	"github.com/leadwire/caddy-telecrm/postgres/pgstore"
 )
 
 func TestCaddyfile(t *testing.T) {
@@ -52,6 +54,42 @@ func TestCaddyfile(t *testing.T) {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%s\ngives %s\nwant  %s", text, got, want)
 		}
+	}
+}
+
+// The example and the table of words in docs/fleet.md are those of the module.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(document), "<!-- with postgres -->\n```caddyfile\n")
+	_, example, _ = strings.Cut(example, "\toutbox ")
+	if err := new(postgres.Outbox).UnmarshalCaddyfile(caddyfile.NewTestDispenser(example)); err != nil {
+		t.Errorf("the example: %v", err)
+	}
+
+	err = new(postgres.Outbox).UnmarshalCaddyfile(caddyfile.NewTestDispenser("postgres {env.X} {\nno_such_word\n}"))
+	_, known, _ := strings.Cut(err.Error(), "known words are: ")
+	known, _, _ = strings.Cut(known, ", at ")
+	defaults := map[string]string{
+		"schema": "`" + pgstore.DefaultSchema + "`", "pool_size": fmt.Sprintf("`%d`", pgstore.DefaultPoolSize),
+		"read_timeout": fmt.Sprintf("`%v`", pgstore.DefaultReadTimeout), "commit_timeout": fmt.Sprintf("`%v`", pgstore.DefaultCommitTimeout),
+	}
+	_, table, _ := strings.Cut(string(document), "<!-- words of outbox postgres -->\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var words []string
+	for _, row := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(row, " | ")
+		word := strings.Trim(cells[0], "| `")
+		words = append(words, word)
+		if want := defaults[word]; want != "" && cells[1] != want {
+			t.Errorf("%s: the documented default is %s, want %s", word, cells[1], want)
+		}
+	}
+	if got := strings.Join(words, ", "); got != known {
+		t.Errorf("the table has the words %s, the module %s", got, known)
 	}
 }
 
