@@ -12,6 +12,7 @@ import (
 	"github.com/leadwire/caddy-telecrm/delivery"
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -144,6 +145,9 @@ func serveErase(w http.ResponseWriter, r *http.Request) error {
 	}
 	open, err := someOutbox()
 	if err != nil {
+		if here := outboxes.Unsearched(); here != "" {
+			err = refuse(http.StatusServiceUnavailable, "%w; files on this machine were not searched: %s", err, here)
+		}
 		return err
 	}
 	erased, err := erasePerson(r.Context(), open, all, erasure.After)

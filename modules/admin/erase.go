@@ -11,6 +11,7 @@ import (
 
 	"github.com/leadwire/caddy-telecrm/internal/adminapi"
 	"github.com/leadwire/caddy-telecrm/internal/dispatch"
+	"github.com/leadwire/caddy-telecrm/modules/outboxes"
 	"github.com/leadwire/caddy-telecrm/outbox"
 )
 
@@ -61,7 +62,7 @@ func erasePerson(ctx context.Context, open []*dispatch.Dispatcher, spellings []s
 			erased.Erased, away)
 	}
 	if erased.Next == "" {
-		erased.Note = unsearched(ctx, open)
+		erased.Note = strings.Join(unsearched(ctx, open), "; ")
 	}
 	return erased, nil
 }
@@ -82,8 +83,12 @@ func forbidPerson(ctx context.Context, open []*dispatch.Dispatcher, spellings []
 	return nil
 }
 
-// unsearched says which other machines keep leads in their spools.
-func unsearched(ctx context.Context, open []*dispatch.Dispatcher) string {
+// unsearched says where the person may have leads that were not searched: in spools of other machines,
+// and in files of this one.
+func unsearched(ctx context.Context, open []*dispatch.Dispatcher) (places []string) {
+	if here := outboxes.Unsearched(); here != "" {
+		places = append(places, "files on this machine were not searched: "+here)
+	}
 	var machines []string
 	for _, d := range open {
 		fleet, err := fleetOf(ctx, d)
@@ -96,8 +101,9 @@ func unsearched(ctx context.Context, open []*dispatch.Dispatcher) string {
 			}
 		}
 	}
-	if len(machines) == 0 {
-		return ""
+	if len(machines) > 0 {
+		places = append(places, "leads in the spools of "+strings.Join(machines, ", ")+
+			" were not searched; those of the person are removed when they move to the outbox, unless they are sent before")
 	}
-	return "leads in the spools of " + strings.Join(machines, ", ") + " were not searched; those of the person are removed when they move to the outbox, unless they are sent before"
+	return places
 }

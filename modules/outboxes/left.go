@@ -131,7 +131,7 @@ func reportNoted(ctx context.Context, name, own string, logger *zap.Logger) (use
 	if dispatch.IsOpen(n.Resource) {
 		return true
 	}
-	left, err := n.countLeft(ctx)
+	left, entries, err := n.countLeft(ctx)
 	switch {
 	case errors.Is(err, outbox.ErrInUse):
 		return true
@@ -142,7 +142,7 @@ func reportNoted(ctx context.Context, name, own string, logger *zap.Logger) (use
 		if left.Waiting == 0 {
 			return false // more may wait than before
 		}
-	case left.Waiting == 0 && n.isThere():
+	case entries == 0 && n.isThere():
 		n.remove(file, logger)
 	}
 	dispatch.ReportLeft(left, logger)
@@ -157,22 +157,30 @@ func (n Note) remove(file string, logger *zap.Logger) {
 	}
 }
 
-// countLeft counts the leads that wait on this machine, in a closed outbox and its spools.
-func (n Note) countLeft(ctx context.Context) (adminapi.Left, error) {
-	left := adminapi.Left{Resource: n.Resource, Since: time.Now().UTC()}
+// files lists the files on this machine that have leads of the outbox.
+func (n Note) files() ([]string, error) {
 	files, err := spool.Files(n.spools())
-	failed := []error{err}
 	if n.File != "" {
 		files = append(files, n.File)
 	}
+	return files, err //nolint:wrapcheck // it names the folder
+}
+
+// countLeft counts the leads on this machine in a closed outbox and its spools, and those of them
+// that wait.
+func (n Note) countLeft(ctx context.Context) (left adminapi.Left, entries int, _ error) {
+	left = adminapi.Left{Resource: n.Resource, Since: time.Now().UTC()}
+	files, err := n.files()
+	failed := []error{err}
 	for _, file := range files {
-		waiting, err := sqlstore.CountWaiting(ctx, file)
+		all, waiting, err := sqlstore.CountClosed(ctx, file)
 		if !errors.Is(err, fs.ErrNotExist) {
 			failed = append(failed, err)
 		}
+		entries += all
 		if left.Waiting += waiting; waiting > 0 && file != n.File {
 			left.Spools = append(left.Spools, file)
 		}
 	}
-	return left, errors.Join(failed...)
+	return left, entries, errors.Join(failed...)
 }

@@ -124,6 +124,9 @@ func (s *SQLite) OpenToMove(ctx context.Context, logger *zap.Logger, away bool) 
 	return openFile(ctx, path, 0, logger)
 }
 
+// spoolSuffix begins what follows the name of an outbox in that of a spool.
+const spoolSuffix = ".spool-"
+
 // spoolPrefixes returns the beginnings of the paths of the file's spools. They are the same for all
 // paths of one file.
 func spoolPrefixes(path string) []string {
@@ -133,8 +136,8 @@ func spoolPrefixes(path string) []string {
 		path = filepath.Join(dir, filepath.Base(path))
 	}
 	sum := sha256.Sum256([]byte(path))
-	name := fmt.Sprintf("%s-%x.spool-", filepath.Base(path), sum[:4])
-	return []string{path + ".spool-", filepath.Join(caddy.AppDataDir(), "telecrm", "spools", name)}
+	name := fmt.Sprintf("%s-%x", filepath.Base(path), sum[:4]) + spoolSuffix
+	return []string{path + spoolSuffix, filepath.Join(caddy.AppDataDir(), "telecrm", "spools", name)}
 }
 
 // UnmarshalCaddyfile sets up the outbox from Caddyfile tokens. Syntax:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -114,6 +115,25 @@ func removeDatabase(path string) error {
 		}
 	}
 	return nil
+}
+
+// SetAside lists the copies of the database at path, and of those whose path goes on with a dot, that
+// were set aside for a person to inspect. They have the entries of the time, also those that were
+// erased since.
+func SetAside(path string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the folder
+	}
+	var copies []string
+	for _, e := range entries {
+		rest, isBeside := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
+		isCopy := strings.Contains("."+rest, suffixDamaged) || strings.Contains("."+rest, suffixReplaced)
+		if isBeside && isCopy && !strings.HasSuffix(rest, suffixWAL) && !strings.HasSuffix(rest, suffixShared) {
+			copies = append(copies, filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+	return copies, nil
 }
 
 // setAside renames the database at path and its log, so that a person can inspect them. It returns

@@ -13,13 +13,13 @@ import (
 	"github.com/leadwire/caddy-telecrm/outbox/sqlstore"
 )
 
-// What waits in an outbox is counted without opening it, and only while nobody uses it.
-func TestCountWaiting(t *testing.T) {
+// What is in an outbox is counted without opening it, and only while nobody uses it.
+func TestCountClosed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "folder", "outbox.db")
 	wantError := func(want error) {
 		t.Helper()
-		if n, err := sqlstore.CountWaiting(t.Context(), path); !errors.Is(err, want) {
+		if n, _, err := sqlstore.CountClosed(t.Context(), path); !errors.Is(err, want) {
 			t.Errorf("%d entries, error %v, want %v", n, err, want)
 		}
 	}
@@ -37,21 +37,21 @@ func TestCountWaiting(t *testing.T) {
 	must(t, store.Close())
 	must(t, os.Remove(path+".lock"))
 	before := content(t, filepath.Dir(path))
-	if n, err := sqlstore.CountWaiting(t.Context(), path); n != 3 || err != nil {
-		t.Errorf("%d entries, error %v, want 3", n, err)
+	if n, waiting, err := sqlstore.CountClosed(t.Context(), path); n != 4 || waiting != 3 || err != nil {
+		t.Errorf("%d entries, %d waiting, error %v, want 4 and 3", n, waiting, err)
 	}
 	if after := content(t, filepath.Dir(path)); !maps.Equal(before, after) {
 		t.Error("the files have changed")
 	}
 	must(t, os.WriteFile(path, []byte("not an outbox, but a text that is longer than SQLite's header: "+path), 0o600))
-	if n, err := sqlstore.CountWaiting(t.Context(), path); err == nil {
+	if n, _, err := sqlstore.CountClosed(t.Context(), path); err == nil {
 		t.Errorf("%d entries in a file that is not an outbox", n)
 	}
 }
 
 // What a killed process left is counted without a change to it, so that the next process which opens
 // the outbox can still carry over what is behind damage. If opening would do that, there is no count.
-func TestCountWaitingAfterKill(t *testing.T) {
+func TestCountClosedAfterKill(t *testing.T) {
 	t.Parallel()
 	const entries = 20
 	for name, c := range map[string]struct {
@@ -83,7 +83,7 @@ func TestCountWaitingAfterKill(t *testing.T) {
 			must(t, copyDatabase(killed, path))
 			c.harm(t, path)
 			before := content(t, filepath.Dir(path))
-			n, err := sqlstore.CountWaiting(t.Context(), path)
+			n, _, err := sqlstore.CountClosed(t.Context(), path)
 			if c.err && (err == nil || errors.Is(err, fs.ErrNotExist)) || !c.err && (n != entries || err != nil) {
 				t.Errorf("%d entries, error %v", n, err)
 			}
