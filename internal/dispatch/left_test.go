@@ -78,6 +78,7 @@ func (*sharedStore) Unmark(context.Context, outbox.Mark, string) error       { r
 func (*sharedStore) Lend(context.Context, outbox.LoanRequest) (outbox.Loan, error) {
 	return outbox.Loan{}, errCut
 }
+
 func (*sharedStore) Publish(context.Context, string, outbox.AccountState) (bool, error) {
 	return false, errCut
 }
