@@ -196,12 +196,15 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) *submission {
 }
 
 // check answers a request that only wants the form checked, while the visitor fills it in. It is
-// not a submission: nothing is kept, counted, challenged or logged.
+// not a submission: nothing is kept, counted as a post, challenged or logged.
 func (h *Handler) check(w http.ResponseWriter, r *http.Request) error {
 	s := h.receive(w, r)
 	s.IsDraft = true
 	if mayPost, _ := h.origins.Check(r); !mayPost {
 		return h.responder.Checked(w, r, &s.Post, answer.Failure{Status: http.StatusForbidden, Code: answer.CodeForeign})
+	}
+	if pass := h.screen.CountCheck(r); pass.Wait > 0 {
+		return h.responder.Checked(w, r, &s.Post, tooMany(w, pass))
 	}
 	if err := h.readForm(w, r, s); err != nil {
 		return h.responder.Checked(w, r, &s.Post, *h.unreadable(w, s, err).failure)
@@ -316,15 +319,10 @@ func (h *Handler) recount(r *http.Request, s *submission, v verdict) {
 // limit asks the visitor to wait. It reads the form to return their page filled in, unless they
 // keep posting.
 func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, pass guard.Pass) verdict {
-	wait := max(1, int(math.Ceil(pass.Wait.Seconds())))
-	w.Header().Set("Retry-After", strconv.Itoa(wait))
+	v := fail(outcomeLimited, tooMany(w, pass))
 	if httpx.IsUnlistedProxy(r) {
 		s.reason = "if Caddy is behind a proxy that trusted_proxies does not list, all visitors have the proxy's address"
 	}
-	v := fail(outcomeLimited, answer.Failure{
-		Status: http.StatusTooManyRequests, Code: answer.CodeTooMany,
-		Detail: page.Detail{Wait: time.Duration(wait) * time.Second},
-	})
 	if v.unread = pass.Flood; v.unread {
 		return v
 	}
@@ -332,6 +330,16 @@ func (h *Handler) limit(w http.ResponseWriter, r *http.Request, s *submission, p
 		s.reason = cmp.Or(s.reason, err.Error())
 	}
 	return v
+}
+
+// tooMany says how long the visitor must wait, in the failure and in the header.
+func tooMany(w http.ResponseWriter, pass guard.Pass) answer.Failure {
+	wait := max(1, int(math.Ceil(pass.Wait.Seconds())))
+	w.Header().Set("Retry-After", strconv.Itoa(wait))
+	return answer.Failure{
+		Status: http.StatusTooManyRequests, Code: answer.CodeTooMany,
+		Detail: page.Detail{Wait: time.Duration(wait) * time.Second},
+	}
 }
 
 // parkSpam parks suspected spam for a person to look at. The visitor is thanked as for any other

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -181,4 +182,33 @@ func withBody(r *http.Request, contentType, body string) *http.Request {
 	replaced := httptest.NewRequest(r.Method, r.URL.String(), strings.NewReader(body))
 	replaced.Header = r.Header
 	return saying(replaced, "Content-Type", contentType)
+}
+
+// Checks do not count as posts, but have a limit of their own: each may read and fill in the page with
+// the form. Over the limit the page is not read, and posts are still accepted.
+func TestChecksAreLimited(t *testing.T) {
+	h := newHandler(t, newCRM(t).url, guardedBlock+"rate_limit 2 1m {\n\texcept 198.51.100.0/24\n}")
+	wrong := with(meera, "phone", "12")
+	unpoly := func() *http.Request { return saying(postForm(wrong), "X-Up-Validate", "phone") }
+	const most = 100
+	for n := range most + 20 {
+		r, isLimited := validate(wrong, "phone"), n >= most
+		if n%2 == 1 {
+			r = unpoly()
+		}
+		w := h.serveFrom(t, "192.0.2.7", r)
+		wait, err := strconv.Atoi(w.Header().Get("Retry-After"))
+		if (w.Code == http.StatusTooManyRequests) != isLimited || isLimited && (err != nil || wait < 1 || wait > 60 || n%2 == 1 && w.Body.Len() > 0) {
+			t.Fatalf("check %d: status %d, Retry-After %q, body %s", n+1, w.Code, w.Header().Get("Retry-After"), w.Body)
+		}
+		if w := h.serveFrom(t, "198.51.100.7", validate(wrong, "phone")); w.Code != http.StatusUnprocessableEntity {
+			t.Fatalf("check %d from an address without a limit: status %d", n+1, w.Code)
+		}
+	}
+	if w := h.serveFrom(t, "192.0.2.8", validate(wrong, "phone")); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("another visitor: status %d", w.Code)
+	}
+	if w := h.serveFrom(t, "192.0.2.7", postForm(meera)); w.Code != http.StatusSeeOther {
+		t.Errorf("the post: status %d", w.Code)
+	}
 }
