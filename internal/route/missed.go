@@ -3,7 +3,9 @@ package route
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
+	"unicode"
 
 	"go.uber.org/zap"
 
@@ -16,8 +18,9 @@ import (
 const (
 	// mostMissed bounds the paths that are logged. Programs try many.
 	mostMissed = 64
-	// maxMissedPath bounds a logged path, in bytes.
-	maxMissedPath = 100
+	// mostSegments bounds a logged path, longestSegment each part of it between slashes, in characters,
+	// and mostDigits the digits in one.
+	mostSegments, longestSegment, mostDigits = 6, 64, 4
 )
 
 // Missed logs posts that no form takes and no other handler either. The forms of a config share it,
@@ -44,8 +47,7 @@ func (m *Missed) Note(logger *zap.Logger, r *http.Request, form string, err erro
 	if refused.StatusCode != http.StatusMethodNotAllowed && !isFromPage {
 		return
 	}
-	path := httpx.OriginalURL(r).Path
-	path = path[:min(len(path), maxMissedPath)]
+	path := loggablePath(httpx.OriginalURL(r).Path)
 	m.mu.Lock()
 	isNew := !m.paths[path] && len(m.paths) < mostMissed
 	if isNew {
@@ -56,4 +58,36 @@ func (m *Missed) Note(logger *zap.Logger, r *http.Request, form string, err erro
 		logger.Warn("no form takes a POST to this path, and no other handler does; compare the action of the HTML form with the matcher of telecrm",
 			zap.String("path", path), zap.Int("status", refused.StatusCode), zap.String("form", form))
 	}
+}
+
+// omitted stands for what is not logged.
+const omitted = "…"
+
+// loggablePath returns a path as far as it may be that of a form. Anything else may be about a person,
+// such as an address or a number, or be a secret of another program.
+func loggablePath(path string) string {
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if len(segments) > mostSegments {
+		segments = append(segments[:mostSegments], omitted)
+	}
+	for i, segment := range segments {
+		if !isLoggable(segment) {
+			segments[i] = omitted
+		}
+	}
+	return "/" + strings.Join(segments, "/")
+}
+
+func isLoggable(segment string) bool {
+	length, digits := 0, 0
+	for _, r := range segment {
+		length++
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune("-_.~", r):
+			return false
+		}
+	}
+	return length <= longestSegment && digits <= mostDigits
 }
