@@ -22,7 +22,7 @@ const (
 func SetConfirmation(w http.ResponseWriter, r *http.Request, confirmation string) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // a site without TLS cannot have secure cookies
 		Name: confirmCookie, Value: confirmation, Path: cookiePath(r), MaxAge: confirmCookieAge,
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: httpx.IsSecure(r), SameSite: http.SameSiteLaxMode,
 	})
 }
 
