@@ -93,8 +93,10 @@ func (w *writer) reopen() error {
 	if err := createFile(w.path); err != nil {
 		return err
 	}
-	if err := os.Chmod(w.path, 0o600); err != nil {
-		w.log.Warn("outbox file may be readable by other users; set its mode to 0600", zap.String("file", w.path), zap.Error(err))
+	for _, suffix := range []string{"", suffixWAL, suffixLock, suffixReserve} { // copies have any mode
+		if err := os.Chmod(w.path+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.log.Warn("outbox file may be readable by other users; set its mode to 0600", zap.String("file", w.path+suffix), zap.Error(err))
+		}
 	}
 	h, err := openHandle(w.ctx, w.path)
 	for isFull(err, w.room.reserve) && w.makeRoom() {
