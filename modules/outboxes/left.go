@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -120,9 +121,17 @@ func FindLeft(ctx context.Context, own string, logger *zap.Logger) {
 	}
 }
 
+// looking has the notes whose outboxes are being looked at. An outbox on a disk that hangs holds one
+// search, and not one more after each reload.
+var looking sync.Map
+
 // reportNoted reports the outbox of a note if leads wait in it although it is not used. It returns true
 // if another process or config uses it.
 func reportNoted(ctx context.Context, name, own string, logger *zap.Logger) (used bool) {
+	if _, hangs := looking.LoadOrStore(name, nil); hangs {
+		return true
+	}
+	defer looking.Delete(name)
 	file := filepath.Join(noteFolder(), name)
 	n, err := readNote(file)
 	if err != nil || n.Resource == own {
