@@ -102,7 +102,7 @@ func (t *terminal) does(f func(ctx context.Context, args []string) error) func(*
 // interrupt, when a service manager or time-out ends the command, and when its terminal closes.
 func (t *terminal) runs(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		ctx, stop := signal.NotifyContext(cmd.Context(), endings()...)
 		defer stop()
 		t.in, t.out, t.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		t.colors = isTerminal(t.out) && os.Getenv("NO_COLOR") == ""
@@ -117,6 +117,18 @@ func (t *terminal) runs(f func(ctx context.Context, args []string) error) func(*
 		}
 		return plainError(err)
 	}
+}
+
+// endings lists the signals that end a command. Those that it was started to ignore do not: nohup lets
+// it outlive its terminal, and a shell lets its background jobs outlive an interrupt.
+func endings() []os.Signal {
+	ends := []os.Signal{syscall.SIGTERM}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			ends = append(ends, s)
+		}
+	}
+	return ends
 }
 
 // plainError escapes control characters in err, which may quote text of other people.

@@ -204,6 +204,51 @@ func TestEndedExportLeavesNoFile(t *testing.T) {
 	}
 }
 
+// An export that nohup started goes on when its terminal closes, and one that a shell script started
+// in the background goes on when the script is interrupted.
+func TestExportOutlivesItsTerminal(t *testing.T) {
+	caddyproc.LeaveOutIfShort(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ignored := range map[string]os.Signal{"HUP": syscall.SIGHUP, "INT": os.Interrupt} {
+		asked, answer, gone := make(chan struct{}, 1), make(chan struct{}), make(chan struct{}, 1)
+		endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/telecrm/status" {
+				_, _ = io.Copy(io.Discard, r.Body) // only then is the client's end noticed
+				asked <- struct{}{}
+				select {
+				case <-answer:
+				case <-r.Context().Done():
+					gone <- struct{}{}
+				}
+			}
+			_, _ = io.WriteString(w, `{}`)
+		}))
+		file := filepath.Join(t.TempDir(), "leads.ndjson")
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" `+name+`; exec "$@"`, "sh", path, "telecrm", "leads", "export",
+			"--format", "ndjson", "--address", strings.TrimPrefix(endpoint.URL, "http://"), "--output", file)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		if err := cmd.Process.Signal(ignored); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-gone:
+		case <-time.After(time.Second):
+		}
+		close(answer)
+		err := cmd.Wait()
+		if _, missing := os.Stat(file); err != nil || missing != nil {
+			t.Errorf("%v: error %v, file: %v", ignored, err, missing)
+		}
+		endpoint.Close()
+	}
+}
+
 // A name on the command line names one lead or account, or nothing. An unset variable of a script
 // leaves an empty one.
 func TestNamesThatLookLikePaths(t *testing.T) {
