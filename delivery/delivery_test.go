@@ -42,6 +42,26 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
+// A lead that becomes due without a word of the outbox, because the outbox was repaired, is sent within
+// minutes.
+func TestRepairedEntriesAreSentSoon(t *testing.T) {
+	inBubble(t, &fakeCRM{create: created}, func(r *rig) {
+		id, _ := r.submit(phoneA, 0)
+		time.Sleep(time.Minute)
+		e := r.entry(id)
+		e.ID, e.State, e.Attempts, e.BegunAt, e.SettledAt = "01900000-0000-7000-8000-000000000002", outbox.Waiting, 0, time.Time{}, time.Time{}
+		e.DueAt = time.Now()
+		if err := r.store.put(e); err != nil {
+			r.t.Fatal(err)
+		}
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		if e := r.entry(e.ID); e.State != outbox.Delivered {
+			r.t.Errorf("entry %+v", e)
+		}
+	})
+}
+
 // The visitor waits no longer than the budget, and the delivery continues.
 func TestSubmitWaitsWithinBudget(t *testing.T) {
 	slow := &fakeCRM{create: func(_ context.Context, _ int, _ telecrm.Lead) telecrm.Answer {

@@ -130,8 +130,9 @@ func (l *lane) run() {
 }
 
 const (
-	// idleWait is how long the loop sleeps if nothing is due. A new entry wakes it.
-	idleWait = time.Hour
+	// idleWait is how long the loop sleeps at most. A new entry wakes it, but a repair of the outbox
+	// makes entries due without a word.
+	idleWait = 10 * time.Minute
 	// storeRetryDelay is how long to wait after an error of the outbox.
 	storeRetryDelay = time.Second
 )
