@@ -83,6 +83,11 @@ func TestRunningSiteThatCannotBeRead(t *testing.T) {
 		}
 	}
 	s := newSite(t)
+	s.config.URL = serve(t, nil, nil)
+	if _, err := check.Run(t.Context(), s.config); err == nil || strings.Contains(err.Error(), "--root") || !strings.Contains(err.Error(), "give the address of another page") {
+		t.Errorf("a site without a home page: got %v", err)
+	}
+	s = newSite(t)
 	other := *s.Site
 	other.Hosts = []string{"shop.example.com"}
 	s.config.Sites = append(s.config.Sites, &other)

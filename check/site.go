@@ -29,7 +29,11 @@ func (r *Report) checkSite(ctx context.Context, site *Site) (map[*Form]map[strin
 		return nil, nil
 	}
 	if err := (walk{site, s.readPage, s.skip}).run(ctx); err != nil {
-		return nil, fmt.Errorf("reading the pages of the site in %s: %w; if they are elsewhere on this machine, give their folder with --root", site.place(), withoutPath(err))
+		advice := "if they are elsewhere on this machine, give their folder with --root"
+		if site.running != nil {
+			advice = "if it does not have a home page, give the address of another page with --url"
+		}
+		return nil, fmt.Errorf("reading the pages of the site in %s: %w; %s", site.place(), withoutPath(err), advice)
 	}
 	if site.running != nil && site.running.proxy != "" {
 		s.checkProxy(site, "the site's answers have the header "+site.running.proxy)

@@ -163,7 +163,11 @@ func chooseForm(c *check.Config, name, path string) (siteForm, error) {
 	}
 	i := slices.IndexFunc(forms, func(c siteForm) bool { return c.isAsked(name, path) })
 	if i < 0 {
-		return siteForm{}, fmt.Errorf("form: none has the name %q or takes the path %q; the forms are %s", name, path, strings.Join(names, ", "))
+		asked := fmt.Sprintf("takes the path %q", path)
+		if name != "" {
+			asked = fmt.Sprintf("has the name %q", name)
+		}
+		return siteForm{}, fmt.Errorf("form: none %s; the forms are %s", asked, strings.Join(names, ", "))
 	}
 	return forms[i], nil
 }

@@ -45,7 +45,7 @@ func (s stage) Try(_ context.Context, post trial.Post, record *trial.Record) err
 	}
 	record.Form, record.Posted, record.Draft, record.Outcome = f.Name, posted, m.Lead(posted, strings.ToLower, nil), trial.Sent
 	switch {
-	case post.Header.Get("Origin") != "http://localhost":
+	case http.NewCrossOriginProtection().Check(&http.Request{Method: http.MethodPost, Host: "localhost", Header: post.Header}) != nil:
 		record.Outcome = "foreign"
 	case len(record.Draft.Problems) > 0:
 		record.Outcome = "invalid"
@@ -209,7 +209,15 @@ func TestTryWithSeveralForms(t *testing.T) {
 		c.Sites[0].Forms = append(c.Sites[0].Forms, &second)
 		return c, err
 	}
-	_, stderr, err := runChecking(t, inspect, "", "", "try", "phone=1")
+	_, stderr, err := runChecking(t, inspect, "", "", "try", "--path", "/nope", "phone=1")
+	if exitStatus(err) != exitNotChecked || !strings.Contains(stderr, `form: none takes the path "/nope"; the forms are /enquire, /callback`) {
+		t.Errorf("got %v and %q", err, stderr)
+	}
+	_, stderr, err = runChecking(t, inspect, "", "", "try", "--form", "nope", "phone=1")
+	if exitStatus(err) != exitNotChecked || !strings.Contains(stderr, `form: none has the name "nope"; the forms are /enquire, /callback`) {
+		t.Errorf("got %v and %q", err, stderr)
+	}
+	_, stderr, err = runChecking(t, inspect, "", "", "try", "phone=1")
 	if exitStatus(err) != exitNotChecked || !strings.Contains(stderr, "name one with --form: /enquire, /callback") {
 		t.Errorf("got %v and %q", err, stderr)
 	}

@@ -57,6 +57,9 @@ func (d *draftedPost) post() (trial.Post, error) {
 	}
 	header = header.Clone()
 	header.Set("Content-Type", cmp.Or(contentType, header.Get("Content-Type")))
+	if from := d.given.Get("Origin"); from != "" && from != origin && header.Get("Sec-Fetch-Site") != "" {
+		header.Set("Sec-Fetch-Site", "cross-site") // as browsers do beside such an Origin
+	}
 	maps.Copy(header, d.given)
 	return trial.Post{URL: origin + d.path, Header: header, Body: body}, nil
 }
