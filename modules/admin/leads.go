@@ -77,6 +77,11 @@ func findLead(ctx context.Context, id string) (keptLead, error) {
 	if err != nil {
 		return keptLead{}, err
 	}
+	return findIn(ctx, open, id)
+}
+
+func findIn(ctx context.Context, open []*dispatch.Dispatcher, id string) (keptLead, error) {
+	missing := outbox.ErrNotFound
 	for _, o := range open {
 		entry, err := o.Store.Get(ctx, id)
 		if err == nil {
@@ -85,8 +90,11 @@ func findLead(ctx context.Context, id string) (keptLead, error) {
 		if !errors.Is(err, outbox.ErrNotFound) {
 			return keptLead{}, outboxFailed(err, id)
 		}
+		if errors.Is(err, outbox.ErrAway) {
+			missing = err // the lead may be there
+		}
 	}
-	return keptLead{}, outboxFailed(outbox.ErrNotFound, id)
+	return keptLead{}, outboxFailed(missing, id)
 }
 
 // serveLead responds with one lead and its content.

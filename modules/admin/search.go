@@ -92,7 +92,7 @@ func searchLeads(ctx context.Context, f adminapi.Filter) (adminapi.Page, error) 
 		page.Leads = append(page.Leads, described)
 	}
 	nameHolders(ctx, leads, page.Leads)
-	if len(leads) == 0 && f.After == "" {
+	if page.Note = noteOnOutbox(open); page.Note == "" && len(leads) == 0 && f.After == "" {
 		page.Note = noteOnForm(f.Form, forms())
 	}
 	return page, nil
@@ -128,6 +128,16 @@ func filtersOf(ctx context.Context, open []*dispatch.Dispatcher, f adminapi.Filt
 		filters = append(filters, one)
 	}
 	return filters, nil
+}
+
+// noteOnOutbox returns a hint if leads are missing in a list because an outbox cannot be used.
+func noteOnOutbox(open []*dispatch.Dispatcher) string {
+	for _, d := range open {
+		if store, ok := d.Spooling(); ok && store.Status().Trouble != nil {
+			return fmt.Sprintf("outbox %s cannot be used at present, so only leads in its spool are listed; caddy telecrm status says why", d.Resource)
+		}
+	}
+	return ""
 }
 
 // noteOnForm returns a hint if the form is not one of the running config's. It is not an error,

@@ -59,6 +59,12 @@ func TestOutboxWithSpool(t *testing.T) {
 	if !strings.Contains(err.Error(), "may be in the outbox") {
 		t.Errorf("a lead that may be in the outbox: %v", err)
 	}
+	if _, err := findIn(t.Context(), []*dispatch.Dispatcher{d}, erased); err == nil || !strings.Contains(err.Error(), "may be in the outbox") {
+		t.Errorf("finding a lead that may be in the outbox: %v", err)
+	}
+	if note := noteOnOutbox([]*dispatch.Dispatcher{d}); !strings.Contains(note, "only leads in its spool are listed") {
+		t.Errorf("the note of a list is %q", note)
+	}
 
 	must(t, os.Remove(file))
 	await(t, func() bool {
