@@ -110,7 +110,7 @@ func logIsDamaged(path string, last ledger) bool {
 	if n == len(l.frames) {
 		return false
 	}
-	l.frames = l.frames[:n]
+	l.use(l.frames[:n])
 	commits, known := int64(0), false
 	_ = l.records(func(values []any, _ bool) error {
 		if of, ok := decodeLedger(values); ok {

@@ -30,17 +30,22 @@ func openLeftovers(path string) (*leftovers, error) {
 			return nil, err
 		}
 	}
-	l := &leftovers{file: file, newest: make(map[uint32]int)}
+	l := &leftovers{file: file}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 		l.size = info.Size()
 	}
 	if l.log, err = os.Open(path + suffixWAL); err == nil {
-		l.frames = readFrames(l.log)
-	}
-	for i, f := range l.frames {
-		l.newest[f.page] = i
+		l.use(readFrames(l.log))
 	}
 	return l, nil
+}
+
+// use uses these frames of the log.
+func (l *leftovers) use(frames []frame) {
+	l.frames, l.newest = frames, make(map[uint32]int)
+	for i, f := range frames {
+		l.newest[f.page] = i
+	}
 }
 
 func (l *leftovers) close() {

@@ -2,10 +2,12 @@ package sqlstore_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,6 +99,42 @@ func TestCountClosedAfterKill(t *testing.T) {
 				t.Errorf("%d of %d entries are kept, want at least %d", n, entries, c.kept)
 			}
 		})
+	}
+}
+
+// A flipped bit anywhere in the log of a killed process is no obstacle to counting or opening, also if
+// the log has leads that are longer than a page.
+func TestDamagedLogWithLongEntries(t *testing.T) {
+	t.Parallel()
+	const entries = 5
+	dir := t.TempDir()
+	running, killed := filepath.Join(dir, "running.db"), filepath.Join(dir, "killed.db")
+	store := openAt(t, running)
+	for range entries {
+		mustAppendSized(t, store, 10_000)
+	}
+	for range entries {
+		now := time.Now()
+		_, err := store.Take(t.Context(), "default", now, now, 1, nil)
+		must(t, err)
+	}
+	must(t, copyDatabase(running, killed))
+	log, err := os.ReadFile(killed + "-wal")
+	must(t, err)
+	const frame = 24 + pageSize
+	for at := 100; at < len(log); at += 3 * frame {
+		path := filepath.Join(dir, fmt.Sprintf("flipped-%d.db", at))
+		must(t, copyDatabase(killed, path))
+		harmed := slices.Clone(log)
+		harmed[at] ^= 1
+		must(t, os.WriteFile(path+"-wal", harmed, 0o600))
+		_, _, _ = sqlstore.CountClosed(t.Context(), path)
+		store, err := open(path, sqlstore.Options{})
+		must(t, err)
+		if n := len(listAll(t, store)); n < entries-1 {
+			t.Errorf("byte %d: %d of %d entries are kept", at, n, entries)
+		}
+		must(t, store.Close())
 	}
 }
 
