@@ -368,6 +368,24 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// A file that was overwritten with noise is soon replaced.
+func TestNoiseIsReplacedSoon(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	store := openAt(t, path)
+	mustAppend(t, store)
+	must(t, store.Close())
+	noise := make([]byte, 4<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	must(t, os.WriteFile(path, noise, 0o600))
+	began := time.Now()
+	store = openAt(t, path)
+	mustAppend(t, store)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("replacing 4 MiB of noise took %v", took)
+	}
+}
+
 // If several readers meet the same damage at once, the file is set aside once.
 func TestConcurrentReadersMeetDamage(t *testing.T) {
 	t.Parallel()

@@ -93,13 +93,19 @@ func readAt(file *os.File, offset int64) []byte {
 	return page
 }
 
-// page returns the newest version of a page.
+// page returns the newest version of a page, or nil if there is none.
 func (l *leftovers) page(number uint32) []byte {
 	if i, ok := l.newest[number]; ok {
 		return readAt(l.log, l.frames[i].offset)
 	}
-	return readAt(l.file, (int64(number)-1)*pageSize)
+	if at := (int64(number) - 1) * pageSize; at >= 0 && at < l.size {
+		return readAt(l.file, at)
+	}
+	return nil
 }
+
+// bytes returns how many bytes the database has at most.
+func (l *leftovers) bytes() int64 { return l.size + int64(len(l.frames))*pageSize }
 
 // leaf calls f with what would be the records of a page if it were the leaf of a table. The type in
 // its header may be damaged, so it does not decide. The checksums of the records do.
@@ -127,7 +133,7 @@ func (l *leftovers) leaf(page []byte, number uint32, f func([]any) error) error 
 func (l *leftovers) cell(b []byte) []any {
 	size, b := varint(b)
 	number, b := varint(b)
-	if size <= 0 || size > 2*record.MaxPayloadSize {
+	if size <= 0 || size > min(2*record.MaxPayloadSize, l.bytes()) {
 		return nil
 	}
 	// The rest of a long record is on overflow pages. Each of them begins with the number of the
@@ -145,6 +151,9 @@ func (l *leftovers) cell(b []byte) []any {
 	payload := append([]byte(nil), b[:local]...)
 	for rest := b[local:]; int64(len(payload)) < size; {
 		next := l.page(binary.BigEndian.Uint32(rest))
+		if next == nil {
+			return nil // noise is not followed for long
+		}
 		payload = append(payload, next[4:][:min(pageSize-4, size-int64(len(payload)))]...)
 		rest = next
 	}
