@@ -95,6 +95,9 @@ func unknownOutbox(name string) error {
 		return errors.New("outbox postgres is not in this Caddy; build one with xcaddy build " +
 			"--with github.com/leadwire/caddy-telecrm --with github.com/leadwire/caddy-telecrm/postgres")
 	}
+	if strings.Contains(name, "://") || strings.Contains(name, "=") { // it may have a password
+		return errors.New("outbox: write what kind it is before the DSN: outbox postgres {env.TELECRM_DSN}")
+	}
 	if strings.ContainsAny(name, "/.") {
 		return fmt.Errorf("outbox: write what kind it is before the file: outbox sqlite %s", name)
 	}
@@ -145,7 +148,7 @@ func (a *App) readAccount(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if settings.Token == "" && settings.AsyncToken == "" || settings.EnterpriseID == "" {
-		return d.Errf("account %s needs token (or async_token) and enterprise_id", name)
+		return d.Errf("account%s needs token (or async_token) and enterprise_id", suggest.Shown(name))
 	}
 	if a.Accounts == nil {
 		a.Accounts = make(map[string]*account.Settings)

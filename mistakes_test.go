@@ -222,6 +222,33 @@ func TestMistakesInGlobalOption(t *testing.T) {
 	}
 }
 
+// A secret that stands in the wrong place is not in the error.
+func TestMistakesShowNoSecret(t *testing.T) {
+	const account, form = "account {\n%s\nenterprise_id 66aa00bb11cc22dd33ee44ff\n}\n", "field phone\nthank_you /thanks\n%s\n"
+	const global = "{\ntelecrm {\n%s\n}\n}\n"
+	for _, config := range []string{
+		fmt.Sprintf(global, fmt.Sprintf(account, "token\nent:s3cret")),
+		fmt.Sprintf(global, fmt.Sprintf(account, "ent:s3cret")),
+		fmt.Sprintf(global, fmt.Sprintf(account, "token:s3cret")),
+		fmt.Sprintf(global, fmt.Sprintf(account, "token=s3cret")),
+		fmt.Sprintf(global, fmt.Sprintf(account, "token ent:s3cret more")),
+		fmt.Sprintf(global, "account ent:s3cret {\ncountry IN\n}"),
+		fmt.Sprintf(global, "outbox postgres://user:s3cret@db.example.com/leads"),
+		fmt.Sprintf(global, `outbox "host=db.example.com password=s3cret dbname=leads"`),
+		fmt.Sprintf(global, "outbox off postgres://user:s3cret@db.example.com/leads"),
+		fmt.Sprintf(global, "outbox sqlite leads.db postgres://user:s3cret@db.example.com/leads"),
+		":80 {\ntelecrm /x {\n" + fmt.Sprintf(form, "ent:s3cret") + "}\n}\n",
+		":80 {\ntelecrm /x {\n" + fmt.Sprintf(form, "account ent:s3cret") + "}\n}\n",
+		":80 {\ntelecrm /x {\n" + fmt.Sprintf(form, "origins https://user:s3cret@www.example.com") + "}\n}\n",
+		":80 {\ntelecrm /x {\n" + fmt.Sprintf(form, "challenge turnstile {\n0x4AAAAAAAAAAAAAAAAAAAAAAAAAAAs3cret\n}") + "}\n}\n",
+		":80 {\ntelecrm /x {\n" + fmt.Sprintf(form, "challenge 0x4AAAAAAAAAAAAAAAAAAAAAAAAAAAs3cret") + "}\n}\n",
+	} {
+		if _, err := adapt(config); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s\nerror %v", config, err)
+		}
+	}
+}
+
 // Mistakes of one block are reported together, each with its place.
 func TestSeveralMistakes(t *testing.T) {
 	_, err := adapt(`{

@@ -28,7 +28,7 @@ func NewOrigins(listed []string, isSameSite func(r *http.Request, host string) b
 	for _, origin := range listed {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return nil, fmt.Errorf("invalid origin %q; write one such as https://www.example.com, without a path", origin)
+			return nil, fmt.Errorf("invalid origin %q; write one such as https://www.example.com, without a path", withoutUser(origin))
 		}
 		if strings.Contains(u.Host, "*") {
 			return nil, fmt.Errorf("invalid origin %q; * does not stand for anything, so list each origin", origin)
@@ -41,6 +41,9 @@ func NewOrigins(listed []string, isSameSite func(r *http.Request, host string) b
 	}
 	return o, nil
 }
+
+// withoutUser returns a text without what is before an at sign, which may be a password.
+func withoutUser(text string) string { return text[strings.LastIndexByte(text, '@')+1:] }
 
 // asBrowsersSend returns the origin of a URL as browsers send it.
 func asBrowsersSend(u *url.URL) string {

@@ -95,7 +95,7 @@ func (r *Registry) Named(name string) (*Account, error) {
 // Unknown returns the error for a form that names an account that is not among the known ones.
 func Unknown(name string, known []string) error {
 	if len(known) == 0 {
-		return fmt.Errorf("unknown account %q; configure it in the telecrm global option, or write token and enterprise_id in this block", name)
+		return fmt.Errorf("unknown account%s; configure it in the telecrm global option, or write token and enterprise_id in this block", suggest.Shown(name))
 	}
 	return suggest.Unknown("account", name, known...)
 }

@@ -47,6 +47,14 @@ func TestExpand(t *testing.T) {
 		"{/etc/token}":                "error: token: unrecognized placeholder {/etc/token}; write {file./etc/token} for the file",
 		"{env.TELECRM_SET":            "error: token: the placeholder {env.TELECRM_SET does not end with }",
 		"{file./etc/token":            "error: token: the placeholder {file./etc/token does not end with }",
+
+		// It may be the secret itself.
+		"{ent:s3cret}":                           "error: token: what is in the braces is not a placeholder",
+		"{0x4AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA}": "error: token: what is in the braces is not a placeholder",
+		"{env.ent:s3cret}":                       "error: token: what follows {env. is not the name of an environment variable",
+		"{env.0x4AAAAAAA}":                       "error: token: what follows {env. is not the name of an environment variable",
+		"{file./run/credentials/the-token-of-our-sales-department-in-india}": "error: token: reading the file of the placeholder: open /run/credentials/the-token-of-our-sales-department-in-india: no such file or directory",
+		"{file.ent:s3cret}": "error: token: what follows {file. is not a file that can be read",
 	} {
 		value := text
 		err := placeholder.Expand(caddy.NewReplacer(), placeholder.Setting{Name: "token", Value: &value})

@@ -14,8 +14,33 @@ import (
 // Unknown returns an error about a word that is not one of the known words. The error lists them,
 // and names the nearest.
 func Unknown(what, got string, known ...string) error {
-	return fmt.Errorf("unknown %s %q; %sknown %s are: %s",
-		what, got, Question(got, Words(known...)), plural(what), strings.Join(known, ", "))
+	question := Question(got, Words(known...))
+	if word, _, found := strings.Cut(got, string(separatorIn(got))); found && slices.Contains(known, word) {
+		question = fmt.Sprintf("write a space after %s; ", word)
+	}
+	return fmt.Errorf("unknown %s%s; %sknown %s are: %s", what, Shown(got), question, plural(what), strings.Join(known, ", "))
+}
+
+// separatorIn returns the character with which other languages separate a word from its value, if the
+// text has one, or else a space.
+func separatorIn(text string) byte {
+	if i := strings.IndexAny(text, ":="); i >= 0 {
+		return text[i]
+	}
+	return ' '
+}
+
+// longestShown is how many bytes a word in an error has at most. Secrets have more.
+const longestShown = 32
+
+// Shown returns a word in quotes after a space, for an error. It returns "" for one that may be a
+// secret that was written in the wrong place, or have one in it: it is long, or has a colon, an equals
+// sign or an at sign.
+func Shown(word string) string {
+	if len(word) > longestShown || strings.ContainsAny(word, ":=@") {
+		return ""
+	}
+	return fmt.Sprintf(" %q", word)
 }
 
 func plural(noun string) string {

@@ -35,6 +35,12 @@ func TestUnknown(t *testing.T) {
 	for got, want := range map[string]string{
 		"pager": `unknown policy "pager"; did you mean page? known policies are: page, handle`,
 		"soon":  `unknown policy "soon"; known policies are: page, handle`,
+
+		// It may be a secret.
+		"0x4AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA": `unknown policy; known policies are: page, handle`,
+		"page:s3cret":                          `unknown policy; write a space after page; known policies are: page, handle`,
+		"page=s3cret":                          `unknown policy; write a space after page; known policies are: page, handle`,
+		"u:s3cret@example.com":                 `unknown policy; known policies are: page, handle`,
 	} {
 		if err := suggest.Unknown("policy", got, "page", "handle"); err.Error() != want {
 			t.Errorf("got %v\nwant %s", err, want)

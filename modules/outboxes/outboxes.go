@@ -175,7 +175,7 @@ func (Off) CaddyModule() caddy.ModuleInfo {
 func (*Off) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
 	if d.NextArg() {
-		return d.Errf("outbox off takes no argument, got %q", d.Val())
+		return d.Errf("outbox off takes no argument")
 	}
 	return nil
 }
