@@ -86,7 +86,23 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), adminPatience)
 	defer cancel()
 	w.Header().Set("Cache-Control", "no-store")
-	return handle(w, r.WithContext(ctx))
+	return forClient(handle(w, r.WithContext(ctx)))
+}
+
+// errRefused is what Caddy logs of a request that is not valid.
+var errRefused = errors.New("the request is not valid; the answer says why")
+
+// forClient keeps what is wrong in a request out of the log. It may be about a person.
+func forClient(err error) error {
+	refused, is := err.(caddy.APIError) //nolint:errorlint // Caddy does not unwrap errors
+	if !is || refused.HTTPStatus != http.StatusBadRequest {
+		return err
+	}
+	if refused.Message == "" {
+		refused.Message = refused.Err.Error()
+	}
+	refused.Err = errRefused
+	return refused
 }
 
 // refuse returns an error that the client sees.
