@@ -3,7 +3,6 @@ package caddytelecrm
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -76,7 +75,7 @@ func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 		return d.Errf("outbox bolt does not exist any more; write: outbox sqlite [<file>]")
 	}
 	if _, err := caddy.GetModule("telecrm.outbox." + name); err != nil {
-		return d.WrapErr(unknownOutbox(name))
+		return d.WrapErr(dispatch.UnknownOutbox(name, "outbox "))
 	}
 	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
 	if err != nil {
@@ -87,25 +86,6 @@ func (a *App) readOutbox(d *caddyfile.Dispenser) error {
 	}
 	a.OutboxRaw = caddyconfig.JSONModuleObject(module, "store", name, nil)
 	return nil
-}
-
-// unknownOutbox says what to write instead of an outbox that this Caddy does not have.
-func unknownOutbox(name string) error {
-	if name == "postgres" {
-		return errors.New("outbox postgres is not in this Caddy; build one with xcaddy build " +
-			"--with github.com/leadwire/caddy-telecrm --with github.com/leadwire/caddy-telecrm/postgres")
-	}
-	if strings.Contains(name, "://") || strings.Contains(name, "=") { // it may have a password
-		return errors.New("outbox: write what kind it is before the DSN: outbox postgres {env.TELECRM_DSN}")
-	}
-	if strings.ContainsAny(name, "/.") {
-		return fmt.Errorf("outbox: write what kind it is before the file: outbox sqlite %s", name)
-	}
-	var known []string
-	for _, module := range caddy.GetModules("telecrm.outbox") {
-		known = append(known, module.ID.Name())
-	}
-	return fmt.Errorf("outbox: %w", suggest.Unknown("word", name, known...))
 }
 
 func (a *App) readKeep(d *caddyfile.Dispenser) error {

@@ -210,6 +210,7 @@ func TestMistakesInGlobalOption(t *testing.T) {
 		"outbox Off":                  `"Off"; did you mean off?`,
 		"outbox tape":                 `"tape"; known words are: off, sqlite`,
 		"outbox /srv/outbox.db":       "outbox sqlite /srv/outbox.db",
+		"outbox postgres://db/leads":  "before the DSN: outbox postgres {env.TELECRM_DSN}",
 		"outbox leads.db":             "outbox sqlite leads.db",
 		"outbox sqlite \"\"":          "is the variable set?",
 		"account \"\" " + settings:    "the name is empty",

@@ -49,7 +49,7 @@ changes no file; look at the patch, and apply it with: patch -p1
 
 Exits with 1 if there are errors, else with 2 if something could not be
 checked, else with 0, also if there are warnings and notes.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: t.runs(func(ctx context.Context, _ []string) error {
 			c, report, err := o.run(ctx, inspect, t.config, t.adapter)
 			if err == nil {

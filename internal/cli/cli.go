@@ -73,6 +73,20 @@ func showHelp(cmd *cobra.Command, args []string) error {
 	return cmd.Help()
 }
 
+// takes returns a check of the number of arguments. Most is the number of the last one, or -1 for any
+// number.
+func takes(what string, least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if n := len(args); n < least || most >= 0 && n > most {
+			return fmt.Errorf("%s takes %s, got %s; see %[1]s --help", cmd.CommandPath(), what, plural(n, "argument", "arguments"))
+		}
+		return nil
+	}
+}
+
+// takesNone refuses arguments.
+var takesNone = takes("no arguments", 0, 0)
+
 // terminal holds the flags and the streams of one command.
 type terminal struct {
 	connect                  Connect

@@ -665,8 +665,12 @@ func TestMistakes(t *testing.T) {
 		{[]string{"leads", "erase"}, "identifier"},
 		{[]string{"leads", "erase", "--identifier", " "}, "--identifier: is blank"},
 		{[]string{"leads", "export"}, "format"},
-		{[]string{"leads", "show"}, "accepts 1 arg"},
-		{[]string{"accounts", "resume"}, "accepts 1 arg"},
+		{[]string{"leads", "show"}, "leads show takes the id of one lead, got 0 arguments"},
+		{[]string{"leads", "discard"}, "leads discard takes the ids of one or more leads, got 0 arguments"},
+		{[]string{"accounts", "resume", "a", "b"}, "accounts resume takes the name of one account, got 2 arguments"},
+		{[]string{"outbox", "copy", "sqlite"}, "outbox copy takes two outboxes, each in quotes, got 1 argument;"},
+		{[]string{"outbox", "backup"}, "outbox backup takes the file to write, got 0 arguments"},
+		{[]string{"leads", "list", "parked"}, "leads list takes no arguments, got 1 argument; see"},
 	} {
 		if _, _, err := e.run(t, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: error %v, want %q", test.args, err, test.want)

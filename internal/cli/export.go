@@ -47,7 +47,7 @@ arrives in between and has other fields, they are in more_fields, as JSON.
 Actions are in actions, as JSON. Text that a spreadsheet could take for a
 formula gets an apostrophe in front, even after a comma, a semicolon, a bar or
 a line break inside a cell. Control characters are escaped, such as \u001b.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	q.addTo(cmd, t)
 	cmd.Flags().StringVar(&format, "format", "", "csv or ndjson")

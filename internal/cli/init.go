@@ -47,7 +47,7 @@ name, phone and email are matched.
 
 It prints the Caddyfile, or writes it to --output, which must not exist. With
 "-" it prints it too.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: t.runs(func(ctx context.Context, _ []string) error { return t.init(ctx, o) }),
 	}
 	flags := cmd.Flags()

@@ -39,7 +39,7 @@ or 7d. Dates and times without a zone are in the time zone of your shell.`,
 		Example: `  caddy telecrm leads list --state parked --since 24h
   caddy telecrm leads list --form /enquire --since 2026-11-24 --until 2026-11-24
   caddy telecrm leads list --identifier "81234 56789"`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	q.addTo(cmd, t)
 	cmd.Flags().IntVar(&limit, "limit", 0, "List at most this many leads (0: all)")
@@ -150,7 +150,7 @@ func (t *terminal) showCommand() *cobra.Command {
 		Long: `
 Shows one lead, including everything that the visitor sent. The output is
 personal data.`,
-		Args:              cobra.ExactArgs(1),
+		Args:              takes("the id of one lead", 1, 1),
 		RunE:              t.does(t.show),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -362,7 +362,7 @@ func (t *terminal) discardCommand() *cobra.Command {
 		Long: `
 Removes leads from the outbox for good, in any state. It does not change
 TeleCRM.`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              takes("the ids of one or more leads", 1, -1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.RunE = t.does(func(ctx context.Context, args []string) error {
@@ -432,7 +432,7 @@ with 1. Run it again a little later.
 
 If several machines share the outbox, the person's leads in the spools of the
 others are removed when they move to the outbox.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 	}
 	cmd.Flags().StringVar(&identifier, "identifier", "", "Phone number, or other lead identifier, of the person (- reads the standard input)")
 	_ = cmd.MarkFlagRequired("identifier")

@@ -19,7 +19,7 @@ Reads the whole outbox of a running Caddy and looks for damage: in the structure
 of the file, in its indices, and in the checksum of each lead. It checks spools
 too. It changes nothing. It exits with 1 if it finds damage, or if the outbox
 cannot be used.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: t.does(t.checkOutbox),
 	}
 }
@@ -82,7 +82,7 @@ Writes the outbox of a running Caddy, with all its leads, to a new file on the
 machine that Caddy runs on. Caddy keeps running. The file is a complete outbox
 that only Caddy's user can read. If there are leads in a spool, each spool is
 written to a file beside it, <file>.spool-<id>.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("the file to write", 1, 1),
 		RunE: t.does(func(ctx context.Context, args []string) error {
 			file, err := filepath.Abs(args[0])
 			if err != nil {

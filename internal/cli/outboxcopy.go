@@ -28,7 +28,7 @@ Caddyfile, without the word outbox:
 No Caddy may use the first one. Run the command as Caddy's user, on the machine
 with the files. Each lead is copied, and then erased from the first outbox. If
 that is interrupted, run the command again: nothing is lost or doubled.`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("two outboxes, each in quotes", 2, 2),
 		RunE: t.runs(func(ctx context.Context, args []string) (err error) {
 			if args[0] == args[1] {
 				return errors.New("both outboxes are the same; name another one")

@@ -15,7 +15,7 @@ Makes all waiting leads of an account due, and ends a pause, even one that
 TeleCRM asked for. Use it after an outage, or after you have fixed the cause of
 a hold. If the account was on hold or failing, one lead is sent at once; if
 TeleCRM takes it, all others follow. You can run it again at any time.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("the name of one account", 1, 1),
 		RunE: t.does(t.resume),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {

@@ -44,7 +44,7 @@ are kept in every state:
 
 Exits with 3 if an account is on hold, else with 4 if an account is failing,
 else with 0, and with 1 if the state could not be read.`,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: t.does(func(ctx context.Context, _ []string) error { return t.status(ctx, brief) }),
 	}
 	cmd.Flags().BoolVarP(&brief, "quiet", "q", false, "Print one line for each account that is not sending, and nothing if all is well")

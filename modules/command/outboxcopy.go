@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -14,17 +15,21 @@ import (
 
 // openOutbox implements [cli.OpenOutbox].
 func openOutbox(ctx context.Context, words string, away bool) (outbox.Store, error) {
+	if strings.TrimSpace(words) == "" {
+		return nil, errors.New(`outbox: must be written as in a Caddyfile, such as "sqlite /srv/outbox.db"`)
+	}
 	tokens, err := caddyfile.Tokenize([]byte(words), "outbox")
 	if err != nil {
 		return nil, fmt.Errorf("reading the words of an outbox: %w", err)
 	}
 	d := caddyfile.NewDispenser(tokens)
-	if !d.Next() {
-		return nil, errors.New(`outbox: must be written as in a Caddyfile, such as "sqlite /srv/outbox.db"`)
-	}
+	d.Next()
 	name := d.Val()
+	if name == "outbox" {
+		return nil, errors.New(`outbox: leave out the word outbox, and begin with the kind, such as "sqlite /srv/outbox.db"`)
+	}
 	if _, err := caddy.GetModule("telecrm.outbox." + name); err != nil {
-		return nil, fmt.Errorf("outbox: must be sqlite or postgres, as far as they are in this Caddy, got %q", name)
+		return nil, dispatch.UnknownOutbox(name, "")
 	}
 	module, err := caddyfile.UnmarshalModule(d, "telecrm.outbox."+name)
 	if err != nil {

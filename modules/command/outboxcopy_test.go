@@ -71,16 +71,22 @@ func TestOutboxCopy(t *testing.T) {
 	if id, _, err := store.Recall(t.Context(), "default", "918123450"); id != "lead-1" || err != nil {
 		t.Errorf("Recall = %q, %v", id, err)
 	}
-	for _, args := range [][2]string{
-		{"sqlite " + filepath.Join(dir, "missing.db"), "sqlite " + to},
-		{"sqlite a b", "sqlite " + to},
-		{"off", "sqlite " + to},
-		{"tape", "sqlite " + to},
-		{"", "sqlite " + to},
-		{"sqlite " + to, "sqlite " + to},
+	for _, test := range []struct{ from, want string }{
+		{"sqlite " + filepath.Join(dir, "missing.db"), "no such file"},
+		{"sqlite a b", "takes at most one file"},
+		{"off", "does not keep leads"},
+		{"sqlit " + to, `unknown word "sqlit"; did you mean sqlite?`},
+		{"outbox sqlite " + to, "leave out the word outbox"},
+		{"postgres://app:hunter2@db.example/leads", "write what kind it is before the DSN: postgres {env.TELECRM_DSN}"},
+		{"outbox postgres://app:hunter2@db.example/leads", "leave out the word outbox"},
+		{to, "write what kind it is before the file: sqlite " + to},
+		{"postgres {env.X}", "not in this Caddy; build one with xcaddy build"},
+		{"", "must be written as in a Caddyfile"},
+		{"sqlite " + to, "are the same"},
 	} {
-		if out, err := outboxCopy(t, args[0], args[1]); err == nil {
-			t.Errorf("copying from %q: output %q, no error", args[0], out)
+		out, err := outboxCopy(t, test.from, "sqlite "+to)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("copying from %q: output %q, error %v, want %q", test.from, out, err, test.want)
 		}
 	}
 }
