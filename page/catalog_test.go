@@ -275,7 +275,7 @@ func TestWithOwnMessages(t *testing.T) {
 		{catalog.For("hi").Text(page.Heading), "एक समस्या है"},
 		{catalog.For("en-GB").Thanks(), "Cheers."},
 		{catalog.For("en").Message(long), "City: 1 at most."},
-		{catalog.For("en").Message(short), "Give at least 1 character for “City”."},
+		{catalog.For("en").Message(short), "Enter at least 1 character in “City”."},
 		{catalog.For("pt-BR").Text(page.Heading), "Há um problema"},
 		{catalog.For("pt-BR").Message(short), "Só 1 em City?"},
 		{catalog.For("pt-BR").Thanks(), "Cheers."},

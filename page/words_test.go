@@ -73,15 +73,15 @@ func TestMessage(t *testing.T) {
 		fault page.Fault
 		want  string
 	}{
-		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "1"}, "Give at least 1 character for “City”."},
-		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "2"}, "Give at least 2 characters for “City”."},
-		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "11"}, "Give at least 11 characters for “City”."},
-		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "1"}, "Give at least 1 choice for “Topics”."},
-		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "3"}, "Give at least 3 choices for “Topics”."},
-		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "1"}, "Give at most 1 character for “City”."},
-		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "100"}, "Give at most 100 characters for “City”."},
-		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "1"}, "Give at most 1 choice for “Topics”."},
-		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "10"}, "Give at most 10 choices for “Topics”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "1"}, "Enter at least 1 character in “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "2"}, "Enter at least 2 characters in “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "text", Label: "City", Limit: "11"}, "Enter at least 11 characters in “City”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "1"}, "Choose at least 1 answer for “Topics”."},
+		{page.Fault{Code: "TOO_SHORT", Type: "tags", Label: "Topics", Limit: "3"}, "Choose at least 3 answers for “Topics”."},
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "1"}, "Enter at most 1 character in “City”."},
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "City", Limit: "100"}, "Enter at most 100 characters in “City”."},
+		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "1"}, "Choose at most 1 answer for “Topics”."},
+		{page.Fault{Code: "TOO_LONG", Type: "tags", Label: "Topics", Limit: "10"}, "Choose at most 10 answers for “Topics”."},
 		{page.Fault{Code: "TOO_SMALL", Type: "number", Label: "Seats", Limit: "1"}, "Enter 1 or more in “Seats”."},
 		{page.Fault{Code: "TOO_LARGE", Type: "number", Label: "Seats", Limit: "-0.5"}, "Enter -0.5 or less in “Seats”."},
 
@@ -93,7 +93,7 @@ func TestMessage(t *testing.T) {
 		{page.Fault{Code: "REQUIRED_FIELD_MISSING"}, "Check your answers, then send the form again."},
 
 		// A label is always plain text.
-		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "100% <b>%d", Limit: "9"}, "Give at most 9 characters for “100% <b>%d”."},
+		{page.Fault{Code: "TOO_LONG", Type: "text", Label: "100% <b>%d", Limit: "9"}, "Enter at most 9 characters in “100% <b>%d”."},
 		{page.Fault{Code: "TYPE_URL", Label: "“Site”\n"}, "Enter a web address in ““Site”\n”, like https://www.example.com."},
 	} {
 		if got := english.Message(test.fault); got != test.want {

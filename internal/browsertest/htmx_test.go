@@ -135,7 +135,7 @@ func TestHTMXOtherAnswers(t *testing.T) {
 		"far too many": {limit, func(b *tab) { b.fetchPosts(12) }, "several times in a short time"},
 		"unavailable": {
 			[]string{crmURL, unreachableCRM, "outbox sqlite example/outbox.db", "outbox off # example/outbox.db"},
-			func(*tab) {}, "we could not take your message",
+			func(*tab) {}, "we could not accept your message",
 		},
 		"built-in page": {
 			[]string{"form callback", "form callback\nform_page /no-such-page\nfield city {\nrequired\n}"},

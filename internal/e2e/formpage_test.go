@@ -182,7 +182,7 @@ func TestOwnPageForTooLargeForm(t *testing.T) {
 		want, wantNot         []string
 	}{
 		{"photo", "Asha", "Hello", strings.Repeat("x", 3<<20), []string{`name="name" value="Asha"`, ">\nHello</textarea>", `value=yes checked`, `value=Pune`, "leave the file out"}, []string{"aria-invalid"}},
-		{"long text", "Asha", long, "", []string{`name="name" value="Asha"`, ">\n" + long + "</textarea>", `aria-invalid="true"`, "Give at most <bdi>10000</bdi> characters for “<bdi>Message</bdi>”."}, []string{"checked", "the file"}},
+		{"long text", "Asha", long, "", []string{`name="name" value="Asha"`, ">\n" + long + "</textarea>", `aria-invalid="true"`, "Enter at most <bdi>10000</bdi> characters in “<bdi>Message</bdi>”."}, []string{"checked", "the file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var body bytes.Buffer
