@@ -79,8 +79,9 @@ func TestDocumented(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(document), "<!-- words of outbox postgres -->\n")
 	table, _, _ = strings.Cut(table, "\n\n")
-	var words []string
-	for _, row := range strings.Split(table, "\n")[2:] {
+	rows := strings.Split(table, "\n")[2:]
+	words := make([]string, 0, len(rows))
+	for _, row := range rows {
 		cells := strings.Split(row, " | ")
 		word := strings.Trim(cells[0], "| `")
 		words = append(words, word)

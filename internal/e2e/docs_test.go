@@ -219,7 +219,7 @@ func TestDocumentedGoDoc(t *testing.T) {
 		t.Fatal("docs/json.md does not have a go doc command")
 	}
 	for _, command := range commands {
-		out, err := exec.CommandContext(t.Context(), "go", strings.Fields(command[1])...).CombinedOutput() //nolint:gosec // the words are those of a document
+		out, err := exec.CommandContext(t.Context(), "go", strings.Fields(command[1])...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "`json:\"") {
 			t.Errorf("go %s: error %v, printed\n%s", command[1], err, out)
 		}
