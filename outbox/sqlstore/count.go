@@ -11,9 +11,9 @@ import (
 )
 
 // CountClosed returns the number of entries of an outbox that no process has open, and how many of
-// them wait. It changes nothing in the outbox. The error wraps [outbox.ErrInUse] if a process has it open, and
-// [fs.ErrNotExist] if there is none. There is also an error if [Open] would repair the outbox first,
-// because SQLite itself would drop the entries that Open carries over.
+// them wait. It changes nothing in the outbox. The error wraps [outbox.ErrInUse] if a process has it
+// open, and [fs.ErrNotExist] if there is none. There is also an error if [Open] would repair the
+// outbox first, because SQLite itself would drop the entries that Open carries over.
 func CountClosed(ctx context.Context, path string) (entries, waiting int, err error) {
 	defer func() {
 		if err != nil {
