@@ -16,14 +16,15 @@ type pairs struct {
 	text                      *bufio.Reader
 	longestName, longestValue int64
 
-	name, value []byte // of the current pair, decoded
+	pair []byte // the name and the value of the current pair, decoded
+	// nameLen is the length of the name; -1 if there is no value.
+	nameLen int
 }
 
 // next reads the pair before the next "&". With an error, which is that of the text's reader, it is
-// the last pair, or as much of it as could be read. The pair is valid until the next call.
+// the last pair, or as much of it as could be read.
 func (p *pairs) next() error {
-	p.name, p.value = p.name[:0], p.value[:0]
-	inValue := false
+	p.pair, p.nameLen = p.pair[:0], -1
 	for {
 		char, isEscape, err := p.char()
 		switch {
@@ -32,17 +33,23 @@ func (p *pairs) next() error {
 		case isEscape:
 		case char == '&':
 			return nil
-		case char == '=' && !inValue:
-			inValue = true
+		case char == '=' && p.nameLen < 0:
+			p.nameLen = len(p.pair)
 			continue
 		}
-		switch {
-		case inValue && int64(len(p.value)) < p.longestValue:
-			p.value = append(p.value, char)
-		case !inValue && int64(len(p.name)) < p.longestName:
-			p.name = append(p.name, char)
+		if p.nameLen < 0 && int64(len(p.pair)) < p.longestName || p.nameLen >= 0 && int64(len(p.pair)-p.nameLen) < p.longestValue {
+			p.pair = append(p.pair, char)
 		}
 	}
+}
+
+// current returns the name and the value of the current pair.
+func (p *pairs) current() (name, value string) {
+	pair := string(p.pair)
+	if p.nameLen < 0 {
+		return pair, ""
+	}
+	return pair[:p.nameLen], pair[p.nameLen:]
 }
 
 // char reads the next character, decoded.
@@ -80,8 +87,8 @@ func Query(query, name string) []string {
 	var values []string
 	for {
 		err := p.next()
-		if string(p.name) == name {
-			value, _ := charset{}.decode(string(p.value))
+		if key, value := p.current(); key == name {
+			value, _ = charset{}.decode(value)
 			values = append(values, value)
 		}
 		if err != nil {

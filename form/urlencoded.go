@@ -13,22 +13,22 @@ import (
 const (
 	// pairBuffer is how many bytes of a URL-encoded body are read at once. Most bodies have fewer.
 	pairBuffer = 1 << 10
-	// usualPairs is how many pairs most bodies have at most.
-	usualPairs = 16
+	// usualPairs is how many pairs most bodies have at most, and usualPair how many bytes a pair has.
+	usualPairs, usualPair = 16, 160
 )
 
 // readURLEncoded reads name=value pairs in the order sent.
 func (c *collector) readURLEncoded(src *source) error {
 	p := pairs{text: bufio.NewReaderSize(src, pairBuffer), longestName: int64(c.limits.Name), longestValue: c.longestValue()}
 	p.longestName += min(1, math.MaxInt64-p.longestName)
-	p.name, p.value = make([]byte, 0, 32), make([]byte, 0, 128)
+	p.pair = make([]byte, 0, usualPair)
 	c.form.Entries, c.sent = make([]Entry, 0, usualPairs), make([]sentValue, 0, usualPairs)
 	for {
 		ended := p.next()
 		if ended != nil && src.err != nil {
-			return cmp.Or(c.addBeginning(p), readError(src.err))
+			return cmp.Or(c.addBeginning(&p), readError(src.err))
 		}
-		if err := c.add(string(p.name), string(p.value)); err != nil || ended != nil {
+		if err := c.add(p.current()); err != nil || ended != nil {
 			return err
 		}
 	}
@@ -59,12 +59,12 @@ func (b *escapedBody) Read(p []byte) (int, error) {
 }
 
 // addBeginning keeps what was read of a pair before the body ended, if that includes its name.
-func (c *collector) addBeginning(p pairs) error {
-	value := withoutHalf(string(p.value))
-	if value == "" {
+func (c *collector) addBeginning(p *pairs) error {
+	name, value := p.current()
+	if value = withoutHalf(value); value == "" {
 		return nil
 	}
-	return c.add(string(p.name), value)
+	return c.add(name, value)
 }
 
 // withoutHalf cuts off the last character if it is not complete.
