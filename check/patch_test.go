@@ -121,18 +121,18 @@ func TestPatchShowsNoOtherLineOfConfig(t *testing.T) {
 	r := newReport()
 	r.fixes = true
 	for _, line := range []int{2, 5, 6} {
-		r.fix(edit{place: Place{"Caddyfile", line, 1}, old: "nmae", by: "name"})
+		r.fix(edit{place: Place{"Caddyfile", line, 1}, old: "nam", by: "name"})
 	}
-	const content = "token s3cret\nfield nmae\nasync_token s3cret\ndns example s3cret\nfield nmae\noptions nmae\nsecret s3cret\n"
+	const content = "token s3cret\nfield nam\nasync_token s3cret\ndns example s3cret\nfield nam\noptions nam\nsecret s3cret\n"
 	patch, changes := r.Patch(func(string) ([]byte, error) { return []byte(content), nil }, func(file string) string { return file })
 	const want = `--- a/Caddyfile
 +++ b/Caddyfile
 @@ -2,1 +2,1 @@
--field nmae
+-field nam
 +field name
 @@ -5,2 +5,2 @@
--field nmae
--options nmae
+-field nam
+-options nam
 +field name
 +options name
 `
