@@ -51,7 +51,7 @@ func TestRepairedEntriesAreSentSoon(t *testing.T) {
 		e := r.entry(id)
 		e.ID, e.State, e.Attempts, e.BegunAt, e.SettledAt = "01900000-0000-7000-8000-000000000002", outbox.Waiting, 0, time.Time{}, time.Time{}
 		e.DueAt = time.Now()
-		if err := r.store.put(e); err != nil {
+		if err := r.store.Append(r.t.Context(), e); err != nil {
 			r.t.Fatal(err)
 		}
 		time.Sleep(11 * time.Minute)
