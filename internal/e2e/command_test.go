@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -172,7 +174,14 @@ func TestEndedExportLeavesNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, ending := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	endings := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	// A command does not inherit that its parent ignores a signal, as under nohup, if the parent handles it.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, endings...)
+	defer signal.Stop(handled)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, ending := range endings {
 		asked := make(chan struct{}, 1)
 		endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/telecrm/status" {
@@ -184,7 +193,7 @@ func TestEndedExportLeavesNoFile(t *testing.T) {
 			<-r.Context().Done()
 		}))
 		file := filepath.Join(t.TempDir(), "leads.ndjson")
-		cmd := exec.CommandContext(t.Context(), path, "telecrm", "leads", "export", "--format", "ndjson",
+		cmd := exec.CommandContext(ctx, path, "telecrm", "leads", "export", "--format", "ndjson",
 			"--address", strings.TrimPrefix(endpoint.URL, "http://"), "--output", file)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
