@@ -15,19 +15,11 @@ import (
 // and names the nearest.
 func Unknown(what, got string, known ...string) error {
 	question := Question(got, Words(known...))
-	if word, _, found := strings.Cut(got, string(separatorIn(got))); found && slices.Contains(known, word) {
-		question = fmt.Sprintf("write a space after %s; ", word)
+	// Other languages separate a word from its value like this.
+	if i := strings.IndexAny(got, ":="); i > 0 && slices.Contains(known, got[:i]) {
+		question = fmt.Sprintf("write a space after %s; ", got[:i])
 	}
 	return fmt.Errorf("unknown %s%s; %sknown %s are: %s", what, Shown(got), question, plural(what), strings.Join(known, ", "))
-}
-
-// separatorIn returns the character with which other languages separate a word from its value, if the
-// text has one, or else a space.
-func separatorIn(text string) byte {
-	if i := strings.IndexAny(text, ":="); i >= 0 {
-		return text[i]
-	}
-	return ' '
 }
 
 // longestShown is how many bytes a word in an error has at most. Secrets have more.
