@@ -3,7 +3,11 @@ package form
 import (
 	"io"
 	"strings"
+	"unicode/utf8"
 )
+
+// hexDigits is how many digits follow \u in JSON.
+const hexDigits = 4
 
 // shortTokens reads JSON, and of each string, number and stretch of white space no more than its
 // first most bytes. So a decoder, which keeps these in memory as a whole, keeps no more. It does not
@@ -40,9 +44,9 @@ func (t *shortTokens) keeps(char byte) bool {
 	switch {
 	case t.escape > 0:
 		if t.escape--; char == 'u' {
-			t.escape = len("XXXX")
+			t.escape = hexDigits
 		}
-	case t.isString && isContinuation(char):
+	case t.isString && !utf8.RuneStart(char):
 	case char == '"':
 		t.isString = !t.isString
 		t.begin(false)
@@ -64,6 +68,3 @@ func (t *shortTokens) keeps(char byte) bool {
 }
 
 func (t *shortTokens) begin(isSpace bool) { t.isSpace, t.length, t.isCut = isSpace, 0, false }
-
-// isContinuation reports whether a byte of UTF-8 is not the first one of its character.
-func isContinuation(char byte) bool { return char&0xC0 == 0x80 }

@@ -17,7 +17,7 @@ type pairs struct {
 	longestName, longestValue int64
 
 	pair []byte // the name and the value of the current pair, decoded
-	// nameLen is the length of the name; -1 if there is no value.
+	// nameLen is the length of the name, or -1 if the pair does not have a value.
 	nameLen int
 }
 
