@@ -30,21 +30,20 @@ func Unsearched() string {
 			setAside = append(setAside, copies...)
 		}
 	}
-	return unsearched("the config does not use %s: remove it, or use it once more and erase the person again", unused,
-		unsearched("%s was set aside: remove it when nothing in it is needed", setAside, ""))
+	var sentences []string
+	if len(unused) > 0 {
+		sentences = append(sentences, fmt.Sprintf("the config does not use %s: remove it, or use it once more and erase the person again", eachOnce(unused)))
+	}
+	if len(setAside) > 0 {
+		sentences = append(sentences, fmt.Sprintf("%s was set aside: remove it when nothing in it is needed", eachOnce(setAside)))
+	}
+	return strings.Join(sentences, "; ")
 }
 
-// unsearched adds a sentence about files to others.
-func unsearched(format string, files []string, others string) string {
-	if len(files) == 0 {
-		return others
-	}
+// eachOnce lists files, sorted.
+func eachOnce(files []string) string {
 	slices.Sort(files)
-	text := fmt.Sprintf(format, strings.Join(slices.Compact(files), ", "))
-	if others == "" {
-		return text
-	}
-	return text + "; " + others
+	return strings.Join(slices.Compact(files), ", ")
 }
 
 // notes returns the notes of the outboxes that were opened on this machine, in this process or an
