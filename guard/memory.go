@@ -6,7 +6,7 @@ import "time"
 // forgets a double click nor gives anybody a fresh allowance.
 type Memory struct {
 	Rate      *Rate    // nil if there is no limit
-	Checks    *Rate    // of requests that only check the form; nil if there is no limit
+	Checks    *Rate    // limits requests that only check the form; nil without a limit
 	Repeats   *Repeats // nil if repeats are not recognized
 	Constants *Constants
 	Redeemed  *Redeemed

@@ -82,8 +82,8 @@ func TestLeadsLeftByAnEarlierCaddy(t *testing.T) {
 			return func() { earlier.Stop(t) }
 		},
 	} {
-		for now, other := range map[string]string{"off": "outbox off", "another file": "outbox sqlite {env.HOME}/other.db"} {
-			t.Run(name+", "+now, func(t *testing.T) {
+		for instead, other := range map[string]string{"off": "outbox off", "another file": "outbox sqlite {env.HOME}/other.db"} {
+			t.Run(name+", "+instead, func(t *testing.T) {
 				t.Parallel()
 				mine := "outbox sqlite " + filepath.Join(t.TempDir(), "mine.db")
 				s := serve(t, enquiry, mine)

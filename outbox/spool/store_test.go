@@ -202,7 +202,7 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("health without a place: %v", err)
 	}
 	if place.log.FilterMessageSnippet("neither the outbox nor a spool").Len() != 1 {
-		t.Error("the log does not say that there is no spool either")
+		t.Error("the log does not say that a spool cannot be used either")
 	}
 	must(t, os.Remove(blocked))
 	await(t, "spool", func() bool { return store.Append(t.Context(), newEntry()) == nil })

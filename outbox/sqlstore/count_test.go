@@ -51,8 +51,8 @@ func TestCountClosed(t *testing.T) {
 	}
 }
 
-// What a killed process left is counted without a change to it, so that the next process which opens
-// the outbox can still carry over what is behind damage. If opening would do that, there is no count.
+// Counting does not change the files of a killed process, so the next process can still carry over the
+// entries behind damage. It returns an error if opening would repair the outbox first.
 func TestCountClosedAfterKill(t *testing.T) {
 	t.Parallel()
 	const entries = 20
@@ -102,7 +102,7 @@ func TestCountClosedAfterKill(t *testing.T) {
 	}
 }
 
-// A flipped bit anywhere in the log of a killed process is no obstacle to counting or opening, also if
+// A flipped bit anywhere in the log of a killed process prevents neither counting nor opening, also if
 // the log has leads that are longer than a page.
 func TestDamagedLogWithLongEntries(t *testing.T) {
 	t.Parallel()
